@@ -1,0 +1,195 @@
+"""This code and a plain reading of the article's, side by side: pairs, epochs, memory, losses.
+
+    python benchmarks/compare_with_article.py             # 3 epochs of each, about 6 minutes
+    python benchmarks/compare_with_article.py --epochs 1
+
+Each side is a process of its own, and they take turns, epoch by epoch, so that a machine
+whose speed drifts is slow for both. Same images, same number of pairs, same validation.
+"""
+
+# import the necessary packages
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from pyimagesearch import console  # noqa: E402, F401  (silences TensorFlow's start-up lines)
+
+import keras  # noqa: E402
+
+from pyimagesearch import config, datasets, metrics, training, utils  # noqa: E402
+from pyimagesearch.siamese_network import SisterNetworks, build_encoder, build_siamese_model  # noqa: E402
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--epochs", type=console.positive_int, default=3)
+    ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
+    args = ap.parse_args()
+    if args.side:
+        return SIDES[args.side](args.epochs)
+
+    command = [sys.executable, __file__, "--epochs", str(args.epochs), "--side"]
+    children = {
+        side: subprocess.Popen([*command, side], text=True, stdin=-1, stdout=-1) for side in SIDES
+    }
+    # drawing the pairs, then the epochs, then the memory: one turn each
+    turns = ["pairs", *range(1, args.epochs + 1), "memory"]
+    reports = {turn: {side: turn_of(child) for side, child in children.items()} for turn in turns}
+    show(reports, args.epochs)
+
+
+def turn_of(child):
+    """Let a child go on to its next report."""
+    child.stdin.write("go\n")
+    child.stdin.flush()
+    return json.loads(child.stdout.readline())
+
+
+def wait_for_turn():
+    """In a child: until the parent asks for the next report."""
+    sys.stdin.readline()
+
+
+def report(**figures):
+    print(json.dumps(figures), flush=True)
+
+
+class Turns(keras.callbacks.Callback):
+    """Waits for this side's turn before each epoch, and reports after it, validation included."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        wait_for_turn()
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.start
+        report(seconds=seconds, loss=logs["loss"], val_loss=logs["val_loss"])
+
+
+def seconds_of(function, *args):
+    start = time.perf_counter()
+    result = function(*args)
+    return result, time.perf_counter() - start
+
+
+def plain(epochs):
+    """The article's algorithm: a loop over the images, float64 pairs, two towers, fit."""
+    (trainX, trainY), (testX, testY) = datasets.load_mnist()
+    trainX, testX = trainX / 255.0, testX / 255.0
+    np.random.seed(1)
+    wait_for_turn()
+    (pairTrain, labelTrain), seconds = seconds_of(plain_make_pairs, trainX, trainY)
+    report(seconds=seconds)
+    (pairTest, labelTest) = plain_make_pairs(testX, testY)
+
+    keras.utils.set_random_seed(1)
+    imgA, imgB = keras.Input(config.IMG_SHAPE), keras.Input(config.IMG_SHAPE)
+    featureExtractor = build_siamese_model(config.IMG_SHAPE)
+    feats = [featureExtractor(imgA), featureExtractor(imgB)]
+    model = keras.Model([imgA, imgB], keras.layers.Lambda(utils.euclidean_distance)(feats))
+    model.compile(loss=metrics.contrastive_loss, optimizer="adam")
+    model.fit(
+        [pairTrain[:, 0], pairTrain[:, 1]],
+        labelTrain,
+        validation_data=([pairTest[:, 0], pairTest[:, 1]], labelTest),
+        batch_size=config.BATCH_SIZE,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[Turns()],
+    )
+    wait_for_turn()
+    report(bytes=peak_memory())
+
+
+def plain_make_pairs(images, labels):
+    pairs, y = [], []
+    of_class = [np.flatnonzero(labels == label) for label in range(len(np.unique(labels)))]
+    for image, label in zip(images, labels, strict=True):
+        pairs.append([image, images[np.random.choice(of_class[label])]])
+        y.append([1])
+        pairs.append([image, images[np.random.choice(np.flatnonzero(labels != label))]])
+        y.append([0])
+    return np.array(pairs), np.array(y)
+
+
+def ours(epochs):
+    """What train_contrastive_siamese_network.py does for the recipe `article`."""
+    (trainX, trainY), (testX, testY) = datasets.load_mnist()
+    wait_for_turn()
+    partners, seconds = seconds_of(utils.sample_pairs, trainY, 1)
+    _, seconds_uint8 = seconds_of(utils.make_pairs, trainX, trainY, 1)
+    report(seconds=seconds, seconds_uint8=seconds_uint8)
+
+    recipe = config.RECIPES["article"]
+    keras.utils.set_random_seed(1)
+    imgA = keras.Input(config.IMG_SHAPE, dtype="uint8")
+    imgB = keras.Input(config.IMG_SHAPE, dtype="uint8")
+    featureExtractor = build_encoder(recipe, accelerated=True)
+    feats = SisterNetworks(featureExtractor)([imgA, imgB])
+    model = keras.Model([imgA, imgB], utils.euclidean_distance(feats))
+    batches, steps = datasets.pair_batches(trainX, partners, recipe.batch_size, epochs, 1)
+    model.compile(
+        loss=metrics.contrastive_loss,
+        optimizer=training.make_optimizer(recipe, steps),
+        steps_per_execution=training.STEPS_PER_EXECUTION,
+    )
+    validation = training.PairValidation(
+        featureExtractor, testX, utils.sample_pairs(testY, 1), recipe.margin, keep_best=False
+    )
+    model.fit(
+        batches,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        verbose=0,
+        shuffle=False,
+        callbacks=[validation, Turns()],
+    )
+    wait_for_turn()
+    memory = peak_memory()
+    # the article's float64 pixels through make_pairs: after the memory was read
+    _, seconds_float64 = seconds_of(utils.make_pairs, trainX / 255.0, trainY, 1)
+    report(bytes=memory, seconds_float64=seconds_float64)
+
+
+def peak_memory():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def show(reports, epochs):
+    print(f"{'':34}{'plain':>12}{'ours':>12}{'ratio':>9}")
+
+    def row(name, a, b, unit=""):
+        print(f"{name:34}{a:>10.4g} {unit:1}{b:>10.4g} {unit:1}{a / b:>8.1f}x")
+
+    pairs, memory = reports["pairs"], reports["memory"]
+    row("draw the pairs (indices)", pairs["plain"]["seconds"], pairs["ours"]["seconds"], "s")
+    row("make_pairs, uint8 pixels", pairs["plain"]["seconds"], pairs["ours"]["seconds_uint8"], "s")
+    seconds_float64 = memory["ours"]["seconds_float64"]
+    row("make_pairs, float64 pixels", pairs["plain"]["seconds"], seconds_float64, "s")
+    for epoch in range(1, epochs + 1):
+        a, b = reports[epoch]["plain"], reports[epoch]["ours"]
+        row(f"epoch {epoch}: 120,000 pairs", a["seconds"], b["seconds"], "s")
+    # the median epoch: Keras' own input pipeline can stand still for a minute at the end of fit
+    middle = [np.median([reports[e][side]["seconds"] for e in range(1, epochs + 1)]) for side in SIDES]
+    row("median epoch, ms a 1,000 pairs", *(1e6 * seconds / 120_000 for seconds in middle))
+    row("peak memory, GB", *(memory[side]["bytes"] / 1e9 for side in SIDES))
+    for epoch in range(1, epochs + 1):
+        losses = "   ".join(
+            f"{side} {reports[epoch][side]['loss']:.4f}, {reports[epoch][side]['val_loss']:.4f}"
+            for side in SIDES
+        )
+        print(f"loss, val_loss after epoch {epoch}:     {losses}")
+
+
+SIDES = {"plain": plain, "ours": ours}
+
+if __name__ == "__main__":
+    main()

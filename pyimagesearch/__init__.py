@@ -1,0 +1,1 @@
+"""Siamese networks with contrastive loss: pairs, networks, losses, thresholds."""

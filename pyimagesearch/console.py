@@ -1,0 +1,83 @@
+"""What the scripts share at the terminal. Import it before anything that imports TensorFlow:
+it does that itself, without TensorFlow's start-up lines.
+
+Set TF_CPP_MIN_LOG_LEVEL (0: all of them) to see the lines.
+"""
+
+# import the necessary packages
+import argparse
+import os
+import sys
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet():
+    """Hide what TensorFlow's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is set.
+
+    It writes some lines before it has read that variable, so the file descriptor itself is
+    turned away for the start, and the variable is set for the rest. Python's exceptions are
+    not touched.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with quiet():
+    import tensorflow as tf
+
+    # one thread a layer on up to four cores: see siamese_network.InParts
+    tf.config.threading.set_intra_op_parallelism_threads(max(os.cpu_count() // 4, 1))
+    tf.zeros(1)  # the first tensor brings a line of its own
+
+
+def run(main):
+    """Run a script's main. What a user can mend is one line and exit code 2, no traceback."""
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        name = os.path.basename(sys.argv[0])
+        sys.exit(_fail(f"{name}: error: {' '.join(str(error).split())}"))
+    except KeyboardInterrupt:
+        print("\n[INFO] interrupted, nothing was written", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(line):
+    print(line, file=sys.stderr)
+    return 2
+
+
+def positive_int(text):
+    """For argparse: a whole number of 1 or more."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, received {text!r}")
+    return value
+
+
+def seed(text):
+    """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to 2147483647, received {text!r}"
+        )
+    return value

@@ -1,0 +1,82 @@
+"""Files and directories that are there whole or not at all."""
+
+# import the necessary packages
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path):
+    """Gives a path beside `path` to write to, and renames it to `path` at the end.
+
+    Where the block raises, or the process dies in it, `path` is as it was before.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the ending stays last: matplotlib and OpenCV choose the format by it
+    new = path.with_name(f".new-{path.name}")
+    try:
+        yield str(new)
+        _sync(new)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_directory(path):
+    """The same for a directory, which no system can rename over one that is not empty.
+
+    The old one is moved aside first. A process that dies between the two renames leaves it
+    there, and find_directory gives it to the next reader.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    find_directory(path)
+    new, old = path.with_name(f".new-{path.name}"), path.with_name(f".old-{path.name}")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        yield str(new)
+        for file in new.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(path, old)
+        os.rename(new, path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def find_directory(path):
+    """`path`, after moving back what a whole_directory that died half-way had moved aside."""
+    path = Path(path)
+    old = path.with_name(f".old-{path.name}")
+    if old.is_dir() and not path.exists():
+        try:
+            os.rename(old, path)
+        except OSError:  # a folder that may only be read
+            return old
+    return path
+
+
+def check_writable(directory):
+    """Make the directory where it is missing; raise ValueError where no file can be written."""
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory) as f:
+            f.write(b"x")
+    except OSError as error:
+        raise ValueError(
+            f"Expected a folder that can be written to. Received: {directory} "
+            f"({error.strerror}). Name another with --output."
+        ) from None
+
+
+def _sync(path):
+    with open(path, "rb+") as f:
+        os.fsync(f.fileno())

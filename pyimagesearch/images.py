@@ -1,0 +1,103 @@
+"""One careful reader: a file -> a uint8 array of the wanted shape, or an error that names the file."""
+
+# import the necessary packages
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+# a small file can claim to be a huge image: let OpenCV refuse before it reserves the memory
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
+
+try:
+    import cv2
+except ImportError as error:
+    raise OSError(
+        f"OpenCV cannot be imported ({error}). On a machine without a screen, "
+        "pip uninstall opencv-python and pip install opencv-python-headless: "
+        "the same library without windows."
+    ) from None
+
+ENDINGS = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def list_images(directory):
+    """The image files of a folder and its subfolders, by their endings, sorted.
+
+    imutils finds them in the order of the disk, which differs between machines.
+    Raises ValueError where the folder is missing or holds none.
+    """
+    from imutils.paths import list_files
+
+    if not os.path.isdir(directory):
+        raise ValueError(f"Expected a folder of images. Received: {directory}, no such folder.")
+    paths = sorted(list_files(directory, validExts=ENDINGS))
+    if not paths:
+        raise ValueError(
+            f"Expected a folder with images ({' '.join(ENDINGS)}). "
+            f"Received: {directory} with none."
+        )
+    return paths
+
+
+def read_image(path, shape):
+    """Read an image with OpenCV as a person sees it, in grey or colour, resized where it differs.
+
+    shape: (H, W, 1) for grey, (H, W, 3) for colour (RGB). Returns uint8 of that shape.
+    Raises ValueError, naming the file, where it cannot be read whole.
+    """
+    (height, width, channels) = shape
+    try:
+        # OpenCV's own reading of files fails on names that are not valid Unicode
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise ValueError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
+    if is_truncated(data.tobytes()):
+        raise ValueError(f"{printable(path)}: the file is cut off")
+
+    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    try:
+        image = cv2.imdecode(data, flag) if len(data) else None
+    except cv2.error as error:
+        raise ValueError(f"{printable(path)}: not readable ({error.err})") from None
+    if image is None:
+        raise ValueError(f"{printable(path)}: no image that OpenCV can read")
+
+    if image.shape[:2] != (height, width):
+        # INTER_AREA averages, so that nothing is lost when an image shrinks
+        shrinks = image.shape[0] > height or image.shape[1] > width
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        image = cv2.resize(image, (width, height), interpolation=method)
+    if channels == 1:
+        return image[:, :, np.newaxis]
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def read_images(paths, shape):
+    """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
+    good, images, bad = [], [], []
+    for path in paths:
+        try:
+            images.append(read_image(path, shape))
+            good.append(path)
+        except ValueError as error:
+            bad.append(str(error))
+    return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
+
+
+def is_truncated(data):
+    """Whether a PNG or JPEG lacks its end; OpenCV would fill the rest with grey in silence."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" not in data[-4096:]
+    if data.startswith(b"\xff\xd8"):
+        # cameras may write more behind the end marker; a thumbnail's own marker stands before
+        # the last start of scan
+        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    return False
+
+
+def printable(path):
+    """A file's name on one line, whatever bytes it holds."""
+    name = str(Path(path)).encode("utf-8", "backslashreplace").decode()
+    return re.sub(r"[\x00-\x1f\x7f]", "?", name)

@@ -1,0 +1,130 @@
+"""An encoder and its settings as a SavedModel directory, and back.
+
+Loading a SavedModel runs its graph: a model from a stranger is a program from a stranger.
+"""
+
+# import the necessary packages
+import json
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pyimagesearch import utils
+from pyimagesearch.files import find_directory, whole_directory
+
+FORMAT_VERSION = 1
+SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
+
+
+def save(path, encoder, settings):
+    """Write the SavedModel directory `path`, whole or not at all, replacing an older one.
+
+    encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
+    settings: what goes into assets.extra/siamese.json, above all threshold.
+    Endpoints, all for any B:
+      serve (also serving_default)  {"image_a", "image_b"} uint8 (B, H, W, C)
+                                    -> {"distance"} float32 (B, 1), smaller = more alike
+      embed                         uint8 (B, H, W, C) -> {"embedding"} float32 (B, D)
+      distance                      {"embedding_a", "embedding_b"} float32 (B, D)
+                                    -> {"distance"} float32 (B, 1)
+    """
+
+    def distance(inputs):
+        vectors = (inputs["embedding_a"], inputs["embedding_b"])
+        return {"distance": utils.euclidean_distance(vectors)}
+
+    def embed(images):
+        return {"embedding": encoder(images, training=False)}
+
+    def serve(inputs):
+        vectors = [embed(inputs[name])["embedding"] for name in ("image_a", "image_b")]
+        return {"distance": utils.euclidean_distance(vectors)}
+
+    images = tf.TensorSpec(encoder.input_shape, tf.uint8)
+    vectors = tf.TensorSpec(encoder.output_shape, tf.float32)
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serve", serve, [{"image_a": images, "image_b": images}])
+    archive.add_endpoint("embed", embed, [images])
+    archive.add_endpoint("distance", distance, [{"embedding_a": vectors, "embedding_b": vectors}])
+
+    with whole_directory(path) as new:
+        archive.write_out(new, verbose=False)
+        file = Path(new) / SETTINGS
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"format_version": FORMAT_VERSION} | settings, indent=2) + "\n")
+
+
+class SiameseModel:
+    """A loaded SavedModel: embed, distance, and its settings."""
+
+    def __init__(self, path):
+        """Raises ValueError where path is no SavedModel that save wrote."""
+        path = find_directory(path)
+        self.settings = read_settings(path)
+        self.image_shape = tuple(self.settings["image_shape"])
+        self.threshold = self.settings["threshold"]
+        try:
+            self._archive = tf.saved_model.load(str(path))
+        except Exception as error:  # whatever TensorFlow raises for a damaged file
+            raise ValueError(
+                f"Expected a SavedModel that loads. Received: {path} ({_first_line(error)}). "
+                "Train it again with train_contrastive_siamese_network.py."
+            ) from None
+
+    def embed(self, images, batch_size=500):
+        """uint8 (N, H, W, C) -> float32 (N, D), batch by batch."""
+        images = np.asarray(images, dtype=np.uint8)
+        batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+        return np.concatenate([self._archive.embed(b)["embedding"].numpy() for b in batches])
+
+    def distance(self, vectors):
+        """(featsA, featsB), each float32 (B, D) -> float32 (B,); smaller = more alike."""
+        (featsA, featsB) = vectors
+        inputs = {"embedding_a": tf.constant(featsA), "embedding_b": tf.constant(featsB)}
+        return self._archive.distance(inputs)["distance"].numpy()[:, 0]
+
+
+def versions():
+    """The versions of what a model was made with."""
+    return {m.__name__: m.__version__ for m in (tf, keras, np)} | {
+        "python": platform.python_version()
+    }
+
+
+def read_settings(path):
+    """The settings of a SavedModel directory, read as untrusted text, without TensorFlow.
+
+    Raises ValueError where there are none, or they are damaged or of a newer format.
+    """
+    advice = "Train one with train_contrastive_siamese_network.py, or name another with --model."
+    path = Path(path)
+    if not path.is_dir():
+        raise ValueError(f"Expected a model directory. Received: {path}, not there. {advice}")
+    if not (path / "saved_model.pb").is_file() or not (path / SETTINGS).is_file():
+        raise ValueError(
+            f"Expected a model directory with saved_model.pb and {SETTINGS}. "
+            f"Received: {path} without. {advice}"
+        )
+    try:
+        settings = json.loads((path / SETTINGS).read_text())
+        version = settings["format_version"]
+        if type(version) is int and version > FORMAT_VERSION:
+            raise ValueError(
+                f"Expected settings of format {FORMAT_VERSION} or older. Received: {version} "
+                f"in {path}. Take a newer version of this project."
+            )
+        shape, threshold = settings["image_shape"], settings["threshold"]
+        whole = all(type(n) is int and 0 < n < 2**16 for n in shape)
+        number = type(threshold) in (int, float) and np.isfinite(threshold)
+        if len(shape) != 3 or not whole or not number:
+            raise TypeError("image_shape or threshold")
+    except (TypeError, KeyError, RecursionError, json.JSONDecodeError, UnicodeError):
+        raise ValueError(f"Expected whole settings in {path / SETTINGS}: damaged. {advice}") from None
+    return settings
+
+
+def _first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]

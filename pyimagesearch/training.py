@@ -1,0 +1,130 @@
+"""What fit needs beside model and data: optimizer, callbacks; and embeddings, distances after it."""
+
+# import the necessary packages
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pyimagesearch import metrics, utils
+
+STEPS_PER_EXECUTION = 25  # steps between two looks at the clock and at Ctrl-C
+
+
+def make_optimizer(recipe, steps_per_epoch):
+    """Adam at the recipe's learning rate: constant, or warm-up and then a cosine to zero."""
+    if recipe.warmup_steps is None:
+        return keras.optimizers.Adam(recipe.learning_rate)
+    total = recipe.epochs * steps_per_epoch
+    warmup = min(recipe.warmup_steps, total // 2)  # a short run still has both parts
+    return keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=recipe.learning_rate / 100,
+            decay_steps=max(total - warmup, 1),
+            warmup_target=recipe.learning_rate,
+            warmup_steps=warmup,
+        )
+    )
+
+
+def embed(encoder, images, batch_size=500):
+    """Every image through the encoder once: uint8 (N, H, W, C) -> float32 array (N, D)."""
+    forward = tf.function(
+        lambda batch: encoder(batch, training=False),
+        input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.uint8)],
+    )
+    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate([batch.numpy() for batch in pool.map(forward, batches)])
+
+
+def pair_distances(embeddings, partners):
+    """Distances and labels of sample_pairs' pairs: ((2N, 1) float32, (2N, 1) 1 and 0 in turn).
+
+    embeddings: (N, D). partners: (N, 2). Each image was embedded once, however many pairs
+    it stands in.
+    """
+    anchors = embeddings.repeat(2, axis=0)
+    distances = utils.euclidean_distance([anchors, embeddings[partners.ravel()]])
+    return np.asarray(distances), np.tile([[1], [0]], (len(embeddings), 1))
+
+
+class PairValidation(keras.callbacks.Callback):
+    """Adds val_loss, the contrastive loss of the validation pairs, to each epoch's figures.
+
+    keep_best: end with the weights of the epoch whose val_loss was lowest. Only for images
+    that no reported figure comes from.
+    """
+
+    def __init__(self, encoder, images, partners, margin, keep_best):
+        super().__init__()
+        self.encoder, self.images, self.partners = encoder, images, partners
+        self.margin, self.keep_best = margin, keep_best
+        self.best_loss, self.best_weights, self.best_epoch = np.inf, None, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        distances, y = pair_distances(embed(self.encoder, self.images), self.partners)
+        logs["val_loss"] = float(metrics.contrastive_loss(y, distances, self.margin))
+        if self.keep_best and logs["val_loss"] < self.best_loss:
+            self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
+            self.best_weights = self.encoder.get_weights()
+
+    def on_train_end(self, logs=None):
+        if self.best_weights is not None:
+            self.encoder.set_weights(self.best_weights)
+            print(f"[INFO] keeping epoch {self.best_epoch}, the best on held-out images")
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def on_train_begin(self, logs=None):
+        self.stopped = False
+        self.handlers = {s: signal.signal(s, self._stop) for s in self.SIGNALS}
+
+    def _stop(self, signum, frame):
+        self.stopped = True
+        self._restore()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training |= self.stopped
+
+    def on_train_end(self, logs=None):
+        self._restore()
+        if self.stopped:
+            print("\n[INFO] stopped on request, what was learned is kept")
+
+    def _restore(self):
+        for s, handler in self.handlers.items():
+            signal.signal(s, handler)
+
+
+class TimeLeft(keras.callbacks.Callback):
+    """Says after the first epoch, and at every tenth of the training, how long the rest takes."""
+
+    def __init__(self, epochs, hint=""):
+        super().__init__()
+        self.epochs, self.hint = epochs, hint
+        self.start = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = self.start or time.monotonic()
+        if epoch == 1 or (epoch and epoch % max(self.epochs // 10, 1) == 0):
+            left = self.epochs - epoch
+            seconds = (time.monotonic() - self.start) / epoch * left
+            hint = self.hint if epoch == 1 else ""
+            print(f"[INFO] about {duration(seconds)} left, {left} of {self.epochs} epochs{hint}")
+
+
+def duration(seconds):
+    """Seconds in words: 42 s, 7 min, 1 h 05 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,82 @@
+"""Show the distances between pairs of images, as a trained Siamese network sees them.
+
+    python test_contrastive_siamese_network.py --input examples
+
+Works at once on the model that ships in output/. Prints a line for each pair and saves one
+figure of all of them; shows it where there is a display. Smaller distance = more alike.
+
+A SavedModel is a program: load none that you would not run.
+"""
+
+# import the necessary packages
+import argparse
+import os
+
+import numpy as np
+
+from pyimagesearch import console  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch import config, figures, images
+from pyimagesearch.files import check_writable
+from pyimagesearch.saved_model import SiameseModel
+
+
+def main():
+    # construct the argument parser and parse the arguments
+    ap = argparse.ArgumentParser(description="Show the distances between pairs of images.",
+        epilog="A SavedModel is a program: load none that you would not run.")
+    ap.add_argument("-i", "--input", required=True,
+        help="path to input directory of testing images")
+    ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
+    ap.add_argument("--pairs", type=console.positive_int, default=10, help="how many (10)")
+    ap.add_argument("--seed", type=console.seed, default=42, help="of the choice of pairs (42)")
+    ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
+        help="the figure's file (output/contrastive_pairs.png)")
+    args = vars(ap.parse_args())
+    figures.check_format(args["output"])
+    check_writable(os.path.dirname(args["output"]) or ".")
+
+    # load the model from disk; its settings say what images it takes
+    print("[INFO] loading siamese model...")
+    model = SiameseModel(args["model"])
+
+    # grab the test dataset: sorted by name, so that the pairs are the same on every machine
+    print("[INFO] loading test dataset...")
+    (paths, testImages, bad) = images.read_images(
+        images.list_images(args["input"]), model.image_shape)
+    for message in bad:
+        print(f"[INFO] skipped {message}")
+    if len(paths) < 2:
+        raise ValueError(f"Expected at least 2 readable images. Received: {len(paths)} in "
+            f"{args['input']}.")
+
+    # randomly generate the image pairs: shuffle the images and take two by two, as often as
+    # needed, so that no image is paired with itself and all have their turn
+    np.random.seed(args["seed"])
+    perShuffle = len(paths) // 2
+    shuffles = [np.random.permutation(len(paths))[:2 * perShuffle]
+        for _ in range(-(-args["pairs"] // perShuffle))]
+    pairs = np.concatenate(shuffles).reshape(-1, 2)[:args["pairs"]]
+    (pairA, pairB) = pairs.T
+
+    # every image that is in a pair goes through the network once, in one go
+    (used, place) = np.unique(pairs, return_inverse=True)
+    feats = model.embed(testImages[used])[place.reshape(pairs.shape)]
+    (featsA, featsB) = (feats[:, 0], feats[:, 1])
+    distances = model.distance([featsA, featsB])
+
+    # print the distance and the verdict of each pair
+    names = [images.printable(os.path.relpath(path, args["input"])) for path in paths]
+    width = max(len(name) for name in names)
+    for (a, b, distance) in zip(pairA, pairB, distances):
+        verdict = "same" if distance < model.threshold else "different"
+        print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
+
+    # one figure of all pairs
+    figures.plot_pairs(
+        testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
+    print(f"[INFO] same where distance < {model.threshold:.3f}; figure: {args['output']}")
+    figures.show()
+
+
+if __name__ == "__main__":
+    console.run(main)

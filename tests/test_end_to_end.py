@@ -1,0 +1,172 @@
+"""The real scripts, run as a user runs them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import test_contrastive_siamese_network as test_script
+import train_contrastive_siamese_network as train_script
+from pyimagesearch import console
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "MPLBACKEND": "Agg"}
+
+
+def command(script, *flags):
+    return [sys.executable, str(ROOT / script), *map(str, flags)]
+
+
+def run(script, *flags, cwd=ROOT):
+    return subprocess.run(
+        command(script, *flags), cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """One epoch of the fast recipe; what it printed, and its folder."""
+    output = tmp_path_factory.mktemp("trained")
+    flags = ("--recipe", "fast", "--epochs", 1, "--seed", 3, "--output", output)
+    return run("train_contrastive_siamese_network.py", *flags), output
+
+
+def test_training_learns_and_writes(trained):
+    done, output = trained
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    steps = re.findall(r"^\[INFO\] (\w+ \w+)", done.stdout, re.M)
+    assert steps[:5] == [
+        "loading MNIST",
+        "preparing positive",
+        "building siamese",
+        "compiling model",
+        "training model",
+    ]
+    percent = float(re.search(r"([\d.]+)% of 20000 test pairs right", done.stdout)[1])
+    auc = float(re.search(r"AUC ([\d.]+)", done.stdout)[1])
+    assert percent > 97 and auc > 0.99
+    assert cv2.imread(str(output / "contrastive_plot.png")) is not None
+    written = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
+    model = "contrastive_siamese_model"
+    assert {f"{model}/saved_model.pb", f"{model}/assets.extra/siamese.json"} < written
+    assert not any(Path(p).name.startswith(".") for p in written)
+
+
+def test_the_trained_model_in_the_test_script(trained, tmp_path):
+    _, output = trained
+    figure = tmp_path / "figures" / "pairs.png"
+    flags = ("--input", "examples", "--output", figure, "--pairs", 7)
+    model = output / "contrastive_siamese_model"
+    done = run("test_contrastive_siamese_network.py", *flags, "--model", model)
+    assert done.returncode == 0, done.stderr
+    assert len(pairs_of(done)) == 7 and cv2.imread(str(figure)) is not None
+
+
+def pairs_of(done):
+    return re.findall(
+        r"^(\S+\.png) +(\S+\.png) +(\d+\.\d{4})  (same|different)$", done.stdout, re.M
+    )
+
+
+def test_the_model_that_ships_gets_the_examples_right(tmp_path):
+    figure = tmp_path / "pairs.png"
+    done = run("test_contrastive_siamese_network.py", "-i", "examples", "--output", figure)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    digits = dict(zip([f"image_{k:02d}.png" for k in range(1, 14)], "7305201679543"))
+    pairs = pairs_of(done)
+    assert len(pairs) == 10
+    for a, b, _, verdict in pairs:
+        assert a != b
+        assert (digits[a] == digits[b]) == (verdict == "same")
+    size = sum(p.stat().st_size for p in (ROOT / "output").rglob("*") if p.is_file())
+    assert size < 2_000_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
+    process = subprocess.Popen(
+        command("train_contrastive_siamese_network.py", "--output", tmp_path),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("Epoch 1/100"):
+            break
+    time.sleep(5)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert "stopped on request" in stdout and "test pairs right" in stdout
+    assert (tmp_path / "contrastive_plot.png").stat().st_size > 0
+    assert (tmp_path / "contrastive_siamese_model" / "saved_model.pb").is_file()
+
+
+@pytest.fixture
+def fails(monkeypatch, capsys):
+    """Runs a script's main; it must end with code 2 and one line, which is returned."""
+
+    def fails(script, *flags):
+        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
+        with pytest.raises(SystemExit) as stop:
+            console.run(script.main)
+        assert stop.value.code == 2
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert "error: " in lines[-1]
+        # argparse's usage may stand above
+        assert all(line.startswith(("usage: ", " ")) for line in lines[:-1])
+        return lines[-1]
+
+    return fails
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (("--recipe", "slow"), "'slow'.*article"),
+        (("--epochs", "0"), "from 1 up, received '0'"),
+        (("--batch-size", "-4"), "from 1 up, received '-4'"),
+        (("--batch-size", "many"), "from 1 up, received 'many'"),
+        (("--batch-size", "63"), "even batch size.*63"),
+        (("--recipe", "fast", "--batch-size", "1"), "at least 2 images"),
+        (("--seed", "-1"), "received '-1'"),
+    ],
+)
+def test_train_flags(fails, tmp_path, flags, message):
+    assert re.search(message, fails(train_script, *flags, "--output", tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_that_cannot_be_written(fails, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    assert "can be written to" in fails(train_script, "--output", tmp_path / "file")
+    flags = ("--input", ROOT / "examples", "--output", tmp_path / "file" / "pairs.png")
+    assert "can be written to" in fails(test_script, *flags)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_test_script_input(fails, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    output = ("--output", tmp_path / "pairs.png")
+    assert "no such folder" in fails(test_script, "-i", tmp_path / "missing", *output)
+    (tmp_path / "in").mkdir()
+    assert "with none" in fails(test_script, "-i", tmp_path / "in", *output)
+    (tmp_path / "in" / "words.png").write_text("words")
+    cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))
+    assert "at least 2 readable images. Received: 1" in fails(
+        test_script, "-i", tmp_path / "in", *output
+    )
+    assert "Expected a model directory" in fails(
+        test_script, "-i", "examples", "--model", tmp_path, *output
+    )
+    assert "ending in one of" in fails(test_script, "-i", "examples", "--output", tmp_path / "x.y")
+    assert not (tmp_path / "pairs.png").exists()

@@ -1,0 +1,82 @@
+"""Losses and the distance, against values worked out by hand and plain loops."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pyimagesearch.metrics import batch_contrastive_loss, contrastive_loss
+from pyimagesearch.utils import euclidean_distance
+
+
+def test_contrastive_loss_by_hand():
+    # same at 0.9: 0.9^2 = 0.81; same at 0.3: 0.09; different at 0.4: (1 - 0.4)^2 = 0.36;
+    # different at 1.7: beyond the margin, 0
+    loss = contrastive_loss([1, 1, 0, 0], [0.9, 0.3, 0.4, 1.7])
+    assert float(loss) == pytest.approx((0.81 + 0.09 + 0.36 + 0) / 4)
+
+
+def test_margin():
+    # different at 0.5 with margin 2: (2 - 0.5)^2 = 2.25
+    assert float(contrastive_loss([0], [0.5], margin=2)) == pytest.approx(2.25)
+
+
+@pytest.mark.parametrize("y_shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("d_shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("dtype", ["int32", "bool", "float32", "float64", "uint8"])
+def test_no_silent_broadcast(y_shape, d_shape, dtype):
+    y = np.array([1, 1, 0, 0], dtype).reshape(y_shape)
+    d = np.array([0.9, 0.3, 0.4, 1.7], "float32").reshape(d_shape)
+    assert float(contrastive_loss(y, d)) == pytest.approx(1.26 / 4)
+
+
+def test_bfloat16_is_computed_in_float32():
+    d = tf.constant([[0.5], [0.25]], tf.bfloat16)  # both exact in bfloat16
+    loss = contrastive_loss(np.array([[1], [0]]), d)
+    assert loss.dtype == tf.float32 and float(loss) == 0.40625
+
+
+def test_labels_that_are_not_one_to_one_are_refused():
+    with pytest.raises(ValueError, match=r"labels \(3,\), distances \(4, 1\)"):
+        contrastive_loss(np.ones(3), np.ones((4, 1)))
+
+
+def test_batch_contrastive_loss_by_hand():
+    # on a line: class 0 at 0 and 0.6, class 1 at 0.8; pairs: same at 0.6 (0.36),
+    # different at 0.8 and 0.2 (0.2^2 = 0.04 and 0.8^2 = 0.64)
+    loss = batch_contrastive_loss([0, 0, 1], np.array([[0.0], [0.6], [0.8]]))
+    assert float(loss) == pytest.approx((0.36 + (0.04 + 0.64) / 2) / 2)
+
+
+def test_batch_contrastive_loss_is_the_contrastive_loss_of_all_its_pairs():
+    rng = np.random.default_rng(0)
+    labels, vectors = rng.integers(0, 3, 12), rng.normal(0, 0.4, (12, 5)).astype("float32")
+    terms = {True: [], False: []}
+    for i in range(12):
+        for j in range(i):
+            d = np.linalg.norm(vectors[i] - vectors[j])
+            y = labels[i] == labels[j]
+            terms[bool(y)].append(d**2 if y else max(0.7 - d, 0) ** 2)
+    expected = (np.mean(terms[True]) + np.mean(terms[False])) / 2
+    assert float(batch_contrastive_loss(labels, vectors, 0.7)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_batch_of_one_class_has_no_negative_part():
+    assert float(batch_contrastive_loss([4, 4], np.array([[0.0], [0.6]]))) == pytest.approx(0.18)
+
+
+def test_euclidean_distance_by_hand():
+    # a 3-4-5 triangle, and the floor sqrt(1e-7) where both are equal
+    a, b = np.array([[0.0, 0], [1, 1]]), np.array([[3.0, 4], [1, 1]])
+    d = np.asarray(euclidean_distance([a, b]))
+    assert d.shape == (2, 1) and d.dtype == np.float32
+    np.testing.assert_allclose(d, [[5], [1e-7**0.5]], rtol=1e-6)
+
+
+def test_gradients_are_finite_where_vectors_are_equal():
+    a = tf.Variable([[1.0, 2.0], [0.0, 1.0]])
+    with tf.GradientTape(persistent=True) as tape:
+        loss = contrastive_loss([1, 0], euclidean_distance([a, a + 0.0]))
+        batch_loss = batch_contrastive_loss([0, 1, 1], tf.concat([a, a[:1]], 0))
+    for value in (loss, batch_loss):
+        gradient = tape.gradient(value, a)
+        assert np.isfinite(gradient).all()
