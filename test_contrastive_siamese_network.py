@@ -72,7 +72,7 @@ def main():
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
 
     # one figure of all pairs
-    figures.plot_pairs(
+    figures.plot_verdicts(
         testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
     print(f"[INFO] same where distance < {model.threshold:.3f}; figure: {args['output']}")
     figures.show()

@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,8 @@ import keras
 from keras.layers import Input
 from keras.models import Model
 
-from pyimagesearch import config, datasets, metrics, saved_model, training, utils, verification
+from pyimagesearch import config, datasets, evaluation, metrics, reports
+from pyimagesearch import saved_model, training, utils
 from pyimagesearch.files import check_writable
 from pyimagesearch.siamese_network import SisterNetworks, build_encoder
 
@@ -54,14 +56,14 @@ def main():
     # prepare the positive and negative pairs: which images they are, no pixel is copied
     print("[INFO] preparing positive and negative pairs...")
     pairTrain = utils.sample_pairs(trainY, rng)
-    pairTest = utils.sample_pairs(testY, args["seed"])  # the same for every recipe
+    test = (testX, testY, utils.sample_pairs(testY, args["seed"]))
 
     # epoch and threshold are chosen on held-out images; a recipe that holds out none keeps its
     # last epoch, takes the threshold from its training pairs, and only shows the test loss
     if recipe.held_out:
-        validation = choices = (heldX, utils.sample_pairs(heldY, rng))
+        validation = choices = (heldX, heldY, utils.sample_pairs(heldY, rng))
     else:
-        (validation, choices) = ((testX, pairTest), (trainX, pairTrain))
+        (validation, choices) = (test, (trainX, trainY, pairTrain))
 
     # configure the siamese network
     print("[INFO] building siamese network...")
@@ -93,35 +95,26 @@ def main():
     hint = "" if args["recipe"] == "fast" else " (--recipe fast takes under a minute)"
     history = model.fit(batches, steps_per_epoch=steps, epochs=recipe.epochs, shuffle=False,
         verbose="auto" if sys.stdout.isatty() else 2, callbacks=[
-        training.PairValidation(featureExtractor, *validation, recipe.margin, recipe.held_out > 0),
+        training.PairValidation(featureExtractor, validation, recipe.margin, recipe.held_out > 0),
         training.StopOnSignal(),
         training.TimeLeft(recipe.epochs, hint)])
 
-    # what is saved is float32, whatever precision trained it: measure that
+    # what is saved is float32, whatever precision trained it: calibrate and measure that
+    print("[INFO] calibrating on images that no figure comes from, measuring on test images...")
     exported = build_encoder(recipe)
     exported.set_weights(featureExtractor.get_weights())
-    (distances, y) = training.pair_distances(training.embed(exported, choices[0]), choices[1])
-    threshold = verification.choose_threshold(distances, y)
-    (distances, y) = training.pair_distances(training.embed(exported, testX), pairTest)
-    figures = {
-        "test_loss": float(metrics.contrastive_loss(y, distances, recipe.margin)),
-        "test_accuracy": verification.accuracy(distances, y, threshold),
-        "test_auc": verification.area_under_curve(distances, y)}
+    results = evaluation.evaluate(partial(training.embed, exported), choices, test, recipe.margin)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
-    saved_model.save(modelPath, exported, {
-        "recipe": args["recipe"], **asdict(recipe), "seed": args["seed"],
-        "class_names": [str(name) for name in np.unique(trainY)],
-        "threshold": threshold, **figures, "versions": saved_model.versions()})
+    settings = {"recipe": args["recipe"], **asdict(recipe), "seed": args["seed"],
+        "class_names": [str(name) for name in np.unique(trainY)]}
+    saved_model.save(modelPath, exported, settings | results.calibration)
 
     # plot the training history
     print("[INFO] plotting training history...")
     utils.plot_training(history, plotPath)
-
-    print(f"[INFO] test loss {figures['test_loss']:.4f}")
-    print(f"[INFO] {figures['test_accuracy']:.2%} of {len(y)} test pairs right, "
-        f"calling them the same where distance < {threshold:.3f}; AUC {figures['test_auc']:.4f}")
+    reports.write(args["output"], settings, history, results, (trainX, pairTrain), test)
     print(f"[INFO] model: {modelPath}, plot: {plotPath}")
 
 

@@ -13,16 +13,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet():
-    """Hide what TensorFlow's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is set.
+    """Hide what TensorFlow's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
 
     It writes some lines before it has read that variable, so the file descriptor itself is
     turned away for the start, and the variable is set for the rest. Python's exceptions are
     not touched.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -42,21 +41,17 @@ with quiet():
     tf.zeros(1)  # the first tensor brings a line of its own
 
 
-def run(main):
-    """Run a script's main. What a user can mend is one line and exit code 2, no traceback."""
+def run(main, name=None):
+    """Run a script's main, `name` in messages: what a user can mend is one line and exit code 2."""
     try:
         main()
     except (ValueError, OSError) as error:
-        name = os.path.basename(sys.argv[0])
-        sys.exit(_fail(f"{name}: error: {' '.join(str(error).split())}"))
+        name = name or os.path.basename(sys.argv[0])
+        print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("\n[INFO] interrupted, nothing was written", file=sys.stderr)
         sys.exit(130)
-
-
-def _fail(line):
-    print(line, file=sys.stderr)
-    return 2
 
 
 def positive_int(text):

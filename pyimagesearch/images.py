@@ -1,8 +1,10 @@
-"""One careful reader: a file -> a uint8 array of the wanted shape, or an error that names the file."""
+"""One careful reader: a file -> a uint8 array, or an error that names the file."""
 
 # import the necessary packages
 import os
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +12,20 @@ import numpy as np
 # a small file can claim to be a huge image: let OpenCV refuse before it reserves the memory
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 
-try:
-    import cv2
-except ImportError as error:
-    raise OSError(
-        f"OpenCV cannot be imported ({error}). On a machine without a screen, "
-        "pip uninstall opencv-python and pip install opencv-python-headless: "
-        "the same library without windows."
-    ) from None
-
 ENDINGS = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def opencv():
+    """The module cv2. Raises OSError with the way out where it cannot be imported."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise OSError(
+            f"OpenCV cannot be imported ({error}). On a machine without a screen, "
+            "pip uninstall opencv-python and pip install opencv-python-headless: "
+            "the same library without windows."
+        ) from None
+    return cv2
 
 
 def list_images(directory):
@@ -28,6 +34,7 @@ def list_images(directory):
     imutils finds them in the order of the disk, which differs between machines.
     Raises ValueError where the folder is missing or holds none.
     """
+    opencv()  # which imutils needs
     from imutils.paths import list_files
 
     if not os.path.isdir(directory):
@@ -35,8 +42,7 @@ def list_images(directory):
     paths = sorted(list_files(directory, validExts=ENDINGS))
     if not paths:
         raise ValueError(
-            f"Expected a folder with images ({' '.join(ENDINGS)}). "
-            f"Received: {directory} with none."
+            f"Expected a folder with images ({' '.join(ENDINGS)}). Received: {directory} with none."
         )
     return paths
 
@@ -56,6 +62,7 @@ def read_image(path, shape):
     if is_truncated(data.tobytes()):
         raise ValueError(f"{printable(path)}: the file is cut off")
 
+    cv2 = opencv()
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
     try:
         image = cv2.imdecode(data, flag) if len(data) else None
@@ -74,15 +81,55 @@ def read_image(path, shape):
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def read_classes(directory, shape):
+    """Images of a folder with one subfolder per class, at least two readable ones in each.
+
+    Returns (uint8 (N, H, W, C), class names (N,) of str, one message for each thing left out).
+    Raises ValueError where fewer than two classes are left.
+    """
+    if not os.path.isdir(directory):
+        raise ValueError(f"Expected a folder of classes. Received: {directory}, no such folder.")
+    folders = [f for f in os.scandir(directory) if f.is_dir() and not f.name.startswith(".")]
+    images, labels, messages = [], [], []
+    for folder in sorted(folders, key=lambda f: f.name):
+        try:
+            (paths, found, bad) = read_images(list_images(folder.path), shape)
+        except ValueError:  # no image at all
+            (paths, found, bad) = ([], [], [])
+        messages += [f"skipped {message}" for message in bad]
+        if len(paths) < 2:
+            messages.append(
+                f"left out class {printable(folder.name)}: {len(paths)} readable images, 2 needed"
+            )
+            continue
+        images.append(found)
+        labels += [folder.name] * len(found)
+    if len(images) < 2:
+        raise ValueError(
+            "Expected a folder with a subfolder for each of at least two classes, at least two "
+            f"images in each. Received: {directory}, {len(images)} such. " + "; ".join(messages[:3])
+        )
+    return np.concatenate(images), np.array(labels), messages
+
+
 def read_images(paths, shape):
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    good, images, bad = [], [], []
-    for path in paths:
+
+    def read(path):
         try:
-            images.append(read_image(path, shape))
-            good.append(path)
+            return path, read_image(path, shape), None
         except ValueError as error:
-            bad.append(str(error))
+            return path, None, str(error)
+
+    results = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(read, paths):
+            results.append(result)
+            if len(results) % 200 == 0 and sys.stderr.isatty():
+                print(f"\r{len(results)} of {len(paths)} images read", end="\r", file=sys.stderr)
+    good = [path for path, _, error in results if error is None]
+    images = [image for _, image, error in results if error is None]
+    bad = [error for _, _, error in results if error is not None]
     return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 

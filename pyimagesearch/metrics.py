@@ -1,4 +1,4 @@
-"""The losses. In all of them y = 1 means the same class, and a smaller distance means more alike."""
+"""The losses. In all of them y = 1: same class, and smaller distance = more alike."""
 
 # import the necessary packages
 from keras import ops

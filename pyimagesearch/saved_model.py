@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch import utils
-from pyimagesearch.files import find_directory, whole_directory
+from pyimagesearch.files import find_directory, whole_directory, whole_file
 
 FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
@@ -43,18 +43,24 @@ def save(path, encoder, settings):
         vectors = [embed(inputs[name])["embedding"] for name in ("image_a", "image_b")]
         return {"distance": utils.euclidean_distance(vectors)}
 
-    images = tf.TensorSpec(encoder.input_shape, tf.uint8)
-    vectors = tf.TensorSpec(encoder.output_shape, tf.float32)
+    def pair(shape, dtype, name):
+        # the names are those of serving_default's arguments, too
+        return {key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}
+
+    images = tf.TensorSpec(encoder.input_shape, tf.uint8, "images")
     archive = keras.export.ExportArchive()
-    archive.add_endpoint("serve", serve, [{"image_a": images, "image_b": images}])
+    archive.add_endpoint("serve", serve, [pair(encoder.input_shape, tf.uint8, "image")])
     archive.add_endpoint("embed", embed, [images])
-    archive.add_endpoint("distance", distance, [{"embedding_a": vectors, "embedding_b": vectors}])
+    archive.add_endpoint(
+        "distance", distance, [pair(encoder.output_shape, tf.float32, "embedding")]
+    )
 
     with whole_directory(path) as new:
         archive.write_out(new, verbose=False)
         file = Path(new) / SETTINGS
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"format_version": FORMAT_VERSION} | settings, indent=2) + "\n")
+        header = {"format_version": FORMAT_VERSION, "versions": versions()}
+        file.write_text(json.dumps(header | settings, indent=2) + "\n")
 
 
 class SiameseModel:
@@ -62,7 +68,7 @@ class SiameseModel:
 
     def __init__(self, path):
         """Raises ValueError where path is no SavedModel that save wrote."""
-        path = find_directory(path)
+        self.path = path = find_directory(path)
         self.settings = read_settings(path)
         self.image_shape = tuple(self.settings["image_shape"])
         self.threshold = self.settings["threshold"]
@@ -85,6 +91,35 @@ class SiameseModel:
         (featsA, featsB) = vectors
         inputs = {"embedding_a": tf.constant(featsA), "embedding_b": tf.constant(featsB)}
         return self._archive.distance(inputs)["distance"].numpy()[:, 0]
+
+    def threshold_for(self, fmr=None):
+        """The calibrated threshold, or the one stored for a false match rate such as "0.001".
+
+        Raises ValueError where the calibration had not enough pairs for that rate.
+        """
+        if fmr is None:
+            return self.threshold
+        points = self.settings.get("operating_points")
+        points = points if isinstance(points, dict) else {}
+        stored = {k: t for k, t in points.items() if type(t) in (int, float)}
+        for rate, threshold in stored.items():
+            if float(rate) == fmr:
+                return threshold
+        raise ValueError(
+            f"Expected a false match rate that this model is calibrated for: "
+            f"{', '.join(stored) or 'none'}. Received: {fmr:g}"
+            f"{', not enough pairs' if fmr in map(float, points) else ''}."
+        )
+
+    def similarity(self, distances):
+        """2^(-distance / threshold): 1 for a distance of 0, 0.5 at the threshold, down to 0."""
+        return np.exp2(-np.asarray(distances, dtype=np.float64) / max(self.threshold, 1e-12))
+
+
+def write_settings(path, settings):
+    """Rewrite the settings of a SavedModel directory alone, whole or not at all."""
+    with whole_file(Path(path) / SETTINGS) as new:
+        Path(new).write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def versions():
@@ -122,7 +157,9 @@ def read_settings(path):
         if len(shape) != 3 or not whole or not number:
             raise TypeError("image_shape or threshold")
     except (TypeError, KeyError, RecursionError, json.JSONDecodeError, UnicodeError):
-        raise ValueError(f"Expected whole settings in {path / SETTINGS}: damaged. {advice}") from None
+        raise ValueError(
+            f"Expected whole settings in {path / SETTINGS}: damaged. {advice}"
+        ) from None
     return settings
 
 

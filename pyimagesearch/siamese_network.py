@@ -1,4 +1,4 @@
-"""The networks, (B, H, W, C) -> (B, D), and the encoder around one: uint8 pixels in, embedding out."""
+"""The networks, and the encoder around one: uint8 pixels in, embedding out."""
 
 # import the necessary packages
 import os

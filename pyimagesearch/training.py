@@ -1,4 +1,4 @@
-"""What fit needs beside model and data: optimizer, callbacks; and embeddings, distances after it."""
+"""What fit needs beside model and data: optimizer and callbacks; and embeddings after it."""
 
 # import the necessary packages
 import os
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pyimagesearch import metrics, utils
+from pyimagesearch import metrics, utils, verification
 
 STEPS_PER_EXECUTION = 25  # steps between two looks at the clock and at Ctrl-C
 
@@ -42,17 +42,6 @@ def embed(encoder, images, batch_size=500):
         return np.concatenate([batch.numpy() for batch in pool.map(forward, batches)])
 
 
-def pair_distances(embeddings, partners):
-    """Distances and labels of sample_pairs' pairs: ((2N, 1) float32, (2N, 1) 1 and 0 in turn).
-
-    embeddings: (N, D). partners: (N, 2). Each image was embedded once, however many pairs
-    it stands in.
-    """
-    anchors = embeddings.repeat(2, axis=0)
-    distances = utils.euclidean_distance([anchors, embeddings[partners.ravel()]])
-    return np.asarray(distances), np.tile([[1], [0]], (len(embeddings), 1))
-
-
 class PairValidation(keras.callbacks.Callback):
     """Adds val_loss, the contrastive loss of the validation pairs, to each epoch's figures.
 
@@ -60,15 +49,18 @@ class PairValidation(keras.callbacks.Callback):
     that no reported figure comes from.
     """
 
-    def __init__(self, encoder, images, partners, margin, keep_best):
+    def __init__(self, encoder, validation, margin, keep_best):
+        """validation: (images, labels, partners)."""
         super().__init__()
-        self.encoder, self.images, self.partners = encoder, images, partners
-        self.margin, self.keep_best = margin, keep_best
+        self.encoder, self.margin, self.keep_best = encoder, margin, keep_best
+        (self.images, _, self.partners) = validation
         self.best_loss, self.best_weights, self.best_epoch = np.inf, None, None
 
     def on_epoch_end(self, epoch, logs=None):
-        distances, y = pair_distances(embed(self.encoder, self.images), self.partners)
+        distances, y = utils.pair_distances(embed(self.encoder, self.images), self.partners)
         logs["val_loss"] = float(metrics.contrastive_loss(y, distances, self.margin))
+        if verification.is_collapsed(distances):
+            print("\n[INFO] the network has collapsed: all distances are alike")
         if self.keep_best and logs["val_loss"] < self.best_loss:
             self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
             self.best_weights = self.encoder.get_weights()

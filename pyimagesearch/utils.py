@@ -87,6 +87,17 @@ def euclidean_distance(vectors):
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
 
 
+def pair_distances(embeddings, partners):
+    """Distances and labels of sample_pairs' pairs: ((2N, 1) float32, (2N, 1) 1 and 0 in turn).
+
+    embeddings: (N, D). partners: (N, 2). Each image was embedded once, however many pairs
+    it stands in.
+    """
+    anchors = embeddings.repeat(2, axis=0)
+    distances = euclidean_distance([anchors, embeddings[partners.ravel()]])
+    return np.asarray(distances), np.tile([[1], [0]], (len(embeddings), 1))
+
+
 def plot_training(H, plotPath):
     """Plot the training and validation loss of a Keras History and save it to plotPath."""
     # construct a plot that plots and saves the training history

@@ -1,18 +1,36 @@
-"""How well distances tell same from different. NumPy alone.
+"""How well distances tell same from different. NumPy alone; terms as in ISO/IEC 19795.
 
 Polarity: y = 1 same class, y = 0 different; a smaller distance = more alike; a pair is
-called the same where distance < threshold.
+called the same (matched) where distance < threshold.
+
+FMR  false match rate: the share of different pairs that are called the same.
+TMR  true match rate: the share of same pairs that are called the same; FNMR = 1 - TMR.
+EER  equal error rate: where FMR = FNMR.
+
+Everywhere distances is (B,) or (B, 1), finite, and y as many, 0 or 1. ValueError where they
+are not one to one, or none, or a distance is NaN or infinite, or y holds anything else.
 """
 
 # import the necessary packages
+from typing import NamedTuple
+
 import numpy as np
+
+MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer errors than that support no rate
+
+
+class Roc(NamedTuple):
+    """FMR and TMR at each threshold that calls pairs differently, from no match to all."""
+
+    fmr: np.ndarray  # ascending, from 0 to 1
+    tmr: np.ndarray  # ascending, from 0 to 1
+    thresholds: np.ndarray  # ascending; the last is infinite
 
 
 def choose_threshold(distances, y):
     """The threshold that calls most pairs right: half-way between two neighbouring distances.
 
-    distances: (B,) or (B, 1), finite. y: as many, 0 or 1. Of several equally good thresholds,
-    the one in the middle. Raises ValueError as accuracy does.
+    Of several equally good ones, the one in the middle.
     """
     distances, y = _checked(distances, y)
     order = np.argsort(distances, kind="stable")
@@ -32,32 +50,108 @@ def choose_threshold(distances, y):
     return float(max((edges[k] + edges[k + 1]) / 2, np.nextafter(edges[k], np.inf)))
 
 
-def accuracy(distances, y, threshold):
-    """The share of pairs called right, 0 to 1: distance < threshold just where y = 1.
+def threshold_at_fmr(different, fmr):
+    """The largest threshold at which at most the share fmr of the different pairs match.
 
-    Raises ValueError where the two are not one to one, or empty, or y is neither 0 nor 1,
-    or a distance is NaN or infinite.
+    different: the distances of different pairs alone. None where fewer than 30 false matches
+    would support it.
+    """
+    different, _ = _checked(different, np.zeros(np.size(different)))
+    matches = int(fmr * len(different) + 1e-9)  # 0.01 * 3000 is a little below 30
+    if matches < MIN_FALSE_MATCHES:
+        return None
+    return float(np.partition(different, matches)[matches])
+
+
+def accuracy(distances, y, threshold, weights=None):
+    """The share of pairs called right, 0 to 1. weights: how often each pair counts."""
+    distances, y = _checked(distances, y)
+    return float(np.average((distances < threshold) == (y == 1), weights=weights))
+
+
+def match_rates(distances, y, threshold, weights=None):
+    """(TMR, FMR) at a threshold. ValueError where one kind of pair is missing."""
+    distances, y = _both_kinds(distances, y)
+    weights = np.ones(len(y)) if weights is None else weights
+    matched = distances < threshold
+    same, different = weights * (y == 1), weights * (y == 0)
+    return (
+        float(same[matched].sum() / same.sum()),
+        float(different[matched].sum() / different.sum()),
+    )
+
+
+def roc_curve(distances, y, weights=None):
+    """The Roc. Ties move both rates in one step. ValueError where one kind is missing."""
+    distances, y = _both_kinds(distances, y)
+    weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
+    order = np.argsort(distances, kind="stable")
+    distances, y, weights = distances[order], y[order], weights[order]
+    last = np.append(distances[1:] > distances[:-1], True)  # of each run of equal distances
+    tmr = np.cumsum(weights * y)[last]
+    fmr = np.cumsum(weights * (1 - y))[last]
+    return Roc(
+        np.append(0, fmr / fmr[-1]),
+        np.append(0, tmr / tmr[-1]),
+        np.append(distances[last], np.inf),
+    )
+
+
+def area_under_curve(distances, y, weights=None):
+    """AUC: the chance that a same pair is nearer than a different one, a tie counting one half.
+
+    1 is perfect, 0.5 is chance. ValueError where one kind of pair is missing.
+    """
+    roc = roc_curve(distances, y, weights)
+    return float(np.trapezoid(roc.tmr, roc.fmr))
+
+
+def equal_error_rate(distances, y, weights=None):
+    """EER, 0 is perfect: where FMR and FNMR meet, on the straight line between two points."""
+    roc = roc_curve(distances, y, weights)
+    gap = roc.fmr - (1 - roc.tmr)  # from -1 up to 1
+    k = np.argmax(gap >= 0)
+    share = gap[k - 1] / (gap[k - 1] - gap[k])
+    return float(roc.fmr[k - 1] + share * (roc.fmr[k] - roc.fmr[k - 1]))
+
+
+def bootstrap_interval(statistic, distances, y, images, repeats=500, level=0.95, seed=0):
+    """The interval that statistic(distances, y, weights) keeps to when other images are drawn.
+
+    Pairs that share an image are not independent, so images are drawn anew with replacement,
+    not pairs: a pair counts as often as both of its images were drawn together.
+    images: int (B, 2), the two images of each pair. statistic may return an array of figures.
+    Returns (low, high), each as statistic's.
     """
     distances, y = _checked(distances, y)
-    return float(np.mean((distances < threshold) == (y == 1)))
+    order = np.argsort(distances, kind="stable")  # once, not in every repeat
+    distances, y, images = distances[order], y[order], np.asarray(images)[order]
+    rng = np.random.default_rng(seed)
+    n = images.max() + 1
+    values = []
+    for _ in range(repeats):
+        drawn = np.bincount(rng.integers(0, n, n), minlength=n)
+        weights = drawn[images[:, 0]] * drawn[images[:, 1]]
+        if weights[y == 1].any() and weights[y == 0].any():
+            values.append(statistic(distances, y, weights))
+    if not values:
+        raise ValueError("Expected pairs of both kinds. Received: one, or hardly any images.")
+    return tuple(np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0))
 
 
-def area_under_curve(distances, y):
-    """AUC: the chance that a same pair is nearer than a different pair; a tie counts one half.
+def is_collapsed(distances):
+    """Whether all distances are alike: the network gives every image the same embedding."""
+    low, high = np.quantile(np.asarray(distances, dtype=np.float64), [0.01, 0.99])
+    return bool(high - low <= 1e-3 * max(high, 1e-2))
 
-    1 is perfect, 0.5 is chance. Mann and Whitney's U divided by the number of such couples.
-    Raises ValueError as accuracy does, and where one of the two kinds of pair is missing.
-    """
+
+def _both_kinds(distances, y):
     distances, y = _checked(distances, y)
-    same, different = np.sort(distances[y == 1]), distances[y == 0]
-    if not len(same) or not len(different):
+    if y.all() or not y.any():
         raise ValueError(
-            "Expected pairs of both kinds. "
-            f"Received: {len(same)} same, {len(different)} different."
+            f"Expected pairs of both kinds. Received: {y.sum()} same, {len(y) - y.sum()} different."
         )
-    nearer = np.searchsorted(same, different, side="left")
-    nearer_or_equal = np.searchsorted(same, different, side="right")
-    return float((nearer.sum() + nearer_or_equal.sum()) / 2 / (len(same) * len(different)))
+    return distances, y
 
 
 def _checked(distances, y):

@@ -53,7 +53,7 @@ def test_pair_batches_hold_every_pair_once_an_epoch():
 
 
 def test_pair_batches_refuse_an_odd_batch():
-    with pytest.raises(ValueError, match="even batch size.*Received: 7"):
+    with pytest.raises(ValueError, match=r"even batch size.*Received: 7"):
         pair_batches(numbered_images(4), np.zeros((4, 2), int), 7, 1, 0)
 
 

@@ -1,5 +1,7 @@
 """Files and directories are there whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from pyimagesearch.files import check_writable, find_directory, whole_directory, whole_file
@@ -8,10 +10,10 @@ from pyimagesearch.files import check_writable, find_directory, whole_directory,
 def test_whole_file_replaces_at_the_end_only(tmp_path):
     path = tmp_path / "new folder" / "plot.png"
     with whole_file(path) as new:
-        open(new, "w").write("first")
+        Path(new).write_text("first")
         assert not path.exists() and new.endswith(".png")
     with pytest.raises(RuntimeError), whole_file(path) as new:
-        open(new, "w").write("half")
+        Path(new).write_text("half")
         raise RuntimeError
     assert path.read_text() == "first"
     assert [p.name for p in path.parent.iterdir()] == ["plot.png"]
@@ -19,8 +21,6 @@ def test_whole_file_replaces_at_the_end_only(tmp_path):
 
 def write_directory(path, text):
     with whole_directory(path) as new:
-        from pathlib import Path
-
         (Path(new) / "variables").mkdir(parents=True)
         (Path(new) / "variables" / "data").write_text(text)
 

@@ -23,7 +23,8 @@ def test_colour_of_every_format(tmp_path, photo, ending):
     data.tofile(path)
     image = read_image(path, (40, 30, 3))
     assert image.dtype == np.uint8
-    assert np.abs(image[:, :, ::-1].astype(int) - photo).mean() < 6  # RGB, within compression
+    lost = 20 if ending == "gif" else 6  # of 256: a palette of few colours, or compression
+    assert np.abs(image[:, :, ::-1].astype(int) - photo).mean() < lost  # RGB
 
 
 def test_grey_and_resize(tmp_path, photo):

@@ -43,10 +43,9 @@ def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
     np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
 
 
-def test_accelerated_network_has_the_same_gradient():
+def test_accelerated_network_has_the_same_gradient(monkeypatch):
+    monkeypatch.setattr(siamese_network, "has_bfloat16", lambda: False)
     network = build_siamese_model((8, 8, 1), 4)
-    copy = siamese_network.keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
     images = tf.constant(np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32"))
     gradients = []
     for model in (network, accelerate(network)):
@@ -54,7 +53,7 @@ def test_accelerated_network_has_the_same_gradient():
             loss = tf.reduce_sum(model(images) ** 2)
         gradients.append(tape.gradient(loss, model.trainable_variables))
     for a, b in zip(*gradients):
-        np.testing.assert_allclose(a, b, atol=0.03 * np.abs(a).max())
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max())
 
 
 def test_weights_carry_over_and_scaling_is_inside():
