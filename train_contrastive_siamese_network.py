@@ -32,7 +32,8 @@ from pyimagesearch.siamese_network import SisterNetworks, build_encoder
 def main():
     # construct the argument parser and parse the arguments
     ap = argparse.ArgumentParser(description="Train a Siamese network with contrastive loss.")
-    ap.add_argument("--recipe", default="article", choices=config.RECIPES, help="which run")
+    ap.add_argument("--recipe", default="article", choices=config.RECIPES,
+        help="article (default), 100 epochs; fast, under a minute and better")
     ap.add_argument("--epochs", type=console.positive_int, help="instead of the recipe's")
     ap.add_argument("--batch-size", type=console.positive_int, help="instead of the recipe's")
     ap.add_argument("--seed", type=console.seed, default=42, help="of all that is random (42)")
@@ -42,8 +43,8 @@ def main():
     # the recipe says everything else; what the flags name goes before it
     flags = {name: args[name] for name in ("epochs", "batch_size") if args[name]}
     recipe = replace(config.RECIPES[args["recipe"]], **flags)
-    modelPath = os.path.join(args["output"], os.path.basename(config.MODEL_PATH))
-    plotPath = os.path.join(args["output"], os.path.basename(config.PLOT_PATH))
+    (modelPath, plotPath) = (os.path.join(args["output"], os.path.basename(path))
+        for path in (config.MODEL_PATH, config.PLOT_PATH))
     check_writable(args["output"])
     keras.utils.set_random_seed(args["seed"])
     rng = np.random.default_rng(args["seed"])
@@ -74,17 +75,13 @@ def main():
 
     # finally, construct the siamese network
     distance = utils.euclidean_distance([featsA, featsB])
-    if recipe.pairing == "pairs":
-        model = Model(inputs=[imgA, imgB], outputs=distance)
-        (batches, steps) = datasets.pair_batches(
-            trainX, pairTrain, recipe.batch_size, recipe.epochs, args["seed"])
-    else:  # the loss itself pairs all images of a batch
+    model = Model(inputs=[imgA, imgB], outputs=distance)
+    if recipe.pairing == "batch":  # the loss itself pairs all images of a batch
         model = featureExtractor
-        (batches, steps) = datasets.image_batches(
-            trainX, trainY, recipe.batch_size, recipe.epochs, args["seed"], recipe.shift)
 
     # compile the model
     print("[INFO] compiling model...")
+    (batches, steps) = datasets.batches(trainX, trainY, pairTrain, recipe, args["seed"])
     loss = metrics.LOSSES[recipe.loss]
     model.compile(loss=lambda y, preds: loss(y, preds, recipe.margin),
         optimizer=training.make_optimizer(recipe, steps),
@@ -92,12 +89,9 @@ def main():
 
     # train the model
     print("[INFO] training model...")
-    hint = "" if args["recipe"] == "fast" else " (--recipe fast takes under a minute)"
     history = model.fit(batches, steps_per_epoch=steps, epochs=recipe.epochs, shuffle=False,
-        verbose="auto" if sys.stdout.isatty() else 2, callbacks=[
-        training.PairValidation(featureExtractor, validation, recipe.margin, recipe.held_out > 0),
-        training.StopOnSignal(),
-        training.TimeLeft(recipe.epochs, hint)])
+        verbose="auto" if sys.stdout.isatty() else 2,
+        callbacks=training.make_callbacks(featureExtractor, validation, recipe))
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
     print("[INFO] calibrating on images that no figure comes from, measuring on test images...")

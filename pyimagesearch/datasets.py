@@ -36,6 +36,16 @@ def hold_out(images, labels, fraction, rng):
     return (images[kept], labels[kept]), (images[held], labels[held])
 
 
+def batches(images, labels, partners, recipe, seed):
+    """The training batches of a recipe: pair_batches or image_batches, by its pairing.
+
+    Returns (dataset of all epochs, steps in one).
+    """
+    if recipe.pairing == "pairs":
+        return pair_batches(images, partners, recipe.batch_size, recipe.epochs, seed)
+    return image_batches(images, labels, recipe.batch_size, recipe.epochs, seed, recipe.shift)
+
+
 def pair_batches(images, partners, batch_size, epochs, seed):
     """Batches of pairs for fit: ((anchors, others), y), an image's two pairs side by side.
 

@@ -42,6 +42,16 @@ def embed(encoder, images, batch_size=500):
         return np.concatenate([batch.numpy() for batch in pool.map(forward, batches)])
 
 
+def make_callbacks(encoder, validation, recipe):
+    """The validation loss first, since the others and Keras' own read it; then the rest."""
+    hint = "" if recipe.epochs < 20 else " (--recipe fast takes under a minute)"
+    return [
+        PairValidation(encoder, validation, recipe.margin, keep_best=recipe.held_out > 0),
+        StopOnSignal(),
+        TimeLeft(recipe.epochs, hint),
+    ]
+
+
 class PairValidation(keras.callbacks.Callback):
     """Adds val_loss, the contrastive loss of the validation pairs, to each epoch's figures.
 

@@ -87,15 +87,24 @@ def euclidean_distance(vectors):
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
 
 
-def pair_distances(embeddings, partners):
+def pair_distances(embeddings, partners, block=5000):
     """Distances and labels of sample_pairs' pairs: ((2N, 1) float32, (2N, 1) 1 and 0 in turn).
 
     embeddings: (N, D). partners: (N, 2). Each image was embedded once, however many pairs
-    it stands in.
+    it stands in; block: how many are looked at in one go, which bounds the memory.
     """
-    anchors = embeddings.repeat(2, axis=0)
-    distances = euclidean_distance([anchors, embeddings[partners.ravel()]])
-    return np.asarray(distances), np.tile([[1], [0]], (len(embeddings), 1))
+    distances = [
+        euclidean_distance(
+            [
+                embeddings[i : i + block].repeat(2, axis=0),
+                embeddings[partners[i : i + block].ravel()],
+            ]
+        )
+        for i in range(0, len(embeddings), block)
+    ]
+    return np.concatenate([np.asarray(d) for d in distances]), np.tile(
+        [[1], [0]], (len(partners), 1)
+    )
 
 
 def plot_training(H, plotPath):
