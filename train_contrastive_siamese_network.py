@@ -11,9 +11,7 @@ Ctrl-C ends a training early and keeps what was learned.
 # import the necessary packages
 import argparse
 import os
-import sys
 from dataclasses import asdict, replace
-from functools import partial
 
 import numpy as np
 
@@ -33,7 +31,7 @@ def main():
     # construct the argument parser and parse the arguments
     ap = argparse.ArgumentParser(description="Train a Siamese network with contrastive loss.")
     ap.add_argument("--recipe", default="article", choices=config.RECIPES,
-        help="article (default), 100 epochs; fast, under a minute and better")
+        help="article (100 epochs, the default) or fast (under a minute, and better)")
     ap.add_argument("--epochs", type=console.positive_int, help="instead of the recipe's")
     ap.add_argument("--batch-size", type=console.positive_int, help="instead of the recipe's")
     ap.add_argument("--seed", type=console.seed, default=42, help="of all that is random (42)")
@@ -43,8 +41,8 @@ def main():
     # the recipe says everything else; what the flags name goes before it
     flags = {name: args[name] for name in ("epochs", "batch_size") if args[name]}
     recipe = replace(config.RECIPES[args["recipe"]], **flags)
-    (modelPath, plotPath) = (os.path.join(args["output"], os.path.basename(path))
-        for path in (config.MODEL_PATH, config.PLOT_PATH))
+    modelPath = os.path.join(args["output"], os.path.basename(config.MODEL_PATH))
+    plotPath = os.path.join(args["output"], os.path.basename(config.PLOT_PATH))
     check_writable(args["output"])
     keras.utils.set_random_seed(args["seed"])
     rng = np.random.default_rng(args["seed"])
@@ -90,25 +88,29 @@ def main():
     # train the model
     print("[INFO] training model...")
     history = model.fit(batches, steps_per_epoch=steps, epochs=recipe.epochs, shuffle=False,
-        verbose="auto" if sys.stdout.isatty() else 2,
-        callbacks=training.make_callbacks(featureExtractor, validation, recipe))
+        callbacks=training.make_callbacks(featureExtractor, validation, recipe),
+        verbose=console.verbosity())
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
-    print("[INFO] calibrating on images that no figure comes from, measuring on test images...")
+    print("[INFO] calibrating the threshold...")
     exported = build_encoder(recipe)
     exported.set_weights(featureExtractor.get_weights())
-    results = evaluation.evaluate(partial(training.embed, exported), choices, test, recipe.margin)
+    calibration = evaluation.calibrate(training.embed(exported, choices[0]), *choices[1:])
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
     settings = {"recipe": args["recipe"], **asdict(recipe), "seed": args["seed"],
         "class_names": [str(name) for name in np.unique(trainY)]}
-    saved_model.save(modelPath, exported, settings | results.calibration)
+    saved_model.save(modelPath, exported, settings | calibration)
 
     # plot the training history
     print("[INFO] plotting training history...")
     utils.plot_training(history, plotPath)
-    reports.write(args["output"], settings, history, results, (trainX, pairTrain), test)
+
+    # say how good it is, on images that nothing was chosen on
+    print("[INFO] measuring on test images...")
+    reports.write(args["output"], settings | calibration, history, exported, choices, test)
+    reports.draw_training_pairs(args["output"], next(iter(batches)))
     print(f"[INFO] model: {modelPath}, plot: {plotPath}")
 
 

@@ -50,8 +50,13 @@ def run(main, name=None):
         print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\n[INFO] interrupted, nothing was written", file=sys.stderr)
+        print("\n[INFO] interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def verbosity():
+    """For fit: Keras' progress bar on a terminal, a line an epoch in a log."""
+    return "auto" if sys.stdout.isatty() else 2
 
 
 def positive_int(text):

@@ -93,6 +93,24 @@ def image_batches(images, labels, batch_size, epochs, seed, shift=0):
     return _batches(len(images), batch_size, epochs, seed, gather, drop_remainder=True)
 
 
+def pairs_of_a_batch(batch, count=5):
+    """Some pairs as the network sees them: (imagesA, imagesB, y), `count` same, then different.
+
+    batch: one element of either dataset. Fewer where the batch holds fewer.
+    """
+    (inputs, y) = batch
+    if isinstance(inputs, tuple):  # (anchors, others): two pairs of each anchor, side by side
+        imagesA, imagesB, y = inputs[0].numpy().repeat(2, axis=0), inputs[1].numpy(), y.numpy()
+        y = y.ravel()
+    else:  # every pair inside the batch
+        order = np.random.default_rng(0).permutation(len(y) * (len(y) - 1) // 2)
+        (a, b) = (indices[order] for indices in np.triu_indices(len(y), 1))
+        imagesA, imagesB = inputs.numpy()[a], inputs.numpy()[b]
+        y = (y.numpy()[a] == y.numpy()[b]).astype(int)
+    some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
+    return imagesA[some], imagesB[some], y[some]
+
+
 def _batches(n, size, epochs, seed, gather, drop_remainder):
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, epoch])

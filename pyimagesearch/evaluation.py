@@ -5,8 +5,6 @@ A calibration is a dict: "threshold", which gets most of balanced pairs right, a
 """
 
 # import the necessary packages
-from typing import NamedTuple
-
 import numpy as np
 
 from pyimagesearch import metrics, utils, verification
@@ -15,27 +13,19 @@ FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSO
 MOST_IMAGES = 4000  # of the choices for the rates over all pairs: 8 million pairs of them
 
 
-class Results(NamedTuple):
-    """What evaluate found. calibration and figures hold nothing but what JSON can hold."""
+def evaluate(embeddings, settings, choices, test):
+    """Figures of the test images, beside those of their raw pixels, calibrated on `choices`.
 
-    calibration: dict
-    figures: dict  # "test" and "raw_pixels", as measure gives them
-    embeddings: np.ndarray  # of the test images, (N, D)
-
-
-def evaluate(embed, choices, test, margin):
-    """Calibrate on `choices`, measure on `test`, and do the same for the raw pixels.
-
-    embed: uint8 (N, H, W, C) -> (N, D). choices, test: each (images, labels, partners).
+    embeddings: (N, D), of the test images. settings: the calibration and the loss's margin.
+    choices, test: each (images, labels, partners).
+    Returns {"test": …, "raw_pixels": …}, each as measure gives it.
     """
-    found = {}
-    for name, function in (("raw_pixels", raw_pixels), ("test", embed)):
-        embeddings = [function(images) for (images, _, _) in (choices, test)]
-        calibration = calibrate(embeddings[0], *choices[1:])
-        found[name] = measure(embeddings[1], *test[1:], calibration)
-    (distances, y) = utils.pair_distances(embeddings[1], test[2])
-    found["test"]["loss"] = float(metrics.contrastive_loss(y, distances, margin))
-    return Results(calibration, found, embeddings[1])
+    (images, labels, partners) = test
+    figures = measure(embeddings, labels, partners, settings)
+    (distances, y) = utils.pair_distances(embeddings, partners)
+    figures["loss"] = float(metrics.contrastive_loss(y, distances, settings["margin"]))
+    pixels = calibrate(raw_pixels(choices[0]), *choices[1:])
+    return {"test": figures, "raw_pixels": measure(raw_pixels(images), labels, partners, pixels)}
 
 
 def calibrate(embeddings, labels, partners):
@@ -49,8 +39,10 @@ def calibrate(embeddings, labels, partners):
     different = np.concatenate(
         [d[y == 0] for d, y in all_pairs(embeddings[some], np.ravel(labels)[some])]
     )
+    threshold = verification.choose_threshold(distances, y)
     return {
-        "threshold": verification.choose_threshold(distances, y),
+        "threshold": threshold,
+        "calibration_accuracy": verification.accuracy(distances, y, threshold),
         "operating_points": {
             fmr: verification.threshold_at_fmr(different, float(fmr)) if len(different) else None
             for fmr in FALSE_MATCH_RATES

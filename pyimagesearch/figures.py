@@ -42,15 +42,16 @@ def plot_verdicts(imagesA, imagesB, distances, threshold, path):
     )
 
 
-def plot_training_pairs(images, anchors, partners, path):
-    """Some images, each with its positive and its negative partner. partners: (len, 2)."""
-    others = images[partners]  # (len, 2, H, W, C)
-    pairsA = np.concatenate([images[anchors], images[anchors]])
-    pairsB = np.concatenate([others[:, 0], others[:, 1]])
-    n = len(anchors)
-    titles = ["y = 1, same"] * n + ["y = 0, different"] * n
-    colors = [SAME] * n + [DIFFERENT] * n
-    plot_pairs(pairsA, pairsB, titles, colors, path, "training pairs", columns=n)
+def plot_training_pairs(imagesA, imagesB, y, path):
+    """Pairs as the network sees them in training, with their labels."""
+    plot_pairs(
+        imagesA,
+        imagesB,
+        [f"y = {k:.0f}, {'same' if k else 'different'}" for k in y],
+        [SAME if k else DIFFERENT for k in y],
+        path,
+        "training pairs, as the network sees them",
+    )
 
 
 def plot_worst(images, pairs, distances, y, threshold, path, count=10):
@@ -178,6 +179,11 @@ def show():
     """Show the open figures where there is a display; elsewhere do nothing."""
     if plt.get_backend().lower() != "agg":
         plt.show()
+
+
+def close():
+    """Forget the open figures."""
+    plt.close("all")
 
 
 def _save(fig, path):

@@ -7,36 +7,39 @@ import os
 
 import numpy as np
 
-from pyimagesearch import evaluation, figures, utils
+from pyimagesearch import datasets, evaluation, training, utils
+from pyimagesearch import figures as pictures
 from pyimagesearch.files import whole_file
 from pyimagesearch.saved_model import versions
 
 
-def write(output, settings, history, results, training, test):
-    """Write metrics.json, history.csv and the pictures to the folder, and print the figures.
+def write(output, settings, history, encoder, choices, test):
+    """Measure on test images; write metrics.json, history.csv and the pictures; print the figures.
 
-    history: what fit returned. results: what evaluation.evaluate returned.
-    training: (images, partners) to show some pairs of. test: (images, labels, partners).
+    settings: of the training, calibration included. history: what fit returned.
+    encoder: what was saved. choices, test: each (images, labels, partners).
     """
-    content = {**results.figures, "calibration": results.calibration, "settings": settings}
+    embeddings = training.embed(encoder, test[0])
+    figures = evaluation.evaluate(embeddings, settings, choices, test)
+    content = {**figures, "settings": settings, "versions": versions()}
     with whole_file(os.path.join(output, "metrics.json")) as path, open(path, "w") as f:
-        json.dump(content | {"versions": versions()}, f, indent=2)
+        json.dump(content, f, indent=2)
         f.write("\n")
     with whole_file(os.path.join(output, "history.csv")) as path:
         write_history(path, history.history)
-    draw(output, results, training, test)
 
-    raw = results.figures["raw_pixels"]
+    draw(output, embeddings, test, settings, figures)
+
+    (raw, test) = (figures["raw_pixels"], figures["test"])
     print(
         f"[INFO] the raw pixels, the line to beat: {raw['accuracy'][0]:.2%} of test pairs right, "
         f"AUC {raw['auc'][0]:.4f}"
     )
-    print(evaluation.report(results.figures["test"], "[INFO] the network on test images"))
-    measured, threshold = results.figures["test"], results.calibration["threshold"]
-    print(f"[INFO] test loss {measured['loss']:.4f}, AUC {measured['auc'][0]:.4f}")
+    print(evaluation.report(test, "[INFO] the network on test images"))
+    print(f"[INFO] test loss {test['loss']:.4f}, AUC {test['auc'][0]:.4f}")
     print(
-        f"[INFO] {measured['accuracy'][0]:.2%} of {measured['pairs']} test pairs right, "
-        f"calling them the same where distance < {threshold:.3f}"
+        f"[INFO] {test['accuracy'][0]:.2%} of {test['pairs']} test pairs right, "
+        f"calling them the same where distance < {settings['threshold']:.3f}"
     )
 
 
@@ -48,21 +51,25 @@ def write_history(path, history):
         rows.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
 
 
-def draw(output, results, training, test):
-    """The pictures beside the article's plot, each named contrastive_….png."""
-
-    def path(name):
-        return os.path.join(output, f"contrastive_{name}.png")
-
-    (images, partners) = training
-    some = np.arange(0, len(images), max(len(images) // 5, 1))[:5]
-    figures.plot_training_pairs(images, some, partners[some], path("training_pairs"))
-
+def draw(output, embeddings, test, settings, figures):
+    """The pictures of the test pairs beside the article's plot, each named contrastive_….png."""
     (images, labels, partners) = test
-    (distances, y) = utils.pair_distances(results.embeddings, partners)
-    threshold = results.calibration["threshold"]
-    figures.plot_roc(distances, y, threshold, results.figures["test"], path("roc"))
-    figures.plot_histogram(distances, y, threshold, path("histogram"))
-    figures.plot_map(results.embeddings, labels, path("map"))
+    (distances, y) = utils.pair_distances(embeddings, partners)
+    threshold = settings["threshold"]
+    pictures.plot_roc(distances, y, threshold, figures["test"], _path(output, "roc"))
+    pictures.plot_histogram(distances, y, threshold, _path(output, "histogram"))
+    pictures.plot_map(embeddings, labels, _path(output, "map"))
     pairs = np.stack([np.arange(len(images)).repeat(2), partners.ravel()], axis=1)
-    figures.plot_worst(images, pairs, distances, y, threshold, path("worst"))
+    pictures.plot_worst(images, pairs, distances, y, threshold, _path(output, "worst"))
+    pictures.close()
+
+
+def draw_training_pairs(output, batch):
+    """Some pairs of a batch, as the network sees them."""
+    pairs = datasets.pairs_of_a_batch(batch)
+    pictures.plot_training_pairs(*pairs, _path(output, "training_pairs"))
+    pictures.close()
+
+
+def _path(output, name):
+    return os.path.join(output, f"contrastive_{name}.png")

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from pyimagesearch.datasets import hold_out, image_batches, load_mnist, pair_batches
+from pyimagesearch.datasets import (
+    hold_out,
+    image_batches,
+    load_mnist,
+    pair_batches,
+    pairs_of_a_batch,
+)
 from pyimagesearch.utils import sample_pairs
 
 
@@ -73,3 +79,14 @@ def test_shift_moves_whole_images_and_fills_with_black():
     assert image.tolist() == list(range(64))  # still one dot in each
     assert set(row) == set(column) == {1, 2, 3, 4, 5}
     assert len(set(zip(row, column))) > 15  # nearly all of the 25 places
+
+
+def test_pairs_of_a_batch_tell_the_truth():
+    images, labels = numbered_images(20), np.arange(20) % 4
+    for batches, _ in (
+        pair_batches(images, sample_pairs(labels, 0), 12, 1, 0),
+        image_batches(images, labels, 20, 1, 0),
+    ):
+        a, b, y = pairs_of_a_batch(next(iter(batches)), count=3)
+        assert y.tolist() == [1, 1, 1, 0, 0, 0]
+        assert ((pixels(a) % 4 == pixels(b) % 4) == (y == 1)).all()

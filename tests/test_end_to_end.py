@@ -1,5 +1,7 @@
 """The real scripts, run as a user runs them."""
 
+import csv
+import json
 import os
 import re
 import signal
@@ -53,11 +55,33 @@ def test_training_learns_and_writes(trained):
     percent = float(re.search(r"([\d.]+)% of 20000 test pairs right", done.stdout)[1])
     auc = float(re.search(r"test loss [\d.]+, AUC ([\d.]+)", done.stdout)[1])
     assert percent > 97 and auc > 0.99
-    assert cv2.imread(str(output / "contrastive_plot.png")) is not None
+    names = ("plot", "training_pairs", "roc", "histogram", "map", "worst")
+    for name in names:
+        assert cv2.imread(str(output / f"contrastive_{name}.png")) is not None
     written = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
     model = "contrastive_siamese_model"
     assert {f"{model}/saved_model.pb", f"{model}/assets.extra/siamese.json"} < written
     assert not any(Path(p).name.startswith(".") for p in written)
+
+
+def test_numbers_are_the_same_everywhere(trained):
+    done, output = trained
+    metrics = json.loads((output / "metrics.json").read_text())
+    settings = output / "contrastive_siamese_model" / "assets.extra" / "siamese.json"
+    stored = json.loads(settings.read_text())
+    test = metrics["test"]
+    assert f"{test['accuracy'][0]:.2%} of 20000 test pairs right" in done.stdout
+    assert f"test loss {test['loss']:.4f}, AUC {test['auc'][0]:.4f}" in done.stdout
+    assert f"where distance < {stored['threshold']:.3f}" in done.stdout
+    assert stored["threshold"] == metrics["settings"]["threshold"]
+    for fmr, point in test["operating_points"].items():
+        assert point["threshold"] == stored["operating_points"][fmr]
+        assert f"{100 * point['tmr'][0]:.2f} %" in done.stdout
+    assert metrics["raw_pixels"]["accuracy"][0] < 0.75 < test["accuracy"][0]
+    assert metrics["settings"]["seed"] == 3 and set(metrics["versions"]) > {"keras", "tensorflow"}
+    with open(output / "history.csv", newline="") as f:
+        (row,) = csv.DictReader(f)
+    assert row["epoch"] == "1" and f"loss: {float(row['loss']):.4f}" in done.stdout
 
 
 def test_the_trained_model_in_the_test_script(trained, tmp_path):
