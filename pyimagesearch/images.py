@@ -54,6 +54,8 @@ def read_image(path, shape):
     Raises ValueError, naming the file, where it cannot be read whole.
     """
     (height, width, channels) = shape
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+        raise ValueError(f"{printable(path)}: not a file")
     try:
         # OpenCV's own reading of files fails on names that are not valid Unicode
         data = np.fromfile(path, dtype=np.uint8)

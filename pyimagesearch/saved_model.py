@@ -80,11 +80,12 @@ class SiameseModel:
                 "Train it again with train_contrastive_siamese_network.py."
             ) from None
 
-    def embed(self, images, batch_size=500):
+    def embed(self, images, batch_size=250):
         """uint8 (N, H, W, C) -> float32 (N, D), batch by batch."""
         images = np.asarray(images, dtype=np.uint8)
-        batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-        return np.concatenate([self._archive.embed(b)["embedding"].numpy() for b in batches])
+        return utils.in_batches(
+            lambda batch: self._archive.embed(batch)["embedding"].numpy(), images, batch_size
+        )
 
     def distance(self, vectors):
         """(featsA, featsB), each float32 (B, D) -> float32 (B,); smaller = more alike."""

@@ -1,10 +1,8 @@
 """What fit needs beside model and data: optimizer and callbacks; and embeddings after it."""
 
 # import the necessary packages
-import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -31,15 +29,13 @@ def make_optimizer(recipe, steps_per_epoch):
     )
 
 
-def embed(encoder, images, batch_size=500):
+def embed(encoder, images, batch_size=250):
     """Every image through the encoder once: uint8 (N, H, W, C) -> float32 array (N, D)."""
     forward = tf.function(
         lambda batch: encoder(batch, training=False),
         input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.uint8)],
     )
-    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.concatenate([batch.numpy() for batch in pool.map(forward, batches)])
+    return utils.in_batches(lambda batch: forward(batch).numpy(), images, batch_size)
 
 
 def make_callbacks(encoder, validation, recipe):
@@ -108,20 +104,27 @@ class StopOnSignal(keras.callbacks.Callback):
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """Says after the first epoch, and at every tenth of the training, how long the rest takes."""
+    """Says after the first epoch, and at every tenth of the training, how long the rest takes,
+    and at the end how long all of it took.
+    """
 
     def __init__(self, epochs, hint=""):
         super().__init__()
         self.epochs, self.hint = epochs, hint
         self.start = None
 
+    def on_train_begin(self, logs=None):
+        self.start = time.monotonic()
+
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = self.start or time.monotonic()
         if epoch == 1 or (epoch and epoch % max(self.epochs // 10, 1) == 0):
             left = self.epochs - epoch
             seconds = (time.monotonic() - self.start) / epoch * left
             hint = self.hint if epoch == 1 else ""
             print(f"[INFO] about {duration(seconds)} left, {left} of {self.epochs} epochs{hint}")
+
+    def on_train_end(self, logs=None):
+        print(f"[INFO] training took {duration(time.monotonic() - self.start)}")
 
 
 def duration(seconds):

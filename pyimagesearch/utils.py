@@ -1,6 +1,9 @@
 """The article's helpers: pairs of images, the distance between their features, the plot."""
 
 # import the necessary packages
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
@@ -85,6 +88,13 @@ def euclidean_distance(vectors):
 
     # return the euclidean distance between the vectors
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
+
+
+def in_batches(function, images, batch_size):
+    """function of the images batch by batch, on all cores: (N, …) -> one array of N rows."""
+    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(function, batches)))
 
 
 def pair_distances(embeddings, partners, block=5000):

@@ -194,3 +194,13 @@ def test_test_script_input(fails, tmp_path, monkeypatch):
     )
     assert "ending in" in fails(test_script, "-i", "examples", "--output", tmp_path / "x.y")
     assert not (tmp_path / "pairs.png").exists()
+
+
+def test_the_benchmark_runs():
+    done = run("benchmarks/compare_with_article.py", "--images", 640, "--epochs", 1)
+    assert done.returncode == 0, done.stderr
+    ratios = [float(r) for r in re.findall(r"([\d.]+)x$", done.stdout, re.M)]
+    assert len(ratios) == 6 and min(ratios) > 0
+    assert re.search(
+        r"after epoch 1: +plain 0\.\d{4}, 0\.\d{4} +ours 0\.\d{4}, 0\.\d{4}", done.stdout
+    )
