@@ -39,6 +39,9 @@ def main():
     print("[INFO] loading siamese model...")
     model = SiameseModel(args["model"])
 
+    color = "grey" if model.image_shape[2] == 1 else "colour"
+    print(f"[INFO] images are read in {color} at {model.image_shape[1]}x{model.image_shape[0]}")
+
     # grab the test dataset: sorted by name, so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
     (paths, testImages, bad) = images.read_images(

@@ -43,7 +43,7 @@ def main():
     recipe = replace(config.RECIPES[args["recipe"]], **flags)
     modelPath = os.path.join(args["output"], os.path.basename(config.MODEL_PATH))
     plotPath = os.path.join(args["output"], os.path.basename(config.PLOT_PATH))
-    check_writable(args["output"])
+    check_writable(args["output"], modelPath)
     keras.utils.set_random_seed(args["seed"])
     rng = np.random.default_rng(args["seed"])
 
@@ -83,7 +83,7 @@ def main():
     loss = metrics.LOSSES[recipe.loss]
     model.compile(loss=lambda y, preds: loss(y, preds, recipe.margin),
         optimizer=training.make_optimizer(recipe, steps),
-        steps_per_execution=training.STEPS_PER_EXECUTION)
+        steps_per_execution=training.steps_per_execution(steps))
 
     # train the model
     print("[INFO] training model...")

@@ -34,12 +34,15 @@ def main():
     ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
     args = ap.parse_args()
     if args.side:
+        sys.stdout = sys.stderr  # what training prints is not a report
         (trainX, trainY), test = datasets.load_mnist()
         return SIDES[args.side]((trainX[: args.images], trainY[: args.images]), test, args.epochs)
 
     command = [sys.executable, __file__, f"--epochs={args.epochs}", f"--images={args.images}"]
     children = {
-        side: subprocess.Popen([*command, f"--side={side}"], text=True, stdin=-1, stdout=-1)
+        side: subprocess.Popen(
+            [*command, f"--side={side}"], text=True, stdin=-1, stdout=-1, stderr=-3
+        )
         for side in SIDES
     }
     # drawing the pairs, then the epochs, then the memory: one turn each
@@ -61,7 +64,7 @@ def wait_for_turn():
 
 
 def report(**figures):
-    print(json.dumps(figures), flush=True)
+    print(json.dumps(figures), file=sys.__stdout__, flush=True)
 
 
 class Turns(keras.callbacks.Callback):
@@ -141,7 +144,7 @@ def ours(train, test, epochs):
     model.compile(
         loss=metrics.contrastive_loss,
         optimizer=training.make_optimizer(recipe, steps),
-        steps_per_execution=training.STEPS_PER_EXECUTION,
+        steps_per_execution=training.steps_per_execution(steps),
     )
     validation = (testX, testY, utils.sample_pairs(testY, 1))
     model.fit(

@@ -43,9 +43,20 @@ with quiet():
 
 def run(main, name=None):
     """Run a script's main, `name` in messages: what a user can mend is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a name that this terminal cannot show is no error
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    code = 0
     try:
-        main()
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        sys.stdout.flush()
+        sys.exit(code)
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:  # standard output itself
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         name = name or os.path.basename(sys.argv[0])
         print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

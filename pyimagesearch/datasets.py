@@ -75,6 +75,7 @@ def image_batches(images, labels, batch_size, epochs, seed, shift=0):
 
     images: uint8 (N, H, W, C). labels: (N,) of any kind; the loss sees 0 to classes - 1.
     shift: every image is moved by up to this many pixels, black coming in at the edge.
+    What does not fill a batch, or a round number of them, has its chance in the next epoch.
     Order and shifts are a function of (seed, epoch, step) alone.
     Returns (dataset of all epochs, steps in one): uint8 (B, H, W, C), int32 (B,).
     """
@@ -112,18 +113,23 @@ def pairs_of_a_batch(batch, count=5):
 
 
 def _batches(n, size, epochs, seed, gather, drop_remainder):
+    steps = n // size if drop_remainder else -(-n // size)
+    if drop_remainder and steps > 25:
+        steps -= steps % 25  # a round number, which training.steps_per_execution divides
+
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, epoch])
-        steps = tf.data.Dataset.from_tensor_slices(order).batch(size, drop_remainder)
-        return steps.enumerate().map(
-            lambda step, indices: gather(indices, epoch, tf.cast(step, tf.int32))
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(size, drop_remainder)
+        return (
+            batches.take(steps)
+            .enumerate()
+            .map(lambda step, indices: gather(indices, epoch, tf.cast(step, tf.int32)))
         )
 
     dataset = tf.data.Dataset.range(epochs, output_type=tf.int32).flat_map(one_epoch)
     # nothing here is left to autotune, and its thread can hold up the end of fit for a minute
     options = tf.data.Options()
     options.autotune.enabled = False
-    steps = n // size if drop_remainder else -(-n // size)
     return dataset.prefetch(4).with_options(options), steps
 
 

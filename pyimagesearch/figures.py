@@ -14,7 +14,11 @@ SAME, DIFFERENT = "#0072B2", "#D55E00"
 
 
 def plot_pairs(imagesA, imagesB, titles, colors, path, title="", columns=5):
-    """Pairs of images, each under its title. imagesA, imagesB: uint8 (B, H, W, C)."""
+    """Pairs of images, each under its title. imagesA, imagesB: uint8 (B, H, W, C).
+
+    The first 100 of them: more would be too small to see.
+    """
+    titles = titles[:100]
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     (fig, axes) = plt.subplots(
@@ -157,6 +161,7 @@ def plot_matrix(distances, names, threshold, path):
     """All distances of a folder, (N, N), as a map; the threshold is marked on its scale."""
     (fig, ax) = plt.subplots(figsize=(7, 6), layout="tight")
     picture = ax.imshow(distances, cmap="cividis")
+    names = [name.replace("$", r"\$") for name in names]  # which would start a formula
     if len(names) <= 30:
         ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
         ax.set_yticks(range(len(names)), names, fontsize=8)

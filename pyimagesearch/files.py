@@ -33,7 +33,7 @@ def whole_directory(path):
     The old one is moved aside first. A process that dies between the two renames leaves it
     there, and find_directory gives it to the next reader.
     """
-    path = Path(path)
+    path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     find_directory(path)
     new, old = path.with_name(f".new-{path.name}"), path.with_name(f".old-{path.name}")
@@ -54,7 +54,7 @@ def whole_directory(path):
 
 def find_directory(path):
     """`path`, after moving back what a whole_directory that died half-way had moved aside."""
-    path = Path(path)
+    path = Path(path).resolve()
     old = path.with_name(f".old-{path.name}")
     if old.is_dir() and not path.exists():
         try:
@@ -64,8 +64,13 @@ def find_directory(path):
     return path
 
 
-def check_writable(directory):
-    """Make the directory where it is missing; raise ValueError where no file can be written."""
+def check_writable(directory, model=None):
+    """Make the directory where it is missing; raise ValueError where no file can be written.
+
+    model: a path to become a directory, which must not be a file.
+    """
+    if model and os.path.exists(model) and not os.path.isdir(model):
+        raise ValueError(f"Expected a place for a model directory. Received: {model}, a file.")
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory) as f:

@@ -11,6 +11,8 @@ import numpy as np
 
 # a small file can claim to be a huge image: let OpenCV refuse before it reserves the memory
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
+# what is wrong with a file is said in one line, by name
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 ENDINGS = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -91,7 +93,8 @@ def read_classes(directory, shape):
     """
     if not os.path.isdir(directory):
         raise ValueError(f"Expected a folder of classes. Received: {directory}, no such folder.")
-    folders = [f for f in os.scandir(directory) if f.is_dir() and not f.name.startswith(".")]
+    # os.path.isdir, unlike DirEntry.is_dir, says no to a link that leads to itself
+    folders = [f for f in os.scandir(directory) if os.path.isdir(f) and f.name[0] != "."]
     images, labels, messages = [], [], []
     for folder in sorted(folders, key=lambda f: f.name):
         try:
@@ -138,7 +141,7 @@ def read_images(paths, shape):
 def is_truncated(data):
     """Whether a PNG or JPEG lacks its end; OpenCV would fill the rest with grey in silence."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND" not in data[-4096:]
+        return b"IEND\xaeB`\x82" not in data  # the last chunk's name and checksum
     if data.startswith(b"\xff\xd8"):
         # cameras may write more behind the end marker; a thumbnail's own marker stands before
         # the last start of scan

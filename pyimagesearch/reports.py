@@ -5,8 +5,6 @@ import csv
 import json
 import os
 
-import numpy as np
-
 from pyimagesearch import datasets, evaluation, training, utils
 from pyimagesearch import figures as pictures
 from pyimagesearch.files import whole_file
@@ -59,7 +57,7 @@ def draw(output, embeddings, test, settings, figures):
     pictures.plot_roc(distances, y, threshold, figures["test"], _path(output, "roc"))
     pictures.plot_histogram(distances, y, threshold, _path(output, "histogram"))
     pictures.plot_map(embeddings, labels, _path(output, "map"))
-    pairs = np.stack([np.arange(len(images)).repeat(2), partners.ravel()], axis=1)
+    pairs = utils.pair_indices(partners)
     pictures.plot_worst(images, pairs, distances, y, threshold, _path(output, "worst"))
     pictures.close()
 

@@ -74,6 +74,9 @@ class SiameseModel:
         self.threshold = self.settings["threshold"]
         try:
             self._archive = tf.saved_model.load(str(path))
+            # one black image: do the graph and the settings speak of the same shape?
+            feats = self.embed(np.zeros((1, *self.image_shape), np.uint8))
+            self.distance([feats, feats])
         except Exception as error:  # whatever TensorFlow raises for a damaged file
             raise ValueError(
                 f"Expected a SavedModel that loads. Received: {path} ({_first_line(error)}). "
@@ -112,9 +115,10 @@ class SiameseModel:
             f"{', not enough pairs' if fmr in map(float, points) else ''}."
         )
 
-    def similarity(self, distances):
+    @staticmethod
+    def similarity(distances, threshold):
         """2^(-distance / threshold): 1 for a distance of 0, 0.5 at the threshold, down to 0."""
-        return np.exp2(-np.asarray(distances, dtype=np.float64) / max(self.threshold, 1e-12))
+        return np.exp2(-np.asarray(distances, dtype=np.float64) / max(threshold, 1e-12))
 
 
 def write_settings(path, settings):

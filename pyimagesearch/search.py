@@ -18,8 +18,10 @@ def nearest(query, gallery, top=5, squares=None):
     """
     squares = np.square(gallery).sum(axis=1) if squares is None else squares
     near = squares - 2 * (gallery @ query)  # squared distances, less the same |query|^2 for all
-    few = min(top + 16, len(gallery))  # some to spare: this subtraction rounds
-    candidates = np.sort(np.argpartition(near, few - 1)[:few])
+    top = min(top, len(gallery))
+    # this subtraction rounds: measure exactly whatever may be among the nearest
+    rounding = 2e-5 * (float(squares.max()) + float(query @ query))
+    candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
     squared = np.square(gallery[candidates].astype(np.float64) - query).sum(axis=1)
     order = np.argsort(squared, kind="stable")[:top]
     return candidates[order], np.sqrt(np.maximum(squared[order], utils.EPSILON))
@@ -33,18 +35,24 @@ def embed_folder(model, paths, directory):
     """
     cache = _cache_path(model, directory)
     known = _load(cache, model)
+    names = {path: os.path.relpath(path, directory) for path in paths}
     states = {path: _state(path) for path in paths}
-    new = [path for path in paths if known.get(path, (None,))[0] != states[path]]
+
+    def is_known(path):
+        return known.get(names[path], (None,))[0] == states[path]
+
+    new = [path for path in paths if not is_known(path)]
     (read, pixels, messages) = images.read_images(new, model.image_shape)
-    if len(read):
-        known |= {p: (states[p], e) for p, e in zip(read, model.embed(pixels))}
-    good = [path for path in paths if path in known and known[path][0] == states[path]]
+    if read:
+        known |= {names[p]: (states[p], e) for p, e in zip(read, model.embed(pixels))}
+    good = [path for path in paths if is_known(path)]
     if not good:
         raise ValueError(f"Expected readable images. Received: none. {'; '.join(messages[:3])}")
-    embeddings = np.stack([known[path][1] for path in good])
-    if new:
+    embeddings = np.stack([known[names[path]][1] for path in good])
+    if read:
         try:
-            _store(cache, model, good, [states[path] for path in good], embeddings)
+            kept = [names[path] for path in good], [states[path] for path in good]
+            _store(cache, model, *kept, embeddings)
         except OSError as error:
             messages.append(f"the embeddings could not be kept for the next run ({error.strerror})")
     return good, embeddings, messages, len(good) - len(read)
@@ -77,18 +85,18 @@ def _load(cache, model):
         with np.load(cache, allow_pickle=False) as data:
             if str(data["model"]) != _fingerprint(model):
                 return {}
-            rows = zip(data["paths"].tolist(), data["states"].tolist(), data["embeddings"])
-            return {path: (state, embedding) for path, state, embedding in rows}
+            rows = zip(data["names"].tolist(), data["states"].tolist(), data["embeddings"])
+            return {name: (state, embedding) for name, state, embedding in rows}
     except Exception:  # missing, torn or foreign: embed anew
         return {}
 
 
-def _store(cache, model, paths, states, embeddings):
+def _store(cache, model, names, states, embeddings):
     with whole_file(cache) as new:
         np.savez(
             new,
             model=_fingerprint(model),
-            paths=np.array(paths),
+            names=np.array(names),
             states=np.array(states),
             embeddings=embeddings,
         )

@@ -3,6 +3,7 @@
 # import the necessary packages
 import signal
 import time
+from functools import lru_cache
 
 import keras
 import numpy as np
@@ -10,7 +11,15 @@ import tensorflow as tf
 
 from pyimagesearch import metrics, utils, verification
 
-STEPS_PER_EXECUTION = 25  # steps between two looks at the clock and at Ctrl-C
+MOST_STEPS = 25  # between two looks at the clock and at Ctrl-C
+
+
+def steps_per_execution(steps):
+    """How many steps run in one call: the largest divisor of an epoch's steps up to 25.
+
+    Keras runs whole calls only: with any other number an epoch would run into the next.
+    """
+    return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
 
 
 def make_optimizer(recipe, steps_per_epoch):
@@ -31,16 +40,21 @@ def make_optimizer(recipe, steps_per_epoch):
 
 def embed(encoder, images, batch_size=250):
     """Every image through the encoder once: uint8 (N, H, W, C) -> float32 array (N, D)."""
-    forward = tf.function(
-        lambda batch: encoder(batch, training=False),
-        input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.uint8)],
-    )
+    forward = _forward(encoder)
     return utils.in_batches(lambda batch: forward(batch).numpy(), images, batch_size)
+
+
+@lru_cache(maxsize=4)  # an encoder is compiled once, not anew in each epoch
+def _forward(encoder):
+    return tf.function(
+        lambda batch: encoder(batch, training=False),
+        input_signature=[tf.TensorSpec(encoder.input_shape, tf.uint8)],
+    )
 
 
 def make_callbacks(encoder, validation, recipe):
     """The validation loss first, since the others and Keras' own read it; then the rest."""
-    hint = "" if recipe.epochs < 20 else " (--recipe fast takes under a minute)"
+    hint = "" if recipe.network == "fast" else " (--recipe fast takes under a minute)"
     return [
         PairValidation(encoder, validation, recipe.margin, keep_best=recipe.held_out > 0),
         StopOnSignal(),
@@ -78,7 +92,10 @@ class PairValidation(keras.callbacks.Callback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program."""
+    """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program.
+
+    The first is still only noted after the training, while the model is being saved.
+    """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -88,19 +105,16 @@ class StopOnSignal(keras.callbacks.Callback):
 
     def _stop(self, signum, frame):
         self.stopped = True
-        self._restore()
+        for s, handler in self.handlers.items():
+            signal.signal(s, handler)
+        print("\n[INFO] stopping; press Ctrl-C again to quit at once and lose what was learned")
 
     def on_train_batch_end(self, batch, logs=None):
         self.model.stop_training |= self.stopped
 
     def on_train_end(self, logs=None):
-        self._restore()
         if self.stopped:
             print("\n[INFO] stopped on request, what was learned is kept")
-
-    def _restore(self):
-        for s, handler in self.handlers.items():
-            signal.signal(s, handler)
 
 
 class TimeLeft(keras.callbacks.Callback):

@@ -28,9 +28,7 @@ def make_pairs(images, labels, rng=None):
             f"Expected one label for each image. Received: {len(images)} images, "
             f"{np.size(labels)} labels."
         )
-    partners = sample_pairs(labels, rng)  # (N, 2)
-    anchors = np.arange(len(images)).repeat(2)
-    indices = np.stack([anchors, partners.ravel()], axis=1)  # (2N, 2)
+    indices = pair_indices(sample_pairs(labels, rng))
     return np.take(images, indices, axis=0), np.tile([[1], [0]], (len(images), 1))
 
 
@@ -90,10 +88,16 @@ def euclidean_distance(vectors):
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
 
 
+def pair_indices(partners):
+    """The two images of each of sample_pairs' pairs: partners (N, 2) -> int (2N, 2)."""
+    anchors = np.arange(len(partners)).repeat(2)
+    return np.stack([anchors, np.ravel(partners)], axis=1)
+
+
 def in_batches(function, images, batch_size):
-    """function of the images batch by batch, on all cores: (N, …) -> one array of N rows."""
+    """function of the images batch by batch, on up to four cores: (N, …) -> N rows."""
     batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(min(os.cpu_count(), 4)) as pool:
         return np.concatenate(list(pool.map(function, batches)))
 
 

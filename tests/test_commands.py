@@ -1,4 +1,4 @@
-"""python -m pyimagesearch, with the model that ships, on a folder of MNIST's test digits."""
+"""python -m pyimagesearch, on a folder of MNIST's test digits."""
 
 import csv
 import json
@@ -10,12 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 
-from pyimagesearch import __main__ as commands
-from pyimagesearch import console, search
+from pyimagesearch import commands, console, search
 from pyimagesearch.datasets import load_mnist
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +29,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def model(tmp_path):
-    """A copy of the model that ships: commands may write beside it and into it."""
-    source = ROOT / "output" / "contrastive_siamese_model"
+def model(trained, tmp_path):
+    """A copy of a trained model: commands may write beside it and into it."""
+    (_, output) = trained
+    source = output / "contrastive_siamese_model"
     return shutil.copytree(source, tmp_path / "models" / "model")
 
 
@@ -63,7 +62,7 @@ def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
     assert code == 0 and out.rstrip().endswith("same")
     code, out, err = ask("compare", seven[0], sorted((folder / "0").iterdir())[0], "--json")
     answer = json.loads(out)
-    assert code == 1 and err == "" and answer["same"] is False
+    assert code == 1 and "error" not in err and answer["same"] is False
     assert answer["distance"] > answer["threshold"] and answer["similarity"] < 0.5
     code, out, _ = ask("compare", seven[0], seven[0], "--json", "--fmr", "0.001")
     answer = json.loads(out)
@@ -117,6 +116,14 @@ def test_nearest_is_exact():
     assert indices.tolist() == np.argsort(expected)[:7].tolist()
     np.testing.assert_allclose(distances, np.sort(expected)[:7], rtol=1e-5)
     assert len(search.nearest(gallery[0], gallery[:3], top=5)[0]) == 3
+    # ties by index, and distances that a float32 subtraction of squares would lose
+    tied = np.tile([[3, 4], [0, 0]], (500, 1)).astype("float32")
+    indices, distances = search.nearest(np.zeros(2, "float32"), tied, top=3)
+    assert indices.tolist() == [1, 3, 5]
+    far = 100 + gallery * 1e-3
+    indices, _ = search.nearest(far[0] + 1e-4, far, top=5)
+    exact = np.linalg.norm(far.astype("float64") - (far[0] + 1e-4), axis=1)
+    assert indices.tolist() == np.argsort(exact, kind="stable")[:5].tolist()
 
 
 def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
@@ -166,6 +173,19 @@ def test_evaluate_of_a_wrong_folder(ask, tmp_path, make, message):
     make(tmp_path / "wrong")
     code, _, err = ask("evaluate", tmp_path / "wrong", "--output", tmp_path / "e.png")
     assert code == 2 and message in err and not (tmp_path / "e.png").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_compare_that_cannot_print_fails_with_2():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pyimagesearch", "compare", *["examples/image_01.png"] * 2],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_as_a_user_runs_it():

@@ -139,21 +139,25 @@ def test_properties(pairs):
     assert area_under_curve(d, y, weights) == pytest.approx(twice)
 
 
-def test_bootstrap_over_images():
-    # 400 images, each in one same pair with its neighbour and one different pair far off;
-    # a tenth of the same pairs are wrong, so accuracy is 0.95
-    n = 400
-    images = np.array([[i, (i + 1) % n] for i in range(n)] + [[i, (i + 200) % n] for i in range(n)])
-    y = np.repeat([1, 0], n)
-    d = np.where(y == 1, 0.2, 0.8)
-    d[: n // 10] = 0.9
+@pytest.mark.parametrize("of_image, of_pair", [(0.0, 1.0), (0.7, 0.0), (0.5, 0.5)])
+def test_bootstrap_interval_is_as_wide_as_redrawing_the_images_says(of_image, of_pair):
+    # distances with a part of each image's own and a part of the pair's own; the figure is
+    # the share of pairs below 0, and its true spread comes from drawing everything anew
+    n, values, widths = 300, [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        partners = np.stack([rng.permutation(n), rng.permutation(n)], axis=1)
+        images = np.stack([np.arange(n).repeat(2), partners.ravel()], axis=1)
+        d = of_image * rng.normal(size=n)[images].sum(axis=1) + of_pair * rng.normal(size=2 * n)
+        y = np.tile([1, 0], n)
 
-    def statistic(d, y, weights):
-        return accuracy(d, y, 0.5, weights)
+        def below(d, y, weights):
+            return np.average(d < 0, weights=weights)
 
-    low, high = bootstrap_interval(statistic, d, y, images)
-    assert low < 0.95 < high and 0.02 < high - low < 0.10
-    assert (low, high) == bootstrap_interval(statistic, d, y, images)  # the same seed
+        values.append(below(d, y, None))
+        low, high = bootstrap_interval(below, d, y, images, repeats=60, seed=seed)
+        widths.append(high - low)
+    assert 0.75 < np.mean(widths) / (2 * 1.96 * np.std(values)) < 1.3
 
 
 def test_collapse():
