@@ -133,7 +133,7 @@ def report(figures, title):
         f"{title}, {figures['pairs']} pairs, 95 % intervals:",
         f"  right at the threshold  {percent(figures['accuracy'])}",
         f"  balanced accuracy       {percent(figures['balanced_accuracy'])}",
-        f"  AUC                     {percent(figures['auc'])}",
+        f"  AUC                     {percent(figures['auc'], 3)}",
         f"  equal error rate        {percent(figures['eer'])}",
     ]
     for fmr, point in figures["operating_points"].items():

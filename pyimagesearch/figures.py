@@ -87,7 +87,7 @@ def plot_roc(distances, y, threshold, figures, path):
         label = f"distance < {threshold:.2f}: {100 * figures['accuracy'][0]:.2f} % of pairs right"
         ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, label=label)
         ax.set(
-            title=f"ROC of the test pairs, AUC {figures['auc'][0]:.4f}",
+            title=f"ROC of the test pairs, AUC {figures['auc'][0]:.5f}",
             xlabel="False match rate: different pairs called same",
             ylabel="True match rate: same pairs called same",
         )

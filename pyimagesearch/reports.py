@@ -31,10 +31,10 @@ def write(output, settings, history, encoder, choices, test):
     (raw, test) = (figures["raw_pixels"], figures["test"])
     print(
         f"[INFO] the raw pixels, the line to beat: {raw['accuracy'][0]:.2%} of test pairs right, "
-        f"AUC {raw['auc'][0]:.4f}"
+        f"AUC {raw['auc'][0]:.5f}"
     )
     print(evaluation.report(test, "[INFO] the network on test images"))
-    print(f"[INFO] test loss {test['loss']:.4f}, AUC {test['auc'][0]:.4f}")
+    print(f"[INFO] test loss {test['loss']:.4f}, AUC {test['auc'][0]:.5f}")
     print(
         f"[INFO] {test['accuracy'][0]:.2%} of {test['pairs']} test pairs right, "
         f"calling them the same where distance < {settings['threshold']:.3f}"

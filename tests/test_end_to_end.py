@@ -50,7 +50,7 @@ def test_numbers_are_the_same_everywhere(trained):
     stored = json.loads(settings.read_text())
     test = metrics["test"]
     assert f"{test['accuracy'][0]:.2%} of 20000 test pairs right" in done.stdout
-    assert f"test loss {test['loss']:.4f}, AUC {test['auc'][0]:.4f}" in done.stdout
+    assert f"test loss {test['loss']:.4f}, AUC {test['auc'][0]:.5f}" in done.stdout
     assert f"where distance < {stored['threshold']:.3f}" in done.stdout
     assert stored["threshold"] == metrics["settings"]["threshold"]
     for fmr, point in test["operating_points"].items():
