@@ -140,6 +140,7 @@ def report(figures, title):
         text = "not enough pairs to calibrate"
         if point is not None:
             text = f"{percent(point['tmr'])} where distance < {point['threshold']:.3f}"
+            text += f"; FMR here {100 * point['fmr']:.2g} %"
         lines.append(f"  TMR at {100 * float(fmr):g} % FMR".ljust(26) + text)
     if figures["collapsed"]:
         lines.append("  the network has collapsed: all distances are alike")

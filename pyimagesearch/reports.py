@@ -19,7 +19,8 @@ def write(output, settings, history, encoder, choices, test):
     """
     embeddings = training.embed(encoder, test[0])
     figures = evaluation.evaluate(embeddings, settings, choices, test)
-    content = {**figures, "settings": settings, "versions": versions()}
+    done = len(history.epoch)  # fewer than settings["epochs"] after a Ctrl-C, the last one in part
+    content = {**figures, "epochs_run": done, "settings": settings, "versions": versions()}
     with whole_file(os.path.join(output, "metrics.json")) as path, open(path, "w") as f:
         json.dump(content, f, indent=2)
         f.write("\n")
