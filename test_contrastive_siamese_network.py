@@ -16,7 +16,6 @@ import numpy as np
 
 from pyimagesearch import console  # before Keras: it silences TensorFlow's start-up lines
 from pyimagesearch import config, figures, images
-from pyimagesearch.files import check_writable
 from pyimagesearch.saved_model import SiameseModel
 
 
@@ -32,8 +31,7 @@ def main():
     ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
         help="the figure's file (output/contrastive_pairs.png)")
     args = vars(ap.parse_args())
-    figures.check_format(args["output"])
-    check_writable(os.path.dirname(args["output"]) or ".")
+    figures.check_output(args["output"])
 
     # load the model from disk; its settings say what images it takes
     print("[INFO] loading siamese model...")

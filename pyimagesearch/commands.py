@@ -19,7 +19,7 @@ import sys
 import numpy as np
 
 from pyimagesearch import config, console, evaluation, figures, images, search, utils, verification
-from pyimagesearch.files import check_writable, whole_file
+from pyimagesearch.files import whole_file
 from pyimagesearch.saved_model import SiameseModel, write_settings
 
 
@@ -42,8 +42,7 @@ def compare(args, model, threshold):
 
 def find(args, model, threshold):
     """The images of a folder most like a query."""
-    figures.check_format(args.output)
-    check_writable(os.path.dirname(args.output) or ".")
+    figures.check_output(args.output)
     query = images.read_image(args.query, model.image_shape)
     paths = [p for p in images.list_images(args.directory) if not same_file(p, args.query)]
     (paths, gallery, messages, reused) = search.embed_folder(model, paths, args.directory)
@@ -69,8 +68,7 @@ def find(args, model, threshold):
 
 def evaluate(args, model, threshold):
     """Figures on a folder of classes, whether the threshold suits it, or a new one."""
-    figures.check_format(args.output)
-    check_writable(os.path.dirname(args.output) or ".")
+    figures.check_output(args.output)
     if args.calibrate and args.fmr is not None:
         raise ValueError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
     (pixels, labels, messages) = images.read_classes(args.directory, model.image_shape)
@@ -122,8 +120,7 @@ def evaluate(args, model, threshold):
 
 def matrix(args, model, threshold):
     """All distances of a folder."""
-    figures.check_format(args.output)
-    check_writable(os.path.dirname(args.output) or ".")
+    figures.check_output(args.output)
     paths = images.list_images(args.directory)
     if len(paths) > 5000:
         raise ValueError(f"Expected at most 5,000 images for a matrix. Received: {len(paths)}.")

@@ -72,23 +72,19 @@ def verbosity():
 
 def positive_int(text):
     """For argparse: a whole number of 1 or more."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, received {text!r}")
-    return value
+    return _whole_number(text, lambda value: value >= 1, "from 1 up")
 
 
 def seed(text):
     """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
+    return _whole_number(text, lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
+
+
+def _whole_number(text, fits, wanted):
     try:
         value = int(text)
     except ValueError:
-        value = -1
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from 0 to 2147483647, received {text!r}"
-        )
+        value = None
+    if value is None or not fits(value):
+        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")
     return value

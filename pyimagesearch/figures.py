@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pyimagesearch import verification
-from pyimagesearch.files import whole_file
+from pyimagesearch.files import check_writable, whole_file
 
 # two colours that the colour-blind tell apart (Okabe and Ito, 2008)
 SAME, DIFFERENT = "#0072B2", "#D55E00"
@@ -171,13 +171,14 @@ def plot_matrix(distances, names, threshold, path):
     _save(fig, path)
 
 
-def check_format(path):
-    """Raise ValueError where path's ending is no picture format, before any work is done."""
+def check_output(path):
+    """Raise ValueError where path cannot become a picture, before any work is done."""
     formats = plt.gcf().canvas.get_supported_filetypes()
     plt.close()
     if Path(path).suffix.lower().lstrip(".") not in formats:
         known = ", ".join(formats)
         raise ValueError(f"Expected a picture's file name, ending in {known}. Received: {path}.")
+    check_writable(Path(path).parent)
 
 
 def show():
