@@ -1,39 +1,26 @@
-"""One careful reader: a file -> a uint8 array, or an error that names the file."""
+"""One careful reader: a file -> a uint8 array as a person sees it, or an error that names it."""
 
 # import the necessary packages
 import os
 import re
+import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
-# a small file can claim to be a huge image: let OpenCV refuse before it reserves the memory
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
-# what is wrong with a file is said in one line, by name
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+from pyimagesearch.decoding import MAX_BYTES, MAX_PIXELS, opencv, over_white, pixels, upright
 
 ENDINGS = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
-
-def opencv():
-    """The module cv2. Raises OSError with the way out where it cannot be imported."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise OSError(
-            f"OpenCV cannot be imported ({error}). On a machine without a screen, "
-            "pip uninstall opencv-python and pip install opencv-python-headless: "
-            "the same library without windows."
-        ) from None
-    return cv2
 
 
 def list_images(directory):
     """The image files of a folder and its subfolders, by their endings, sorted.
 
-    imutils finds them in the order of the disk, which differs between machines.
+    imutils finds them in the order of the disk, which differs between machines. Left out: hidden
+    files and folders, and __MACOSX, which holds no images though its files are named so.
     Raises ValueError where the folder is missing or holds none.
     """
     opencv()  # which imutils needs
@@ -41,7 +28,11 @@ def list_images(directory):
 
     if not os.path.isdir(directory):
         raise ValueError(f"Expected a folder of images. Received: {directory}, no such folder.")
-    paths = sorted(list_files(directory, validExts=ENDINGS))
+    paths = sorted(
+        path
+        for path in list_files(directory, validExts=ENDINGS)
+        if not any(map(hidden, Path(path).relative_to(directory).parts))
+    )
     if not paths:
         raise ValueError(
             f"Expected a folder with images ({' '.join(ENDINGS)}). Received: {directory} with none."
@@ -49,40 +40,74 @@ def list_images(directory):
     return paths
 
 
+def hidden(name):
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def read_image(path, shape):
-    """Read an image with OpenCV as a person sees it, in grey or colour, resized where it differs.
+    """Read an image as a person sees it, in grey or colour, resized where it differs.
 
     shape: (H, W, 1) for grey, (H, W, 3) for colour (RGB). Returns uint8 of that shape.
     Raises ValueError, naming the file, where it cannot be read whole.
     """
-    (height, width, channels) = shape
-    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
-        raise ValueError(f"{printable(path)}: not a file")
+    return fit(decode(read_bytes(path), path), shape)
+
+
+def read_bytes(path):
+    """A file's content, uint8 (N,). Raises ValueError, naming it, where that cannot be had."""
     try:
-        # OpenCV's own reading of files fails on names that are not valid Unicode
-        data = np.fromfile(path, dtype=np.uint8)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+            raise ValueError("not a file")
+        if status.st_size > MAX_BYTES:
+            raise ValueError(f"{status.st_size:,} bytes, more than {MAX_BYTES:,}")
+        return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise ValueError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
-    if is_truncated(data.tobytes()):
-        raise ValueError(f"{printable(path)}: the file is cut off")
+    except ValueError as error:
+        raise ValueError(f"{printable(path)}: {error}") from None
 
-    cv2 = opencv()
-    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+
+def decode(data, path):
+    """The picture in a file's bytes as a person sees it, at its own size; the first of several.
+
+    It is turned as EXIF says, transparency is laid over white, 16 bits are scaled by 1 / 257 and
+    floats from 0 to 1 by 255. data: uint8 (N,), as read_bytes gives it; path: for messages.
+    Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
+    Raises ValueError, naming the file, where it cannot be read whole.
+    """
+    data = data.tobytes()
     try:
-        image = cv2.imdecode(data, flag) if len(data) else None
-    except cv2.error as error:
-        raise ValueError(f"{printable(path)}: not readable ({error.err})") from None
-    if image is None:
-        raise ValueError(f"{printable(path)}: no image that OpenCV can read")
+        if not data:
+            raise ValueError("empty")
+        if is_truncated(data):
+            raise ValueError("cut off")
+        (image, orientation) = pixels(data)
+        if image.shape[2] in (2, 4):
+            image = over_white(image)
+        return upright(image, orientation)
+    except UnidentifiedImageError:
+        reason = "no image of a known format"
+    except Image.DecompressionBombError:  # Pillow's own limit is higher
+        reason = f"more than {MAX_PIXELS:,} pixels"
+    except Exception as error:  # a broken file makes Pillow raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+    raise ValueError(f"{printable(path)}: cannot be read ({reason})")
 
+
+def fit(image, shape):
+    """uint8 (h, w, 1 or 3) -> uint8 of shape (H, W, 1 or 3), resized where it differs."""
+    cv2 = opencv()
+    (height, width, channels) = shape
+    if image.shape[2] > channels:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if image.shape[:2] != (height, width):
         # INTER_AREA averages, so that nothing is lost when an image shrinks
         shrinks = image.shape[0] > height or image.shape[1] > width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         image = cv2.resize(image, (width, height), interpolation=method)
-    if channels == 1:
-        return image[:, :, np.newaxis]
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    # grey becomes RGB of three equal channels
+    return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
 
 
 def read_classes(directory, shape):
@@ -94,7 +119,7 @@ def read_classes(directory, shape):
     if not os.path.isdir(directory):
         raise ValueError(f"Expected a folder of classes. Received: {directory}, no such folder.")
     # os.path.isdir, unlike DirEntry.is_dir, says no to a link that leads to itself
-    folders = [f for f in os.scandir(directory) if os.path.isdir(f) and f.name[0] != "."]
+    folders = [f for f in os.scandir(directory) if os.path.isdir(f) and not hidden(f.name)]
     images, labels, messages = [], [], []
     for folder in sorted(folders, key=lambda f: f.name):
         try:
@@ -139,17 +164,16 @@ def read_images(paths, shape):
 
 
 def is_truncated(data):
-    """Whether a PNG or JPEG lacks its end; OpenCV would fill the rest with grey in silence."""
+    """Whether a PNG or JPEG lacks its end."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND\xaeB`\x82" not in data  # the last chunk's name and checksum
     if data.startswith(b"\xff\xd8"):
-        # cameras may write more behind the end marker; a thumbnail's own marker stands before
-        # the last start of scan
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+        return data.find(b"\xff\xd9", data.find(b"\xff\xda")) < 0
     return False
 
 
 def printable(path):
     """A file's name on one line, whatever bytes it holds."""
     name = str(Path(path)).encode("utf-8", "backslashreplace").decode()
-    return re.sub(r"[\x00-\x1f\x7f]", "?", name)
+    # control characters, line separators, and what would turn the direction of the text
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "?", name)
