@@ -1,7 +1,7 @@
 """This code and a plain reading of the article's, side by side: pairs, epochs, memory, losses.
 
-    python benchmarks/compare_with_article.py             # 3 epochs of each, about 6 minutes
-    python benchmarks/compare_with_article.py --epochs 1
+    python benchmarks/compare_with_article.py                      # 3 epochs of each, 6 minutes
+    python benchmarks/compare_with_article.py --recipe keras-io    # keras.io's example instead
 
 Each side is a process of its own, and they take turns, epoch by epoch, so that a machine
 whose speed drifts is slow for both. Same images, same number of pairs, same validation.
@@ -13,7 +13,9 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +25,35 @@ from pyimagesearch import console  # before Keras: it silences TensorFlow's star
 
 import keras
 
-from pyimagesearch import config, datasets, metrics, training, utils
-from pyimagesearch.siamese_network import SisterNetworks, build_encoder, build_siamese_model
+from pyimagesearch import batches, checkpoints, config, datasets, metrics, training, utils
+from pyimagesearch.siamese_network import (
+    HEADS,
+    NETWORKS,
+    SisterNetworks,
+    build_comparison,
+    build_encoder,
+)
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
     ap.add_argument("--epochs", type=console.positive_int, default=3)
     ap.add_argument("--images", type=console.positive_int, default=60_000, help="of MNIST (all)")
     ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
     args = ap.parse_args()
     if args.side:
         sys.stdout = sys.stderr  # what training prints is not a report
+        recipe = replace(config.RECIPES[args.recipe], epochs=args.epochs)
         (trainX, trainY), test = datasets.load_mnist()
-        return SIDES[args.side]((trainX[: args.images], trainY[: args.images]), test, args.epochs)
+        train = (trainX[: args.images], trainY[: args.images])
+        if recipe.held_out:  # what is held out validates; otherwise, as in the article, the test
+            cut = round(len(train[0]) * (1 - recipe.held_out))
+            (train, test) = [x[:cut] for x in train], [x[cut:] for x in train]
+        return SIDES[args.side](train, test, recipe)
 
-    command = [sys.executable, __file__, f"--epochs={args.epochs}", f"--images={args.images}"]
+    command = [sys.executable, __file__, f"--recipe={args.recipe}", f"--epochs={args.epochs}"]
+    command += [f"--images={args.images}"]
     children = {
         side: subprocess.Popen(
             [*command, f"--side={side}"], text=True, stdin=-1, stdout=-1, stderr=-3
@@ -48,7 +63,8 @@ def main():
     # drawing the pairs, then the epochs, then the memory: one turn each
     turns = ["pairs", *range(1, args.epochs + 1), "memory"]
     reports = {turn: {side: turn_of(child) for side, child in children.items()} for turn in turns}
-    show(reports, args.epochs, 2 * args.images)
+    held_out = config.RECIPES[args.recipe].held_out
+    show(reports, args.epochs, round(2 * args.images * (1 - held_out)))
 
 
 def turn_of(child):
@@ -87,10 +103,13 @@ def seconds_of(function, *args):
     return result, time.perf_counter() - start
 
 
-def plain(train, test, epochs):
-    """The article's algorithm: a loop over the images, float64 pairs, two towers, fit."""
+def plain(train, test, recipe):
+    """The source's algorithm: a loop over the images, pairs as floats, two towers, fit."""
     (trainX, trainY), (testX, testY) = train, test
-    trainX, testX = trainX / 255.0, testX / 255.0
+    if recipe.pixel_scale == 1:
+        (trainX, testX) = (trainX.astype("float32"), testX.astype("float32"))
+    else:
+        (trainX, testX) = (trainX / 255.0, testX / 255.0)
     np.random.seed(1)
     wait_for_turn()
     (pairTrain, labelTrain), seconds = seconds_of(plain_make_pairs, trainX, trainY)
@@ -99,16 +118,21 @@ def plain(train, test, epochs):
 
     keras.utils.set_random_seed(1)
     imgA, imgB = keras.Input(config.IMG_SHAPE), keras.Input(config.IMG_SHAPE)
-    featureExtractor = build_siamese_model(config.IMG_SHAPE)
+    featureExtractor = NETWORKS[recipe.network](config.IMG_SHAPE, recipe.embedding_dim)
     feats = [featureExtractor(imgA), featureExtractor(imgB)]
-    model = keras.Model([imgA, imgB], keras.layers.Lambda(utils.euclidean_distance)(feats))
-    model.compile(loss=metrics.contrastive_loss, optimizer="adam")
+    distance = keras.layers.Lambda(utils.euclidean_distance)(feats)
+    model = keras.Model([imgA, imgB], HEADS[recipe.head](distance))
+    model.compile(
+        loss=metrics.LOSSES[recipe.loss],
+        optimizer=recipe.optimizer,
+        metrics=training.make_metrics(recipe),
+    )
     model.fit(
         [pairTrain[:, 0], pairTrain[:, 1]],
         labelTrain,
         validation_data=([pairTest[:, 0], pairTest[:, 1]], labelTest),
-        batch_size=config.BATCH_SIZE,
-        epochs=epochs,
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
         verbose=0,
         callbacks=[Turns()],
     )
@@ -127,36 +151,43 @@ def plain_make_pairs(images, labels):
     return np.array(pairs), np.array(y)
 
 
-def ours(train, test, epochs):
-    """What train_contrastive_siamese_network.py does for the recipe `article`."""
-    (trainX, trainY), (testX, testY) = train, test
+def ours(train, test, recipe):
+    """What train_contrastive_siamese_network.py does for the recipe."""
+    (trainX, trainY) = train
     wait_for_turn()
-    partners, seconds = seconds_of(utils.sample_pairs, trainY, 1)
-    _, seconds_uint8 = seconds_of(utils.make_pairs, trainX, trainY, 1)
+    (_, seconds) = seconds_of(utils.sample_pairs, trainY, 1)
+    (_, seconds_uint8) = seconds_of(utils.make_pairs, trainX, trainY, 1)
     report(seconds=seconds, seconds_uint8=seconds_uint8)
 
-    recipe = config.RECIPES["article"]
-    keras.utils.set_random_seed(1)
+    rng = training.set_seed(1)
+    train = datasets.ImageSet(trainX, trainY, utils.SAMPLERS[recipe.pairing](trainY, rng))
+    validation = datasets.with_pairs(datasets.ImageSet(*test, None), rng)
     imgA = keras.Input(config.IMG_SHAPE, dtype="uint8")
     imgB = keras.Input(config.IMG_SHAPE, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)
+    comparison = build_comparison(recipe)
     feats = SisterNetworks(featureExtractor)([imgA, imgB])
-    model = keras.Model([imgA, imgB], utils.euclidean_distance(feats))
-    batches, steps = datasets.pair_batches(trainX, partners, recipe.batch_size, epochs, 1)
+    model = keras.Model([imgA, imgB], comparison(feats))
+    (dataset, steps) = batches.batches(train, train.pairs, recipe, 1)
     model.compile(
-        loss=metrics.contrastive_loss,
+        loss=metrics.LOSSES[recipe.loss],
         optimizer=training.make_optimizer(recipe, steps),
+        metrics=training.make_metrics(recipe),
         steps_per_execution=training.steps_per_execution(steps),
     )
-    validation = (testX, testY, utils.sample_pairs(testY, 1))
-    model.fit(
-        batches,
-        steps_per_epoch=steps,
-        epochs=epochs,
-        verbose=0,
-        shuffle=False,
-        callbacks=[*training.make_callbacks(featureExtractor, validation, recipe), Turns()],
-    )
+    with tempfile.TemporaryDirectory() as output:
+        checkpoint = checkpoints.Checkpoint(output, {})
+        callbacks = training.make_callbacks(
+            featureExtractor, comparison, validation, recipe, checkpoint
+        )
+        model.fit(
+            dataset,
+            steps_per_epoch=steps,
+            epochs=recipe.epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[*callbacks, Turns()],
+        )
     wait_for_turn()
     memory = peak_memory()
     # the article's float64 pixels through make_pairs: after the memory was read

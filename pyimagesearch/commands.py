@@ -19,6 +19,7 @@ import sys
 import numpy as np
 
 from pyimagesearch import config, console, evaluation, figures, images, search, utils, verification
+from pyimagesearch.datasets import ImageSet
 from pyimagesearch.files import whole_file
 from pyimagesearch.saved_model import SiameseModel, write_settings
 
@@ -48,7 +49,9 @@ def find(args, model, threshold):
     (paths, gallery, messages, reused) = search.embed_folder(model, paths, args.directory)
     note(args, *(f"skipped {message}" for message in messages))
     note(args, f"{len(paths)} images, {reused} of them embedded by an earlier run")
-    (found, distances) = search.nearest(model.embed(query[None])[0], gallery, args.top)
+    feats = model.embed(query[None])[0]
+    (found, _) = search.nearest(feats, gallery, args.top)
+    distances = model.distance_to_all(feats, gallery[found])
     ranked = [
         {"file": paths[k], "distance": float(d), "similarity": float(s), "same": bool(same)}
         for k, d, s, same in zip(
@@ -74,7 +77,7 @@ def evaluate(args, model, threshold):
     (pixels, labels, messages) = images.read_classes(args.directory, model.image_shape)
     note(args, *messages)
     note(args, f"{len(pixels)} images of {len(np.unique(labels))} classes")
-    embeddings = model.embed(pixels)
+    (embeddings, comparison) = (model.embed(pixels), model.distance)
     stored = {
         k: model.settings.get("operating_points", {}).get(k) for k in evaluation.FALSE_MATCH_RATES
     }
@@ -86,18 +89,18 @@ def evaluate(args, model, threshold):
         (chosen, rest) = (order[rank % 2 == 0], order[rank % 2 == 1])
         if np.unique(labels[rest], return_counts=True)[1].min() < 2:
             raise ValueError("Expected at least 4 images of each class to calibrate with.")
-        pairs = utils.sample_pairs(labels[chosen], 0)
-        calibration = evaluation.calibrate(embeddings[chosen], labels[chosen], pairs)
+        choices = ImageSet(None, labels[chosen], utils.sample_pairs(labels[chosen], 0))
+        calibration = evaluation.calibrate(embeddings[chosen], choices, comparison)
         (pixels, labels, embeddings) = (pixels[rest], labels[rest], embeddings[rest])
 
-    partners = utils.sample_pairs(labels, 0)
-    measured = evaluation.measure(embeddings, labels, partners, calibration)
-    (distances, y) = utils.pair_distances(embeddings, partners)
+    test = ImageSet(pixels, labels, utils.sample_pairs(labels, 0))
+    measured = evaluation.measure(embeddings, test, calibration, comparison)
+    (distances, y) = utils.pair_distances(embeddings, test.pairs, comparison)
     best = verification.choose_threshold(distances, y)
     best_accuracy = verification.accuracy(distances, y, best)
     suits = best_accuracy <= measured["accuracy"][2]  # inside the interval
     figures.plot_worst(
-        pixels, utils.pair_indices(partners), distances, y, calibration["threshold"], args.output
+        pixels, test.pairs.indices(), distances, y, calibration["threshold"], args.output
     )
     verdict = "suits" if suits else "does not suit"
     sentence = (
@@ -126,7 +129,7 @@ def matrix(args, model, threshold):
         raise ValueError(f"Expected at most 5,000 images for a matrix. Received: {len(paths)}.")
     (paths, gallery, messages, _) = search.embed_folder(model, paths, args.directory)
     note(args, *(f"skipped {message}" for message in messages))
-    distances = np.stack([np.linalg.norm(gallery - row, axis=1) for row in gallery])
+    distances = np.stack([model.distance_to_all(row, gallery) for row in gallery])
     names = [images.printable(os.path.relpath(path, args.directory)) for path in paths]
     table = os.path.splitext(args.output)[0] + ".csv"
     with whole_file(table) as path, open(path, "w", newline="", encoding="utf-8") as f:

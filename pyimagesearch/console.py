@@ -75,6 +75,16 @@ def positive_int(text):
     return _whole_number(text, lambda value: value >= 1, "from 1 up")
 
 
+def image_size(text):
+    """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
+    sides = [
+        _whole_number(side, lambda n: 1 <= n <= 4096, "from 1 to 4096") for side in text.split("x")
+    ]
+    if len(sides) > 2:
+        raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
+    return (sides[-1], sides[0])
+
+
 def seed(text):
     """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
     return _whole_number(text, lambda value: 0 <= value < 2**31, "from 0 to 2147483647")

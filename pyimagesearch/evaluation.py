@@ -13,35 +13,32 @@ FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSO
 MOST_IMAGES = 4000  # of the choices for the rates over all pairs: 8 million pairs of them
 
 
-def evaluate(embeddings, settings, choices, test):
+def evaluate(embeddings, comparison, recipe, calibration, choices, test):
     """Figures of the test images, beside those of their raw pixels, calibrated on `choices`.
 
-    embeddings: (N, D), of the test images. settings: the calibration and the loss's margin.
-    choices, test: each (images, labels, partners).
-    Returns {"test": …, "raw_pixels": …}, each as measure gives it.
+    embeddings: (N, D), of the test images. comparison: of two (B, D), see build_comparison.
+    choices, test: ImageSets with pairs.
+    Returns {"test": …, "raw_pixels": …}, each as measure gives it, and of the test also its
+    loss and, where the model has a head, how many pairs are right at 0.5.
     """
-    (images, labels, partners) = test
-    figures = measure(embeddings, labels, partners, settings)
-    (distances, y) = utils.pair_distances(embeddings, partners)
-    figures["loss"] = float(metrics.contrastive_loss(y, distances, settings["margin"]))
+    figures = measure(embeddings, test, calibration, comparison)
+    (distances, y) = utils.pair_distances(embeddings, test.pairs, comparison)
+    figures["loss"] = float(metrics.PAIR_LOSSES[recipe.loss](y, distances, recipe.margin))
+    if recipe.head != "none":
+        figures["accuracy_at_half"] = float(metrics.pair_accuracy(y, distances))
 
-    # 10,000 images are enough for the raw pixels, and as floats not too large
-    (pixels, names) = (raw_pixels(choices[0][:10_000]), choices[1][:10_000])
-    pixels = calibrate(pixels, names, utils.sample_pairs(names, 0))
-    return {"test": figures, "raw_pixels": measure(raw_pixels(images), labels, partners, pixels)}
+    pixels = calibrate(raw_pixels(choices.images), choices)
+    return {"test": figures, "raw_pixels": measure(raw_pixels(test.images), test, pixels)}
 
 
-def calibrate(embeddings, labels, partners):
+def calibrate(embeddings, images, comparison=utils.euclidean_distance):
     """A calibration from images on which no figure is reported.
 
-    embeddings: (N, D). labels: (N,). partners: (N, 2) from sample_pairs, the balanced pairs.
-    The rates are over all pairs of the images, of 4,000 of them at most.
+    embeddings: (N, D), of `images`, an ImageSet with pairs, the balanced ones.
+    The rates are over all pairs of the images, of about 4,000 of them at most.
     """
-    (distances, y) = utils.pair_distances(embeddings, partners)
-    some = np.linspace(0, len(embeddings) - 1, min(len(embeddings), MOST_IMAGES)).astype(int)
-    different = np.concatenate(
-        [d[y == 0] for d, y in all_pairs(embeddings[some], np.ravel(labels)[some])]
-    )
+    (distances, y) = utils.pair_distances(embeddings, images.pairs, comparison)
+    different = different_distances(embeddings, images, comparison)
     threshold = verification.choose_threshold(distances, y)
     return {
         "threshold": threshold,
@@ -54,14 +51,14 @@ def calibrate(embeddings, labels, partners):
     }
 
 
-def measure(embeddings, labels, partners, calibration):
+def measure(embeddings, images, calibration, comparison=utils.euclidean_distance):
     """Figures of a calibration on other images, each as [value, low, high]: 95 % intervals.
 
-    accuracy, balanced_accuracy, auc, eer on the balanced pairs; operating_points: TMR on
-    them at each calibrated threshold, and the FMR over all pairs of the images (a number);
-    None where there is no such threshold.
+    accuracy, balanced_accuracy, auc, eer on the pairs; operating_points: TMR on them at each
+    calibrated threshold, and the FMR over all pairs of the images, of about 4,000 of them at
+    most (a number); None where there is no such threshold.
     """
-    (distances, y) = utils.pair_distances(embeddings, partners)
+    (distances, y) = utils.pair_distances(embeddings, images.pairs, comparison)
     points = {k: t for k, t in calibration["operating_points"].items() if t is not None}
 
     def statistic(distances, y, weights=None):
@@ -76,11 +73,12 @@ def measure(embeddings, labels, partners, calibration):
             ]
         )
 
-    images = utils.pair_indices(partners)
-    (low, high) = verification.bootstrap_interval(statistic, distances, y, images)
+    indices = images.pairs.indices()
+    (low, high) = verification.bootstrap_interval(statistic, distances, y, indices)
     (low, high) = np.clip([low, high], 0, 1)
     values = [[float(x) for x in row] for row in zip(statistic(distances, y), low, high)]
-    fmr = _false_match_rates(embeddings, labels, list(points.values()))
+    different = different_distances(embeddings, images, comparison) if points else ()
+    fmr = [float(np.mean(different < t)) for t in points.values()]
     return {
         "pairs": len(y),
         **dict(zip(("accuracy", "balanced_accuracy", "auc", "eer"), values)),
@@ -94,32 +92,37 @@ def measure(embeddings, labels, partners, calibration):
 
 
 def raw_pixels(images):
-    """The embedding that every network must beat: the pixels themselves, (N, H W C) in [0, 1]."""
-    return images.reshape(len(images), -1).astype(np.float32) / 255
+    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
+
+    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
+    """
+    (height, width) = images.shape[1:3]
+    (rows, columns) = (-(-height // 32), -(-width // 32))
+
+    def tiles(batch):
+        batch = batch[:, : height // rows * rows, : width // columns * columns]
+        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
+        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
+
+    return utils.in_batches(lambda batch: tiles(batch).astype(np.float32), images, 500)
 
 
-def all_pairs(embeddings, labels, block=500):
-    """Every pair of the images once, block by block: (distances, y), each (B,)."""
-    (_, numbers) = np.unique(labels, return_inverse=True)
-    embeddings = embeddings - embeddings.mean(axis=0)  # a - b stays; less is lost in rounding
-    squares = np.square(embeddings).sum(axis=1)
-    for i in range(0, len(embeddings), block):
-        rows = slice(i, i + block)
-        squared = squares[rows, None] + squares[None, i:] - 2 * embeddings[rows] @ embeddings[i:].T
-        once = np.triu(np.ones(squared.shape, dtype=bool), 1)
-        same = numbers[rows, None] == numbers[None, i:]
-        yield np.sqrt(np.maximum(squared[once], utils.EPSILON)), same[once]
+def different_distances(embeddings, images, comparison=utils.euclidean_distance):
+    """The distances of different pairs: all that the images have, of about 4,000 of them at most.
 
-
-def _false_match_rates(embeddings, labels, thresholds):
-    if not thresholds:
-        return []
-    matches, total = np.zeros(len(thresholds)), 0
-    for distances, y in all_pairs(embeddings, labels):
-        different = distances[y == 0]
-        matches += [np.sum(different < t) for t in thresholds]
-        total += len(different)
-    return [float(m / total) for m in matches]
+    Where only pairs are known of the images, of these. Returns float32 (B,).
+    """
+    if images.labels is None:
+        (distances, y) = utils.pair_distances(embeddings, images.pairs, comparison)
+        return distances[y == 0]
+    # a bound on time and memory: fewer images where the embeddings are long
+    most = int(min(MOST_IMAGES, MOST_IMAGES * (64 / embeddings.shape[1]) ** 0.5))
+    some = np.linspace(0, len(embeddings) - 1, min(len(embeddings), most)).astype(int)
+    (embeddings, labels) = (embeddings[some], np.ravel(images.labels)[some])
+    (a, b) = (x.astype(np.int32) for x in np.triu_indices(len(some), 1))
+    different = labels[a] != labels[b]
+    pairs = utils.Pairs(a[different], b[different, np.newaxis], np.zeros((np.sum(different), 1)))
+    return utils.pair_distances(embeddings, pairs, comparison, block=100_000)[0].ravel()
 
 
 def report(figures, title):
@@ -136,6 +139,8 @@ def report(figures, title):
         f"  AUC                     {percent(figures['auc'], 3)}",
         f"  equal error rate        {percent(figures['eer'])}",
     ]
+    if "accuracy_at_half" in figures:
+        lines.insert(2, f"  right at 0.5            {100 * figures['accuracy_at_half']:.2f} %")
     for fmr, point in figures["operating_points"].items():
         text = "not enough pairs to calibrate"
         if point is not None:

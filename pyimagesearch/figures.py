@@ -8,6 +8,7 @@ import numpy as np
 
 from pyimagesearch import verification
 from pyimagesearch.files import check_writable, whole_file
+from pyimagesearch.images import printable
 
 # two colours that the colour-blind tell apart (Okabe and Ito, 2008)
 SAME, DIFFERENT = "#0072B2", "#D55E00"
@@ -112,8 +113,12 @@ def plot_histogram(distances, y, threshold, path):
 
 
 def plot_map(embeddings, labels, path, most=2000):
-    """The embeddings' two directions of largest variance (PCA), coloured and named by class."""
-    labels = np.ravel(labels)[:most]
+    """The embeddings' two directions of largest variance (PCA), coloured and named by class.
+
+    labels: None where no classes are known. The names of more than 30 classes are left out.
+    """
+    labels = np.full(len(embeddings), "") if labels is None else np.ravel(labels)
+    labels = labels[:most]
     centred = embeddings[:most] - embeddings[:most].mean(axis=0)
     (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
     places = centred @ axes[:2].T
@@ -127,8 +132,10 @@ def plot_map(embeddings, labels, path, most=2000):
         for name, color in zip(classes, colors):
             mine = places[labels == name]
             ax.scatter(*mine.T, s=6, color=color, alpha=0.6)
+            if not 1 < len(classes) <= 30:
+                continue
             ax.annotate(
-                str(name),
+                plain(name),
                 np.median(mine, axis=0),
                 ha="center",
                 va="center",
@@ -161,7 +168,7 @@ def plot_matrix(distances, names, threshold, path):
     """All distances of a folder, (N, N), as a map; the threshold is marked on its scale."""
     (fig, ax) = plt.subplots(figsize=(7, 6), layout="tight")
     picture = ax.imshow(distances, cmap="cividis")
-    names = [name.replace("$", r"\$") for name in names]  # which would start a formula
+    names = [plain(name) for name in names]
     if len(names) <= 30:
         ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
         ax.set_yticks(range(len(names)), names, fontsize=8)
@@ -169,6 +176,11 @@ def plot_matrix(distances, names, threshold, path):
     scale = fig.colorbar(picture, label=f"distance; the line: threshold {threshold:.2f}")
     scale.ax.axhline(threshold, color="white")
     _save(fig, path)
+
+
+def plain(name):
+    """A name as text of a figure, where a dollar sign would start a formula."""
+    return printable(str(name)).replace("$", r"\$")
 
 
 def check_output(path):

@@ -64,6 +64,15 @@ def find_directory(path):
     return path
 
 
+def state(path):
+    """A file's size and time, as text: a file that changed has another."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return "missing"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
 def check_writable(directory, model=None):
     """Make the directory where it is missing; raise ValueError where no file can be written.
 

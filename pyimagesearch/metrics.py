@@ -18,15 +18,8 @@ def contrastive_loss(y, preds, margin=1):
     """
     # explicitly cast both to one type: float32, since bfloat16 and
     # float16 would round the mean
-    y = ops.cast(y, "float32")
     preds = ops.cast(preds, "float32")
-
-    if _without_last_one(y.shape) != _without_last_one(preds.shape):
-        raise ValueError(
-            "Expected one label for each distance, shapes (B,) or (B, 1). "
-            f"Received: labels {tuple(y.shape)}, distances {tuple(preds.shape)}."
-        )
-    y = ops.reshape(y, ops.shape(preds))
+    y = _one_to_one(y, preds)
 
     # calculate the contrastive loss between the true labels and
     # the predicted distances
@@ -67,9 +60,68 @@ def batch_contrastive_loss(y, preds, margin=1):
     return (positive + negative) / 2
 
 
+def binary_cross_entropy(y, preds, margin=None):
+    """Binary cross-entropy of pairs: the mean of -y ln(1 - p) - (1 - y) ln(p).
+
+    preds: p, how different the two images are, 0 to 1: a head's output. Kept 1e-7 away from
+    both ends, where the logarithm is infinite. margin is not used.
+    Shapes and errors as contrastive_loss.
+
+    >>> round(float(binary_cross_entropy([1, 0], [0.5, 0.25])), 4)  # (ln 2 + ln 4) / 2
+    1.0397
+    """
+    preds = ops.clip(ops.cast(preds, "float32"), 1e-7, 1 - 1e-7)
+    y = _one_to_one(y, preds)
+    return -ops.mean(y * ops.log(1 - preds) + (1 - y) * ops.log(preds))
+
+
+def triplet_loss(y, preds, margin=1):
+    """Triplet loss: the mean of max(d(anchor, positive) - d(anchor, negative) + margin, 0).
+
+    y, preds: labels and distances of pairs as contrastive_loss, two after each other for each
+    triplet: its positive pair (y = 1) and its negative pair (y = 0), in either order. So the
+    labels are those of the pairs, and no dummy ones are needed.
+    Source: Schroff, Kalenichenko, Philbin, "FaceNet", 2015, with the distance not squared.
+
+    >>> float(triplet_loss([1, 0, 1, 0], [0.5, 0.75, 0.5, 2.0], margin=0.5))  # (0.25 + 0) / 2
+    0.125
+    """
+    preds = ops.cast(preds, "float32")
+    y = ops.reshape(_one_to_one(y, preds), (-1, 2))
+    preds = ops.reshape(preds, (-1, 2))
+    gaps = ops.sum((2 * y - 1) * preds, axis=1)  # d(anchor, positive) - d(anchor, negative)
+    return ops.mean(ops.maximum(gaps + margin, 0))
+
+
+def pair_accuracy(y, preds):
+    """The share of pairs called right at 0.5 of a head's output: same where it is below."""
+    preds = ops.cast(preds, "float32")
+    y = _one_to_one(y, preds)
+    return ops.mean(ops.cast(ops.equal(preds < 0.5, y > 0.5), "float32"))
+
+
+def _one_to_one(y, preds):
+    # the labels as float32, in the shape of the distances
+    y = ops.cast(y, "float32")
+    if _without_last_one(y.shape) != _without_last_one(preds.shape):
+        raise ValueError(
+            "Expected one label for each distance, shapes (B,) or (B, 1). "
+            f"Received: labels {tuple(y.shape)}, distances {tuple(preds.shape)}."
+        )
+    return ops.reshape(y, ops.shape(preds))
+
+
 def _without_last_one(shape):
     # (B, 1) -> (B,); static shapes, in which an unknown size is None
     return tuple(shape[:-1]) if len(shape) > 1 and shape[-1] == 1 else tuple(shape)
 
 
-LOSSES = {"contrastive": contrastive_loss, "batch_contrastive": batch_contrastive_loss}
+# every loss takes (y, preds, margin)
+LOSSES = {
+    "contrastive": contrastive_loss,
+    "batch_contrastive": batch_contrastive_loss,
+    "binary_cross_entropy": binary_cross_entropy,
+    "triplet": triplet_loss,
+}
+# the same of given pairs and their distances, for validation and test
+PAIR_LOSSES = LOSSES | {"batch_contrastive": contrastive_loss}

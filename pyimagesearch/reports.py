@@ -5,29 +5,34 @@ import csv
 import json
 import os
 
-from pyimagesearch import datasets, evaluation, training, utils
+from pyimagesearch import batches, evaluation, training, utils
 from pyimagesearch import figures as pictures
 from pyimagesearch.files import whole_file
 from pyimagesearch.saved_model import versions
 
 
-def write(output, settings, history, encoder, choices, test):
+def write(output, settings, recipe, history, encoder, comparison, choices, test):
     """Measure on test images; write metrics.json, history.csv and the pictures; print the figures.
 
     settings: of the training, calibration included. history: what fit returned.
-    encoder: what was saved. choices, test: each (images, labels, partners).
+    encoder, comparison: what was saved. choices, test: ImageSets with pairs.
     """
-    embeddings = training.embed(encoder, test[0])
-    figures = evaluation.evaluate(embeddings, settings, choices, test)
-    done = len(history.epoch)  # fewer than settings["epochs"] after a Ctrl-C, the last one in part
-    content = {**figures, "epochs_run": done, "settings": settings, "versions": versions()}
+    embeddings = training.embed(encoder, test.images)
+    figures = evaluation.evaluate(embeddings, comparison, recipe, settings, choices, test)
+    content = {
+        **figures,
+        "epochs_run": len(history.history["loss"]),  # the last in part, after a Ctrl-C
+        "parameters": encoder.count_params() + comparison.count_params(),
+        "settings": settings,
+        "versions": versions(),
+    }
     with whole_file(os.path.join(output, "metrics.json")) as path, open(path, "w") as f:
         json.dump(content, f, indent=2)
         f.write("\n")
     with whole_file(os.path.join(output, "history.csv")) as path:
         write_history(path, history.history)
 
-    draw(output, embeddings, test, settings, figures)
+    draw(output, embeddings, comparison, test, settings, figures)
 
     (raw, test) = (figures["raw_pixels"], figures["test"])
     print(
@@ -50,22 +55,21 @@ def write_history(path, history):
         rows.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
 
 
-def draw(output, embeddings, test, settings, figures):
+def draw(output, embeddings, comparison, test, settings, figures):
     """The pictures of the test pairs beside the article's plot, each named contrastive_….png."""
-    (images, labels, partners) = test
-    (distances, y) = utils.pair_distances(embeddings, partners)
+    (distances, y) = utils.pair_distances(embeddings, test.pairs, comparison)
     threshold = settings["threshold"]
     pictures.plot_roc(distances, y, threshold, figures["test"], _path(output, "roc"))
     pictures.plot_histogram(distances, y, threshold, _path(output, "histogram"))
-    pictures.plot_map(embeddings, labels, _path(output, "map"))
-    pairs = utils.pair_indices(partners)
-    pictures.plot_worst(images, pairs, distances, y, threshold, _path(output, "worst"))
+    pictures.plot_map(embeddings, test.labels, _path(output, "map"))
+    pairs = test.pairs.indices()
+    pictures.plot_worst(test.images, pairs, distances, y, threshold, _path(output, "worst"))
     pictures.close()
 
 
 def draw_training_pairs(output, batch):
     """Some pairs of a batch, as the network sees them."""
-    pairs = datasets.pairs_of_a_batch(batch)
+    pairs = batches.pairs_of_a_batch(batch)
     pictures.plot_training_pairs(*pairs, _path(output, "training_pairs"))
     pictures.close()
 

@@ -19,10 +19,13 @@ FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 
 
-def save(path, encoder, settings):
+def save(path, encoder, comparison, settings):
     """Write the SavedModel directory `path`, whole or not at all, replacing an older one.
 
+    Beside it encoder.keras, the encoder alone as Keras keeps it, to train on from.
+
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
+    comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
     settings: what goes into assets.extra/siamese.json, above all threshold.
     Endpoints, all for any B:
       serve (also serving_default)  {"image_a", "image_b"} uint8 (B, H, W, C)
@@ -30,18 +33,19 @@ def save(path, encoder, settings):
       embed                         uint8 (B, H, W, C) -> {"embedding"} float32 (B, D)
       distance                      {"embedding_a", "embedding_b"} float32 (B, D)
                                     -> {"distance"} float32 (B, 1)
+    The distance is what the comparison gives: with a head, how different they are, 0 to 1.
     """
 
     def distance(inputs):
-        vectors = (inputs["embedding_a"], inputs["embedding_b"])
-        return {"distance": utils.euclidean_distance(vectors)}
+        vectors = [inputs["embedding_a"], inputs["embedding_b"]]
+        return {"distance": comparison(vectors, training=False)}
 
     def embed(images):
         return {"embedding": encoder(images, training=False)}
 
     def serve(inputs):
         vectors = [embed(inputs[name])["embedding"] for name in ("image_a", "image_b")]
-        return {"distance": utils.euclidean_distance(vectors)}
+        return {"distance": comparison(vectors, training=False)}
 
     def pair(shape, dtype, name):
         # the names are those of serving_default's arguments, too
@@ -55,6 +59,8 @@ def save(path, encoder, settings):
         "distance", distance, [pair(encoder.output_shape, tf.float32, "embedding")]
     )
 
+    with whole_file(Path(path).parent / "encoder.keras") as new:
+        encoder.save(new)
     with whole_directory(path) as new:
         archive.write_out(new, verbose=False)
         file = Path(new) / SETTINGS
@@ -96,6 +102,11 @@ class SiameseModel:
         inputs = {"embedding_a": tf.constant(featsA), "embedding_b": tf.constant(featsB)}
         return self._archive.distance(inputs)["distance"].numpy()[:, 0]
 
+    def distance_to_all(self, feats, gallery, block=10_000):
+        """One embedding (D,) and many, (N, D) -> float32 (N,)."""
+        parts = [gallery[i : i + block] for i in range(0, len(gallery), block)]
+        return np.concatenate([self.distance([np.tile(feats, (len(p), 1)), p]) for p in parts])
+
     def threshold_for(self, fmr=None):
         """The calibrated threshold, or the one stored for a false match rate such as "0.001".
 
@@ -115,9 +126,13 @@ class SiameseModel:
             f"{', not enough pairs' if fmr in map(float, points) else ''}."
         )
 
-    @staticmethod
-    def similarity(distances, threshold):
-        """2^(-distance / threshold): 1 for a distance of 0, 0.5 at the threshold, down to 0."""
+    def similarity(self, distances, threshold):
+        """From 1 for a distance of 0 downwards: 2^(-distance / threshold), 0.5 at the threshold.
+
+        Of a cosine distance the angular similarity, 1 - arccos(1 - distance) / pi.
+        """
+        if self.settings.get("distance") == "cosine":
+            return utils.angular_similarity(distances)
         return np.exp2(-np.asarray(distances, dtype=np.float64) / max(threshold, 1e-12))
 
 

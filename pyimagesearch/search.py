@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from pyimagesearch import images, utils
-from pyimagesearch.files import whole_file
+from pyimagesearch.files import state, whole_file
 
 
 def nearest(query, gallery, top=5, squares=None):
@@ -36,7 +36,7 @@ def embed_folder(model, paths, directory):
     cache = _cache_path(model, directory)
     known = _load(cache, model)
     names = {path: os.path.relpath(path, directory) for path in paths}
-    states = {path: _state(path) for path in paths}
+    states = {path: state(path) for path in paths}
 
     def is_known(path):
         return known.get(names[path], (None,))[0] == states[path]
@@ -56,15 +56,6 @@ def embed_folder(model, paths, directory):
         except OSError as error:
             messages.append(f"the embeddings could not be kept for the next run ({error.strerror})")
     return good, embeddings, messages, len(good) - len(read)
-
-
-def _state(path):
-    # a file that changed has another size or another time
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return "missing"
-    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _cache_path(model, directory):

@@ -1,13 +1,12 @@
-"""The networks, and the encoder around one: uint8 pixels in, embedding out."""
+"""The networks, the encoder around one (pixels in, embedding out), and the siamese pair of it."""
 
 # import the necessary packages
-import os
-import sys
-from itertools import pairwise
-
 import keras
 import tensorflow as tf
 from keras.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
@@ -16,8 +15,12 @@ from keras.layers import (
     Input,
     MaxPooling2D,
     Rescaling,
+    UnitNormalization,
 )
 from keras.models import Model
+
+from pyimagesearch import utils
+from pyimagesearch.acceleration import accelerate, has_batch_statistics
 
 
 def build_siamese_model(inputShape, embeddingDim=48):
@@ -49,66 +52,180 @@ def build_siamese_model(inputShape, embeddingDim=48):
     return model
 
 
-def build_fast_model(inputShape, embeddingDim=48):
-    """Like LeNet: three rounds of CONV => RELU => POOL that keep what is where, then two Dense.
+def build_fast_model(inputShape, embeddingDim=48, filters=(16, 48, 96)):
+    """Like LeNet: rounds of CONV => RELU => POOL that keep what is where, then two Dense.
 
     The article's network averages over the whole image at its end and so forgets where a
-    stroke was; this one does not.
+    stroke was; this one does not. filters: of one round each, at least 8 pixels for three.
     inputShape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
     """
     x = inputs = Input(inputShape)
-    for filters in (16, 48, 96):
-        x = Conv2D(filters, (5, 5), padding="same", activation="relu")(x)
+    for count in filters:
+        x = Conv2D(count, (5, 5), padding="same", activation="relu")(x)
         x = MaxPooling2D(pool_size=2)(x)
     x = Dense(128, activation="relu")(Flatten()(x))
     return Model(inputs, Dense(embeddingDim)(x))
 
 
-NETWORKS = {"article": build_siamese_model, "fast": build_fast_model}
+def build_best_model(inputShape, embeddingDim=48):
+    """build_fast_model with more filters."""
+    return build_fast_model(inputShape, embeddingDim, filters=(24, 64, 128))
+
+
+def build_photo_model(inputShape, embeddingDim=48):
+    """Four rounds of CONV => RELU => POOL with small windows, for photos from 16 pixels up.
+
+    inputShape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
+    """
+    x = inputs = Input(inputShape)
+    for count in (32, 64, 96, 128):
+        x = Conv2D(count, (3, 3), padding="same", activation="relu")(x)
+        x = MaxPooling2D(pool_size=2)(x)
+    x = Dense(128, activation="relu")(Flatten()(x))
+    return Model(inputs, Dense(embeddingDim)(x))
+
+
+def build_keras_io_model(inputShape, embeddingDim=10):
+    """The network of keras.io's example: BatchNorm on unscaled pixels, tanh, average pooling.
+
+    inputShape: (H, W, C), pixels in [0, 255]. Returns a Model (B, H, W, C) -> (B, embeddingDim),
+    each number between -1 and 1.
+    """
+    inputs = Input(inputShape)
+    x = BatchNormalization()(inputs)
+    x = Conv2D(4, (5, 5), activation="tanh")(x)
+    x = AveragePooling2D(pool_size=(2, 2))(x)
+    x = Conv2D(16, (5, 5), activation="tanh")(x)
+    x = AveragePooling2D(pool_size=(2, 2))(x)
+    x = BatchNormalization()(Flatten()(x))
+    return Model(inputs, Dense(embeddingDim, activation="tanh")(x))
+
+
+def build_dogs_model(inputShape, embeddingDim=1):
+    """The dogs text's network: three convolutions without padding, then 1024, 256 and one number.
+
+    inputShape: (256, 256, 3), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
+    """
+    inputs = Input(inputShape)
+    x = Conv2D(256, (11, 11), strides=4, activation="relu")(inputs)
+    x = MaxPooling2D(pool_size=3, strides=2)(x)
+    x = Conv2D(256, (5, 5), activation="relu")(x)
+    x = MaxPooling2D(pool_size=2, strides=2)(x)
+    x = Conv2D(384, (3, 3), activation="relu")(x)
+    x = Dense(1024)(Flatten()(x))  # no activation between these three, as the text has it
+    x = Dense(256)(x)
+    return Model(inputs, Dense(embeddingDim)(x))
+
+
+def build_mobilenet_model(inputShape, embeddingDim=1280):
+    """The triplet text's network: MobileNetV2 without its top, averaged over the image.
+
+    The vectors leave it with length 1: the cosine distance does not see lengths.
+    inputShape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
+    (B, H, W, C) -> (B, embeddingDim). Raises ValueError for another embeddingDim than 1280.
+    """
+    if embeddingDim != 1280:
+        raise ValueError(f"Expected 1280, MobileNetV2's own size. Received: {embeddingDim}.")
+    inputs = Input(inputShape)
+    base = keras.applications.MobileNetV2(
+        weights=None, include_top=False, pooling="avg", input_tensor=inputs
+    )
+    return Model(inputs, UnitNormalization()(base.output))
+
+
+NETWORKS = {
+    "article": build_siamese_model,
+    "fast": build_fast_model,
+    "best": build_best_model,
+    "photos": build_photo_model,
+    "keras-io": build_keras_io_model,
+    "dogs": build_dogs_model,
+    "mobilenet": build_mobilenet_model,
+}
+
+# what a model makes of the distance: itself, or how different two images are, from 0 to 1
+HEADS = {
+    "none": lambda distance: distance,
+    "sigmoid": lambda distance: Dense(1, activation="sigmoid")(distance),
+    "normalized_sigmoid": lambda distance: Dense(1, activation="sigmoid")(
+        BatchNormalization()(distance)
+    ),
+}
 
 
 def build_encoder(recipe, accelerated=False):
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
+    Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
     accelerated: compute in the ways that train fastest on this processor. The weights are
     the same in number, order and meaning, so set_weights carries them from one to the other.
     """
-    network = NETWORKS[recipe.network](recipe.image_shape, recipe.embedding_dim)
+    (height, width, channels) = shape = network_shape(recipe)
+    network = NETWORKS[recipe.network](shape, recipe.embedding_dim)
     if accelerated:
-        network = InParts(accelerate(network))
+        network = accelerate(network)
     inputs = Input(recipe.image_shape, dtype="uint8")
-    return Model(inputs, network(Rescaling(recipe.pixel_scale)(inputs)))
+    x = Rescaling(recipe.pixel_scale)(inputs)
+    if shape[:2] != recipe.image_shape[:2]:
+        # not the layer Resizing, which would switch the dropout behind it on
+        x = keras.ops.image.resize(x, (height, width))
+    if channels != recipe.image_shape[2]:
+        x = Concatenate()([x] * channels)
+    return Model(inputs, network(x))
 
 
-def accelerate(network):
-    """A copy of a chain of layers that computes the same function in fewer milliseconds.
+def network_shape(recipe):
+    """The shape of the images inside the model: the data's, at least the recipe's least_shape."""
+    return tuple(max(pair) for pair in zip(recipe.image_shape, recipe.least_shape))
 
-    Three changes, none to the mathematics: bfloat16 where the processor multiplies it in
-    hardware (the last layer stays float32); ReLU after max-pooling instead of before, on a
-    quarter of the values (the two commute); dropout masks from half the random bits.
+
+def build_comparison(recipe):
+    """(featsA, featsB) -> what the recipe's model puts out, float32 (B, 1), smaller = more alike.
+
+    The distance, or with a head how different the two images are, from 0 to 1.
     """
-    bfloat16 = "mixed_bfloat16" if has_bfloat16() else "float32"
-    followed_by_pooling = {
-        layer.name
-        for layer, following in pairwise(network.layers)
-        if isinstance(following, MaxPooling2D)
-        and getattr(layer, "activation", None) is keras.activations.relu
-    }
+    feats = [Input((recipe.embedding_dim,)) for _ in "AB"]
+    distance = utils.DISTANCES[recipe.distance](feats)
+    return Model(feats, HEADS[recipe.head](distance))
 
-    def copy(layer):
-        config = layer.get_config()
-        if layer is not network.layers[-1]:
-            config["dtype"] = bfloat16
-        if layer.name in followed_by_pooling:
-            config["activation"] = "linear"
-        faster = {MaxPooling2D: MaxPoolingThenReLU, Dropout: SixteenBitDropout}
-        return faster.get(type(layer), type(layer)).from_config(config)
 
-    if len(followed_by_pooling) != sum(isinstance(x, MaxPooling2D) for x in network.layers):
-        raise ValueError("Expected a ReLU before every MaxPooling2D of an accelerated network.")
-    twin = keras.models.clone_model(network, clone_function=copy)
-    twin.set_weights(network.get_weights())
-    return twin
+def load_weights(encoder, recipe):
+    """Give the encoder the weights that the recipe starts from.
+
+    recipe.weights: "none" (as drawn), "imagenet" (network mobilenet alone; from this disk or
+    fetched), or the file encoder.keras of another training. Raises ValueError where they
+    cannot be had, or are those of another network.
+    """
+    if recipe.weights == "none":
+        return
+    if recipe.weights == "imagenet":
+        if recipe.network != "mobilenet":
+            raise ValueError("Expected --weights imagenet with recipe triplet alone.")
+        try:
+            source = keras.applications.MobileNetV2(
+                weights="imagenet", include_top=False, input_shape=network_shape(recipe)
+            )
+        except Exception as error:  # Keras raises whatever its download met
+            raise ValueError(
+                "Expected the ImageNet weights of MobileNetV2 on this disk, or a network to "
+                f"fetch them. Received: {error}. --weights none starts from scratch."
+            ) from None
+    else:
+        try:
+            source = keras.models.load_model(recipe.weights, compile=False)
+        except Exception as error:  # whatever Keras raises for a file that is none of its own
+            raise ValueError(
+                f"Expected a file encoder.keras. Received: {recipe.weights} "
+                f"({str(error).splitlines()[0]})."
+            ) from None
+    (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
+    if wanted != found:
+        at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), len(found))
+        raise ValueError(
+            f"Expected weights of this recipe's network and image size: {len(wanted)} arrays. "
+            f"Received: {recipe.weights} with {len(found)}, the first to differ: number {at + 1}."
+        )
+    encoder.set_weights(source.get_weights())
 
 
 class SisterNetworks(keras.layers.Layer):
@@ -116,7 +233,8 @@ class SisterNetworks(keras.layers.Layer):
 
     imgA: (B, H, W, C). imgB: (k B, H, W, C), k images for each of imgA, side by side; an image
     of imgA goes through the network once and its features are repeated for its k pairs.
-    Returns two (k B, D).
+    Returns two (k B, D). A network with BatchNormalization looks at imgA and imgB one after
+    the other: the statistics of each are its own.
     """
 
     def __init__(self, network):
@@ -126,60 +244,10 @@ class SisterNetworks(keras.layers.Layer):
     def call(self, images, training=False):
         (imgA, imgB) = images
         (sizeA, sizeB) = (tf.shape(imgA)[0], tf.shape(imgB)[0])
-        feats = self.network(tf.concat([imgA, imgB], axis=0), training=training)
-        return tf.repeat(feats[:sizeA], sizeB // sizeA, axis=0), feats[sizeA:]
-
-
-class InParts(keras.layers.Layer):
-    """The same network on the parts of a batch side by side, a part for each core, up to four.
-
-    One chain of layers after the other keeps a core busier than sharing out each small layer:
-    it needs TensorFlow to run a layer on one thread, which console.py sees to.
-    Not for a network with BatchNormalization, whose statistics are those of a whole batch.
-    """
-
-    def __init__(self, network):
-        super().__init__(dtype="float32")
-        self.network = network
-        self.parts = 1 if tf.config.list_physical_devices("GPU") else min(os.cpu_count(), 4)
-
-    def call(self, images, training=False):
-        n = tf.shape(images)[0]
-        cuts = [n * i // self.parts for i in range(self.parts + 1)]
-        parts = [images[a:b] for a, b in pairwise(cuts)]
-        return tf.concat([self.network(part, training=training) for part in parts], axis=0)
-
-    def compute_output_shape(self, input_shape):
-        return self.network.compute_output_shape(input_shape)
-
-
-class MaxPoolingThenReLU(MaxPooling2D):
-    """relu(maxpool(x)), which equals maxpool(relu(x))."""
-
-    def call(self, inputs):
-        return keras.ops.relu(super().call(inputs))
-
-
-class SixteenBitDropout(Dropout):
-    """Dropout that spends 16 random bits a value instead of 32: the rate is met to 1 / 65536."""
-
-    def call(self, inputs, training=False):
-        if not training or self.rate == 0:
-            return inputs
-        seed = self.seed_generator.next()
-        size = tf.size(inputs)
-        bits = tf.random.stateless_uniform(
-            [(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32
-        )
-        bits = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:size]
-        kept = tf.reshape(bits, tf.shape(inputs)) >= round(self.rate * 65536)
-        scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
-        return inputs * (tf.cast(kept, inputs.dtype) * scale)
-
-
-def has_bfloat16():
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it would be emulated."""
-    if tf.config.list_physical_devices("GPU") or not sys.platform.startswith("linux"):
-        return False
-    with open("/proc/cpuinfo") as f:
-        return "avx512_bf16" in f.read()
+        if has_batch_statistics(self.network):
+            featsA = self.network(imgA, training=training)
+            featsB = self.network(imgB, training=training)
+        else:
+            feats = self.network(tf.concat([imgA, imgB], axis=0), training=training)
+            (featsA, featsB) = (feats[:sizeA], feats[sizeA:])
+        return tf.repeat(featsA, sizeB // sizeA, axis=0), featsB

@@ -10,8 +10,21 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch import metrics, utils, verification
+from pyimagesearch.batches import MOST_STEPS
 
-MOST_STEPS = 25  # between two looks at the clock and at Ctrl-C
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+
+
+def set_seed(seed, deterministic=False):
+    """Fix all that is random: initial weights, dropout, and the Generator that is returned.
+
+    deterministic: also the order in which TensorFlow adds up numbers on several threads, at
+    some cost in speed; two runs on one machine are then equal bit for bit.
+    """
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return np.random.default_rng(seed)
 
 
 def steps_per_execution(steps):
@@ -23,16 +36,17 @@ def steps_per_execution(steps):
 
 
 def make_optimizer(recipe, steps_per_epoch):
-    """Adam at the recipe's learning rate: constant, or warm-up and then a cosine to zero."""
+    """The recipe's optimizer and rate: constant, or warm-up and then a cosine to zero."""
+    optimizer, rate = OPTIMIZERS[recipe.optimizer], recipe.learning_rate
     if recipe.warmup_steps is None:
-        return keras.optimizers.Adam(recipe.learning_rate)
+        return optimizer(rate)
     total = recipe.epochs * steps_per_epoch
     warmup = min(recipe.warmup_steps, total // 2)  # a short run still has both parts
-    return keras.optimizers.Adam(
+    return optimizer(
         keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=recipe.learning_rate / 100,
+            initial_learning_rate=rate / 100,
             decay_steps=max(total - warmup, 1),
-            warmup_target=recipe.learning_rate,
+            warmup_target=rate,
             warmup_steps=warmup,
         )
     )
@@ -52,42 +66,58 @@ def _forward(encoder):
     )
 
 
-def make_callbacks(encoder, validation, recipe):
-    """The validation loss first, since the others and Keras' own read it; then the rest."""
-    hint = "" if recipe.network == "fast" else " (--recipe fast takes under a minute)"
-    return [
-        PairValidation(encoder, validation, recipe.margin, keep_best=recipe.held_out > 0),
-        StopOnSignal(),
-        TimeLeft(recipe.epochs, hint),
-    ]
+def make_metrics(recipe):
+    """What fit shows beside the loss: accuracy, where a head's output says same below 0.5."""
+    if recipe.head == "none":
+        return None
+    return [keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, name="accuracy")]
+
+
+def make_callbacks(encoder, comparison, validation, recipe, checkpoint):
+    """The validation figures first, since the others read them; then the rest."""
+    hint = " (--recipe fast takes under a minute)" if recipe.network == "article" else ""
+    validating = PairValidation(encoder, comparison, validation, recipe)
+    history, stop = keras.callbacks.History(), StopOnSignal()
+    checkpoint.follow(validating, history, stop)
+    return [validating, history, stop, checkpoint, TimeLeft(recipe.epochs, hint)]
 
 
 class PairValidation(keras.callbacks.Callback):
-    """Adds val_loss, the contrastive loss of the validation pairs, to each epoch's figures.
+    """Adds val_loss, the loss of the validation pairs, to each epoch's figures.
 
-    keep_best: end with the weights of the epoch whose val_loss was lowest. Only for images
-    that no reported figure comes from.
+    Where the recipe holds out images, ends with the weights of the epoch whose val_loss was
+    lowest, and with its patience before the last epoch. No reported figure comes from images
+    that something was chosen on.
     """
 
-    def __init__(self, encoder, validation, margin, keep_best):
-        """validation: (images, labels, partners)."""
+    def __init__(self, encoder, comparison, validation, recipe):
+        """validation: an ImageSet with pairs."""
         super().__init__()
-        self.encoder, self.margin, self.keep_best = encoder, margin, keep_best
-        (self.images, _, self.partners) = validation
-        self.best_loss, self.best_weights, self.best_epoch = np.inf, None, None
+        self.encoder, self.comparison, self.recipe = encoder, comparison, recipe
+        self.validation = validation
+        self.best_loss, self.best_weights, self.best_epoch = np.inf, None, 0
 
     def on_epoch_end(self, epoch, logs=None):
-        distances, y = utils.pair_distances(embed(self.encoder, self.images), self.partners)
-        logs["val_loss"] = float(metrics.contrastive_loss(y, distances, self.margin))
+        embeddings = embed(self.encoder, self.validation.images)
+        (distances, y) = utils.pair_distances(embeddings, self.validation.pairs, self.comparison)
+        loss = metrics.PAIR_LOSSES[self.recipe.loss](y, distances, self.recipe.margin)
+        logs["val_loss"] = float(loss)
+        if self.recipe.head != "none":
+            logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
         if verification.is_collapsed(distances):
             print("\n[INFO] the network has collapsed: all distances are alike")
-        if self.keep_best and logs["val_loss"] < self.best_loss:
+        if not self.recipe.held_out:
+            return
+        if logs["val_loss"] < self.best_loss:
             self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
-            self.best_weights = self.encoder.get_weights()
+            self.best_weights = self.model.get_weights()
+        elif self.recipe.patience and epoch + 1 - self.best_epoch >= self.recipe.patience:
+            self.model.stop_training = True
+            print(f"\n[INFO] {self.recipe.patience} epochs without a better validation loss")
 
     def on_train_end(self, logs=None):
         if self.best_weights is not None:
-            self.encoder.set_weights(self.best_weights)
+            self.model.set_weights(self.best_weights)
             print(f"[INFO] keeping epoch {self.best_epoch}, the best on held-out images")
 
 
@@ -98,9 +128,9 @@ class StopOnSignal(keras.callbacks.Callback):
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    stopped = False
 
     def on_train_begin(self, logs=None):
-        self.stopped = False
         self.handlers = {s: signal.signal(s, self._stop) for s in self.SIGNALS}
 
     def _stop(self, signum, frame):
@@ -125,16 +155,19 @@ class TimeLeft(keras.callbacks.Callback):
     def __init__(self, epochs, hint=""):
         super().__init__()
         self.epochs, self.hint = epochs, hint
-        self.start = None
+        self.start, self.done = None, 0  # epochs of this run, which may have been resumed
 
     def on_train_begin(self, logs=None):
         self.start = time.monotonic()
 
+    def on_epoch_end(self, epoch, logs=None):
+        self.done += 1
+
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1 or (epoch and epoch % max(self.epochs // 10, 1) == 0):
+        if self.done == 1 or (self.done and epoch % max(self.epochs // 10, 1) == 0):
             left = self.epochs - epoch
-            seconds = (time.monotonic() - self.start) / epoch * left
-            hint = self.hint if epoch == 1 else ""
+            seconds = (time.monotonic() - self.start) / self.done * left
+            hint = self.hint if self.done == 1 else ""
             print(f"[INFO] about {duration(seconds)} left, {left} of {self.epochs} epochs{hint}")
 
     def on_train_end(self, logs=None):

@@ -25,7 +25,7 @@ def test_training_learns_and_writes(trained):
     assert done.stderr == ""
     steps = re.findall(r"^\[INFO\] (\w+ \w+)", done.stdout, re.M)
     assert steps[:5] == [
-        "loading MNIST",
+        "loading mnist",
         "preparing positive",
         "building siamese",
         "compiling model",
@@ -144,6 +144,11 @@ def fails(monkeypatch, capsys):
         (("--batch-size", "many"), "from 1 up, received 'many'"),
         (("--batch-size", "63"), "even batch size.*63"),
         (("--recipe", "fast", "--batch-size", "1"), "at least 2 images"),
+        (("--dataset", "nowhere"), "cifar10 or a folder. Received: nowhere, no folder"),
+        (("--image-size", "0x3"), "from 1 to 4096, received '0'"),
+        (("--image-size", "64"), "with a folder alone"),
+        (("--weights", "nowhere.keras"), "Expected a file encoder.keras"),
+        (("--recipe", "bce", "--weights", "imagenet"), "recipe triplet alone"),
         (("--seed", "-1"), "received '-1'"),
         (("--seed", "4000000000"), "received '4000000000'"),
     ],

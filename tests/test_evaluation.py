@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pyimagesearch import evaluation
-from pyimagesearch.utils import sample_pairs
+from pyimagesearch.datasets import ImageSet
+from pyimagesearch.utils import Pairs, sample_pairs
 
 
 def clusters(n, spread, seed, classes=4):
@@ -14,27 +15,44 @@ def clusters(n, spread, seed, classes=4):
     return (labels + rng.normal(0, spread, n)).astype("float32")[:, None], labels
 
 
-def test_all_pairs_once():
+def measurable(labels, seed):
+    """What is known of images without pixels: labels, and pairs of them."""
+    return ImageSet(None, labels, sample_pairs(labels, seed))
+
+
+def test_all_different_pairs_once():
     embeddings, labels = clusters(25, 0.1, 0)
-    got = [np.concatenate(x) for x in zip(*evaluation.all_pairs(embeddings, labels, block=7))]
+    got = evaluation.different_distances(embeddings, ImageSet(None, labels, None))
     expected = [
-        (abs(embeddings[i, 0] - embeddings[j, 0]), labels[i] == labels[j])
+        abs(embeddings[i, 0] - embeddings[j, 0])
         for i in range(25)
         for j in range(i + 1, 25)
+        if labels[i] != labels[j]
     ]
-    assert len(got[0]) == 25 * 24 / 2
-    np.testing.assert_allclose(np.sort(got[0]), np.sort([d for d, _ in expected]), atol=1e-3)
-    assert got[1].sum() == sum(same for _, same in expected)
+    np.testing.assert_allclose(np.sort(got), np.sort(expected), atol=1e-3)
+
+
+def test_where_only_pairs_are_known_these_are_the_different_pairs():
+    embeddings = np.array([[0.0], [1.0], [3.0]], "float32")
+    pairs = Pairs(np.array([0, 0, 1]), np.array([[1], [2], [2]]), np.array([[1], [0], [0]]))
+    got = evaluation.different_distances(embeddings, ImageSet(None, None, pairs))
+    assert got.tolist() == [3.0, 2.0]
+
+
+def test_raw_pixels_are_the_pixels_or_the_means_of_tiles():
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+    np.testing.assert_allclose(evaluation.raw_pixels(images), images.reshape(3, -1) / 255)
+    large = images.repeat(2, axis=1).repeat(3, axis=2)  # 56x84: tiles of 2x3
+    np.testing.assert_allclose(evaluation.raw_pixels(large), images.reshape(3, -1) / 255, rtol=1e-5)
 
 
 def test_calibrated_rates_are_met_on_other_images():
-    calibration = evaluation.calibrate(
-        *clusters(2000, 0.2, 0), sample_pairs(np.arange(2000) % 4, 0)
-    )
+    (embeddings, labels) = clusters(2000, 0.2, 0)
+    calibration = evaluation.calibrate(embeddings, measurable(labels, 0))
     # same pairs lie 0.2 sqrt(2) = 0.28 apart, neighbouring classes 1: most is right in between
     assert 0.4 < calibration["threshold"] < 0.7
     embeddings, labels = clusters(2000, 0.2, 1)
-    figures = evaluation.measure(embeddings, labels, sample_pairs(labels, 1), calibration)
+    figures = evaluation.measure(embeddings, measurable(labels, 1), calibration)
     assert figures["pairs"] == 4000 and not figures["collapsed"]
     for rate, point in figures["operating_points"].items():
         assert point["fmr"] == pytest.approx(float(rate), rel=0.6)
@@ -47,18 +65,16 @@ def test_calibrated_rates_are_met_on_other_images():
 
 def test_few_images_support_no_rate():
     embeddings, labels = clusters(40, 0.2, 0)
-    calibration = evaluation.calibrate(embeddings, labels, sample_pairs(labels, 0))
+    calibration = evaluation.calibrate(embeddings, measurable(labels, 0))
     # 40 * 30 / 2 = 600 different pairs: 1 % of them are 6 false matches, too few
     assert calibration["operating_points"] == {"0.01": None, "0.001": None, "0.0001": None}
-    figures = evaluation.measure(embeddings, labels, sample_pairs(labels, 1), calibration)
+    figures = evaluation.measure(embeddings, measurable(labels, 1), calibration)
     assert "not enough pairs" in evaluation.report(figures, "here")
 
 
 def test_a_collapsed_network_is_called_so():
     embeddings, labels = np.ones((40, 3), "float32"), np.arange(40) % 2
-    partners = sample_pairs(labels, 0)
-    figures = evaluation.measure(
-        embeddings, labels, partners, evaluation.calibrate(embeddings, labels, partners)
-    )
+    images = measurable(labels, 0)
+    figures = evaluation.measure(embeddings, images, evaluation.calibrate(embeddings, images))
     assert figures["collapsed"] and figures["accuracy"][0] == 0.5
     assert "collapsed" in evaluation.report(figures, "here")

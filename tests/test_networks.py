@@ -1,17 +1,23 @@
 """The article's network to the letter, and the copy that trains faster computes the same."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pyimagesearch import config, siamese_network
+from pyimagesearch import acceleration, config
+from pyimagesearch.acceleration import InParts, SixteenBitDropout, accelerate
 from pyimagesearch.siamese_network import (
     NETWORKS,
-    SixteenBitDropout,
-    accelerate,
+    SisterNetworks,
+    build_comparison,
+    build_dogs_model,
     build_encoder,
+    build_keras_io_model,
     build_siamese_model,
+    load_weights,
 )
 
 
@@ -30,10 +36,10 @@ def test_the_article_s_layers():
     assert build_siamese_model((20, 24, 3), embeddingDim=7).output_shape == (None, 7)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
-    monkeypatch.setattr(siamese_network, "has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
     network = NETWORKS[name]((28, 28, 1), 48)
     images = np.random.default_rng(0).random((8, 28, 28, 1), dtype="float32")
     expected, got = np.asarray(network(images)), np.asarray(accelerate(network)(images))
@@ -44,7 +50,7 @@ def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
 
 
 def test_accelerated_network_has_the_same_gradient(monkeypatch):
-    monkeypatch.setattr(siamese_network, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     network = build_siamese_model((8, 8, 1), 4)
     images = tf.constant(np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32"))
     gradients = []
@@ -64,6 +70,80 @@ def test_weights_carry_over_and_scaling_is_inside():
     expected = plain.layers[-1](images.astype("float32") / 255)
     np.testing.assert_allclose(plain(images), expected, atol=1e-6)
     np.testing.assert_allclose(fast(images), expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_other_networks_are_left_as_they_are():
+    for name, shape, size in (("keras-io", (28, 28, 1), 10), ("mobilenet", (32, 32, 3), 1280)):
+        network = NETWORKS[name](shape, size)
+        assert accelerate(network) is network
+    assert isinstance(accelerate(build_siamese_model((8, 8, 1))), InParts)
+
+
+def test_keras_io_s_parameters():
+    # two numbers a channel of BatchNorm that are learned and two that are not
+    conv = (25 * 4 + 4) + (25 * 4 * 16 + 16)
+    assert build_keras_io_model((28, 28, 1)).count_params() == 4 + conv + 4 * 256 + 256 * 10 + 10
+    # the head: 4 of its BatchNorm, 2 of its Dense. keras.io prints 5,318 and 5,324
+    comparison = build_comparison(config.RECIPES["keras-io"])
+    assert build_keras_io_model((28, 28, 1)).count_params() == 5318
+    assert comparison.count_params() == 6
+
+
+def test_the_dogs_text_s_46464_features():
+    model = build_dogs_model((256, 256, 3))
+    flat = next(layer for layer in model.layers if isinstance(layer, keras.layers.Flatten))
+    assert flat.output.shape == (None, 46464)  # 11 x 11 x 384
+    assert model.output_shape == (None, 1)
+
+
+def test_sisters_of_a_network_with_batch_statistics_go_one_after_the_other():
+    keras.utils.set_random_seed(0)
+    network = build_keras_io_model((16, 16, 1), 4)
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 256, (2, 6, 16, 16, 1)).astype("float32")
+    (featsA, featsB) = SisterNetworks(network)([a, b], training=True)
+    # each batch is normalised by its own mean: adding 50 to one of the two changes neither
+    (again, other) = SisterNetworks(network)([a + 50, b], training=True)
+    np.testing.assert_allclose(again, featsA, atol=1e-4)
+    np.testing.assert_allclose(other, featsB, atol=1e-4)
+
+
+def test_comparison_is_distance_then_head():
+    (a, b) = np.random.default_rng(0).normal(size=(2, 5, 1280)).astype("float32")
+    cosine = build_comparison(config.RECIPES["triplet"])([a, b])
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    np.testing.assert_allclose(np.ravel(cosine), 1 - (a * b).sum(axis=1) / lengths, atol=1e-5)
+    bce = build_comparison(config.RECIPES["bce"])
+    (kernel, bias) = bce.get_weights()
+    distances = np.linalg.norm(a[:, :48] - b[:, :48], axis=1)
+    expected = 1 / (1 + np.exp(-(kernel[0, 0] * distances + bias[0])))
+    np.testing.assert_allclose(np.ravel(bce([a[:, :48], b[:, :48]])), expected, rtol=1e-4)
+
+
+def test_smaller_images_are_enlarged_and_coloured_inside_the_model():
+    recipe = replace(config.RECIPES["article"], least_shape=(32, 32, 3), image_shape=(16, 16, 1))
+    encoder = build_encoder(recipe)
+    assert encoder.input_shape == (None, 16, 16, 1)
+    images = np.full((1, 16, 16, 1), 51, np.uint8)
+    expected = encoder.layers[-1](np.full((1, 32, 32, 3), 0.2, "float32"))
+    np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
+
+
+def test_weights_to_start_from(tmp_path):
+    recipe = replace(config.RECIPES["keras-io"], weights=str(tmp_path / "encoder.keras"))
+    source, encoder = build_encoder(recipe), build_encoder(recipe)
+    source.save(recipe.weights)
+    load_weights(encoder, recipe)
+    for a, b in zip(source.get_weights(), encoder.get_weights()):
+        assert (a == b).all()
+    other = build_encoder(replace(recipe, embedding_dim=11))
+    with pytest.raises(ValueError, match="the first to differ: number 13"):
+        load_weights(other, recipe)
+    (tmp_path / "encoder.keras").write_text("text")
+    with pytest.raises(ValueError, match=r"Expected a file encoder\.keras"):
+        load_weights(encoder, recipe)
+    with pytest.raises(ValueError, match="recipe triplet alone"):
+        load_weights(encoder, replace(recipe, weights="imagenet"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyimagesearch.utils import make_pairs, sample_pairs
+from pyimagesearch.utils import make_pairs, sample_pairs, sample_triplets
 
 
 def test_shapes_order_and_dtype_are_the_article_s():
@@ -30,7 +30,7 @@ def test_shapes_order_and_dtype_are_the_article_s():
 def test_any_labels(labels):
     flat = np.ravel(labels)
     for seed in range(20):
-        partners = sample_pairs(labels, seed)
+        partners = sample_pairs(labels, seed).others
         assert partners.shape == (5, 2)
         assert (flat[partners[:, 0]] == flat).all()
         assert (flat[partners[:, 1]] != flat).all()
@@ -38,12 +38,12 @@ def test_any_labels(labels):
 
 
 def test_a_class_of_one_image_pairs_with_itself():
-    assert sample_pairs(["a", "b", "b"], 0)[0, 0] == 0
+    assert sample_pairs(["a", "b", "b"], 0).others[0, 0] == 0
 
 
 def test_every_partner_is_equally_likely():
     labels = np.repeat([0, 1, 2], [2, 3, 5])  # image 2 is in class 1: 2, 3, 4
-    drawn = np.array([sample_pairs(labels, seed)[2] for seed in range(7000)])
+    drawn = np.array([sample_pairs(labels, seed).others[2] for seed in range(7000)])
     positive = np.bincount(drawn[:, 0], minlength=10)
     negative = np.bincount(drawn[:, 1], minlength=10)
     # 7000 / 2 = 3500 times each of two, 7000 / 7 = 1000 times each of seven; 4 standard deviations
@@ -55,14 +55,45 @@ def test_every_partner_is_equally_likely():
 
 def test_seed_generator_and_global_state():
     labels = [0, 1] * 50
-    assert (sample_pairs(labels, 5) == sample_pairs(labels, 5)).all()
-    assert (sample_pairs(labels, 5) != sample_pairs(labels, 6)).any()
+
+    def others(rng=None):
+        return sample_pairs(labels, rng).others
+
+    assert (others(5) == others(5)).all()
+    assert (others(5) != others(6)).any()
     rng = np.random.default_rng(5)
-    assert (sample_pairs(labels, rng) != sample_pairs(labels, rng)).any()
+    assert (others(rng) != others(rng)).any()
     np.random.seed(3)
-    first = sample_pairs(labels)
+    first = others()
     np.random.seed(3)
-    assert (sample_pairs(labels) == first).all()
+    assert (others() == first).all()
+
+
+def test_triplets_use_each_image_once():
+    labels = np.repeat([0, 1, 2], [2, 3, 5])
+    pairs = sample_triplets(labels, 0)
+    # 1 + 1 + 2 triplets: an image of each odd class is left over
+    assert pairs.anchors.shape == (4,) and pairs.others.shape == pairs.y.shape == (4, 2)
+    (positive, negative) = pairs.others.T
+    assert len({*pairs.anchors, *positive}) == 8
+    assert (labels[pairs.anchors] == labels[positive]).all()
+    assert (labels[pairs.anchors] != labels[negative]).all()
+    assert pairs.y.tolist() == [[1, 0]] * 4
+    # every image has its turn: 7 is an anchor or a positive in 4 of 5 draws
+    drawn = [sample_triplets(labels, seed) for seed in range(2000)]
+    often = sum(7 in [*d.anchors, *d.others[:, 0]] for d in drawn)
+    assert abs(often - 1600) < 4 * np.sqrt(2000 * 0.16)
+    with pytest.raises(ValueError, match="two images at least"):
+        sample_triplets([1, 2, 3], 0)
+
+
+def test_pairs_singly_are_the_same_pairs():
+    pairs = sample_pairs([0, 0, 1, 1], 0)
+    single = pairs.singly()
+    assert single.others.shape == (8, 1)
+    assert single.indices().tolist() == pairs.indices().tolist()
+    assert single.labels().tolist() == pairs.labels().tolist() == [[1], [0]] * 4
+    assert pairs.indices()[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 from pyimagesearch import config, saved_model
-from pyimagesearch.siamese_network import build_encoder
-from pyimagesearch.utils import euclidean_distance
+from pyimagesearch.siamese_network import build_comparison, build_encoder
 
 STRANGER = """
 import sys, numpy as np, tensorflow as tf, keras
@@ -29,19 +29,19 @@ np.savez(sys.argv[3], served=served, default=default, layered=layered, embedding
 """
 
 
-@pytest.fixture(scope="module", params=["article", "fast"])
+@pytest.fixture(scope="module", params=["article", "keras-io"])
 def saved(request, tmp_path_factory):
     """An encoder with its first random weights, and the directory it was saved to."""
     path = tmp_path_factory.mktemp("model") / "model"
     recipe = config.RECIPES[request.param]
-    encoder = build_encoder(recipe)
+    encoder, comparison = build_encoder(recipe), build_comparison(recipe)
     settings = {"image_shape": recipe.image_shape, "threshold": 0.25}
-    saved_model.save(path, encoder, settings)
-    return encoder, path
+    saved_model.save(path, encoder, comparison, settings)
+    return encoder, comparison, path
 
 
 def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
-    encoder, path = saved
+    encoder, comparison, path = saved
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 256, (2, 7, 28, 28, 1), dtype=np.uint8)
     np.savez(tmp_path / "in.npz", a=a, b=b)
@@ -51,8 +51,8 @@ def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
         check=True,
     )
     out = np.load(tmp_path / "out.npz")
-    expected = np.asarray(euclidean_distance([encoder(a), encoder(b)]))
-    assert expected.min() > 1e-3
+    expected = np.asarray(comparison([encoder(a), encoder(b)]))
+    assert expected.min() > 1e-3 and expected.std() > 1e-3
     for name in ("served", "default", "layered"):
         assert out[name].shape == (7, 1) and out[name].dtype == np.float32
         np.testing.assert_allclose(out[name], expected, atol=1e-5)
@@ -61,15 +61,24 @@ def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
 
 
 def test_loaded_model(saved):
-    encoder, path = saved
+    encoder, comparison, path = saved
     model = saved_model.SiameseModel(path)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
     feats = model.embed(images, batch_size=2)  # 2 + 2 + 1
     np.testing.assert_allclose(feats, encoder(images), atol=1e-5)
     distances = model.distance([feats[:4], feats[1:]])
-    expected = np.linalg.norm(feats[:4] - feats[1:], axis=1)
+    expected = np.ravel(comparison([feats[:4], feats[1:]]))
     np.testing.assert_allclose(distances, expected, rtol=1e-4)
+    to_all = model.distance_to_all(feats[0], feats[1:], block=3)
+    np.testing.assert_allclose(to_all, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
     assert model.threshold == 0.25 and model.image_shape == (28, 28, 1)
+
+
+def test_the_encoder_is_kept_to_train_on_from(saved):
+    encoder, _, path = saved
+    again = keras.models.load_model(path.parent / "encoder.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
+    np.testing.assert_allclose(again(images), encoder(images), atol=1e-6)
 
 
 @pytest.mark.parametrize(

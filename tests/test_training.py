@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pyimagesearch import datasets, training
+from pyimagesearch import batches, training
 from pyimagesearch.config import RECIPES
 from pyimagesearch.utils import sample_pairs
 
@@ -17,8 +17,8 @@ def test_steps_per_execution_divides(steps, expected):
 @pytest.mark.parametrize("images, steps", [(16, 4), (120, 30), (124, 31)])
 def test_epochs_do_not_run_into_each_other(images, steps):
     pixels = np.arange(images, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    partners = sample_pairs(np.arange(images) % 2, 0)
-    batches, got = datasets.pair_batches(pixels, partners, 8, epochs=3, seed=0)
+    pairs = sample_pairs(np.arange(images) % 2, 0)
+    dataset, got = batches.pair_batches(pixels, pairs, 8, epochs=range(3), seed=0)
     assert got == steps
     image = keras.Input((1, 1, 1), dtype="uint8"), keras.Input((1, 1, 1), dtype="uint8")
     flat = [keras.layers.Flatten()(keras.ops.cast(x, "float32")) for x in image]
@@ -30,14 +30,14 @@ def test_epochs_do_not_run_into_each_other(images, steps):
     count = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: counts.append(int(model.optimizer.iterations))
     )
-    model.fit(batches, steps_per_epoch=steps, epochs=3, verbose=0, callbacks=[count], shuffle=False)
+    model.fit(dataset, steps_per_epoch=steps, epochs=3, verbose=0, callbacks=[count], shuffle=False)
     assert counts == [steps, 2 * steps, 3 * steps]
 
 
 def test_a_large_image_batch_count_is_rounded_down():
     images, labels = np.zeros((130, 1, 1, 1), np.uint8), np.arange(130) % 2
-    batches, steps = datasets.image_batches(images, labels, 4, epochs=2, seed=0)
-    assert steps == 25 and len(list(batches)) == 50  # 130 // 4 = 32
+    dataset, steps = batches.image_batches(images, labels, 4, epochs=range(2), seed=0)
+    assert steps == 25 and len(list(dataset)) == 50  # 130 // 4 = 32
 
 
 def test_optimizer_follows_the_recipe():
