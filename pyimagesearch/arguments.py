@@ -9,7 +9,7 @@ import numpy as np
 
 from pyimagesearch import checkpoints, config, console
 from pyimagesearch.datasets import DATASETS
-from pyimagesearch.files import check_writable
+from pyimagesearch.files import check_writable, take_over
 from pyimagesearch.images import printable
 from pyimagesearch.siamese_network import network_shape
 
@@ -65,6 +65,7 @@ def parse(description):
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
+    take_over(args.output)
     names = ("epochs", "batch_size", "weights")
     flags = {name: getattr(args, name) for name in names if getattr(args, name)}
     return args, replace(config.RECIPES[args.recipe], **flags)

@@ -74,10 +74,15 @@ class Checkpoint(keras.callbacks.Callback):
         arrays = {
             f"variables_{i}": np.asarray(value) for i, value in enumerate(self._variables())
         } | {f"best_{i}": value for i, value in enumerate(self.validating.best_weights or [])}
-        if os.path.exists(self.paths[0]):
-            os.replace(*self.paths)
-        with whole_file(self.paths[0]) as new:
-            np.savez(new, header=json.dumps(header), **arrays)
+        try:
+            if os.path.exists(self.paths[0]):
+                os.replace(*self.paths)
+            with whole_file(self.paths[0]) as new:
+                np.savez(new, header=json.dumps(header), **arrays)
+        except OSError as error:  # a full disk: what is learned goes on, the one before stays
+            print(
+                f"\n[INFO] no checkpoint of epoch {epoch + 1} could be written ({error.strerror})"
+            )
 
     def finish(self):
         """Take the checkpoints away, unless the training was stopped before its end."""

@@ -10,6 +10,7 @@ import numpy as np
 from pyimagesearch import folders
 from pyimagesearch.utils import Pairs, sample_pairs
 
+MOST_TAKEN = 30_000  # images to choose by, or to measure with
 MNIST_PATH = Path(__file__).parent / "data" / "mnist.npz"
 
 
@@ -91,13 +92,16 @@ def split(images, fraction, rng, by="images"):
     by "images": of every class, at least two images on each side; a class with fewer than
     four is kept whole. by "classes": whole classes, at least two on each side. A set of pairs
     is split by its pairs, and no taken pair shares an image with a kept one.
-    At 0 the second is empty. Raises ValueError where one side would not have two classes.
+    At 0 the second is empty; it never holds much more than 30,000 images, since more would take
+    time and memory and change no figure.
+    Raises ValueError where one side would not have two classes.
     """
     if fraction == 0:
         return images, None
     if images.labels is None:
         return _split_pairs(images, fraction, rng)
     (classes, numbers) = np.unique(images.labels, return_inverse=True)
+    fraction = min(fraction, MOST_TAKEN / len(numbers))
     if by == "classes":
         count = max(round(fraction * len(classes)), 2)
         taken = np.isin(numbers, rng.permutation(len(classes))[:count])

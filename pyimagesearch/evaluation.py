@@ -27,6 +27,7 @@ def evaluate(embeddings, comparison, recipe, calibration, choices, test):
     if recipe.head != "none":
         figures["accuracy_at_half"] = float(metrics.pair_accuracy(y, distances))
 
+    (choices, test) = (_at_most(10_000, images) for images in (choices, test))
     pixels = calibrate(raw_pixels(choices.images), choices)
     return {"test": figures, "raw_pixels": measure(raw_pixels(test.images), test, pixels)}
 
@@ -104,7 +105,16 @@ def raw_pixels(images):
         shape = (len(batch), height // rows, rows, width // columns, columns, -1)
         return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
 
-    return utils.in_batches(lambda batch: tiles(batch).astype(np.float32), images, 500)
+    return utils.in_batches(lambda batch: tiles(batch).astype(np.float32), images)
+
+
+def _at_most(count, images):
+    # pixels as floats take much memory: some of the images, evenly spread, with pairs of their own
+    if len(images.images) <= count or images.labels is None:
+        return images
+    some = np.linspace(0, len(images.images) - 1, count).astype(int)
+    labels = images.labels[some]
+    return type(images)(images.images[some], labels, utils.sample_pairs(labels, 0))
 
 
 def different_distances(embeddings, images, comparison=utils.euclidean_distance):
@@ -122,7 +132,7 @@ def different_distances(embeddings, images, comparison=utils.euclidean_distance)
     (a, b) = (x.astype(np.int32) for x in np.triu_indices(len(some), 1))
     different = labels[a] != labels[b]
     pairs = utils.Pairs(a[different], b[different, np.newaxis], np.zeros((np.sum(different), 1)))
-    return utils.pair_distances(embeddings, pairs, comparison, block=100_000)[0].ravel()
+    return utils.pair_distances(embeddings, pairs, comparison)[0].ravel()
 
 
 def report(figures, title):

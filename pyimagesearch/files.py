@@ -7,6 +7,13 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_locks = []  # open folders: a lock ends with its process
+
 
 @contextmanager
 def whole_file(path):
@@ -22,6 +29,8 @@ def whole_file(path):
         yield str(new)
         _sync(new)
         os.replace(new, path)
+    except OSError as error:
+        raise _named(error, path) from None
     finally:
         new.unlink(missing_ok=True)
 
@@ -48,6 +57,8 @@ def whole_directory(path):
             os.rename(path, old)
         os.rename(new, path)
         shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise _named(error, path) from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -73,6 +84,29 @@ def state(path):
     return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
+def take_over(directory):
+    """Lock a folder for this process until it ends, and clear what a killed one has left.
+
+    Raises ValueError where another process holds it. Where the system has no such locks
+    (Windows) none is taken.
+    """
+    directory = Path(directory)
+    if fcntl:
+        _locks.append(os.open(directory, os.O_RDONLY))
+        try:
+            fcntl.flock(_locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(
+                f"Expected a folder that no other training writes to. Received: {directory}. "
+                "Name another with --output."
+            ) from None
+    for litter in directory.glob(".new-*"):
+        shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
+    for old in directory.glob(".old-*"):
+        if find_directory(directory / old.name.removeprefix(".old-")) != old:
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def check_writable(directory, model=None):
     """Make the directory where it is missing; raise ValueError where no file can be written.
 
@@ -89,6 +123,11 @@ def check_writable(directory, model=None):
             f"Expected a folder that can be written to. Received: {directory} "
             f"({error.strerror}). Name another with --output."
         ) from None
+
+
+def _named(error, path):
+    # a full disk says what is wrong, but not with which file
+    return OSError(error.errno, error.strerror or str(error), str(path))
 
 
 def _sync(path):

@@ -22,6 +22,7 @@ def write(output, settings, recipe, history, encoder, comparison, choices, test)
     content = {
         **figures,
         "epochs_run": len(history.history["loss"]),  # the last in part, after a Ctrl-C
+        "training_seconds": sum(history.history["seconds"]),
         "parameters": encoder.count_params() + comparison.count_params(),
         "settings": settings,
         "versions": versions(),

@@ -4,6 +4,7 @@ Loading a SavedModel runs its graph: a model from a stranger is a program from a
 """
 
 # import the necessary packages
+import errno
 import json
 import platform
 from pathlib import Path
@@ -62,7 +63,10 @@ def save(path, encoder, comparison, settings):
     with whole_file(Path(path).parent / "encoder.keras") as new:
         encoder.save(new)
     with whole_directory(path) as new:
-        archive.write_out(new, verbose=False)
+        try:
+            archive.write_out(new, verbose=False)
+        except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
+            raise OSError(errno.EIO, _first_line(error)) from None
         file = Path(new) / SETTINGS
         file.parent.mkdir(parents=True, exist_ok=True)
         header = {"format_version": FORMAT_VERSION, "versions": versions()}
@@ -89,7 +93,7 @@ class SiameseModel:
                 "Train it again with train_contrastive_siamese_network.py."
             ) from None
 
-    def embed(self, images, batch_size=250):
+    def embed(self, images, batch_size=None):
         """uint8 (N, H, W, C) -> float32 (N, D), batch by batch."""
         images = np.asarray(images, dtype=np.uint8)
         return utils.in_batches(

@@ -52,10 +52,10 @@ def make_optimizer(recipe, steps_per_epoch):
     )
 
 
-def embed(encoder, images, batch_size=250):
+def embed(encoder, images):
     """Every image through the encoder once: uint8 (N, H, W, C) -> float32 array (N, D)."""
     forward = _forward(encoder)
-    return utils.in_batches(lambda batch: forward(batch).numpy(), images, batch_size)
+    return utils.in_batches(lambda batch: forward(batch).numpy(), images)
 
 
 @lru_cache(maxsize=4)  # an encoder is compiled once, not anew in each epoch
@@ -79,7 +79,7 @@ def make_callbacks(encoder, comparison, validation, recipe, checkpoint):
     validating = PairValidation(encoder, comparison, validation, recipe)
     history, stop = keras.callbacks.History(), StopOnSignal()
     checkpoint.follow(validating, history, stop)
-    return [validating, history, stop, checkpoint, TimeLeft(recipe.epochs, hint)]
+    return [validating, history, stop, TimeLeft(recipe.epochs, history, hint), checkpoint]
 
 
 class PairValidation(keras.callbacks.Callback):
@@ -149,29 +149,33 @@ class StopOnSignal(keras.callbacks.Callback):
 
 class TimeLeft(keras.callbacks.Callback):
     """Says after the first epoch, and at every tenth of the training, how long the rest takes,
-    and at the end how long all of it took.
+    and at the end how long all of it took, epochs before a --resume included.
+
+    Each epoch's seconds, validation included, go into the history.
     """
 
-    def __init__(self, epochs, hint=""):
+    def __init__(self, epochs, history, hint=""):
         super().__init__()
-        self.epochs, self.hint = epochs, hint
-        self.start, self.done = None, 0  # epochs of this run, which may have been resumed
+        self.epochs, self.history, self.hint = epochs, history, hint
+        self.mark, self.done = None, 0  # epochs of this run
 
     def on_train_begin(self, logs=None):
-        self.start = time.monotonic()
+        self.mark = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.done += 1
+        seconds = time.monotonic() - self.mark
+        self.history.history.setdefault("seconds", []).append(seconds)
+        self.mark, self.done = self.mark + seconds, self.done + 1
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.done == 1 or (self.done and epoch % max(self.epochs // 10, 1) == 0):
             left = self.epochs - epoch
-            seconds = (time.monotonic() - self.start) / self.done * left
+            seconds = np.mean(self.history.history["seconds"][-10:]) * left
             hint = self.hint if self.done == 1 else ""
             print(f"[INFO] about {duration(seconds)} left, {left} of {self.epochs} epochs{hint}")
 
     def on_train_end(self, logs=None):
-        print(f"[INFO] training took {duration(time.monotonic() - self.start)}")
+        print(f"[INFO] training took {duration(sum(self.history.history.get('seconds', [])))}")
 
 
 def duration(seconds):

@@ -170,21 +170,26 @@ SAMPLERS = {
 DISTANCES = {"euclidean": euclidean_distance, "cosine": cosine_distance}
 
 
-def in_batches(function, images, batch_size):
-    """function of the images batch by batch, on up to four cores: (N, …) -> N rows."""
+def in_batches(function, images, batch_size=None):
+    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
+
+    batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
+    """
+    batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
     with ThreadPoolExecutor(min(os.cpu_count(), 4)) as pool:
         return np.concatenate(list(pool.map(function, batches)))
 
 
-def pair_distances(embeddings, pairs, distance=euclidean_distance, block=10_000):
+def pair_distances(embeddings, pairs, distance=euclidean_distance, numbers=2_000_000):
     """Distances and labels of Pairs: ((B, 1) float32, (B, 1) int).
 
     embeddings: (N, D). distance: of two (B, D), as euclidean_distance.
-    Each image was embedded once, however many pairs it stands in; block: how many pairs are
-    looked at in one go, which bounds the memory.
+    Each image was embedded once, however many pairs it stands in. numbers: how many of the
+    embeddings' are looked at in one go, which bounds the memory.
     """
     indices = pairs.indices()
+    block = max(numbers // embeddings.shape[1], 1)
     parts = [indices[i : i + block].T for i in range(0, len(indices), block)]
     distances = [np.asarray(distance([embeddings[a], embeddings[b]])) for a, b in parts]
     return np.concatenate(distances).reshape(-1, 1), pairs.labels()
