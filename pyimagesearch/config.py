@@ -54,7 +54,8 @@ class Recipe:
     warmup_steps: int | None = None  # then a cosine decay to 0; None: a constant rate
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees,
-    zoom: float = 0  # and zoomed by up to this share of its size
+    zoom: float = 0  # zoomed by up to this share of its size,
+    bend: float = 0  # and its parts moved against each other, by about so many pixels
     held_out: float = 0.0
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
     patience: int | None = None  # stop after so many epochs without a better validation loss

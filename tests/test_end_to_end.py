@@ -117,6 +117,48 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
     assert (tmp_path / "contrastive_siamese_model" / "saved_model.pb").is_file()
 
 
+@pytest.mark.parametrize(
+    "recipe, flags",
+    [
+        ("photos", ()),
+        ("bce", ("--batch-size", 16)),
+        ("keras-io", ("--image-size", "28", "--channels", 1)),
+        ("triplet", ("--weights", "none", "--batch-size", 8)),
+        ("dogs", ("--batch-size", 8)),
+        ("best", ("--split", "classes", "--image-size", "20x16")),
+    ],
+)
+def test_every_recipe_trains_on_a_folder(recipe, flags, photos, tmp_path):
+    common = ("--dataset", photos, "--epochs", 1, "--output", tmp_path)
+    done = run("train_contrastive_siamese_network.py", "--recipe", recipe, *common, *flags)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert f"{metrics['test']['accuracy'][0]:.2%} of {metrics['test']['pairs']} test pairs" in (
+        done.stdout
+    )
+    assert metrics["settings"]["recipe"] == recipe and np.isfinite(metrics["test"]["loss"])
+    assert ("right at 0.5" in done.stdout) == (recipe in ("bce", "keras-io"))
+    # the model answers on the very files
+    model = ("--model", tmp_path / "contrastive_siamese_model")
+    figure = tmp_path / "pairs.png"
+    done = run("test_contrastive_siamese_network.py", "-i", photos, "--output", figure, *model)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert len(re.findall("(same|different)$", done.stdout, re.M)) == 10
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Six classes of 8 small pictures in colour, each class a colour of its own with noise."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for k in range(48):
+        color = np.array([60 * (k % 6 % 2), 50 * (k % 6 % 3), 40 * (k % 6)])
+        image = np.clip(color + rng.integers(0, 60, (32, 40, 3)), 0, 255).astype(np.uint8)
+        (folder / f"class {k % 6}").mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / f"class {k % 6}" / f"{k}.png"), image)
+    return folder
+
+
 @pytest.fixture
 def fails(monkeypatch, capsys):
     """Runs a script's main; it must end with code 2 and one line, which is returned."""

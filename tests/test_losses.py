@@ -1,11 +1,18 @@
 """Losses and the distance, against values worked out by hand and plain loops."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pyimagesearch.metrics import batch_contrastive_loss, contrastive_loss
-from pyimagesearch.utils import euclidean_distance
+from pyimagesearch.metrics import (
+    batch_contrastive_loss,
+    binary_cross_entropy,
+    contrastive_loss,
+    pair_accuracy,
+    triplet_loss,
+)
+from pyimagesearch.utils import angular_similarity, cosine_distance, euclidean_distance
 
 
 def test_contrastive_loss_by_hand():
@@ -80,3 +87,58 @@ def test_gradients_are_finite_where_vectors_are_equal():
     for value in (loss, batch_loss):
         gradient = tape.gradient(value, a)
         assert np.isfinite(gradient).all()
+
+
+def test_binary_cross_entropy_by_hand():
+    # p is how different they are. Same at 0.2: -ln(0.8) = 0.22314; different at 0.5: ln 2 = 0.69315
+    loss = binary_cross_entropy([1, 0], [[0.2], [0.5]])
+    assert float(loss) == pytest.approx((0.22314 + 0.69315) / 2, abs=1e-5)
+    # quite wrong and quite sure of it: -ln(1e-7) = 16.1, and finite
+    assert float(binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
+
+
+def test_binary_cross_entropy_is_keras_own_with_the_labels_turned():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, 50), rng.random(50).astype("float32")
+    expected = keras.losses.BinaryCrossentropy()(1 - y, p)
+    assert float(binary_cross_entropy(y, p)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_triplet_loss_by_hand():
+    # positive at 0.5, negative at 0.8, margin 0.4: 0.5 - 0.8 + 0.4 = 0.1; at 0.1 and 0.9: 0
+    y, d = [[1], [0], [1], [0]], [[0.5], [0.8], [0.1], [0.9]]
+    assert float(triplet_loss(y, d, margin=0.4)) == pytest.approx(0.05)
+    # the negative pair first: the labels tell which is which
+    assert float(triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
+
+
+def test_triplet_loss_in_numpy():
+    rng = np.random.default_rng(0)
+    positive, negative = rng.random((2, 30))
+    distances = np.stack([positive, negative], axis=1).ravel()
+    expected = np.mean([max(p - n + 0.3, 0) for p, n in zip(positive, negative)])
+    assert float(triplet_loss([1, 0] * 30, distances, 0.3)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_cosine_distance_by_hand():
+    # the same direction, a right angle, opposite directions, 60 degrees, and no direction
+    a = np.array([[1.0, 0], [1, 0], [1, 0], [1, 0], [0, 0]])
+    b = np.array([[3.0, 0], [0, 2], [-1, 0], [0.5, 3**0.5 / 2], [1, 0]])
+    d = np.asarray(cosine_distance([a, b]))
+    np.testing.assert_allclose(d, [[0], [1], [2], [0.5], [1]], atol=1e-6)
+    # 1 - angle / 180 degrees
+    np.testing.assert_allclose(angular_similarity(d[:4, 0]), [1, 0.5, 0, 2 / 3], atol=1e-3)
+
+
+def test_distances_in_numpy():
+    a, b = np.random.default_rng(0).normal(size=(2, 40, 7)).astype("float32")
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    expected = 1 - np.einsum("ij,ij->i", a, b) / lengths
+    np.testing.assert_allclose(np.ravel(cosine_distance([a, b])), expected, atol=1e-5)
+    expected = np.linalg.norm(a - b, axis=1)
+    np.testing.assert_allclose(np.ravel(euclidean_distance([a, b])), expected, rtol=1e-5)
+
+
+def test_pair_accuracy_by_hand():
+    # right: same at 0.4, different at 0.5 and 0.9; wrong: same at 0.6
+    assert float(pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75
