@@ -44,6 +44,7 @@ def opencv():
             "pip uninstall opencv-python and pip install opencv-python-headless: "
             "the same library without windows."
         ) from None
+    cv2.utils.logging.setLogLevel(0)  # Keras may have imported it before silence was asked for
     return cv2
 
 

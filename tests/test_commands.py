@@ -10,10 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run
 
 from pyimagesearch import commands, console, search
 from pyimagesearch.datasets import load_mnist
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from fuzz_images import write_files
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +200,27 @@ def test_as_a_user_runs_it():
     )
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.splitlines()[-1].endswith("same")
+
+
+def test_no_command_falls_over_hostile_files(ask, tmp_path):
+    paths = []
+    for name, seed in (("a", 1), ("b", 2)):
+        (tmp_path / "hostile" / name).mkdir(parents=True)
+        paths += write_files(tmp_path / "hostile" / name, 100, seed)
+    assert len(paths) == 200
+    folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
+    for arguments in (
+        ("search", ROOT / "examples" / "image_01.png", folder, *output),
+        ("matrix", folder, *output),
+        ("evaluate", folder, *output),
+    ):
+        code, out, err = ask(*arguments)
+        assert code == 0 and err == "" and "skipped" in out
+    codes = [ask("compare", path, paths[0])[0] for path in paths[1::10]]
+    assert set(codes) <= {0, 1, 2} and 2 in codes
+    done = run(
+        "train_contrastive_siamese_network.py",
+        *("--dataset", folder, "--epochs", 1, "--output", tmp_path / "trained"),
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "files skipped" in done.stdout and "test pairs right" in done.stdout
