@@ -54,7 +54,8 @@ def main():
     imgB = Input(shape=recipe.image_shape, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)
     load_weights(featureExtractor, recipe)
-    (featsA, featsB) = SisterNetworks(featureExtractor)([imgA, imgB])
+    sisters = SisterNetworks(featureExtractor, train.pairs.others.shape[1])
+    (featsA, featsB) = sisters([imgA, imgB])
 
     # finally, construct the siamese network
     comparison = build_comparison(recipe)

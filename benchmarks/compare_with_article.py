@@ -166,7 +166,7 @@ def ours(train, test, recipe):
     imgB = keras.Input(config.IMG_SHAPE, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)
     comparison = build_comparison(recipe)
-    feats = SisterNetworks(featureExtractor)([imgA, imgB])
+    feats = SisterNetworks(featureExtractor, train.pairs.others.shape[1])([imgA, imgB])
     model = keras.Model([imgA, imgB], comparison(feats))
     (dataset, steps) = batches.batches(train, train.pairs, recipe, 1)
     model.compile(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyimagesearch import checkpoints, config, console
 from pyimagesearch.datasets import DATASETS
-from pyimagesearch.files import check_writable, take_over
+from pyimagesearch.files import check_writable, state, take_over
 from pyimagesearch.images import printable
 from pyimagesearch.siamese_network import network_shape
 
@@ -49,7 +49,9 @@ def parse(description):
     ap.add_argument("--epochs", type=console.positive_int, help="instead of the recipe's")
     ap.add_argument("--batch-size", type=console.positive_int, help="instead of the recipe's")
     ap.add_argument(
-        "--weights", help="to start from: none, imagenet (recipe triplet), or a file encoder.keras"
+        "--weights",
+        help="to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
+        "program like any model: take none that you would not run",
     )
     ap.add_argument("--seed", type=console.seed, default=42, help="of all that is random (42)")
     ap.add_argument(
@@ -87,6 +89,8 @@ def settings(args, recipe, train, test):
         "dataset": printable(args.dataset),
         "split": args.split,
         "seed": args.seed,
+        "deterministic": args.deterministic,
+        "weights_file": state(recipe.weights),
         "class_names": [printable(str(name)) for name in labels],
         "images": [checkpoints.fingerprint(part) for part in (train, test)],
     }

@@ -16,6 +16,11 @@ def batches(train, pairs, recipe, seed, first_epoch=0):
     train: an ImageSet. pairs: of it, for all pairings but "batch".
     Returns (dataset of all epochs from first_epoch on, steps in one).
     """
+    if train.labels is None and recipe.pairing in ("batch", "triplets"):
+        raise ValueError(
+            "Expected classes, which this recipe draws its pairs from. Received: a folder of "
+            "ready pairs. Recipes for it: article, bce, keras-io, dogs."
+        )
     # a training that was resumed after its last epoch still builds its model from a batch
     epochs = range(min(first_epoch, recipe.epochs - 1), recipe.epochs)
     if recipe.pairing == "batch":
@@ -106,14 +111,12 @@ def pairs_of_a_batch(batch, count=5):
 
 
 def moved(images, recipe, seed):
-    """Each image moved, turned, zoomed and bent at random, the edge repeated where nothing is left.
+    """Each image moved, turned and zoomed at random, the edge repeated where nothing is left.
 
     images: uint8 (B, H, W, C). recipe: up to recipe.shift pixels, recipe.turn degrees and the
-    share recipe.zoom, each evenly spread, and recipe.bend pixels, see bent; whole pixels where
-    nothing but shift is asked for. seed: two integers, which decide it all.
+    share recipe.zoom, each evenly spread; whole pixels where nothing but shift is asked for.
+    seed: two integers, which decide it all.
     """
-    if recipe.bend:
-        images = bent(images, recipe.bend, seed)
     if not (recipe.shift or recipe.turn or recipe.zoom):
         return images
     (n, height, width) = (tf.shape(images)[0], images.shape[1], images.shape[2])
@@ -141,30 +144,6 @@ def moved(images, recipe, seed):
         interpolation="BILINEAR" if recipe.turn or recipe.zoom else "NEAREST",
         fill_mode="NEAREST",
     )
-
-
-def bent(images, pixels, seed):
-    """Each image bent like rubber: a grid of 5 x 5 random steps, smooth in between.
-
-    images: uint8 (B, H, W, C). pixels: the standard deviation of the steps, in each direction.
-    Source: Simard, Steinkraus, Platt, "Best Practices for Convolutional Neural Networks", 2003.
-    """
-    (n, height, width) = (tf.shape(images)[0], images.shape[1], images.shape[2])
-    steps = pixels * tf.random.stateless_normal([n, 5, 5, 2], seed)
-    steps = tf.image.resize(steps, [height, width], method="bicubic")
-    y = tf.clip_by_value(tf.range(height, dtype=tf.float32)[:, None] + steps[..., 0], 0, height - 1)
-    x = tf.clip_by_value(tf.range(width, dtype=tf.float32)[None] + steps[..., 1], 0, width - 1)
-
-    # each pixel is a mean of the four around the place it comes from
-    (top, left) = (tf.floor(y), tf.floor(x))
-    (down, right) = ((y - top)[..., None], (x - left)[..., None])
-    rows = [tf.cast(top, tf.int32), tf.cast(tf.minimum(top + 1, height - 1), tf.int32)]
-    columns = [tf.cast(left, tf.int32), tf.cast(tf.minimum(left + 1, width - 1), tf.int32)]
-    flat = tf.reshape(tf.cast(images, tf.float32), [-1, images.shape[3]])
-    first = tf.range(n)[:, None, None] * (height * width)  # each image's first pixel
-    ((a, b), (c, d)) = [[tf.gather(flat, first + r * width + k) for k in columns] for r in rows]
-    mean = (1 - down) * ((1 - right) * a + right * b) + down * ((1 - right) * c + right * d)
-    return tf.cast(tf.round(mean), tf.uint8)
 
 
 def _gatherer(images):

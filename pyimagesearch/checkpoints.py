@@ -51,7 +51,13 @@ class Checkpoint(keras.callbacks.Callback):
         if self.state is None:
             return
         (header, arrays) = self.state
-        for variable, value in zip(self._variables(), arrays["variables"]):
+        variables = self._variables()
+        if [tuple(v.shape) for v in variables] != [a.shape for a in arrays["variables"]]:
+            raise ValueError(
+                "Expected a checkpoint of this model. Received: other arrays, perhaps of another "
+                "version of Keras. Without --resume the training starts anew."
+            )
+        for variable, value in zip(variables, arrays["variables"]):
             variable.assign(value)
         self.history.history.update(header["history"])
         self.validating.best_loss = header["best_loss"]
@@ -60,10 +66,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.state = None
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.stop.stopped:  # in the middle of this epoch
+        if self.stop.cut:  # in the middle of this epoch
             return
         # out of patience: nothing is left to do
-        self.epoch = self.params["epochs"] if self.model.stop_training else epoch + 1
+        self.epoch = self.params["epochs"] if self.validating.out_of_patience else epoch + 1
         header = {
             "settings": self.settings,
             "epoch": self.epoch,

@@ -6,7 +6,8 @@
   matrix DIR         all distances of a folder, as CSV and figure
 
 Smaller distance = more alike; the similarity runs from 1 (distance 0) over 0.5 (at the
-threshold) towards 0. A SavedModel is a program: load none that you would not run.
+threshold) towards 0; of a cosine distance it is 1 - angle / 180 degrees.
+A SavedModel is a program: load none that you would not run.
 """
 
 # import the necessary packages

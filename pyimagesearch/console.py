@@ -60,9 +60,17 @@ def run(main, name=None):
         name = name or os.path.basename(sys.argv[0])
         print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except (MemoryError, tf.errors.OpError) as error:  # a batch too large, or the like
+        print(f"{name or sys.argv[0]}: error: {first_line(error)}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("\n[INFO] interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def first_line(error):
+    """An exception's text up to its first line break, or its name where it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def verbosity():

@@ -99,6 +99,8 @@ def split(images, fraction, rng, by="images"):
     if fraction == 0:
         return images, None
     if images.labels is None:
+        if by == "classes":
+            raise ValueError("Expected --split images. Received: classes, for ready pairs.")
         return _split_pairs(images, fraction, rng)
     (classes, numbers) = np.unique(images.labels, return_inverse=True)
     fraction = min(fraction, MOST_TAKEN / len(numbers))
@@ -141,4 +143,12 @@ def _split_pairs(images, fraction, rng):
             f"Received: {len(order)} pairs, {count} of them for the test, {np.sum(shared)} of "
             "these with an image that is also trained on."
         )
-    return tuple(images._replace(pairs=part) for part in parts)
+    return tuple(_used(images, part) for part in parts)
+
+
+def _used(images, pairs):
+    # the images that stand in these pairs, and no others
+    (used, place) = np.unique(pairs.indices(), return_inverse=True)
+    (anchors, others) = place.reshape(-1, 2).T
+    pairs = Pairs(anchors, others[:, np.newaxis], pairs.y)
+    return ImageSet(folders.take(images.images, used), None, pairs)

@@ -8,6 +8,7 @@ A calibration is a dict: "threshold", which gets most of balanced pairs right, a
 import numpy as np
 
 from pyimagesearch import metrics, utils, verification
+from pyimagesearch.folders import take
 
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 MOST_IMAGES = 4000  # of the choices for the rates over all pairs: 8 million pairs of them
@@ -114,7 +115,7 @@ def _at_most(count, images):
         return images
     some = np.linspace(0, len(images.images) - 1, count).astype(int)
     labels = images.labels[some]
-    return type(images)(images.images[some], labels, utils.sample_pairs(labels, 0))
+    return type(images)(take(images.images, some), labels, utils.sample_pairs(labels, 0))
 
 
 def different_distances(embeddings, images, comparison=utils.euclidean_distance):

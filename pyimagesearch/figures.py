@@ -118,8 +118,9 @@ def plot_map(embeddings, labels, path, most=2000):
     labels: None where no classes are known. The names of more than 30 classes are left out.
     """
     labels = np.full(len(embeddings), "") if labels is None else np.ravel(labels)
-    labels = labels[:most]
-    centred = embeddings[:most] - embeddings[:most].mean(axis=0)
+    some = np.linspace(0, len(labels) - 1, min(len(labels), most)).astype(int)
+    (labels, embeddings) = (labels[some], embeddings[some])
+    centred = embeddings - embeddings.mean(axis=0)
     (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
     places = centred @ axes[:2].T
     if places.shape[1] == 1:  # a one-dimensional embedding is a line

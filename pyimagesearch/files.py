@@ -90,7 +90,7 @@ def take_over(directory):
     Raises ValueError where another process holds it. Where the system has no such locks
     (Windows) none is taken.
     """
-    directory = Path(directory)
+    directory = Path(directory).resolve()
     if fcntl:
         _locks.append(os.open(directory, os.O_RDONLY))
         try:

@@ -7,6 +7,7 @@ size and time, and decodes only what has changed.
 # import the necessary packages
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -51,8 +52,8 @@ def read_folder(directory, recipe, cache, image_size=None, channels=None):
     folder holds similar_all_images/NAME_first.jpg beside NAME_second.jpg, and the same in
     dissimilar_all_images.
     cache: the folder in which the array is kept. image_size (H, W) and channels (1 or 3) by
-    default from the data: colour if any picture has it, and the files' own size up to 64
-    pixels, but at least recipe.least_shape.
+    default from about a hundred of the pictures: colour if any has it, and the files' own size
+    up to 64 pixels, but at least recipe.least_shape.
     Prints what it leaves out: unreadable files, classes with fewer than two images, copies
     of the same file. Raises ValueError where too little is left.
     """
@@ -82,9 +83,13 @@ def _is_pairs(directory):
 def _names(directory):
     # the image files of all subfolders, as paths from the folder on
     names = []
-    for folder in sorted(os.listdir(directory)):
+    here = os.path.realpath(directory)
+    for folder in sorted(PAIR_FOLDERS if _is_pairs(directory) else os.listdir(directory)):
         path = os.path.join(directory, folder)
-        if folder.startswith(".") or not os.path.isdir(path):
+        if images.hidden(folder) or not os.path.isdir(path):
+            continue
+        if os.path.commonpath([here, os.path.realpath(path)]) == os.path.realpath(path):
+            _say([f"left out {images.printable(folder)}: a link to a folder around it"])
             continue
         try:
             names += [os.path.relpath(file, directory) for file in images.list_images(path)]
@@ -159,7 +164,7 @@ def _decoded(directory, names, recipe, cache, image_size, channels):
     paths = {name: os.path.join(directory, name) for name in names}
     states = {name: state(path) for name, path in paths.items()}
     (old, known) = _load(place)
-    if states == {name: found["state"] for name, found in known.items()}:
+    if states == {name: found["state"] for name, found in known.items() if "row" in found}:
         return old, known
 
     shape = _shape(list(paths.values()), recipe, image_size, channels)
@@ -167,8 +172,9 @@ def _decoded(directory, names, recipe, cache, image_size, channels):
 
     def read(name):
         found = known.get(name, {})
-        if reuse and found.get("state") == states[name]:
-            return (old.array[found["row"]] if "row" in found else None), found
+        # what could not be read, for whatever reason, is tried again
+        if reuse and "row" in found and found["state"] == states[name]:
+            return old.array[found["row"]], found
         try:
             data = images.read_bytes(paths[name])
             image = images.fit(images.decode(data, paths[name]), shape)
@@ -179,9 +185,11 @@ def _decoded(directory, names, recipe, cache, image_size, channels):
     with whole_directory(place) as new:
         os.mkdir(new)
         files, row = {}, 0
-        with open(os.path.join(new, "pixels"), "wb") as f, ThreadPoolExecutor() as pool:
-            for start in range(0, len(names), 256):  # no more than so many wait in memory
-                some = names[start : start + 256]
+        block = max(2**26 // math.prod(shape), 8)  # no more than so many wait in memory
+        threads = min(os.cpu_count(), 4)  # each may hold a large photo
+        with open(os.path.join(new, "pixels"), "wb") as f, ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(names), block):
+                some = names[start : start + block]
                 for name, (image, found) in zip(some, pool.map(read, some)):
                     files[name] = {"state": states[name]} | found
                     if image is not None:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch import utils
+from pyimagesearch.console import first_line
 from pyimagesearch.files import find_directory, whole_directory, whole_file
 
 FORMAT_VERSION = 1
@@ -66,7 +67,7 @@ def save(path, encoder, comparison, settings):
         try:
             archive.write_out(new, verbose=False)
         except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
-            raise OSError(errno.EIO, _first_line(error)) from None
+            raise OSError(errno.EIO, first_line(error)) from None
         file = Path(new) / SETTINGS
         file.parent.mkdir(parents=True, exist_ok=True)
         header = {"format_version": FORMAT_VERSION, "versions": versions()}
@@ -89,7 +90,7 @@ class SiameseModel:
             self.distance([feats, feats])
         except Exception as error:  # whatever TensorFlow raises for a damaged file
             raise ValueError(
-                f"Expected a SavedModel that loads. Received: {path} ({_first_line(error)}). "
+                f"Expected a SavedModel that loads. Received: {path} ({first_line(error)}). "
                 "Train it again with train_contrastive_siamese_network.py."
             ) from None
 
@@ -185,7 +186,3 @@ def read_settings(path):
             f"Expected whole settings in {path / SETTINGS}: damaged. {advice}"
         ) from None
     return settings
-
-
-def _first_line(error):
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -21,6 +21,7 @@ from keras.models import Model
 
 from pyimagesearch import utils
 from pyimagesearch.acceleration import accelerate, has_batch_statistics
+from pyimagesearch.console import first_line
 
 
 def build_siamese_model(inputShape, embeddingDim=48):
@@ -215,8 +216,7 @@ def load_weights(encoder, recipe):
             source = keras.models.load_model(recipe.weights, compile=False)
         except Exception as error:  # whatever Keras raises for a file that is none of its own
             raise ValueError(
-                f"Expected a file encoder.keras. Received: {recipe.weights} "
-                f"({str(error).splitlines()[0]})."
+                f"Expected a file encoder.keras. Received: {recipe.weights} ({first_line(error)})."
             ) from None
     (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
     if wanted != found:
@@ -233,21 +233,22 @@ class SisterNetworks(keras.layers.Layer):
 
     imgA: (B, H, W, C). imgB: (k B, H, W, C), k images for each of imgA, side by side; an image
     of imgA goes through the network once and its features are repeated for its k pairs.
-    Returns two (k B, D). A network with BatchNormalization looks at imgA and imgB one after
-    the other: the statistics of each are its own.
+    Returns two (k B, D). A network with BatchNormalization looks at imgA, the first of each k,
+    the second … one after the other: the statistics of each are its own.
     """
 
-    def __init__(self, network):
+    def __init__(self, network, k):
         super().__init__()
-        self.network = network
+        self.network, self.k = network, k
 
     def call(self, images, training=False):
         (imgA, imgB) = images
-        (sizeA, sizeB) = (tf.shape(imgA)[0], tf.shape(imgB)[0])
         if has_batch_statistics(self.network):
             featsA = self.network(imgA, training=training)
-            featsB = self.network(imgB, training=training)
+            columns = [self.network(imgB[j :: self.k], training=training) for j in range(self.k)]
+            featsB = tf.reshape(tf.stack(columns, axis=1), [-1, featsA.shape[1]])
         else:
+            size = tf.shape(imgA)[0]
             feats = self.network(tf.concat([imgA, imgB], axis=0), training=training)
-            (featsA, featsB) = (feats[:sizeA], feats[sizeA:])
-        return tf.repeat(featsA, sizeB // sizeA, axis=0), featsB
+            (featsA, featsB) = (feats[:size], feats[size:])
+        return tf.repeat(featsA, self.k, axis=0), featsB

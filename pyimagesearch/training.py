@@ -85,9 +85,9 @@ def make_callbacks(encoder, comparison, validation, recipe, checkpoint):
 class PairValidation(keras.callbacks.Callback):
     """Adds val_loss, the loss of the validation pairs, to each epoch's figures.
 
-    Where the recipe holds out images, ends with the weights of the epoch whose val_loss was
-    lowest, and with its patience before the last epoch. No reported figure comes from images
-    that something was chosen on.
+    With keep_best, ends with the weights of the epoch whose val_loss was lowest, and with a
+    patience perhaps before the last epoch. No reported figure comes from images that something
+    was chosen on.
     """
 
     def __init__(self, encoder, comparison, validation, recipe):
@@ -96,6 +96,7 @@ class PairValidation(keras.callbacks.Callback):
         self.encoder, self.comparison, self.recipe = encoder, comparison, recipe
         self.validation = validation
         self.best_loss, self.best_weights, self.best_epoch = np.inf, None, 0
+        self.out_of_patience = False
 
     def on_epoch_end(self, epoch, logs=None):
         embeddings = embed(self.encoder, self.validation.images)
@@ -106,13 +107,13 @@ class PairValidation(keras.callbacks.Callback):
             logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
         if verification.is_collapsed(distances):
             print("\n[INFO] the network has collapsed: all distances are alike")
-        if not self.recipe.held_out:
+        if not self.recipe.keep_best:
             return
         if logs["val_loss"] < self.best_loss:
             self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
             self.best_weights = self.model.get_weights()
         elif self.recipe.patience and epoch + 1 - self.best_epoch >= self.recipe.patience:
-            self.model.stop_training = True
+            self.model.stop_training = self.out_of_patience = True
             print(f"\n[INFO] {self.recipe.patience} epochs without a better validation loss")
 
     def on_train_end(self, logs=None):
@@ -129,6 +130,7 @@ class StopOnSignal(keras.callbacks.Callback):
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
     stopped = False
+    cut = False  # whether an epoch was ended in its middle
 
     def on_train_begin(self, logs=None):
         self.handlers = {s: signal.signal(s, self._stop) for s in self.SIGNALS}
@@ -140,6 +142,11 @@ class StopOnSignal(keras.callbacks.Callback):
         print("\n[INFO] stopping; press Ctrl-C again to quit at once and lose what was learned")
 
     def on_train_batch_end(self, batch, logs=None):
+        if self.stopped:
+            self.cut = batch + 1 < self.params["steps"]
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training |= self.stopped
 
     def on_train_end(self, logs=None):

@@ -176,9 +176,11 @@ def in_batches(function, images, batch_size=None):
     batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
     """
     batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
-    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+    starts = range(0, len(images), batch_size)
     with ThreadPoolExecutor(min(os.cpu_count(), 4)) as pool:
-        return np.concatenate(list(pool.map(function, batches)))
+        # a batch is taken from the images, which may be on disk, when its turn comes
+        parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
+        return np.concatenate(list(parts))
 
 
 def pair_distances(embeddings, pairs, distance=euclidean_distance, numbers=2_000_000):

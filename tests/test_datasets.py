@@ -61,9 +61,11 @@ def test_split_of_pairs_shares_no_image():
         rng = np.random.default_rng(seed)
         images = ImageSet(numbered_images(80), None, Pairs(anchors, others, y))
         kept, taken = split(images, 0.3, rng)
-        used = [set(part.pairs.indices().ravel()) for part in (kept, taken)]
+        used = [set(pixels(part.images)) for part in (kept, taken)]
         assert not used[0] & used[1]
         assert len(kept.pairs.anchors) == 28 and len(taken.pairs.anchors) in (11, 12)
+        for part in (kept, taken):  # and holds no image that is in none of its pairs
+            assert len(part.images) == len(np.unique(part.pairs.indices()))
 
 
 def pixels(images):

@@ -46,6 +46,7 @@ def test_what_is_good_is_used_and_the_rest_is_named(write, tmp_path, capsys):
     (tmp_path / "in" / "empty").mkdir()
     os.symlink(tmp_path / "in", tmp_path / "in" / "cats" / "loop")
     os.symlink("itself", tmp_path / "in" / "itself")
+    os.symlink(".", tmp_path / "in" / "all over again")
     (pixels, labels, pairs) = read(tmp_path)
     said = capsys.readouterr().out
     assert pairs is None
@@ -80,6 +81,15 @@ def test_the_second_run_reads_nothing_and_a_changed_file_anew(write, tmp_path, m
     (pixels, labels, _) = read(tmp_path, image_size=(4, 6), channels=3)
     assert len(decoded) == 1 and decoded[0].endswith("2.png")
     assert 77 in pixels[labels == "b"][:, 0, 0, 1] and 25 not in pixels[labels == "b"][:, 0, 0, 1]
+    # what could not be read is tried again, though its size and time are what they were
+    path = write("b/9.png", b"words")
+    assert len(read(tmp_path, image_size=(4, 6), channels=3)[0]) == 8
+    time = os.stat(path).st_mtime_ns
+    path.write_bytes(cv2.imencode(".png", np.zeros((1, 1, 3)))[1].tobytes()[:5])
+    os.utime(path, ns=(time, time))
+    assert len(decoded) == 2 and len(read(tmp_path, image_size=(4, 6), channels=3)[0]) == 8
+    assert len(decoded) == 3
+    path.unlink()
     # a torn array is made anew
     (array,) = (tmp_path / "out").glob(".images-*/pixels")
     array.write_bytes(array.read_bytes()[:-1])

@@ -101,11 +101,18 @@ def test_sisters_of_a_network_with_batch_statistics_go_one_after_the_other():
     network = build_keras_io_model((16, 16, 1), 4)
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 256, (2, 6, 16, 16, 1)).astype("float32")
-    (featsA, featsB) = SisterNetworks(network)([a, b], training=True)
+    sisters = SisterNetworks(network, 1)
+    (featsA, featsB) = sisters([a, b], training=True)
     # each batch is normalised by its own mean: adding 50 to one of the two changes neither
-    (again, other) = SisterNetworks(network)([a + 50, b], training=True)
+    (again, other) = sisters([a + 50, b], training=True)
     np.testing.assert_allclose(again, featsA, atol=1e-4)
     np.testing.assert_allclose(other, featsB, atol=1e-4)
+    # two to each of a, side by side: b and a in turn, each again by its own mean
+    both = np.stack([b, a - 30], axis=1).reshape(-1, 16, 16, 1)
+    (twice, others) = SisterNetworks(network, 2)([a, both], training=True)
+    np.testing.assert_allclose(twice, np.repeat(featsA, 2, axis=0), atol=1e-4)
+    np.testing.assert_allclose(others[0::2], featsB, atol=1e-4)
+    np.testing.assert_allclose(others[1::2], featsA, atol=1e-4)
 
 
 def test_comparison_is_distance_then_head():

@@ -105,11 +105,11 @@ def test_killed_while_saving_leaves_the_old_model_or_the_new(flags, uninterrupte
 
 
 class Stop:
-    stopped = False
+    stopped = cut = False
 
 
 class Validating:
-    best_loss, best_epoch, best_weights = np.inf, 0, None
+    best_loss, best_epoch, best_weights, out_of_patience = np.inf, 0, None, False
 
 
 @pytest.fixture
