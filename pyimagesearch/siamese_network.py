@@ -4,10 +4,12 @@
 import keras
 import tensorflow as tf
 from keras.layers import (
+    Average,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
     Conv2D,
+    Cropping2D,
     Dense,
     Dropout,
     Flatten,
@@ -16,6 +18,7 @@ from keras.layers import (
     MaxPooling2D,
     Rescaling,
     UnitNormalization,
+    ZeroPadding2D,
 )
 from keras.models import Model
 
@@ -158,8 +161,9 @@ def build_encoder(recipe, accelerated=False):
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
-    accelerated: compute in the ways that train fastest on this processor. The weights are
-    the same in number, order and meaning, so set_weights carries them from one to the other.
+    accelerated: compute in the ways that train fastest on this processor, and without the mean
+    over shifted images, recipe.test_shift. The weights are the same in number, order and
+    meaning, so set_weights carries them from one to the other.
     """
     (height, width, channels) = shape = network_shape(recipe)
     network = NETWORKS[recipe.network](shape, recipe.embedding_dim)
@@ -172,7 +176,12 @@ def build_encoder(recipe, accelerated=False):
         x = keras.ops.image.resize(x, (height, width))
     if channels != recipe.image_shape[2]:
         x = Concatenate()([x] * channels)
-    return Model(inputs, network(x))
+    if accelerated or not recipe.test_shift:
+        return Model(inputs, network(x))
+    width = 2 * recipe.test_shift  # black comes in at the edges
+    padded = ZeroPadding2D(recipe.test_shift)(x)
+    crops = [((i, width - i), (j, width - j)) for i in range(width + 1) for j in range(width + 1)]
+    return Model(inputs, Average()([network(Cropping2D(crop)(padded)) for crop in crops]))
 
 
 def network_shape(recipe):

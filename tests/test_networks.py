@@ -136,6 +136,20 @@ def test_smaller_images_are_enlarged_and_coloured_inside_the_model():
     np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
 
 
+def test_the_saved_encoder_takes_the_mean_over_shifted_images():
+    recipe = config.RECIPES["best"]
+    encoder, training = build_encoder(recipe), build_encoder(recipe, accelerated=True)
+    encoder.set_weights(training.get_weights())
+    images = np.zeros((2, 28, 28, 1), np.uint8)
+    images[:, 8:20, 8:20] = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 1))
+    shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    network = build_encoder(replace(recipe, test_shift=0))
+    network.set_weights(training.get_weights())
+    expected = np.mean([network(np.roll(images, shift, (1, 2))) for shift in shifts], axis=0)
+    np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
+    assert np.abs(network(images) - expected).max() > 1e-3
+
+
 def test_weights_to_start_from(tmp_path):
     recipe = replace(config.RECIPES["keras-io"], weights=str(tmp_path / "encoder.keras"))
     source, encoder = build_encoder(recipe), build_encoder(recipe)
