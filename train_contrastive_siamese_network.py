@@ -19,8 +19,7 @@ from keras.models import Model
 
 from pyimagesearch import arguments, batches, checkpoints, datasets, evaluation, metrics
 from pyimagesearch import reports, saved_model, training, utils
-from pyimagesearch.siamese_network import (
-    SisterNetworks, build_comparison, build_encoder, load_weights)
+from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 
 
 def main():
@@ -53,7 +52,7 @@ def main():
     imgA = Input(shape=recipe.image_shape, dtype="uint8")
     imgB = Input(shape=recipe.image_shape, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)
-    load_weights(featureExtractor, recipe)
+    saved_model.load_weights(featureExtractor, recipe)
     sisters = SisterNetworks(featureExtractor, train.pairs.others.shape[1])
     (featsA, featsB) = sisters([imgA, imgB])
 

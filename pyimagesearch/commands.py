@@ -109,7 +109,8 @@ def evaluate(args, model, threshold):
         f"{best:.3f}, gets {best_accuracy:.2%} of the pairs right."
     )
     if args.calibrate:
-        write_settings(model.path, model.settings | calibration)
+        before = {key: model.settings.get(key) for key in ("threshold", "operating_points")}
+        write_settings(model.path, model.settings | calibration | {"calibrated_before": before})
         sentence = f"Written to {model.path}. {sentence}"
     elif not suits:
         sentence += " --calibrate stores a new one."

@@ -24,7 +24,6 @@ from keras.models import Model
 
 from pyimagesearch import utils
 from pyimagesearch.acceleration import accelerate, has_batch_statistics
-from pyimagesearch.console import first_line
 
 
 def build_siamese_model(inputShape, embeddingDim=48):
@@ -197,44 +196,6 @@ def build_comparison(recipe):
     feats = [Input((recipe.embedding_dim,)) for _ in "AB"]
     distance = utils.DISTANCES[recipe.distance](feats)
     return Model(feats, HEADS[recipe.head](distance))
-
-
-def load_weights(encoder, recipe):
-    """Give the encoder the weights that the recipe starts from.
-
-    recipe.weights: "none" (as drawn), "imagenet" (network mobilenet alone; from this disk or
-    fetched), or the file encoder.keras of another training. Raises ValueError where they
-    cannot be had, or are those of another network.
-    """
-    if recipe.weights == "none":
-        return
-    if recipe.weights == "imagenet":
-        if recipe.network != "mobilenet":
-            raise ValueError("Expected --weights imagenet with recipe triplet alone.")
-        try:
-            source = keras.applications.MobileNetV2(
-                weights="imagenet", include_top=False, input_shape=network_shape(recipe)
-            )
-        except Exception as error:  # Keras raises whatever its download met
-            raise ValueError(
-                "Expected the ImageNet weights of MobileNetV2 on this disk, or a network to "
-                f"fetch them. Received: {error}. --weights none starts from scratch."
-            ) from None
-    else:
-        try:
-            source = keras.models.load_model(recipe.weights, compile=False)
-        except Exception as error:  # whatever Keras raises for a file that is none of its own
-            raise ValueError(
-                f"Expected a file encoder.keras. Received: {recipe.weights} ({first_line(error)})."
-            ) from None
-    (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
-    if wanted != found:
-        at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), len(found))
-        raise ValueError(
-            f"Expected weights of this recipe's network and image size: {len(wanted)} arrays. "
-            f"Received: {recipe.weights} with {len(found)}, the first to differ: number {at + 1}."
-        )
-    encoder.set_weights(source.get_weights())
 
 
 class SisterNetworks(keras.layers.Layer):

@@ -148,7 +148,8 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     stored = json.loads(settings.read_text())
     assert code == 0 and 0.2 < stored["threshold"] < 1.2
     assert stored["operating_points"]["0.0001"] is None
-    assert set(stored) == set(json.loads(before))
+    assert set(stored) == set(json.loads(before)) | {"calibrated_before"}
+    assert stored["calibrated_before"]["threshold"] == 99.0
     assert "suits this data" in ask(*flags)[1]
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pyimagesearch import acceleration, config
 from pyimagesearch.acceleration import InParts, SixteenBitDropout, accelerate
+from pyimagesearch.saved_model import load_weights
 from pyimagesearch.siamese_network import (
     NETWORKS,
     SisterNetworks,
@@ -17,7 +18,6 @@ from pyimagesearch.siamese_network import (
     build_encoder,
     build_keras_io_model,
     build_siamese_model,
-    load_weights,
 )
 
 
