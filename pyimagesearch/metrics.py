@@ -3,6 +3,8 @@
 # import the necessary packages
 from keras import ops
 
+MEMBERS = 3  # of an ensemble
+
 
 def contrastive_loss(y, preds, margin=1):
     """Contrastive loss of pairs: the mean of y * d^2 + (1 - y) * max(margin - d, 0)^2.
@@ -58,6 +60,16 @@ def batch_contrastive_loss(y, preds, margin=1):
     positive = ops.sum(same * squaredDistances) / ops.maximum(ops.sum(same), 1)
     negative = ops.sum(different * squaredMargin) / ops.maximum(ops.sum(different), 1)
     return (positive + negative) / 2
+
+
+def members_contrastive_loss(y, preds, margin=1):
+    """batch_contrastive_loss of each of three networks by itself: the mean of the three.
+
+    preds: (B, 3 D), their embeddings side by side, each divided by sqrt(3). So the distance of
+    the whole is the root mean square of the three distances, and lives on their scale.
+    """
+    members = ops.split(preds * MEMBERS**0.5, MEMBERS, axis=1)
+    return sum(batch_contrastive_loss(y, member, margin) for member in members) / MEMBERS
 
 
 def binary_cross_entropy(y, preds, margin=None):
@@ -120,8 +132,9 @@ def _without_last_one(shape):
 LOSSES = {
     "contrastive": contrastive_loss,
     "batch_contrastive": batch_contrastive_loss,
+    "members_contrastive": members_contrastive_loss,
     "binary_cross_entropy": binary_cross_entropy,
     "triplet": triplet_loss,
 }
 # the same of given pairs and their distances, for validation and test
-PAIR_LOSSES = LOSSES | {"batch_contrastive": contrastive_loss}
+PAIR_LOSSES = LOSSES | dict.fromkeys(["batch_contrastive", "members_contrastive"], contrastive_loss)

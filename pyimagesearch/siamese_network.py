@@ -24,6 +24,7 @@ from keras.models import Model
 
 from pyimagesearch import utils
 from pyimagesearch.acceleration import accelerate, has_batch_statistics
+from pyimagesearch.metrics import MEMBERS
 
 
 def build_siamese_model(inputShape, embeddingDim=48):
@@ -70,9 +71,17 @@ def build_fast_model(inputShape, embeddingDim=48, filters=(16, 48, 96)):
     return Model(inputs, Dense(embeddingDim)(x))
 
 
-def build_best_model(inputShape, embeddingDim=48):
-    """build_fast_model with more filters."""
-    return build_fast_model(inputShape, embeddingDim, filters=(24, 64, 128))
+def build_best_model(inputShape, embeddingDim=144):
+    """Three of build_fast_model with more filters, side by side: an ensemble.
+
+    Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
+    mostly do not. embeddingDim: of all three together. Returns as build_fast_model.
+    """
+    inputs = Input(inputShape)
+    size = embeddingDim // MEMBERS
+    members = [build_fast_model(inputShape, size, (24, 64, 128)) for _ in range(MEMBERS)]
+    together = Concatenate()([member(inputs) for member in members])
+    return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
 
 
 def build_photo_model(inputShape, embeddingDim=48):

@@ -9,6 +9,7 @@ from pyimagesearch.metrics import (
     batch_contrastive_loss,
     binary_cross_entropy,
     contrastive_loss,
+    members_contrastive_loss,
     pair_accuracy,
     triplet_loss,
 )
@@ -65,6 +66,18 @@ def test_batch_contrastive_loss_is_the_contrastive_loss_of_all_its_pairs():
             terms[bool(y)].append(d**2 if y else max(0.7 - d, 0) ** 2)
     expected = (np.mean(terms[True]) + np.mean(terms[False])) / 2
     assert float(batch_contrastive_loss(labels, vectors, 0.7)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_three_members_are_judged_each_by_itself():
+    rng = np.random.default_rng(0)
+    labels, members = rng.integers(0, 3, 12), rng.normal(0, 0.4, (3, 12, 5)).astype("float32")
+    expected = np.mean([float(batch_contrastive_loss(labels, m, 0.7)) for m in members])
+    together = np.concatenate(list(members), axis=1) / 3**0.5
+    got = float(members_contrastive_loss(labels, together, 0.7))
+    assert got == pytest.approx(expected, rel=1e-5)
+    # the distance of the whole is the root mean square of the members'
+    d = [np.linalg.norm(m[0] - m[1]) for m in members]
+    assert np.linalg.norm(together[0] - together[1]) == pytest.approx(np.mean(np.square(d)) ** 0.5)
 
 
 def test_a_batch_of_one_class_has_no_negative_part():
