@@ -150,7 +150,7 @@ RECIPES = {
         pixel_scale=1.0,
         optimizer="rmsprop",
         held_out=0.5,
-        keep_best=True,  # the text keeps its last epoch, which in one run in a few is a poor one
+        keep_best=True,  # the text keeps its last: 0.81 in its run, after 0.92
     ),
     "dogs": Recipe(
         source="Exploring Siamese networks using contrastive loss for image similarity "

@@ -16,7 +16,6 @@ import tensorflow as tf
 from pyimagesearch import utils
 from pyimagesearch.console import first_line
 from pyimagesearch.files import find_directory, whole_directory, whole_file
-from pyimagesearch.siamese_network import network_shape
 
 FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
@@ -89,7 +88,7 @@ def load_weights(encoder, recipe):
             raise ValueError("Expected --weights imagenet with recipe triplet alone.")
         try:
             source = keras.applications.MobileNetV2(
-                weights="imagenet", include_top=False, input_shape=network_shape(recipe)
+                weights="imagenet", include_top=False, input_shape=(224, 224, 3)
             )
         except Exception as error:  # Keras raises whatever its download met
             raise ValueError(

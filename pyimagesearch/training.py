@@ -105,10 +105,11 @@ class PairValidation(keras.callbacks.Callback):
         logs["val_loss"] = float(loss)
         if self.recipe.head != "none":
             logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
-        if verification.is_collapsed(distances):
+        collapsed = verification.is_collapsed(distances)
+        if collapsed:
             print("\n[INFO] the network has collapsed: all distances are alike")
-        if not self.recipe.keep_best:
-            return
+        if not self.recipe.keep_best or (collapsed and self.best_weights is None):
+            return  # what has not begun to learn is not to be kept, nor is its patience counted
         if logs["val_loss"] < self.best_loss:
             self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
             self.best_weights = self.model.get_weights()
@@ -155,7 +156,7 @@ class StopOnSignal(keras.callbacks.Callback):
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """Says after the first epoch, and at every tenth of the training, how long the rest takes,
+    """Says after the first seconds, and at every tenth of the training, how long the rest takes,
     and at the end how long all of it took, epochs before a --resume included.
 
     Each epoch's seconds, validation included, go into the history.
@@ -164,7 +165,7 @@ class TimeLeft(keras.callbacks.Callback):
     def __init__(self, epochs, history, hint=""):
         super().__init__()
         self.epochs, self.history, self.hint = epochs, history, hint
-        self.mark, self.done = None, 0  # epochs of this run
+        self.mark, self.done, self.said = None, 0, False  # done: epochs of this run
 
     def on_train_begin(self, logs=None):
         self.mark = time.monotonic()
@@ -175,10 +176,13 @@ class TimeLeft(keras.callbacks.Callback):
         self.mark, self.done = self.mark + seconds, self.done + 1
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.done == 1 or (self.done and epoch % max(self.epochs // 10, 1) == 0):
+        seconds = self.history.history.get("seconds", [])
+        first = not self.said and sum(seconds) > 3  # after a first long epoch, or some short ones
+        if self.done and (first or epoch % max(self.epochs // 10, 1) == 0):
             left = self.epochs - epoch
-            seconds = np.mean(self.history.history["seconds"][-10:]) * left
-            hint = self.hint if self.done == 1 else ""
+            # without the first, in which TensorFlow also builds its graph
+            seconds = np.mean(seconds[1:][-10:] or seconds) * left
+            (hint, self.said) = (self.hint if first else "", True)
             print(f"[INFO] about {duration(seconds)} left, {left} of {self.epochs} epochs{hint}")
 
     def on_train_end(self, logs=None):
