@@ -72,7 +72,7 @@ def row(recipe, run, published):
         f"{run['epochs_run']} of {settings['epochs']}",
         f"{run['training_seconds']:.0f} s",
         right,
-        f"{test['auc'][0]:.4f}",
+        f"{test['auc'][0]:.5f}",
         f"{100 * test['eer'][0]:.2f} %",
         f"{100 * raw['accuracy'][0]:.1f} %",
         published,
