@@ -108,7 +108,7 @@ def split(images, fraction, rng, by="images"):
         count = max(round(fraction * len(classes)), 2)
         taken = np.isin(numbers, rng.permutation(len(classes))[:count])
         enough = len(classes) >= count + 2
-        wanted = "four classes for each split by classes, six where images are also held out"
+        wanted = "six classes for --split classes, four with a recipe that holds out none"
     else:
         taken = np.zeros(len(numbers), dtype=bool)
         for number in range(len(classes)):
@@ -116,10 +116,11 @@ def split(images, fraction, rng, by="images"):
             if len(rows) >= 4:
                 taken[rows[: max(round(fraction * len(rows)), 2)]] = True
         enough = len(np.unique(numbers[taken])) >= 2
-        wanted = "at least two classes with four images, six where images are also held out"
+        wanted = "two classes of six images, of four with a recipe that holds out none"
     if not enough:
         raise ValueError(
-            f"Expected {wanted}. Received: {len(numbers)} images of {len(classes)} classes."
+            f"Expected at least {wanted}. Received: {len(numbers)} images of {len(classes)} "
+            "classes to split in two."
         )
     return _part(images, np.flatnonzero(~taken)), _part(images, np.flatnonzero(taken))
 

@@ -103,7 +103,7 @@ def _classes(files):
     copies = {}
     for name, found in files.items():
         copies.setdefault(found["digest"], []).append(name)
-    usable, messages = {}, []
+    (usable, messages, extra) = ({}, [], 0)
     for names in copies.values():
         classes = {name.split(os.sep)[0] for name in names}
         if len(classes) > 1:  # one of the two is wrong, and nobody knows which
@@ -111,10 +111,10 @@ def _classes(files):
             messages.append(f"left out {shown}: the same file in {len(classes)} classes")
         else:
             usable.setdefault(classes.pop(), []).append(files[names[0]]["row"])
+            extra += len(names) - 1
     _say(messages)
-    extra = sum(len(names) - 1 for names in copies.values())
     if extra:
-        print(f"[INFO] {extra} copies of other files are not counted as images of their own")
+        print(f"[INFO] {extra} copies of other files left out: they are no images of their own")
 
     for folder in {name.split(os.sep)[0] for name in files} - set(usable):
         usable[folder] = []

@@ -98,9 +98,10 @@ def load_weights(encoder, recipe):
     else:
         try:
             source = keras.models.load_model(recipe.weights, compile=False)
-        except Exception as error:  # whatever Keras raises for a file that is none of its own
+        except Exception:  # whatever Keras raises for a file that is none of its own
             raise ValueError(
-                f"Expected a file encoder.keras. Received: {recipe.weights} ({first_line(error)})."
+                f"Expected a file encoder.keras of another training. Received: {recipe.weights}, "
+                "which Keras does not read."
             ) from None
     (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
     if wanted != found:

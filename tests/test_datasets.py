@@ -46,9 +46,9 @@ def test_split_by_classes_keeps_them_apart():
 
 def test_split_refuses_too_little():
     images = ImageSet(numbered_images(6), np.array([0, 0, 0, 1, 1, 1]), None)
-    with pytest.raises(ValueError, match="two classes with four images"):
+    with pytest.raises(ValueError, match="two classes of six images"):
         split(images, 0.5, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="four classes"):
+    with pytest.raises(ValueError, match="six classes"):
         split(images, 0.5, np.random.default_rng(0), "classes")
 
 

@@ -59,7 +59,7 @@ def test_what_is_good_is_used_and_the_rest_is_named(write, tmp_path, capsys):
     assert re.search("left out .*ä 1.png and .*a cat.png: the same file in 2 classes", said)
     assert "left out class one: 1 images, 2 needed" in said
     assert "left out class empty: it holds no images" in said
-    assert "2 copies of other files" in said
+    assert "1 copies of other files left out" in said
     assert "hidden" not in said and "top.png" not in said
 
 
