@@ -206,6 +206,9 @@ def test_output_that_cannot_be_written(fails, tmp_path):
     flags = ("--input", ROOT / "examples", "--output", tmp_path / "file" / "pairs.png")
     assert "can be written to" in fails(test_script, *flags)
     assert (tmp_path / "file").read_text() == "kept"
+    if sys.platform == "linux":  # where not even root may write
+        assert "can be written to" in fails(train_script, "--output", "/proc/sys")
+        assert "can be written to" in fails(train_script, "--output", "/proc/missing")
 
 
 def test_test_script_input(fails, tmp_path, monkeypatch):
