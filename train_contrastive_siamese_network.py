@@ -65,8 +65,7 @@ def main():
 
     # compile the model
     print("[INFO] compiling model...")
-    (trainBatches, steps) = batches.batches(
-        train, train.pairs, recipe, args.seed, checkpoint.epoch)
+    (trainBatches, steps) = batches.batches(train, recipe, args.seed, checkpoint.epoch)
     loss = metrics.LOSSES[recipe.loss]
     model.compile(loss=lambda y, preds: loss(y, preds, recipe.margin),
         optimizer=training.make_optimizer(recipe, steps), metrics=training.make_metrics(recipe),

@@ -168,7 +168,7 @@ def ours(train, test, recipe):
     comparison = build_comparison(recipe)
     feats = SisterNetworks(featureExtractor, train.pairs.others.shape[1])([imgA, imgB])
     model = keras.Model([imgA, imgB], comparison(feats))
-    (dataset, steps) = batches.batches(train, train.pairs, recipe, 1)
+    (dataset, steps) = batches.batches(train, recipe, 1)
     model.compile(
         loss=metrics.LOSSES[recipe.loss],
         optimizer=training.make_optimizer(recipe, steps),

@@ -10,10 +10,10 @@ MOST_STEPS = 25  # of an epoch in one call of TensorFlow
 IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
 
 
-def batches(train, pairs, recipe, seed, first_epoch=0):
+def batches(train, recipe, seed, first_epoch=0):
     """The training batches of a recipe: pair_batches or image_batches, by its pairing.
 
-    train: an ImageSet. pairs: of it, for all pairings but "batch".
+    train: an ImageSet, with pairs for all pairings but "batch".
     Returns (dataset of all epochs from first_epoch on, steps in one).
     """
     if train.labels is None and recipe.pairing in ("batch", "triplets"):
@@ -27,8 +27,8 @@ def batches(train, pairs, recipe, seed, first_epoch=0):
         return image_batches(train.images, train.labels, recipe.batch_size, epochs, seed, recipe)
     size = recipe.batch_size
     if recipe.pairing == "triplets":
-        size *= pairs.others.shape[1]
-    return pair_batches(train.images, pairs, size, epochs, seed, recipe)
+        size *= train.pairs.others.shape[1]
+    return pair_batches(train.images, train.pairs, size, epochs, seed, recipe)
 
 
 def pair_batches(images, pairs, batch_size, epochs, seed, recipe=None):

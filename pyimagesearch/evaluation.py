@@ -113,7 +113,7 @@ def _at_most(count, images):
     # pixels as floats take much memory: some of the images, evenly spread, with pairs of their own
     if len(images.images) <= count or images.labels is None:
         return images
-    some = np.linspace(0, len(images.images) - 1, count).astype(int)
+    some = utils.evenly(len(images.images), count)
     labels = images.labels[some]
     return type(images)(take(images.images, some), labels, utils.sample_pairs(labels, 0))
 
@@ -128,7 +128,7 @@ def different_distances(embeddings, images, comparison=utils.euclidean_distance)
         return distances[y == 0]
     # a bound on time and memory: fewer images where the embeddings are long
     most = int(min(MOST_IMAGES, MOST_IMAGES * (64 / embeddings.shape[1]) ** 0.5))
-    some = np.linspace(0, len(embeddings) - 1, min(len(embeddings), most)).astype(int)
+    some = utils.evenly(len(embeddings), most)
     (embeddings, labels) = (embeddings[some], np.ravel(images.labels)[some])
     (a, b) = (x.astype(np.int32) for x in np.triu_indices(len(some), 1))
     different = labels[a] != labels[b]

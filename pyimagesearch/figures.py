@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pyimagesearch import verification
+from pyimagesearch import utils, verification
 from pyimagesearch.files import check_writable, whole_file
 from pyimagesearch.images import printable
 
@@ -118,7 +118,7 @@ def plot_map(embeddings, labels, path, most=2000):
     labels: None where no classes are known. The names of more than 30 classes are left out.
     """
     labels = np.full(len(embeddings), "") if labels is None else np.ravel(labels)
-    some = np.linspace(0, len(labels) - 1, min(len(labels), most)).astype(int)
+    some = utils.evenly(len(labels), most)
     (labels, embeddings) = (labels[some], embeddings[some])
     centred = embeddings - embeddings.mean(axis=0)
     (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)

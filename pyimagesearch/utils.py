@@ -183,6 +183,11 @@ def in_batches(function, images, batch_size=None):
         return np.concatenate(list(parts))
 
 
+def evenly(count, most):
+    """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
 def pair_distances(embeddings, pairs, distance=euclidean_distance, numbers=2_000_000):
     """Distances and labels of Pairs: ((B, 1) float32, (B, 1) int).
 
