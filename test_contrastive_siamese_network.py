@@ -14,9 +14,12 @@ import os
 
 import numpy as np
 
-from pyimagesearch import console  # before Keras: it silences TensorFlow's start-up lines
-from pyimagesearch import config, figures, images
-from pyimagesearch.saved_model import SiameseModel
+from pyimagesearch.system.names import printable
+from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch import config
+from pyimagesearch.data import images
+from pyimagesearch.evaluation import figures
+from pyimagesearch.inference.saved_model import SiameseModel
 
 
 def main():
@@ -26,8 +29,8 @@ def main():
     ap.add_argument("-i", "--input", required=True,
         help="path to input directory of testing images")
     ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
-    ap.add_argument("--pairs", type=console.positive_int, default=10, help="how many (10)")
-    ap.add_argument("--seed", type=console.seed, default=42, help="of the choice of pairs (42)")
+    ap.add_argument("--pairs", type=terminal.positive_int, default=10, help="how many (10)")
+    ap.add_argument("--seed", type=terminal.seed, default=42, help="of the choice of pairs (42)")
     ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
         help="the figure's file (output/contrastive_pairs.png)")
     args = vars(ap.parse_args())
@@ -66,7 +69,7 @@ def main():
     distances = model.distance([featsA, featsB])
 
     # print the distance and the verdict of each pair
-    names = [images.printable(os.path.relpath(path, args["input"])) for path in paths]
+    names = [printable(os.path.relpath(path, args["input"])) for path in paths]
     width = max(len(name) for name in names)
     for (a, b, distance) in zip(pairA, pairB, distances):
         verdict = "same" if distance < model.threshold else "different"
@@ -80,4 +83,4 @@ def main():
 
 
 if __name__ == "__main__":
-    console.run(main)
+    terminal.run(main)

@@ -10,33 +10,42 @@ early and keeps what was learned; after a crash, the same command with --resume 
 """
 
 # import the necessary packages
-from dataclasses import replace
 
-from pyimagesearch import console  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.evaluation.embeddings import embed
+from pyimagesearch.data.pairs import SAMPLERS
+from pyimagesearch.training import optimizers
+from pyimagesearch.training import weights
+from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
 
 from keras.layers import Input
 from keras.models import Model
 
-from pyimagesearch import arguments, batches, checkpoints, datasets, evaluation, metrics
-from pyimagesearch import reports, saved_model, training, utils
+from pyimagesearch import metrics
+from pyimagesearch.data import batches, datasets
+from pyimagesearch.evaluation import measuring
+from pyimagesearch.training import arguments, checkpoints
+from pyimagesearch import utils
+from pyimagesearch.evaluation import reports
+from pyimagesearch.inference import saved_model
+from pyimagesearch.training import callbacks
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 
 
 def main():
     # parse the arguments: a recipe, and what was said otherwise
     (args, recipe) = arguments.parse(__doc__)
-    rng = training.set_seed(args.seed, args.deterministic)
+    rng = optimizers.set_seed(args.seed, args.deterministic)
 
     # load the images; the pixels stay uint8, the model itself scales them
     print(f"[INFO] loading {args.dataset} dataset...")
     (train, test) = datasets.load(args.dataset, recipe, rng, args.output,
         args.image_size, args.channels, args.split)
-    (train, held) = datasets.split(train, recipe.held_out, rng, args.split)
-    recipe = replace(recipe, image_shape=tuple(train.images.shape[1:]))
+    (train, held) = datasets.split(train, recipe.reading.held_out, rng, args.split)
+    recipe = recipe.changed(image_shape=tuple(train.images.shape[1:]))
 
     # prepare the positive and negative pairs: which images they are, no pixel is copied
     print("[INFO] preparing positive and negative pairs...")
-    train = datasets.with_pairs(train, rng, utils.SAMPLERS[recipe.pairing])
+    train = datasets.with_pairs(train, rng, SAMPLERS[recipe.training.pairing])
     test = datasets.with_pairs(test, args.seed)
 
     # epoch and threshold are chosen on held-out images; a recipe that holds out none keeps its
@@ -49,10 +58,10 @@ def main():
 
     # configure the siamese network
     print("[INFO] building siamese network...")
-    imgA = Input(shape=recipe.image_shape, dtype="uint8")
-    imgB = Input(shape=recipe.image_shape, dtype="uint8")
+    imgA = Input(shape=recipe.reading.image_shape, dtype="uint8")
+    imgB = Input(shape=recipe.reading.image_shape, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)
-    saved_model.load_weights(featureExtractor, recipe)
+    weights.load_weights(featureExtractor, recipe)
     sisters = SisterNetworks(featureExtractor, train.pairs.others.shape[1])
     (featsA, featsB) = sisters([imgA, imgB])
 
@@ -60,31 +69,31 @@ def main():
     comparison = build_comparison(recipe)
     distance = comparison([featsA, featsB])
     model = Model(inputs=[imgA, imgB], outputs=distance)
-    if recipe.pairing == "batch":  # the loss itself pairs all images of a batch
+    if recipe.training.pairing == "batch":  # the loss itself pairs all images of a batch
         model = featureExtractor
 
     # compile the model
     print("[INFO] compiling model...")
     (trainBatches, steps) = batches.batches(train, recipe, args.seed, checkpoint.epoch)
-    loss = metrics.LOSSES[recipe.loss]
-    model.compile(loss=lambda y, preds: loss(y, preds, recipe.margin),
-        optimizer=training.make_optimizer(recipe, steps), metrics=training.make_metrics(recipe),
-        steps_per_execution=training.steps_per_execution(steps))
+    loss = metrics.LOSSES[recipe.training.loss]
+    model.compile(loss=lambda y, preds: loss(y, preds, recipe.training.margin),
+        optimizer=optimizers.make_optimizer(recipe, steps), metrics=optimizers.make_metrics(recipe),
+        steps_per_execution=optimizers.steps_per_execution(steps))
 
     # train the model
     print("[INFO] training model...")
     reports.draw_training_pairs(args.output, next(iter(trainBatches)))
     history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
-        initial_epoch=checkpoint.epoch, epochs=recipe.epochs, verbose=console.verbosity(),
-        callbacks=training.make_callbacks(
+        initial_epoch=checkpoint.epoch, epochs=recipe.training.epochs, verbose=terminal.verbosity(),
+        callbacks=callbacks.make_callbacks(
             featureExtractor, comparison, validation, recipe, checkpoint))
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
     print("[INFO] calibrating the threshold...")
     exported = build_encoder(recipe)
     exported.set_weights(featureExtractor.get_weights())
-    calibration = evaluation.calibrate(
-        training.embed(exported, choices.images), choices, comparison)
+    calibration = measuring.calibrate(
+        embed(exported, choices.images), choices, comparison)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
@@ -103,4 +112,4 @@ def main():
 
 
 if __name__ == "__main__":
-    console.run(main)
+    terminal.run(main)

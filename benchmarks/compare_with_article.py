@@ -15,17 +15,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pyimagesearch import console  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
+from pyimagesearch.training import optimizers
+from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
 
 import keras
 
-from pyimagesearch import batches, checkpoints, config, datasets, metrics, training, utils
+from pyimagesearch import config, metrics, utils
+from pyimagesearch.data import batches, datasets
+from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.training import callbacks, checkpoints
 from pyimagesearch.siamese_network import (
     HEADS,
     NETWORKS,
@@ -38,17 +42,19 @@ from pyimagesearch.siamese_network import (
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
-    ap.add_argument("--epochs", type=console.positive_int, default=3)
-    ap.add_argument("--images", type=console.positive_int, default=60_000, help="of MNIST (all)")
+    ap.add_argument("--epochs", type=terminal.positive_int, default=3)
+    ap.add_argument("--images", type=terminal.positive_int, default=60_000, help="of MNIST (all)")
     ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
     args = ap.parse_args()
     if args.side:
         sys.stdout = sys.stderr  # what training prints is not a report
-        recipe = replace(config.RECIPES[args.recipe], epochs=args.epochs)
+        recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs)
         (trainX, trainY), test = datasets.load_mnist()
         train = (trainX[: args.images], trainY[: args.images])
-        if recipe.held_out:  # what is held out validates; otherwise, as in the article, the test
-            cut = round(len(train[0]) * (1 - recipe.held_out))
+        if (
+            recipe.reading.held_out
+        ):  # what is held out validates; otherwise, as in the article, the test
+            cut = round(len(train[0]) * (1 - recipe.reading.held_out))
             (train, test) = [x[:cut] for x in train], [x[cut:] for x in train]
         return SIDES[args.side](train, test, recipe)
 
@@ -63,7 +69,7 @@ def main():
     # drawing the pairs, then the epochs, then the memory: one turn each
     turns = ["pairs", *range(1, args.epochs + 1), "memory"]
     reports = {turn: {side: turn_of(child) for side, child in children.items()} for turn in turns}
-    held_out = config.RECIPES[args.recipe].held_out
+    held_out = config.RECIPES[args.recipe].reading.held_out
     show(reports, args.epochs, round(2 * args.images * (1 - held_out)))
 
 
@@ -106,7 +112,7 @@ def seconds_of(function, *args):
 def plain(train, test, recipe):
     """The source's algorithm: a loop over the images, pairs as floats, two towers, fit."""
     (trainX, trainY), (testX, testY) = train, test
-    if recipe.pixel_scale == 1:
+    if recipe.network.pixel_scale == 1:
         (trainX, testX) = (trainX.astype("float32"), testX.astype("float32"))
     else:
         (trainX, testX) = (trainX / 255.0, testX / 255.0)
@@ -118,21 +124,21 @@ def plain(train, test, recipe):
 
     keras.utils.set_random_seed(1)
     imgA, imgB = keras.Input(config.IMG_SHAPE), keras.Input(config.IMG_SHAPE)
-    featureExtractor = NETWORKS[recipe.network](config.IMG_SHAPE, recipe.embedding_dim)
+    featureExtractor = NETWORKS[recipe.network.name](config.IMG_SHAPE, recipe.network.embedding_dim)
     feats = [featureExtractor(imgA), featureExtractor(imgB)]
     distance = keras.layers.Lambda(utils.euclidean_distance)(feats)
-    model = keras.Model([imgA, imgB], HEADS[recipe.head](distance))
+    model = keras.Model([imgA, imgB], HEADS[recipe.network.head](distance))
     model.compile(
-        loss=metrics.LOSSES[recipe.loss],
-        optimizer=recipe.optimizer,
-        metrics=training.make_metrics(recipe),
+        loss=metrics.LOSSES[recipe.training.loss],
+        optimizer=recipe.training.optimizer,
+        metrics=optimizers.make_metrics(recipe),
     )
     model.fit(
         [pairTrain[:, 0], pairTrain[:, 1]],
         labelTrain,
         validation_data=([pairTest[:, 0], pairTest[:, 1]], labelTest),
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
+        batch_size=recipe.training.batch_size,
+        epochs=recipe.training.epochs,
         verbose=0,
         callbacks=[Turns()],
     )
@@ -155,13 +161,13 @@ def ours(train, test, recipe):
     """What train_contrastive_siamese_network.py does for the recipe."""
     (trainX, trainY) = train
     wait_for_turn()
-    (_, seconds) = seconds_of(utils.sample_pairs, trainY, 1)
+    (_, seconds) = seconds_of(sample_pairs, trainY, 1)
     (_, seconds_uint8) = seconds_of(utils.make_pairs, trainX, trainY, 1)
     report(seconds=seconds, seconds_uint8=seconds_uint8)
 
-    rng = training.set_seed(1)
-    train = datasets.ImageSet(trainX, trainY, utils.SAMPLERS[recipe.pairing](trainY, rng))
-    validation = datasets.with_pairs(datasets.ImageSet(*test, None), rng)
+    rng = optimizers.set_seed(1)
+    train = ImageSet(trainX, trainY, SAMPLERS[recipe.training.pairing](trainY, rng))
+    validation = datasets.with_pairs(ImageSet(*test, None), rng)
     imgA = keras.Input(config.IMG_SHAPE, dtype="uint8")
     imgB = keras.Input(config.IMG_SHAPE, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)
@@ -170,23 +176,23 @@ def ours(train, test, recipe):
     model = keras.Model([imgA, imgB], comparison(feats))
     (dataset, steps) = batches.batches(train, recipe, 1)
     model.compile(
-        loss=metrics.LOSSES[recipe.loss],
-        optimizer=training.make_optimizer(recipe, steps),
-        metrics=training.make_metrics(recipe),
-        steps_per_execution=training.steps_per_execution(steps),
+        loss=metrics.LOSSES[recipe.training.loss],
+        optimizer=optimizers.make_optimizer(recipe, steps),
+        metrics=optimizers.make_metrics(recipe),
+        steps_per_execution=optimizers.steps_per_execution(steps),
     )
     with tempfile.TemporaryDirectory() as output:
         checkpoint = checkpoints.Checkpoint(output, {})
-        callbacks = training.make_callbacks(
+        chain = callbacks.make_callbacks(
             featureExtractor, comparison, validation, recipe, checkpoint
         )
         model.fit(
             dataset,
             steps_per_epoch=steps,
-            epochs=recipe.epochs,
+            epochs=recipe.training.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*callbacks, Turns()],
+            callbacks=[*chain, Turns()],
         )
     wait_for_turn()
     memory = peak_memory()

@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pyimagesearch import images
+from pyimagesearch.system.names import printable
+from pyimagesearch.data import images
 
 from PIL import Image
 
@@ -93,7 +94,7 @@ def read_all(paths, errors):
             reader.kill()
             reader.join()
             reader = None
-        results.append((images.printable(os.path.basename(path)), outcome, seconds, memory))
+        results.append((printable(os.path.basename(path)), outcome, seconds, memory))
     if reader:
         pipe.send(None)
         reader.join()
@@ -118,7 +119,7 @@ def read(path):
     try:
         image = images.read_image(path, SHAPE)
     except ValueError as error:
-        clear = str(error).startswith(images.printable(path)) and str(error).isprintable()
+        clear = str(error).startswith(printable(path)) and str(error).isprintable()
         return "refused" if clear else f"unclear message {error!r}"
     except BaseException as error:
         return f"raised {error!r}"

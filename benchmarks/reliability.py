@@ -24,11 +24,11 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch import console  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
 
 import keras
 
-from pyimagesearch.saved_model import SiameseModel
+from pyimagesearch.inference.saved_model import SiameseModel
 
 FLAGS = ["--recipe", "article", "--batch-size", "16", "--channels", "1"]
 failures = []
@@ -36,10 +36,10 @@ failures = []
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--kills", type=console.positive_int, default=50)
-    ap.add_argument("--epochs", type=console.positive_int, default=50, help="of the long run")
-    ap.add_argument("--images", type=console.positive_int, default=40_000, help="of the large one")
-    ap.add_argument("--seed", type=console.seed, default=0, help="of the moments of the kills")
+    ap.add_argument("--kills", type=terminal.positive_int, default=50)
+    ap.add_argument("--epochs", type=terminal.positive_int, default=50, help="of the long run")
+    ap.add_argument("--images", type=terminal.positive_int, default=40_000, help="of the large one")
+    ap.add_argument("--seed", type=terminal.seed, default=0, help="of the moments of the kills")
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

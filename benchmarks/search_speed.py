@@ -16,12 +16,13 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch import console  # noqa: F401  before Keras: it silences TensorFlow
+from pyimagesearch.system import terminal  # noqa: F401  before Keras: it silences TensorFlow
 
 import keras
 
-from pyimagesearch import config, search, utils
-from pyimagesearch.saved_model import SiameseModel
+from pyimagesearch import config, utils
+from pyimagesearch.inference import search
+from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.siamese_network import build_encoder
 
 

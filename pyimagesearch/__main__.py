@@ -4,10 +4,11 @@
 import sys
 
 try:
-    from pyimagesearch import commands, console
+    from pyimagesearch.inference import commands
+    from pyimagesearch.system import terminal
 except Exception as error:  # exit code 1 means "different": a broken installation is 2
     print(f"python -m pyimagesearch: error: {error}", file=sys.stderr)
     sys.exit(2)
 
 if __name__ == "__main__":
-    console.run(commands.main, "python -m pyimagesearch")
+    terminal.run(commands.main, "python -m pyimagesearch")

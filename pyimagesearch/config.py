@@ -2,7 +2,9 @@
 
 # import the necessary packages
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from pyimagesearch.system.errors import InputError
 
 # specify the shape of the inputs for our network
 IMG_SHAPE = (28, 28, 1)
@@ -21,8 +23,34 @@ PLOT_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_plot.png"])
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One way to train. Every field is a value; names are keys of the dicts that hold them.
+class Reading:
+    """What is read, and how it is split."""
+
+    image_shape: tuple = IMG_SHAPE  # (height, width, channels); the data's own take its place
+    least_shape: tuple = (1, 1, 1)  # smaller images are enlarged to it, inside the model
+    tested: float = 0.2  # the share of a folder's images that is kept for the figures
+    # the share of the training images that is never trained on, kept for choosing the threshold
+    # and, with keep_best, the best epoch. 0: train on all images, take the threshold from the
+    # training pairs
+    held_out: float = 0.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """Pixels in, a distance out."""
+
+    name: str  # in siamese_network.NETWORKS
+    embedding_dim: int = 48
+    pixel_scale: float = 1 / 255.0  # multiplies the uint8 pixels, inside the model
+    distance: str = "euclidean"  # in utils.DISTANCES
+    head: str = "none"  # in siamese_network.HEADS: what the model makes of the distance
+    weights: str = "none"  # to start from: none, imagenet, or a file encoder.keras
+    test_shift: int = 0  # the saved model takes the mean over all shifts of up to so many pixels
+
+
+@dataclass(frozen=True)
+class Training:
+    """What fit is given.
 
     pairing: "pairs"         batch_size pairs a step; an image's positive and negative pair
                              side by side, so that it passes the network once for both;
@@ -30,36 +58,43 @@ class Recipe:
              "triplets"      batch_size triplets (anchor, positive, negative) a step, in which
                              each image is anchor or positive once;
              "batch"         batch_size images a step, the loss forms every pair among them.
-    held_out: the share of the training images that is never trained on, kept for choosing
-             the threshold and, with keep_best, the best epoch. 0: train on all images, take
-             the threshold from the training pairs.
     """
 
-    source: str
-    network: str  # in siamese_network.NETWORKS
-    pairing: str  # in utils.SAMPLERS
+    pairing: str  # in data.pairs.SAMPLERS
     loss: str  # in metrics.LOSSES
     batch_size: int
     epochs: int
-    distance: str = "euclidean"  # in utils.DISTANCES
-    head: str = "none"  # in siamese_network.HEADS: what the model makes of the distance
-    embedding_dim: int = 48
     margin: float = 1.0
-    image_shape: tuple = IMG_SHAPE  # (height, width, channels); the data's own take its place
-    least_shape: tuple = (1, 1, 1)  # smaller images are enlarged to it, inside the model
-    pixel_scale: float = 1 / 255.0  # multiplies the uint8 pixels, inside the model
-    weights: str = "none"  # to start from: none, imagenet, or a file encoder.keras
-    optimizer: str = "adam"  # in training.OPTIMIZERS
+    optimizer: str = "adam"  # in training.optimizers.OPTIMIZERS
     learning_rate: float = 0.001
     warmup_steps: int | None = None  # then a cosine decay to 0; None: a constant rate
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees
     zoom: float = 0  # and zoomed by up to this share of its size
-    test_shift: int = 0  # the saved model takes the mean over all shifts of up to so many pixels
-    held_out: float = 0.0
     keep_best: bool = False  # the weights of the epoch with the best validation loss
-    tested: float = 0.2  # the share of a folder's images that is kept for the figures
     patience: int | None = None  # stop after so many epochs without a better validation loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train. Every field is a value; names are keys of the dicts that hold them."""
+
+    source: str
+    network: Network
+    training: Training
+    reading: Reading = Reading()
+
+    def changed(self, **values):
+        """The same recipe with other values, in whichever of the three groups they are."""
+        groups = {name: getattr(self, name) for name in ("network", "training", "reading")}
+        changed = {
+            name: replace(group, **{k: v for k, v in values.items() if hasattr(group, k)})
+            for name, group in groups.items()
+        }
+        unknown = [k for k in values if not any(hasattr(group, k) for group in groups.values())]
+        if unknown:
+            raise InputError(f"Expected fields of a recipe. Received: {', '.join(unknown)}.")
+        return replace(self, **changed)
 
 
 RECIPES = {
@@ -67,119 +102,114 @@ RECIPES = {
     "article": Recipe(
         source="https://pyimagesearch.com/2021/01/18/contrastive-loss-for-siamese-networks-"
         "with-keras-and-tensorflow/",
-        network="article",
-        pairing="pairs",
-        loss="contrastive",
-        batch_size=BATCH_SIZE,
-        epochs=EPOCHS,
-        least_shape=(4, 4, 1),
+        network=Network("article"),
+        training=Training(
+            pairing="pairs", loss="contrastive", batch_size=BATCH_SIZE, epochs=EPOCHS
+        ),
+        reading=Reading(least_shape=(4, 4, 1)),
     ),
     # 99.6 %, 35 seconds
     "fast": Recipe(
         source="this project: the article's loss over every pair inside a batch",
-        network="fast",
-        least_shape=(8, 8, 1),
-        pairing="batch",
-        loss="batch_contrastive",
-        batch_size=128,
-        epochs=7,
-        learning_rate=0.002,
-        warmup_steps=100,
-        shift=2,
-        held_out=0.1,
-        keep_best=True,
+        network=Network("fast"),
+        training=Training(
+            pairing="batch",
+            loss="batch_contrastive",
+            batch_size=128,
+            epochs=7,
+            learning_rate=0.002,
+            warmup_steps=100,
+            shift=2,
+            keep_best=True,
+        ),
+        reading=Reading(least_shape=(8, 8, 1), held_out=0.1),
     ),
     "best": Recipe(
         source="this project: three networks like fast's with more filters, trained side by side "
         "with slight turns and zooms, and the mean over nine places of an image",
-        network="best",
-        embedding_dim=144,
-        least_shape=(8, 8, 1),
-        pairing="batch",
-        loss="members_contrastive",
-        batch_size=128,
-        epochs=18,
-        learning_rate=0.002,
-        warmup_steps=100,
-        shift=2,
-        turn=10,
-        zoom=0.1,
-        test_shift=1,
-        held_out=0.1,
-        keep_best=True,
+        network=Network("best", embedding_dim=144, test_shift=1),
+        training=Training(
+            pairing="batch",
+            loss="members_contrastive",
+            batch_size=128,
+            epochs=18,
+            learning_rate=0.002,
+            warmup_steps=100,
+            shift=2,
+            turn=10,
+            zoom=0.1,
+            keep_best=True,
+        ),
+        reading=Reading(least_shape=(8, 8, 1), held_out=0.1),
     ),
     # what a folder of photos gets by default
     "photos": Recipe(
         source="this project: fast for photographs in colour",
-        network="photos",
-        least_shape=(16, 16, 1),
-        pairing="batch",
-        loss="batch_contrastive",
-        batch_size=64,
-        epochs=200,
-        learning_rate=0.001,
-        warmup_steps=100,
-        shift=6,
-        turn=15,
-        zoom=0.2,
-        held_out=0.15,
-        keep_best=True,
+        network=Network("photos"),
+        training=Training(
+            pairing="batch",
+            loss="batch_contrastive",
+            batch_size=64,
+            epochs=200,
+            learning_rate=0.001,
+            warmup_steps=100,
+            shift=6,
+            turn=15,
+            zoom=0.2,
+            keep_best=True,
+        ),
+        reading=Reading(least_shape=(16, 16, 1), held_out=0.15),
     ),
     # the article's predecessor, which it tells its readers to compare with
     "bce": Recipe(
         source="https://pyimagesearch.com/2020/11/30/siamese-networks-with-keras-tensorflow-"
         "and-deep-learning/",
-        network="article",
-        pairing="pairs",
-        head="sigmoid",
-        loss="binary_cross_entropy",
-        batch_size=BATCH_SIZE,
-        epochs=EPOCHS,
-        least_shape=(4, 4, 1),
+        network=Network("article", head="sigmoid"),
+        training=Training(
+            pairing="pairs", loss="binary_cross_entropy", batch_size=BATCH_SIZE, epochs=EPOCHS
+        ),
+        reading=Reading(least_shape=(4, 4, 1)),
     ),
     "keras-io": Recipe(
         source="https://keras.io/examples/vision/siamese_contrastive/",
-        network="keras-io",
-        pairing="single_pairs",
-        head="normalized_sigmoid",
-        loss="contrastive",
-        batch_size=16,
-        epochs=10,
-        embedding_dim=10,
-        least_shape=(16, 16, 1),
-        pixel_scale=1.0,
-        optimizer="rmsprop",
-        held_out=0.5,
-        keep_best=True,  # the text keeps its last: 0.81 in its run, after 0.92
+        network=Network("keras-io", pixel_scale=1.0, head="normalized_sigmoid", embedding_dim=10),
+        training=Training(
+            pairing="single_pairs",
+            loss="contrastive",
+            batch_size=16,
+            epochs=10,
+            optimizer="rmsprop",
+            keep_best=True,  # the text keeps its last: 0.81 in its run, after 0.92
+        ),
+        reading=Reading(least_shape=(16, 16, 1), held_out=0.5),
     ),
     "dogs": Recipe(
         source="Exploring Siamese networks using contrastive loss for image similarity "
         "comparison, php.cn",
-        network="dogs",
-        pairing="pairs",
-        loss="contrastive",
-        batch_size=32,
-        epochs=100,
-        embedding_dim=1,
-        margin=2.0,
-        least_shape=(256, 256, 3),
-        learning_rate=0.0005,
+        network=Network("dogs", embedding_dim=1),
+        training=Training(
+            pairing="pairs",
+            loss="contrastive",
+            batch_size=32,
+            epochs=100,
+            margin=2.0,
+            learning_rate=0.0005,
+        ),
+        reading=Reading(least_shape=(256, 256, 3)),
     ),
     "triplet": Recipe(
         source="Tan Pengshi Alvin, Siamese Neural Networks with Triplet Loss and Cosine Distance",
-        network="mobilenet",
-        pairing="triplets",
-        loss="triplet",
-        distance="cosine",
-        batch_size=64,
-        epochs=50,
-        embedding_dim=1280,
-        margin=0.4,
-        least_shape=(32, 32, 3),
-        weights="imagenet",
-        learning_rate=1e-4,
-        held_out=0.05,
-        keep_best=True,
-        patience=2,
+        network=Network("mobilenet", distance="cosine", embedding_dim=1280, weights="imagenet"),
+        training=Training(
+            pairing="triplets",
+            loss="triplet",
+            batch_size=64,
+            epochs=50,
+            margin=0.4,
+            learning_rate=1e-4,
+            keep_best=True,
+            patience=2,
+        ),
+        reading=Reading(least_shape=(32, 32, 3), held_out=0.05),
     ),
 }

@@ -138,3 +138,8 @@ LOSSES = {
 }
 # the same of given pairs and their distances, for validation and test
 PAIR_LOSSES = LOSSES | dict.fromkeys(["batch_contrastive", "members_contrastive"], contrastive_loss)
+
+
+def pair_loss(recipe, y, distances):
+    """The recipe's loss of given pairs, for validation and test. Shapes as contrastive_loss."""
+    return PAIR_LOSSES[recipe.training.loss](y, distances, recipe.training.margin)

@@ -16,7 +16,9 @@ from conftest import ENVIRONMENT, ROOT, command, run
 
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
-from pyimagesearch import config, console, saved_model
+from pyimagesearch import config
+from pyimagesearch.inference import saved_model
+from pyimagesearch.system import terminal
 
 
 def test_training_learns_and_writes(trained):
@@ -81,7 +83,7 @@ def pairs_of(done):
 
 def test_the_model_that_ships_gets_the_examples_right(tmp_path):
     shipped = saved_model.read_settings(ROOT / "output" / "contrastive_siamese_model")
-    if (shipped["recipe"], shipped["epochs"]) != ("fast", config.RECIPES["fast"].epochs):
+    if (shipped["recipe"], shipped["epochs"]) != ("fast", config.RECIPES["fast"].training.epochs):
         pytest.skip("output/ holds a model of another run now")
     figure = tmp_path / "pairs.png"
     done = run("test_contrastive_siamese_network.py", "-i", "examples", "--output", figure)
@@ -166,7 +168,7 @@ def fails(monkeypatch, capsys):
     def fails(script, *flags):
         monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
         with pytest.raises(SystemExit) as stop:
-            console.run(script.main)
+            terminal.run(script.main)
         assert stop.value.code == 2
         lines = capsys.readouterr().err.strip().splitlines()
         assert "error: " in lines[-1]

@@ -1,0 +1,1 @@
+"""Embeddings come in; thresholds, figures with their intervals, reports and pictures go out."""

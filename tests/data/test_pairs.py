@@ -1,0 +1,110 @@
+"""make_pairs and sample_pairs: the article's contract, for labels of any kind."""
+
+import numpy as np
+import pytest
+
+from pyimagesearch.data.pairs import sample_pairs, sample_triplets
+from pyimagesearch.utils import make_pairs
+
+
+def test_shapes_order_and_dtype_are_the_article_s():
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)  # image i is the pixel i
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    pairs, y = make_pairs(images, labels, rng=0)
+    assert pairs.shape == (12, 2, 1, 1, 1) and pairs.dtype == np.uint8
+    assert y.shape == (12, 1) and y.ravel().tolist() == [1, 0] * 6
+    pixels = pairs.reshape(12, 2)
+    assert pixels[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert ((labels[pixels[:, 0]] == labels[pixels[:, 1]]) == (y.ravel() == 1)).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [7, 7, -3, 7, -3],
+        ["cat", "dog", "dog", "cat", "cat"],
+        [2.5, 0.5, 2.5, 0.5, 0.5],
+        [[1], [0], [1], [0], [1]],  # as keras.datasets.cifar10 gives them
+        [True, False, True, False, True],
+    ],
+)
+def test_any_labels(labels):
+    flat = np.ravel(labels)
+    for seed in range(20):
+        partners = sample_pairs(labels, seed).others
+        assert partners.shape == (5, 2)
+        assert (flat[partners[:, 0]] == flat).all()
+        assert (flat[partners[:, 1]] != flat).all()
+        assert (partners[:, 0] != np.arange(5)).all()  # never with itself
+
+
+def test_a_class_of_one_image_pairs_with_itself():
+    assert sample_pairs(["a", "b", "b"], 0).others[0, 0] == 0
+
+
+def test_every_partner_is_equally_likely():
+    labels = np.repeat([0, 1, 2], [2, 3, 5])  # image 2 is in class 1: 2, 3, 4
+    drawn = np.array([sample_pairs(labels, seed).others[2] for seed in range(7000)])
+    positive = np.bincount(drawn[:, 0], minlength=10)
+    negative = np.bincount(drawn[:, 1], minlength=10)
+    # 7000 / 2 = 3500 times each of two, 7000 / 7 = 1000 times each of seven; 4 standard deviations
+    assert np.flatnonzero(positive).tolist() == [3, 4]
+    assert abs(positive[[3, 4]] - 3500).max() < 4 * np.sqrt(7000 / 4)
+    assert np.flatnonzero(negative).tolist() == [0, 1, 5, 6, 7, 8, 9]
+    assert abs(negative[negative > 0] - 1000).max() < 4 * np.sqrt(7000 * 6 / 49)
+
+
+def test_seed_generator_and_global_state():
+    labels = [0, 1] * 50
+
+    def others(rng=None):
+        return sample_pairs(labels, rng).others
+
+    assert (others(5) == others(5)).all()
+    assert (others(5) != others(6)).any()
+    rng = np.random.default_rng(5)
+    assert (others(rng) != others(rng)).any()
+    np.random.seed(3)
+    first = others()
+    np.random.seed(3)
+    assert (others() == first).all()
+
+
+def test_triplets_use_each_image_once():
+    labels = np.repeat([0, 1, 2], [2, 3, 5])
+    pairs = sample_triplets(labels, 0)
+    # 1 + 1 + 2 triplets: an image of each odd class is left over
+    assert pairs.anchors.shape == (4,) and pairs.others.shape == pairs.y.shape == (4, 2)
+    (positive, negative) = pairs.others.T
+    assert len({*pairs.anchors, *positive}) == 8
+    assert (labels[pairs.anchors] == labels[positive]).all()
+    assert (labels[pairs.anchors] != labels[negative]).all()
+    assert pairs.y.tolist() == [[1, 0]] * 4
+    # every image has its turn: 7 is an anchor or a positive in 4 of 5 draws
+    drawn = [sample_triplets(labels, seed) for seed in range(2000)]
+    often = sum(7 in [*d.anchors, *d.others[:, 0]] for d in drawn)
+    assert abs(often - 1600) < 4 * np.sqrt(2000 * 0.16)
+    with pytest.raises(ValueError, match="two images at least"):
+        sample_triplets([1, 2, 3], 0)
+
+
+def test_pairs_singly_are_the_same_pairs():
+    pairs = sample_pairs([0, 0, 1, 1], 0)
+    single = pairs.singly()
+    assert single.others.shape == (8, 1)
+    assert single.indices().tolist() == pairs.indices().tolist()
+    assert single.labels().tolist() == pairs.labels().tolist() == [[1], [0]] * 4
+    assert pairs.indices()[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "images, labels, message",
+    [
+        (np.zeros((3, 2, 2)), [1, 1, 1], "at least two classes.*3 labels of 1 class"),
+        (np.zeros((0, 2, 2)), [], "at least two classes.*0 labels"),
+        (np.zeros((3, 2, 2)), [0, 1], "one label for each image.*3 images, 2 labels"),
+    ],
+)
+def test_errors_say_what_came(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        make_pairs(images, labels)

@@ -1,0 +1,228 @@
+"""python -m pyimagesearch, on a folder of MNIST's test digits."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT, run
+
+from pyimagesearch.data.datasets import load_mnist
+from pyimagesearch.inference import commands, search
+from pyimagesearch.system import terminal
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from fuzz_images import write_files
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """12 images of each digit, one subfolder each."""
+    folder = tmp_path_factory.mktemp("digits")
+    _, (images, labels) = load_mnist()
+    for digit in range(10):
+        (folder / str(digit)).mkdir()
+        for k in np.flatnonzero(labels == digit)[20:32]:
+            cv2.imwrite(str(folder / str(digit) / f"{k}.png"), images[k])
+    return folder
+
+
+@pytest.fixture
+def model(trained, tmp_path):
+    """A copy of a trained model: commands may write beside it and into it."""
+    (_, output) = trained
+    source = output / "contrastive_siamese_model"
+    return shutil.copytree(source, tmp_path / "models" / "model")
+
+
+@pytest.fixture
+def ask(model, tmp_path, monkeypatch, capsys):
+    """Runs a command; returns its exit code and what it printed."""
+
+    def ask(*arguments):
+        arguments = ["pyimagesearch", *map(str, arguments), "--model", str(model)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as stop:
+            terminal.run(commands.main)
+        streams = capsys.readouterr()
+        return stop.value.code, streams.out, streams.err
+
+    return ask
+
+
+@pytest.fixture
+def seven(folder):
+    return sorted((folder / "7").iterdir())
+
+
+def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
+    code, out, _ = ask("compare", seven[0], seven[1])
+    assert code == 0 and out.rstrip().endswith("same")
+    code, out, err = ask("compare", seven[0], sorted((folder / "0").iterdir())[0], "--json")
+    answer = json.loads(out)
+    assert code == 1 and "error" not in err and answer["same"] is False
+    assert answer["distance"] > answer["threshold"] and answer["similarity"] < 0.5
+    code, out, _ = ask("compare", seven[0], seven[0], "--json", "--fmr", "0.001")
+    answer = json.loads(out)
+    assert code == 0 and answer["similarity"] == pytest.approx(1, abs=1e-3)
+
+
+def test_compare_fails_with_2(ask, seven, tmp_path, model):
+    assert ask("compare", seven[0], tmp_path / "missing.png")[0] == 2
+    assert ask("compare", seven[0], ROOT / "LICENSE")[0] == 2
+    assert ask("compare", seven[0])[0] == 2
+    code, _, err = ask("compare", seven[0], seven[1], "--fmr", "0.3")
+    assert code == 2 and "calibrated for: 0.01, 0.001" in err
+    (model / "assets.extra" / "siamese.json").write_text("{")
+    code, _, err = ask("compare", seven[0], seven[1])
+    assert code == 2 and "damaged" in err and len(err.strip().splitlines()) == 1
+
+
+def test_search_ranks_and_reuses_embeddings(ask, folder, seven, tmp_path):
+    code, out, _ = ask("search", seven[0], folder, "--top", 3, "--output", tmp_path / "s.png")
+    assert code == 0 and "119 images, 0 of them embedded by an earlier run" in out
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["1", "2", "3"]
+    assert cv2.imread(str(tmp_path / "s.png")) is not None
+    _, again, _ = ask("search", seven[0], folder, "--top", 3, "--output", tmp_path / "s.png")
+    assert "119 images, 119 of them" in again
+    _, out, _ = ask("search", seven[0], folder, "--json", "--output", tmp_path / "s.png")
+    answer = json.loads(out)["results"]
+    distances = [result["distance"] for result in answer]
+    assert len(answer) == 5 and distances == sorted(distances)
+    assert all(Path(result["file"]).parent.name == "7" for result in answer)
+
+
+def test_search_notices_what_changed(ask, folder, seven, tmp_path, model):
+    mine = shutil.copytree(folder / "7", tmp_path / "mine")
+    flags = ("search", seven[0], mine, "--output", tmp_path / "s.png")
+    ask(*flags)
+    changed, gone, *_ = sorted(mine.iterdir())
+    shutil.copy(sorted((folder / "0").iterdir())[0], changed)
+    gone.unlink()
+    (mine / "bad.png").write_text("words")
+    code, out, _ = ask(*flags)
+    assert code == 0 and "11 images, 10 of them" in out and "skipped" in out and "bad.png" in out
+    (model / "variables" / "more").write_text("changed")  # another model: nothing is reused
+    assert "0 of them" in ask(*flags)[1]
+
+
+def test_nearest_is_exact():
+    rng = np.random.default_rng(0)
+    gallery, query = rng.normal(size=(500, 8)).astype("float32"), rng.normal(size=8)
+    indices, distances = search.nearest(query.astype("float32"), gallery, top=7)
+    expected = np.linalg.norm(gallery - query, axis=1)
+    assert indices.tolist() == np.argsort(expected)[:7].tolist()
+    np.testing.assert_allclose(distances, np.sort(expected)[:7], rtol=1e-5)
+    assert len(search.nearest(gallery[0], gallery[:3], top=5)[0]) == 3
+    # ties by index, and distances that a float32 subtraction of squares would lose
+    tied = np.tile([[3, 4], [0, 0]], (500, 1)).astype("float32")
+    indices, distances = search.nearest(np.zeros(2, "float32"), tied, top=3)
+    assert indices.tolist() == [1, 3, 5]
+    far = 100 + gallery * 1e-3
+    indices, _ = search.nearest(far[0] + 1e-4, far, top=5)
+    exact = np.linalg.norm(far.astype("float64") - (far[0] + 1e-4), axis=1)
+    assert indices.tolist() == np.argsort(exact, kind="stable")[:5].tolist()
+
+
+def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
+    settings = model / "assets.extra" / "siamese.json"
+    before = settings.read_text()
+    flags = ("evaluate", folder, "--output", tmp_path / "e.png")
+    code, out, _ = ask(*flags)
+    assert code == 0 and "suits this data" in out and "240 pairs" in out
+    assert settings.read_text() == before
+    code, out, _ = ask(*flags, "--json")
+    measured = json.loads(out)
+    assert measured["accuracy"][0] > 0.95 and measured["pairs"] == 240
+
+    # a threshold that calls everything the same does not suit
+    settings.write_text(json.dumps(json.loads(before) | {"threshold": 99.0}))
+    code, out, _ = ask(*flags)
+    assert "does not suit" in out and "--calibrate" in out
+    code, out, _ = ask(*flags, "--calibrate")
+    stored = json.loads(settings.read_text())
+    assert code == 0 and 0.2 < stored["threshold"] < 1.2
+    assert stored["operating_points"]["0.0001"] is None
+    assert set(stored) == set(json.loads(before)) | {"calibrated_before"}
+    assert stored["calibrated_before"]["threshold"] == 99.0
+    assert "suits this data" in ask(*flags)[1]
+
+
+def test_matrix(ask, tmp_path):
+    code, _, _ = ask("matrix", ROOT / "examples", "--output", tmp_path / "m.png")
+    assert code == 0 and cv2.imread(str(tmp_path / "m.png")) is not None
+    with open(tmp_path / "m.csv", newline="") as f:
+        rows = list(csv.reader(f))
+    table = np.array([row[1:] for row in rows[1:]], float)
+    assert table.shape == (13, 13) and rows[0][1:] == [row[0] for row in rows[1:]]
+    assert (table == table.T).all() and (np.diag(table) < 0.001).all()
+    digits = np.array(list("7305201679543"))
+    assert table[0, 8] < table[0, digits != "7"].min()  # the other seven is the nearest
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: None, "no such folder"),
+        (lambda path: path.mkdir(), "at least two classes"),
+        (lambda path: (path / "a").mkdir(parents=True), "left out class a: 0 readable"),
+    ],
+)
+def test_evaluate_of_a_wrong_folder(ask, tmp_path, make, message):
+    make(tmp_path / "wrong")
+    code, _, err = ask("evaluate", tmp_path / "wrong", "--output", tmp_path / "e.png")
+    assert code == 2 and message in err and not (tmp_path / "e.png").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_compare_that_cannot_print_fails_with_2():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pyimagesearch", "compare", *["examples/image_01.png"] * 2],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_as_a_user_runs_it():
+    done = subprocess.run(
+        [sys.executable, "-m", "pyimagesearch", "compare", *["examples/image_01.png"] * 2],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.splitlines()[-1].endswith("same")
+
+
+def test_no_command_falls_over_hostile_files(ask, tmp_path):
+    paths = []
+    for name, seed in (("a", 1), ("b", 2)):
+        (tmp_path / "hostile" / name).mkdir(parents=True)
+        paths += write_files(tmp_path / "hostile" / name, 100, seed)
+    assert len(paths) == 200
+    folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
+    for arguments in (
+        ("search", ROOT / "examples" / "image_01.png", folder, *output),
+        ("matrix", folder, *output),
+        ("evaluate", folder, *output),
+    ):
+        code, out, err = ask(*arguments)
+        assert code == 0 and err == "" and "skipped" in out
+    codes = [ask("compare", path, paths[0])[0] for path in paths[1::10]]
+    assert set(codes) <= {0, 1, 2} and 2 in codes
+    done = run(
+        "train_contrastive_siamese_network.py",
+        *("--dataset", folder, "--epochs", 1, "--output", tmp_path / "trained"),
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "files skipped" in done.stdout and "test pairs right" in done.stdout

@@ -1,0 +1,180 @@
+"""The article's network to the letter, and the copy that trains faster computes the same."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pyimagesearch import config
+from pyimagesearch.networks import acceleration
+from pyimagesearch.networks.acceleration import InParts, SixteenBitDropout, accelerate
+from pyimagesearch.networks.encoders import build_dogs_model, build_keras_io_model
+from pyimagesearch.siamese_network import (
+    NETWORKS,
+    SisterNetworks,
+    build_comparison,
+    build_encoder,
+    build_siamese_model,
+)
+from pyimagesearch.training.weights import load_weights
+
+
+def test_the_article_s_layers():
+    model = build_siamese_model(config.IMG_SHAPE)
+    layers = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv2D", "MaxPooling2D", "Dropout"]
+    assert layers == ["InputLayer", *block, *block, "GlobalAveragePooling2D", "Dense"]
+    assert model.output_shape == (None, 48)
+    # 64 kernels of 2x2x1 and 64 biases; 64 of 2x2x64 and 64; 64x48 and 48
+    assert model.count_params() == (256 + 64) + (16384 + 64) + (3072 + 48)
+    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [
+        0.3,
+        0.3,
+    ]
+    assert build_siamese_model((20, 24, 3), embeddingDim=7).output_shape == (None, 7)
+
+
+@pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
+    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
+    network = NETWORKS[name]((28, 28, 1), 48)
+    images = np.random.default_rng(0).random((8, 28, 28, 1), dtype="float32")
+    expected, got = np.asarray(network(images)), np.asarray(accelerate(network)(images))
+    assert got.dtype == np.float32
+    # bfloat16 keeps 8 bits: a few parts in a thousand
+    tolerance = 0.02 if bfloat16 else 1e-5
+    np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
+
+
+def test_accelerated_network_has_the_same_gradient(monkeypatch):
+    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
+    network = build_siamese_model((8, 8, 1), 4)
+    images = tf.constant(np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32"))
+    gradients = []
+    for model in (network, accelerate(network)):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(images) ** 2)
+        gradients.append(tape.gradient(loss, model.trainable_variables))
+    for a, b in zip(*gradients):
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max())
+
+
+def test_weights_carry_over_and_scaling_is_inside():
+    recipe = config.RECIPES["fast"]
+    fast, plain = build_encoder(recipe, accelerated=True), build_encoder(recipe)
+    plain.set_weights(fast.get_weights())
+    images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
+    expected = plain.layers[-1](images.astype("float32") / 255)
+    np.testing.assert_allclose(plain(images), expected, atol=1e-6)
+    np.testing.assert_allclose(fast(images), expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_other_networks_are_left_as_they_are():
+    for name, shape, size in (("keras-io", (28, 28, 1), 10), ("mobilenet", (32, 32, 3), 1280)):
+        network = NETWORKS[name](shape, size)
+        assert accelerate(network) is network
+    assert isinstance(accelerate(build_siamese_model((8, 8, 1))), InParts)
+
+
+def test_keras_io_s_parameters():
+    # two numbers a channel of BatchNorm that are learned and two that are not
+    conv = (25 * 4 + 4) + (25 * 4 * 16 + 16)
+    assert build_keras_io_model((28, 28, 1)).count_params() == 4 + conv + 4 * 256 + 256 * 10 + 10
+    # the head: 4 of its BatchNorm, 2 of its Dense. keras.io prints 5,318 and 5,324
+    comparison = build_comparison(config.RECIPES["keras-io"])
+    assert build_keras_io_model((28, 28, 1)).count_params() == 5318
+    assert comparison.count_params() == 6
+
+
+def test_the_dogs_text_s_46464_features():
+    model = build_dogs_model((256, 256, 3))
+    flat = next(layer for layer in model.layers if isinstance(layer, keras.layers.Flatten))
+    assert flat.output.shape == (None, 46464)  # 11 x 11 x 384
+    assert model.output_shape == (None, 1)
+
+
+def test_sisters_of_a_network_with_batch_statistics_go_one_after_the_other():
+    keras.utils.set_random_seed(0)
+    network = build_keras_io_model((16, 16, 1), 4)
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 256, (2, 6, 16, 16, 1)).astype("float32")
+    sisters = SisterNetworks(network, 1)
+    (featsA, featsB) = sisters([a, b], training=True)
+    # each batch is normalised by its own mean: adding 50 to one of the two changes neither
+    (again, other) = sisters([a + 50, b], training=True)
+    np.testing.assert_allclose(again, featsA, atol=1e-4)
+    np.testing.assert_allclose(other, featsB, atol=1e-4)
+    # two to each of a, side by side: b and a in turn, each again by its own mean
+    both = np.stack([b, a - 30], axis=1).reshape(-1, 16, 16, 1)
+    (twice, others) = SisterNetworks(network, 2)([a, both], training=True)
+    np.testing.assert_allclose(twice, np.repeat(featsA, 2, axis=0), atol=1e-4)
+    np.testing.assert_allclose(others[0::2], featsB, atol=1e-4)
+    np.testing.assert_allclose(others[1::2], featsA, atol=1e-4)
+
+
+def test_comparison_is_distance_then_head():
+    (a, b) = np.random.default_rng(0).normal(size=(2, 5, 1280)).astype("float32")
+    cosine = build_comparison(config.RECIPES["triplet"])([a, b])
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    np.testing.assert_allclose(np.ravel(cosine), 1 - (a * b).sum(axis=1) / lengths, atol=1e-5)
+    bce = build_comparison(config.RECIPES["bce"])
+    (kernel, bias) = bce.get_weights()
+    distances = np.linalg.norm(a[:, :48] - b[:, :48], axis=1)
+    expected = 1 / (1 + np.exp(-(kernel[0, 0] * distances + bias[0])))
+    np.testing.assert_allclose(np.ravel(bce([a[:, :48], b[:, :48]])), expected, rtol=1e-4)
+
+
+def test_smaller_images_are_enlarged_and_coloured_inside_the_model():
+    recipe = config.RECIPES["article"].changed(least_shape=(32, 32, 3), image_shape=(16, 16, 1))
+    encoder = build_encoder(recipe)
+    assert encoder.input_shape == (None, 16, 16, 1)
+    images = np.full((1, 16, 16, 1), 51, np.uint8)
+    expected = encoder.layers[-1](np.full((1, 32, 32, 3), 0.2, "float32"))
+    np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
+
+
+def test_the_saved_encoder_takes_the_mean_over_shifted_images():
+    recipe = config.RECIPES["best"]
+    encoder, training = build_encoder(recipe), build_encoder(recipe, accelerated=True)
+    encoder.set_weights(training.get_weights())
+    images = np.zeros((2, 28, 28, 1), np.uint8)
+    images[:, 8:20, 8:20] = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 1))
+    shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    network = build_encoder(recipe.changed(test_shift=0))
+    network.set_weights(training.get_weights())
+    expected = np.mean([network(np.roll(images, shift, (1, 2))) for shift in shifts], axis=0)
+    np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
+    assert np.abs(network(images) - expected).max() > 1e-3
+
+
+def test_weights_to_start_from(tmp_path):
+    recipe = config.RECIPES["keras-io"].changed(weights=str(tmp_path / "encoder.keras"))
+    source, encoder = build_encoder(recipe), build_encoder(recipe)
+    source.save(recipe.network.weights)
+    load_weights(encoder, recipe)
+    for a, b in zip(source.get_weights(), encoder.get_weights()):
+        assert (a == b).all()
+    other = build_encoder(recipe.changed(embedding_dim=11))
+    with pytest.raises(ValueError, match="the first to differ: number 13"):
+        load_weights(other, recipe)
+    (tmp_path / "encoder.keras").write_text("text")
+    with pytest.raises(ValueError, match=r"Expected a file encoder\.keras"):
+        load_weights(encoder, recipe)
+    with pytest.raises(ValueError, match="recipe triplet alone"):
+        load_weights(encoder, recipe.changed(weights="imagenet"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_dropout_meets_its_rate_and_keeps_the_mean(dtype):
+    keras.utils.set_random_seed(0)
+    layer = SixteenBitDropout(0.3, dtype=dtype)
+    x = tf.ones((999, 1001))  # an odd number of values: half a draw is left over
+    first, second = np.asarray(layer(x, training=True)), np.asarray(layer(x, training=True))
+    n = first.size
+    # 4 standard deviations of a share: sqrt(0.3 * 0.7 / n)
+    assert abs((first == 0).mean() - 0.3) < 4 * np.sqrt(0.21 / n)
+    assert set(np.unique(first)) == {0, np.float32(tf.cast(1 / 0.7, layer.compute_dtype))}
+    # two draws are independent: both 0 in 0.3 * 0.3 of the places
+    assert abs(((first == 0) & (second == 0)).mean() - 0.09) < 4 * np.sqrt(0.09 * 0.91 / n)
+    assert (np.asarray(layer(x, training=False)) == 1).all()
