@@ -14,12 +14,15 @@ import os
 
 import numpy as np
 
-from pyimagesearch.system.names import printable
-from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.system import terminal
+terminal.setup()  # before Keras
+
 from pyimagesearch import config
 from pyimagesearch.data import images
 from pyimagesearch.evaluation import figures
 from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
 
 
 def main():
@@ -50,7 +53,7 @@ def main():
     for message in bad:
         print(f"[INFO] skipped {message}")
     if len(paths) < 2:
-        raise ValueError(f"Expected at least 2 readable images. Received: {len(paths)} in "
+        raise InputError(f"Expected at least 2 readable images. Received: {len(paths)} in "
             f"{args['input']}.")
 
     # randomly generate the image pairs: shuffle the images and take two by two, as often as

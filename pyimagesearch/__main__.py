@@ -1,14 +1,17 @@
-"""python -m pyimagesearch: see commands.py."""
+"""python -m pyimagesearch: see inference/commands.py."""
 
-# import the necessary packages
 import sys
 
-try:
+from pyimagesearch.system import terminal
+
+
+def main() -> None:
+    """Run one of the commands on the process's arguments."""
+    terminal.setup(program_output="--json" in sys.argv)
     from pyimagesearch.inference import commands
-    from pyimagesearch.system import terminal
-except Exception as error:  # exit code 1 means "different": a broken installation is 2
-    print(f"python -m pyimagesearch: error: {error}", file=sys.stderr)
-    sys.exit(2)
+
+    commands.main()
+
 
 if __name__ == "__main__":
-    terminal.run(commands.main, "python -m pyimagesearch")
+    terminal.run(main, "python -m pyimagesearch")

@@ -203,13 +203,9 @@ def parser():
 
 def main():
     args = parser().parse_args()
-    try:
-        model = SiameseModel(args.model)
-        (height, width, channels) = model.image_shape
-        color = "grey" if channels == 1 else "colour"
-        note(args, f"images are read in {color} at {width}x{height}, as the model wants")
-        sys.exit(args.function(args, model, model.threshold_for(args.fmr)) or 0)
-    except (ValueError, OSError):
-        raise
-    except Exception as error:  # compare promises exit code 2 for any failure at all
-        raise InputError(f"{type(error).__name__}: {error}") from error
+    terminal.show_messages(program_output=args.json)
+    model = SiameseModel(args.model)
+    (height, width, channels) = model.image_shape
+    color = "grey" if channels == 1 else "colour"
+    note(args, f"images are read in {color} at {width}x{height}, as the model wants")
+    sys.exit(args.function(args, model, model.threshold_for(args.fmr)) or 0)
