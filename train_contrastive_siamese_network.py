@@ -10,30 +10,33 @@ early and keeps what was learned; after a crash, the same command with --resume 
 """
 
 # import the necessary packages
-
-from pyimagesearch.evaluation.embeddings import embed
-from pyimagesearch.data.pairs import SAMPLERS
-from pyimagesearch.training import optimizers
-from pyimagesearch.training import weights
-from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.system import files, terminal
+terminal.setup()  # before Keras
 
 from keras.layers import Input
 from keras.models import Model
 
 from pyimagesearch import metrics
 from pyimagesearch.data import batches, datasets
+from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.evaluation import measuring
+from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.training import arguments, checkpoints
 from pyimagesearch import utils
 from pyimagesearch.evaluation import reports
 from pyimagesearch.inference import saved_model
-from pyimagesearch.training import callbacks
+from pyimagesearch.training import callbacks, optimizers, weights
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 
 
 def main():
     # parse the arguments: a recipe, and what was said otherwise
     (args, recipe) = arguments.parse(__doc__)
+    with files.only_writer(args.output):
+        train(args, recipe)
+
+
+def train(args, recipe):
     rng = optimizers.set_seed(args.seed, args.deterministic)
 
     # load the images; the pixels stay uint8, the model itself scales them

@@ -20,16 +20,17 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
-from pyimagesearch.training import optimizers
-from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.system import terminal
+
+terminal.setup()  # before Keras
 
 import keras
 
 from pyimagesearch import config, metrics, utils
 from pyimagesearch.data import batches, datasets
+from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.training import callbacks, checkpoints
+from pyimagesearch.training import callbacks, checkpoints, optimizers
 from pyimagesearch.siamese_network import (
     HEADS,
     NETWORKS,

@@ -24,7 +24,9 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.system import terminal
+
+terminal.setup()  # before Keras
 
 import keras
 

@@ -16,7 +16,9 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import terminal  # noqa: F401  before Keras: it silences TensorFlow
+from pyimagesearch.system import terminal
+
+terminal.setup()  # before Keras
 
 import keras
 

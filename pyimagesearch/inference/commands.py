@@ -16,17 +16,16 @@ import os
 from collections.abc import Sequence
 
 from pyimagesearch import config
-from pyimagesearch.inference.until_merge import setup
 from pyimagesearch.system import terminal
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and end the program; argv: its words, by default the program's own."""
     args = _parser().parse_args(argv)
-    setup(args.json)
 
     def answer():
-        # only now: TensorFlow takes seconds, which --help and a wrong flag need not
+        # only now: importing TensorFlow takes seconds, and --help needs none of it
+        terminal.setup(program_output=args.json)
         from pyimagesearch.inference import answers
 
         raise SystemExit(answers.ANSWERS[args.answer](args))

@@ -19,9 +19,8 @@ from pyimagesearch.data.rows import Rows
 from pyimagesearch.evaluation.embeddings import in_batches
 from pyimagesearch.inference import settings as stored
 from pyimagesearch.inference.arrays import checked_embeddings, checked_images
-from pyimagesearch.inference.until_merge import plain_path, read_whole
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.files import whole_directory, whole_file
+from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.files import plain_path, read_whole, whole_directory, whole_file
 from pyimagesearch.system.names import printable
 from pyimagesearch.system.versions import versions
 
@@ -60,16 +59,16 @@ def save(
     archive = _endpoints(encoder, comparison)
     with (
         whole_file(path.parent / "encoder.keras") as new,
-        plain_path(path.parent) as place,  # where the folder has a name that Keras cannot write to
+        plain_path(os.path.dirname(new)) as place,
     ):
-        encoder.save(os.path.join(place, os.path.basename(new)))
+        encoder.save(os.path.join(place, "encoder.keras"))
     with whole_directory(path) as new:
         os.makedirs(new, exist_ok=True)
         try:
             with plain_path(new) as plain:
                 archive.write_out(plain, verbose=False)
         except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
-            raise OSError(errno.EIO, _first_line(error)) from None
+            raise OSError(errno.EIO, first_line(error)) from None
         (Path(new) / stored.SETTINGS).parent.mkdir(exist_ok=True)
         header = {"format_version": stored.FORMAT_VERSION, "versions": versions()}
         stored.write(Path(new) / stored.SETTINGS, header | settings)
@@ -136,7 +135,7 @@ class SiameseModel:
         except DAMAGED as error:
             raise InputError(
                 f"Expected a SavedModel that loads. Received: {printable(directory)} "
-                f"({_first_line(error)}). Train it again with train_contrastive_siamese_network.py."
+                f"({first_line(error)}). Train it again with train_contrastive_siamese_network.py."
             ) from None
 
     def read(self, paths: Sequence[str | Path]) -> np.ndarray:
@@ -234,6 +233,3 @@ class SiameseModel:
             return utils.angular_similarity(distances)
         return np.exp2(-np.asarray(distances, dtype=np.float64) / max(threshold, 1e-12))
 
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

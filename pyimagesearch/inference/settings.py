@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.inference.until_merge import locked
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.files import find_directory, whole_file
+from pyimagesearch.system.files import find_directory, locked, whole_file
 from pyimagesearch.system.names import printable
 
 FORMAT_VERSION = 1

@@ -11,7 +11,7 @@ from pyimagesearch import config
 from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import check_writable, state, take_over
+from pyimagesearch.system.files import check_writable, state
 from pyimagesearch.system.names import printable
 from pyimagesearch.training import checkpoints
 
@@ -69,7 +69,6 @@ def parse(description):
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    take_over(args.output)
     names = ("epochs", "batch_size", "weights")
     flags = {name: getattr(args, name) for name in names if getattr(args, name)}
     return args, config.RECIPES[args.recipe].changed(**flags)
