@@ -1,17 +1,13 @@
 """python -m pyimagesearch: see inference/commands.py."""
 
 import sys
+import traceback
 
-from pyimagesearch.system import terminal
-
-
-def main() -> None:
-    """Run one of the commands on the process's arguments."""
-    terminal.setup(program_output="--json" in sys.argv)
+try:
     from pyimagesearch.inference import commands
-
-    commands.main()
-
+except Exception:  # exit code 1 means "different": a broken installation is 2
+    traceback.print_exc()
+    sys.exit(2)
 
 if __name__ == "__main__":
-    terminal.run(main, "python -m pyimagesearch")
+    commands.main()
