@@ -20,10 +20,8 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.evaluation import measuring, reports
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.inference import saved_model
-from pyimagesearch.training import arguments, assemble, callbacks, devices, optimizers, weights
-from pyimagesearch.training import signals
-from pyimagesearch.training.checkpoints import Checkpoint
-from pyimagesearch.training.progress import Progress
+from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
+    optimizers, signals, weights)
 
 
 def main():
@@ -40,22 +38,19 @@ def train(args, recipe):
     # load the images; the pixels stay uint8, the model itself scales them
     print(f"[INFO] loading {args.dataset} dataset...")
     known = weights.known_digests(recipe)
-    data = datasets.load(args.dataset, recipe, args.seed, image_size=args.image_size,
-        channels=args.channels, split=args.split, class_level=args.class_level,
-        group_by=args.group_by, known=known)
+    data = datasets.load(args.dataset, recipe, args.seed, known=known, **arguments.reading(args))
     recipe = recipe.changed(image_shape=tuple(data.train.images.shape[1:]))
     settings = arguments.settings(args, recipe, data)
-    progress = Progress(recipe.training.epochs)
-    checkpoint = Checkpoint(args.output, settings, progress, args.resume)
+    checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
 
     # prepare the positive and negative pairs, batch by batch while training: no pixel is copied
     print("[INFO] preparing positive and negative pairs...")
-    (trainBatches, steps) = batches.batches(data.train, recipe, args.seed, progress.first_epoch)
+    (trainBatches, steps) = batches.batches(data.train, recipe, args.seed, checkpoint.first_epoch)
 
     # configure the siamese network
     print("[INFO] building siamese network...")
     parts = assemble.networks(recipe, data.train)
-    featureExtractor = parts.encoder
+    (featureExtractor, comparison) = (parts.encoder, parts.comparison)
     if recipe.training.pairing == "batch":
         # the loss itself pairs all images of a batch: the feature extractor alone is trained
         model = featureExtractor
@@ -65,7 +60,7 @@ def train(args, recipe):
         (featsA, featsB) = parts.sisters([imgA, imgB])
 
         # finally, construct the siamese network
-        distance = parts.comparison([featsA, featsB])
+        distance = comparison([featsA, featsB])
         model = Model(inputs=[imgA, imgB], outputs=distance)
 
     # compile the model
@@ -76,21 +71,19 @@ def train(args, recipe):
     print("[INFO] training model...")
     reports.draw_training_pairs(args.output, next(iter(trainBatches)))
     history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
-        initial_epoch=progress.first_epoch, epochs=progress.epochs, verbose=terminal.verbosity(),
-        callbacks=callbacks.make_callbacks(
-            featureExtractor, parts.comparison, data.validation, recipe, checkpoint))
+        initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
+        verbose=terminal.verbosity(),
+        callbacks=callbacks.make_callbacks(parts, data.validation, recipe, checkpoint))
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
     print("[INFO] calibrating the threshold...")
     exported = assemble.exported(recipe, featureExtractor)
     settings |= devices.describe(featureExtractor)
-    settings |= measuring.calibrate(
-        embed(exported, data.choices.images), data.choices, parts.comparison)
+    settings |= measuring.calibrate(embed(exported, data.choices.images), data.choices, comparison)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
-    saved_model.save(args.model, exported, parts.comparison, settings,
-        trained_on=weights.trained_on(data, known))
+    saved_model.save(args.model, exported, comparison, settings, weights.trained_on(data, known))
 
     # plot the training history
     print("[INFO] plotting training history...")
@@ -98,8 +91,7 @@ def train(args, recipe):
 
     # say how good it is, on images that nothing was chosen on
     print("[INFO] measuring on test images...")
-    reports.write(
-        args.output, settings, recipe, history.history, exported, parts.comparison, data)
+    reports.write(args.output, settings, recipe, history.history, exported, comparison, data)
     checkpoint.finish()
     print(f"[INFO] model: {args.model}, plot: {args.plot}")
 

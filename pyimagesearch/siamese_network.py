@@ -118,12 +118,12 @@ def build_comparison(recipe: Recipe) -> Model:
 
 @register_keras_serializable(package="pyimagesearch")
 class SisterNetworks(AroundNetwork):
-    """(images_a, images_b) -> (feats_a, feats_b): both through one network, in one pass.
+    """Two batches of images -> their features, both through one network in one pass.
 
-    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by side; an image
-    of images_a goes through the network once and its features are repeated for its k pairs.
-    Returns two (k B, D). A network with BatchNormalization looks at images_a, the first of each k,
-    the second … one after the other: the statistics of each are its own.
+    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by
+    side; an image of images_a goes through the network once, and its features are repeated for
+    its k pairs. Returns two (k B, D). A network with BatchNormalization looks at images_a, the
+    first of each k, the second … one after the other: the statistics of each are its own.
     """
 
     def __init__(self, network: Model, k: int, **kwargs: Any):

@@ -53,7 +53,35 @@ DATASETS = {
 }
 
 
-def load(name, recipe, rng, cache, image_size=None, channels=None, by="images"):
+def load(name, recipe, seed, *, image_size=None, channels=None, split=None, class_level=None,
+    group_by=None, known=None):  # fmt: skip
+    """Until the merge: today's functions, in the form of the plan."""
+    from tempfile import mkdtemp
+
+    from pyimagesearch.data.pairs import SAMPLERS
+    from pyimagesearch.data.sets import DataSet
+
+    rng = np.random.default_rng(seed)
+    by = split or "images"
+    (train, test) = _parts_of(name, recipe, rng, mkdtemp(), image_size, channels, by)
+    (train, held) = globals()["split"](train, recipe.reading.held_out, rng, by)
+    names = () if train.labels is None else tuple(map(str, np.unique(train.labels)))
+
+    def numbered(part):
+        if part.labels is None:
+            return part
+        labels = np.searchsorted(names, part.labels.astype(str)).astype(np.int32)
+        return part.replace(labels=labels, class_names=names)
+
+    train = with_pairs(numbered(train), rng, SAMPLERS[recipe.training.pairing])
+    test = with_pairs(numbered(test), seed)
+    if held is None:
+        return DataSet(train, test, train, test, {"train": len(train)})
+    held = with_pairs(numbered(held), rng)
+    return DataSet(train, held, held, test, {"train": len(train)})
+
+
+def _parts_of(name, recipe, rng, cache, image_size=None, channels=None, by="images"):
     """The image sets to train and to test on: (train, test).
 
     name: a key of DATASETS, which brings its own test images; else a folder, as

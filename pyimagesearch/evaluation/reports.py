@@ -13,18 +13,19 @@ from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.versions import versions
 
 
-def write(output, settings, recipe, history, encoder, comparison, choices, test):
+def write(output, settings, recipe, history, encoder, comparison, data):
     """Measure on test images; write metrics.json, history.csv and the pictures; print the figures.
 
     settings: of the training, calibration included. history: what fit returned.
     encoder, comparison: what was saved. choices, test: ImageSets with pairs.
     """
+    (choices, test) = (data.choices, data.test)
     embeddings = embed(encoder, test.images)
     figures = measuring.evaluate(embeddings, comparison, recipe, settings, choices, test)
     content = {
         **figures,
-        "epochs_run": len(history.history["loss"]),  # the last in part, after a Ctrl-C
-        "training_seconds": sum(history.history["seconds"]),
+        "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
+        "training_seconds": sum(history["seconds"]),
         "parameters": encoder.count_params() + comparison.count_params(),
         "settings": settings,
         "versions": versions(),
@@ -33,7 +34,7 @@ def write(output, settings, recipe, history, encoder, comparison, choices, test)
         json.dump(content, f, indent=2)
         f.write("\n")
     with whole_file(os.path.join(output, "history.csv")) as path:
-        write_history(path, history.history)
+        write_history(path, history)
 
     draw(output, embeddings, comparison, test, settings, figures)
 

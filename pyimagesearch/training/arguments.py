@@ -98,6 +98,12 @@ def default_recipe(dataset: str) -> str:
     return "pairs" if ready else "photos"
 
 
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """The flags that say how a folder is read, as keywords for datasets.load."""
+    names = ("image_size", "channels", "split", "class_level", "group_by")
+    return {name: getattr(args, name) for name in names}
+
+
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints.
 

@@ -18,16 +18,21 @@ class Parts:
     """The networks of a recipe, with the weights that it starts from."""
 
     encoder: keras.Model  # uint8 (B, H, W, C) -> float32 (B, D), as it trains fastest
-    sisters: SisterNetworks  # two batches of images, both through the encoder
+    sisters: SisterNetworks | None  # two batches of images, both through the encoder
     comparison: keras.Model  # two (B, D) -> (B, 1): the distance, or what a head makes of it
 
 
 def networks(recipe: Recipe, train: ImageSet) -> Parts:
-    """The networks that a recipe trains. train: an ImageSet with pairs, k others to an anchor."""
+    """The networks that a recipe trains: no sisters where the loss pairs the images of a batch.
+
+    train: an ImageSet with pairs, k others to each anchor.
+    """
     encoder = build_encoder(recipe, accelerated=True)
     load_weights(encoder, recipe)
-    k = 1 if train.pairs is None else train.pairs.others.shape[1]
-    return Parts(encoder, SisterNetworks(encoder, k), build_comparison(recipe))
+    sisters = None
+    if recipe.training.pairing != "batch":
+        sisters = SisterNetworks(encoder, train.pairs.others.shape[1])
+    return Parts(encoder, sisters, build_comparison(recipe))
 
 
 def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:

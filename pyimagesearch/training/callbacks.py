@@ -14,6 +14,7 @@ from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices
+from pyimagesearch.training.assemble import Parts
 from pyimagesearch.training.checkpoints import Checkpoint
 from pyimagesearch.training.progress import Progress
 from pyimagesearch.training.signals import StopOnSignal
@@ -22,11 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def make_callbacks(
-    encoder: keras.Model,
-    comparison: keras.Model,
-    validation: ImageSet,
-    recipe: Recipe,
-    checkpoint: Checkpoint,
+    parts: Parts, validation: ImageSet, recipe: Recipe, checkpoint: Checkpoint
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of a training, in the order in which they see the end of an epoch.
 
@@ -35,7 +32,7 @@ def make_callbacks(
     progress, is_article = checkpoint.progress, recipe.network.name == "article"
     return [
         Divergence(progress),
-        Validation(progress, encoder, comparison, validation, recipe),
+        Validation(progress, parts, validation, recipe),
         StopOnSignal(progress),
         Record(progress),
         keras.callbacks.ProgbarLogger(),  # so that what follows is said below its line
@@ -83,27 +80,20 @@ class Validation(keras.callbacks.Callback):
     was chosen on.
     """
 
-    def __init__(
-        self,
-        progress: Progress,
-        encoder: keras.Model,
-        comparison: keras.Model,
-        validation: ImageSet,
-        recipe: Recipe,
-    ):
-        """validation: an ImageSet with pairs."""
+    def __init__(self, progress: Progress, parts: Parts, validation: ImageSet, recipe: Recipe):
+        """validation: with pairs."""
         super().__init__()
-        self.progress, self.encoder, self.comparison = progress, encoder, comparison
-        self.validation, self.recipe = validation, recipe
+        self.progress, self.parts, self.recipe = progress, parts, recipe
+        self.validation = validation
 
     def on_epoch_end(self, epoch, logs=None):
         progress, training = self.progress, self.recipe.training
         if progress.diverged:
             return
-        embeddings = embed(self.encoder, self.validation.images)
+        embeddings = embed(self.parts.encoder, self.validation.images)
         # the last step's weights may be infinite where the loss before it was not
         finite = np.all(np.isfinite(embeddings))
-        (distances, y) = pair_distances(embeddings, self.validation.pairs, self.comparison)
+        (distances, y) = pair_distances(embeddings, self.validation.pairs, self.parts.comparison)
         loss = float(metrics.pair_loss(self.recipe, y, distances))
         if not (finite and math.isfinite(loss)):
             progress.diverged = self.model.stop_training = True

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from pyimagesearch import config
+from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
@@ -30,11 +31,8 @@ class Checkpoint(keras.callbacks.Callback):
     torn one leaves the one before it.
     """
 
-    def __init__(
-        self, output: str, settings: dict[str, Any], progress: Progress, resume: bool = False
-    ):
-        """settings: what must be the same to go on, a dict for JSON. progress: is brought to
-        where the checkpoint in `output` stands.
+    def __init__(self, output: str, settings: dict[str, Any], recipe: Recipe, resume: bool = False):
+        """settings: what must be the same to go on, a dict for JSON.
 
         Raises InputError where that is one of other settings, or where the folder holds a model
         that is finished and nothing to go on from.
@@ -43,7 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.paths = [os.path.join(output, name) for name in NAMES]
         compared = {name: value for name, value in settings.items() if name not in NOT_COMPARED}
         self.settings = json.loads(json.dumps(compared))  # tuples become lists, as in the file
-        self.progress = progress
+        self.progress = Progress(recipe.training.epochs)
         self.saved: dict[str, Any] = {}  # device and precision of the run that is resumed
         self.variables: list[np.ndarray] = []  # of the model and its optimizer, to be put back
         if resume:
@@ -51,6 +49,11 @@ class Checkpoint(keras.callbacks.Callback):
         elif os.path.exists(self.paths[0]):
             log.info("an unfinished training is here, which --resume would go on with;")
             log.info("this one starts anew and replaces it after its first epoch")
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
+        return self.progress.epochs if self.progress.out_of_patience else self.progress.epoch
 
     def _resume(self, output: str) -> None:
         found = self._read()
@@ -104,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
     def finish(self) -> None:
         """Take the checkpoints away, unless the training was stopped before its end."""
         progress = self.progress
-        if progress.stopped and not progress.diverged and progress.first_epoch < progress.epochs:
+        if progress.stopped and not progress.diverged and self.first_epoch < progress.epochs:
             log.info("--resume goes on after epoch %d", progress.epoch)
             return
         for path in self.paths:

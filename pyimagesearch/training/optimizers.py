@@ -53,4 +53,7 @@ def make_metrics(recipe: Recipe) -> list[keras.metrics.Metric] | None:
     """What fit shows beside the loss: accuracy, where a head's output says same below 0.5."""
     if recipe.network.head == "none":
         return None
-    return [keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, name="accuracy", dtype="float32")]
+    accuracy = keras.metrics.MeanMetricWrapper(
+        metrics.pair_accuracy, name="accuracy", dtype="float32"
+    )
+    return [accuracy]

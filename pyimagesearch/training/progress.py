@@ -23,11 +23,6 @@ class Progress:
     stopped: bool = False  # by a signal,
     cut: bool = False  # in the middle of an epoch
 
-    @property
-    def first_epoch(self) -> int:
-        """The epoch to go on with, counted from 0; `epochs` where nothing is left to train."""
-        return self.epochs if self.out_of_patience else self.epoch
-
     def as_dict(self) -> dict[str, Any]:
         """All of it for JSON, but the arrays."""
         return {name: value for name, value in vars(self).items() if name != "best_weights"}

@@ -137,20 +137,34 @@ def check(recipe: Recipe) -> None:
         if name not in known:
             raise InputError(f"Expected {field}, one of {', '.join(known)}. Received: {name!r}.")
 
-    ranges = {
-        "network.embedding_dim": (network.embedding_dim, network.embedding_dim >= 1, "from 1 up"),
-        "network.test_shift": (network.test_shift, network.test_shift >= 0, "from 0 up"),
-        "training.batch_size": (training.batch_size, training.batch_size >= 1, "from 1 up"),
-        "training.epochs": (training.epochs, training.epochs >= 1, "from 1 up"),
-        "training.margin": (training.margin, training.margin > 0, "above 0"),
-        "training.learning_rate": (training.learning_rate, training.learning_rate > 0, "above 0"),
-        "training.zoom": (training.zoom, 0 <= training.zoom < 1, "from 0 to below 1"),
-        "reading.tested": (reading.tested, 0 < reading.tested < 1, "between 0 and 1"),
-        "reading.held_out": (reading.held_out, 0 <= reading.held_out < 1, "from 0 to below 1"),
-    }
-    for field, (value, fits, wanted) in ranges.items():
-        if not fits:
-            raise InputError(f"Expected {field} {wanted}. Received: {value}.")
+    ranges = [
+        ("network.embedding_dim", network.embedding_dim, 1),
+        ("network.test_shift", network.test_shift, 0),
+        ("training.batch_size", training.batch_size, 1),
+        ("training.epochs", training.epochs, 1),
+        ("training.patience", training.patience, 1),
+        ("training.warmup_steps", training.warmup_steps, 0),
+        ("training.shift", training.shift, 0),
+        ("training.turn", training.turn, 0),
+    ]
+    for field, value, least in ranges:
+        if value is not None and value < least:
+            raise InputError(f"Expected {field} from {least} up. Received: {value}.")
+    for field, value in (
+        ("network.pixel_scale", network.pixel_scale),
+        ("training.margin", training.margin),
+        ("training.learning_rate", training.learning_rate),
+        ("reading.tested", reading.tested),
+    ):
+        if not value > 0:
+            raise InputError(f"Expected {field} above 0. Received: {value}.")
+    for field, value in (
+        ("training.zoom", training.zoom),
+        ("reading.held_out", reading.held_out),
+        ("reading.tested", reading.tested),
+    ):
+        if not 0 <= value < 1:
+            raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
 
     in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
     rules = [
