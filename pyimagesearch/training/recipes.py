@@ -124,20 +124,29 @@ TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or
 
 def check(recipe: Recipe) -> None:
     """Raise InputError, naming the fields, where a recipe's values do not fit together."""
-    (network, training, reading) = (recipe.network, recipe.training, recipe.reading)
-    names = {
-        "network.name": (network.name, NETWORKS),
-        "network.distance": (network.distance, DISTANCES),
-        "network.head": (network.head, HEADS),
-        "training.pairing": (training.pairing, SAMPLERS),
-        "training.loss": (training.loss, LOSSES),
-        "training.optimizer": (training.optimizer, OPTIMIZERS),
-    }
-    for field, (name, known) in names.items():
+    _check_names(recipe)
+    _check_numbers(recipe)
+    _check_together(recipe)
+
+
+def _check_names(recipe: Recipe) -> None:
+    network, training = recipe.network, recipe.training
+    names = [
+        ("network.name", network.name, NETWORKS),
+        ("network.distance", network.distance, DISTANCES),
+        ("network.head", network.head, HEADS),
+        ("training.pairing", training.pairing, SAMPLERS),
+        ("training.loss", training.loss, LOSSES),
+        ("training.optimizer", training.optimizer, OPTIMIZERS),
+    ]
+    for field, name, known in names:
         if name not in known:
             raise InputError(f"Expected {field}, one of {', '.join(known)}. Received: {name!r}.")
 
-    ranges = [
+
+def _check_numbers(recipe: Recipe) -> None:
+    network, training, reading = recipe.network, recipe.training, recipe.reading
+    whole = [
         ("network.embedding_dim", network.embedding_dim, 1),
         ("network.test_shift", network.test_shift, 0),
         ("training.batch_size", training.batch_size, 1),
@@ -146,26 +155,33 @@ def check(recipe: Recipe) -> None:
         ("training.warmup_steps", training.warmup_steps, 0),
         ("training.shift", training.shift, 0),
         ("training.turn", training.turn, 0),
+        ("reading.image_shape", min(reading.image_shape), 1),
+        ("reading.least_shape", min(reading.least_shape), 1),
     ]
-    for field, value, least in ranges:
+    for field, value, least in whole:
         if value is not None and value < least:
             raise InputError(f"Expected {field} from {least} up. Received: {value}.")
-    for field, value in (
+    positive = [
         ("network.pixel_scale", network.pixel_scale),
         ("training.margin", training.margin),
         ("training.learning_rate", training.learning_rate),
         ("reading.tested", reading.tested),
-    ):
+    ]
+    for field, value in positive:
         if not value > 0:
             raise InputError(f"Expected {field} above 0. Received: {value}.")
-    for field, value in (
+    shares = [
         ("training.zoom", training.zoom),
         ("reading.held_out", reading.held_out),
         ("reading.tested", reading.tested),
-    ):
+    ]
+    for field, value in shares:
         if not 0 <= value < 1:
             raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
 
+
+def _check_together(recipe: Recipe) -> None:
+    network, training, reading = recipe.network, recipe.training, recipe.reading
     in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
     rules = [
         (
