@@ -128,7 +128,7 @@ def module_of(path):
 
 def test_importing_a_module_changes_nothing_in_a_program_that_uses_tensorflow():
     modules = [module_of(path) for path in SOURCES if path.is_relative_to(PACKAGE)]
-    # their imports, too: a library that ours is the first to import must change nothing either
+    # in one process, in which TensorFlow has been used already
     done = subprocess.run(
         [sys.executable, "-c", STATE, *modules],
         cwd=ROOT,
