@@ -65,7 +65,8 @@ def find(args: argparse.Namespace) -> None:
         for k, d in zip(found, distances)
     ]
     lines = [
-        f"{rank:3}  {r['distance']:.4f}  {r['similarity']:.3f}  {_verdict(r['same']):9}  {r['file']}"
+        f"{rank:3}  {r['distance']:.4f}  {r['similarity']:.3f}  "
+        f"{_verdict(r['same']):9}  {r['file']}"
         for rank, r in enumerate(ranked, 1)
     ]
     _say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))

@@ -1,13 +1,11 @@
 """Stand-ins for what other branches bring; delete with the merge (import from the real places)."""
 
-# ruff: noqa: F401
-import os
-import tempfile
-import logging
-
 # ---- branches B, C: data
 import hashlib
 import inspect
+import logging
+import os
+import tempfile
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,7 +40,9 @@ def read_folder(directory, *, shape, class_level=None, group_by=None):
     from pyimagesearch.data import folders, images
 
     if "shape" in inspect.signature(folders.read_folder).parameters:
-        return folders.read_folder(directory, shape=shape, class_level=class_level, group_by=group_by)
+        return folders.read_folder(
+            directory, shape=shape, class_level=class_level, group_by=group_by
+        )
     if os.path.isdir(directory) and folders._is_pairs(directory):
         recipe = SimpleNamespace(reading=SimpleNamespace(least_shape=(1, 1, 1)))
         with tempfile.TemporaryDirectory() as cache:
@@ -63,7 +63,9 @@ except ImportError:
     def pixel_digests(images):
         shape = np.array(images.shape[1:], "<u8").tobytes()
         digests = [
-            hashlib.blake2b(shape + np.ascontiguousarray(images[k]).tobytes(), digest_size=8).digest()
+            hashlib.blake2b(
+                shape + np.ascontiguousarray(images[k]).tobytes(), digest_size=8
+            ).digest()
             for k in range(len(images))
         ]
         return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
