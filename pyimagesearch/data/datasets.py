@@ -71,7 +71,10 @@ def load(name, recipe, rng, cache, image_size=None, channels=None, by="images"):
         raise InputError(
             f"Expected --dataset {', '.join(DATASETS)} or a folder. Received: {name}, no folder."
         )
-    everything = ImageSet(*folders.read_folder(name, recipe, cache, image_size, channels))
+    folder = folders.read_folder(
+        name, recipe.reading.least_shape, image_size=image_size, channels=channels
+    )
+    everything = ImageSet(folder.pixels, folder.labels, folder.pairs, folder.class_names)
     return split(everything, recipe.reading.tested, rng, by)
 
 
