@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch import config
+from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images
+from pyimagesearch.data.folders import read_folder
 from pyimagesearch.evaluation import figures, measuring, verification
 from pyimagesearch.evaluation.embeddings import pair_distances
 from pyimagesearch.inference import evaluating, search
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.inference.settings import write_settings
-from pyimagesearch.inference.until_merge import cache as kept
-from pyimagesearch.inference.until_merge import calibrate, measure, read_folder, report
+from pyimagesearch.inference.until_merge import measure, report
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
@@ -105,7 +106,7 @@ def evaluate(args: argparse.Namespace) -> None:
         (choices, test, more) = evaluating.halves(test)
         _note(more)
         left_out = left_out + more
-        calibration = calibrate(model.embed(choices.images), choices, model.distance)
+        calibration = measuring.calibrate(model.embed(choices.images), choices, model.distance)
 
     embeddings = model.embed(test.images)
     measured = measure(embeddings, test, calibration, model.distance)
@@ -134,6 +135,7 @@ def evaluate(args: argparse.Namespace) -> None:
         "part": part,
         "trained_on": used,
         "left_out": left_out,
+        "folder": folder.counts,
     }
     _say(args, answer, f"{report(measured, printable(args.directory))}\n{sentence}")
     if picture:
@@ -172,11 +174,12 @@ def matrix(args: argparse.Namespace) -> None:
 
 def cache(args: argparse.Namespace) -> None:
     """Where the cache of pixels and embeddings lies, and how large it is."""
+    (place, size) = (printable(kept.place()), kept.size())
+    text = f"{place}: {size / 1e6:,.1f} MB"
     if args.clear:
         kept.clear()
-    (place, size) = (kept.place(), kept.size())
-    answer = {"directory": printable(place), "bytes": size}
-    _say(args, answer, f"{printable(place)}: {size / 1e6:,.1f} MB")
+        text += ", now empty"
+    _say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
 
 
 ANSWERS = {

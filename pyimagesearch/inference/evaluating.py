@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from pyimagesearch.data.folders import Folder, connected
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.inference.saved_model import SiameseModel
-from pyimagesearch.inference.until_merge import Folder, connected, part_of, pixel_digests
+from pyimagesearch.inference.until_merge import part_of, pixel_digests
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -69,7 +70,7 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
         # images of one group are connected, too: each with the first of its group
         (_, first, unit) = np.unique(units, return_index=True, return_inverse=True)
         edges = np.stack([np.arange(len(images)), first[unit]], axis=1)
-        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]))
+        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]).tolist())
         (of_item, kinds) = (units[images.pairs.anchors], images.pairs.y)
         second = np.isin(units, _second_half(of_item.repeat(kinds.shape[1]), kinds.ravel()))
         (choices, test) = (part_of(images, np.flatnonzero(rows)) for rows in (~second, second))

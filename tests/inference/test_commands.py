@@ -1,7 +1,8 @@
-"""python -m pyimagesearch, on a folder of MNIST's test digits."""
+"""python -m pyimagesearch, with a model that needs no training, on folders of digits."""
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import small_model
 from conftest import ROOT, run
 
-from pyimagesearch.data.datasets import load_mnist
-from pyimagesearch.inference import commands, search
-from pyimagesearch.system import terminal
+from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.inference import answers, commands, search
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from fuzz_images import write_files
@@ -22,22 +23,20 @@ from fuzz_images import write_files
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """12 images of each digit, one subfolder each."""
-    folder = tmp_path_factory.mktemp("digits")
-    _, (images, labels) = load_mnist()
-    for digit in range(10):
-        (folder / str(digit)).mkdir()
-        for k in np.flatnonzero(labels == digit)[20:32]:
-            cv2.imwrite(str(folder / str(digit) / f"{k}.png"), images[k])
-    return folder
+    """12 images of each digit, one subfolder each; only read."""
+    return small_model.write_folder(tmp_path_factory.mktemp("folder") / "digits")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return small_model.save(tmp_path_factory.mktemp("models") / "model")
 
 
 @pytest.fixture
-def model(trained, tmp_path):
-    """A copy of a trained model: commands may write beside it and into it."""
-    (_, output) = trained
-    source = output / "contrastive_siamese_model"
-    return shutil.copytree(source, tmp_path / "models" / "model")
+def model(original, tmp_path, monkeypatch):
+    """A copy of a model: commands may write beside it and into it; with a cache of its own."""
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
+    return shutil.copytree(original, tmp_path / "models" / "model")
 
 
 @pytest.fixture
@@ -45,13 +44,12 @@ def ask(model, tmp_path, monkeypatch, capsys):
     """Runs a command; returns its exit code and what it printed."""
 
     def ask(*arguments):
-        arguments = ["pyimagesearch", *map(str, arguments), "--model", str(model)]
-        monkeypatch.setattr(sys, "argv", arguments)
         monkeypatch.chdir(tmp_path)
+        where = [] if arguments[0] == "cache" else ["--model", str(model)]
         with pytest.raises(SystemExit) as stop:
-            terminal.run(commands.main)
+            commands.main([*map(str, arguments), *where])
         streams = capsys.readouterr()
-        return stop.value.code, streams.out, streams.err
+        return stop.value.code or 0, streams.out, streams.err
 
     return ask
 
