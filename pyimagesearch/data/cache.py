@@ -60,7 +60,7 @@ def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Rea
         store = f"pixels {'x'.join(map(str, shape))}"
         reading = _fill(cache, store, paths, shape, lambda block: block, "images read")
         contents = [reading.contents[k] for k in reading.good()]
-        rows = np.array([cache.row(store, content) for content in contents], np.int64)
+        rows = _rows(cache, store, contents)
         array = cache.array(store).reshape(-1, *shape)
         return Rows(array, rows), _numbers(contents), reading
 
@@ -98,7 +98,7 @@ def embeddings_of(
                 + "; ".join(reading.bad()[:3])
             )
         contents = [reading.contents[k] for k in good]
-        rows = np.array([cache.row(store, content) for content in contents])
+        rows = _rows(cache, store, contents)
         array = cache.array(store)
         in_order = np.all(np.diff(rows) == 1)
         array = array[rows[0] : rows[-1] + 1] if in_order else np.asarray(array[rows])
@@ -151,15 +151,16 @@ def _fill(
     cache.open_store(store)
     reading = Reading()
     keys, states, wanted = _keys(paths), {}, []
-    for k, path in enumerate(paths):
-        states[k] = state(path)
-        content = cache.content(keys[k], states[k])
-        if content and cache.row(store, content) is not None:
-            reading.contents[k] = content
-        elif content and (note := cache.note(store, content)):
-            reading.messages[k] = f"{printable(path)}: {note}"
-        else:
-            wanted.append(k)
+    with cache.looking_up():
+        for k, path in enumerate(paths):
+            states[k] = state(path)
+            content = cache.content(keys[k], states[k])
+            if content and cache.row(store, content) is not None:
+                reading.contents[k] = content
+            elif content and (note := cache.note(store, content)):
+                reading.messages[k] = f"{printable(path)}: {note}"
+            else:
+                wanted.append(k)
 
     def read(k):
         # (content, pixels where the store lacks them, what is wrong with the file itself)
@@ -196,6 +197,14 @@ def _fill(
             cache.add(store, files, list(new), rows, notes)
             reading.added |= new.keys()
     return reading
+
+
+def _rows(cache, store, contents):
+    with cache.looking_up():
+        rows = [cache.row(store, content) for content in contents]
+    if None in rows:  # another process has found that they are lost
+        raise FileNotFoundError(f"rows of {store}")
+    return np.array(rows, np.int64)
 
 
 def _keys(paths: Sequence[str]) -> list[bytes]:

@@ -22,7 +22,8 @@ from pyimagesearch.data.deep import (
     plain_png,
 )
 
-MAX_JPEG_PIXELS = 200_000_000  # of one that can be decoded at a reduced size as it is read
+MAX_JPEG_PIXELS = 200_000_000  # of one that can be decoded at a reduced size as it is read:
+MOST_DECODED = 25_000_000  # pixels, so that it takes less than 300 MB of memory
 J2K_BYTES = 16  # a pixel, in the decoder of JPEG 2000
 
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # 1 to 4 channels
@@ -134,7 +135,7 @@ def pixels(data: bytes, side: int | None = None) -> tuple[np.ndarray, int]:
 
 
 def jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int]:
-    """A JPEG photo, at a reduced size where `side` allows it or its own is above the limit."""
+    """A JPEG photo, at a reduced size where `side` allows it or 25 million pixels are exceeded."""
     # not Image.open, which refuses more than 179 million pixels
     with JpegImageFile(io.BytesIO(data)) as picture:
         (width, height) = picture.size
@@ -143,12 +144,14 @@ def jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int]:
         if whole or width * height > MAX_JPEG_PIXELS:
             check_size(width, height)
         # each scan costs a pass over all pixels, and a small file can hold thousands
-        if len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
+        if whole and len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
             raise ValueError("too many scans")
         # it needs a bit at least for each block of 8 x 8 pixels, or most of them would be grey
         if 512 * len(data) < width * height:
             raise ValueError("too little data for its size")
-        most = min(width, height) // (1 if width * height <= MAX_PIXELS else 2)
+        most = min(width, height)
+        while most > 1 and width * height * (most / min(width, height)) ** 2 > MOST_DECODED:
+            most //= 2
         least = min(2 * side if side else most, most)
         picture.draft(None, (least, least))
         check_size(*picture.size)
@@ -219,17 +222,6 @@ def to_array(picture: Image.Image) -> np.ndarray:
     return image
 
 
-def over_white(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 2 or 4), transparency last -> (H, W, 1 or 3)."""
-    result = np.empty_like(image, shape=(*image.shape[:2], image.shape[2] - 1))
-    for rows in bands(*image.shape[:2]):
-        picture = Image.fromarray(image[rows])
-        white = Image.new(picture.mode[:-1], picture.size, "white")
-        white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
-        result[rows] = np.asarray(white).reshape(result[rows].shape)
-    return result
-
-
 def orientation_in(exif: bytes) -> int:
     """The EXIF orientation, 1 to 8; 1, as stored, where the block is damaged."""
     tags = Image.Exif()
@@ -237,14 +229,3 @@ def orientation_in(exif: bytes) -> int:
         tags.load(exif)
         return tags.get(274, 1)
     return 1
-
-
-def upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture turned as its EXIF orientation says."""
-    if orientation in (5, 6, 7, 8):
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)

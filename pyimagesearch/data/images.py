@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pyimagesearch.data.decoding import endings, is_image, over_white, pixels, upright
-from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, opencv
+from pyimagesearch.data.decoding import endings, is_image, pixels
+from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
 from pyimagesearch.data.progress import Progress
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -97,8 +97,8 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
 
     It is turned as EXIF says, transparency is laid over white, 16 bits are scaled by 1 / 257 and
     floats from 0 to 1 by 255. path: for messages. side: the longer side that is wanted; a large
-    JPEG photo is then decoded at a reduced size, but at twice that side or more. Without it, only
-    what has more than 55 million pixels is reduced.
+    JPEG photo is then decoded at a reduced size, but at twice that side or more; above 25
+    million pixels always.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
     Raises InputError, naming the file, where it cannot be read whole.
     """
@@ -118,6 +118,28 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
+
+
+def over_white(image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 2 or 4), transparency last -> (H, W, 1 or 3)."""
+    result = np.empty_like(image, shape=(*image.shape[:2], image.shape[2] - 1))
+    for rows in bands(*image.shape[:2]):
+        picture = Image.fromarray(image[rows])
+        white = Image.new(picture.mode[:-1], picture.size, "white")
+        white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
+        result[rows] = np.asarray(white).reshape(result[rows].shape)
+    return result
+
+
+def upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """The picture turned as its EXIF orientation says."""
+    if orientation in (5, 6, 7, 8):
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
 
 
 def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
