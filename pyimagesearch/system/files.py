@@ -105,16 +105,18 @@ def read_whole(path: AnyPath, read: Callable[[Path], T]) -> T:
     So no reader gets one file of the old directory and another of the new. Raises what `read`
     raises of a directory that stayed as it was.
     """
-    for _ in range(10):
+    for tries in range(20):
         place = find_directory(path)
-        before = _identity(place)
+        before = state(place)
         try:
             result = read(place)
         except Exception:
-            if _identity(place) == before:
+            # one that is missing may be between the two renames of a writer: a few more tries
+            if state(place) == before and (before != "missing" or tries >= 4):
                 raise
+            time.sleep(0.01)
         else:
-            if _identity(place) == before:
+            if state(place) == before:
                 return result
     return read(find_directory(path))
 
@@ -235,14 +237,6 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
             f"Expected a folder that can be written to. Received: {directory} "
             f"({error.strerror}). Name another with --output."
         ) from None
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def _named(error: OSError, path: Path) -> OSError:
