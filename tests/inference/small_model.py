@@ -18,16 +18,19 @@ from pyimagesearch.siamese_network import build_comparison
 SHAPE = (28, 28, 1)
 
 
-def encoder() -> keras.Model:
-    layers = [Rescaling(1 / 255), AveragePooling2D(4), Flatten()]
+def encoder(scale: float = 1) -> keras.Model:
+    """Embeddings of white are `scale`, 49 times."""
+    layers = [Rescaling(scale / 255), AveragePooling2D(4), Flatten()]
     return keras.Sequential([Input(SHAPE, dtype="uint8"), *layers])
 
 
-def save(path: Path, trained_on: np.ndarray | None = None, **settings: object) -> Path:
+def save(
+    path: Path, trained_on: np.ndarray | None = None, scale: float = 1, **settings: object
+) -> Path:
     """Saves the model under `path`; threshold 0.5 lies between the classes of a folder below."""
     comparison = build_comparison(config.RECIPES["fast"].changed(embedding_dim=49))
     settings = {"image_shape": SHAPE, "threshold": 0.5, "recipe": "fast"} | settings
-    saved_model.save(path, encoder(), comparison, settings, trained_on)
+    saved_model.save(path, encoder(scale), comparison, settings, trained_on)
     return path
 
 
