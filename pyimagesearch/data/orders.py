@@ -1,0 +1,116 @@
+"""The order in which an epoch takes its images: a function of (seed, epoch) alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+MOST_STEPS = 25  # of an epoch in one call of TensorFlow
+LEAST_STEPS = 10  # in one call, where an epoch has many
+LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
+IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
+UNEVEN = 3  # times the smallest class: where the largest is larger, classes are drawn evenly
+
+Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
+
+
+def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
+    """Steps of an epoch of n images in batches of about `size`, and the size that these have.
+
+    whole: every batch is full, and an epoch leaves out at most 5 % of the images, where any
+    size from half to twice the wanted allows that; otherwise the last batch takes what is left.
+    Of more than 25 steps it is tried, with sizes up to a tenth away, that a number from 10 to
+    25 divides them, since so many run in one call of TensorFlow.
+    A set smaller than a batch is one batch.
+
+    >>> steps_and_size(54000, 128)  # 54000 // 128 = 421 is prime; 127 * 425 = 53975
+    (425, 127)
+    """
+    size = min(size, n)
+    best = None
+    for other in sorted(range(max(size // 2, 1), 2 * size + 1), key=lambda s: abs(s - size)):
+        steps = n // other if whole else -(-n // other)
+        if not steps:
+            continue
+        lost = max(n - steps * other, 0) / n
+        awkward = steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS
+        far = abs(other - size) > size / 10
+        rank = (lost > LEFT_OUT, awkward and not far, far, lost if lost > LEFT_OUT else 0)
+        if best is None or rank < best[0]:
+            best = (rank, steps, other)
+    return best[1:]
+
+
+def steps_of_a_call(steps: int) -> int:
+    """The largest number up to 25 that divides the steps of an epoch."""
+    return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
+
+
+def shuffled(n: int) -> Order:
+    """Each of n images once, in random order."""
+    return lambda key: tf.random.experimental.stateless_shuffle(tf.range(n), seed=key)
+
+
+def by_fours(classes: np.ndarray) -> Order:
+    """Each image once, those of a class four by four, these fours in random order.
+
+    classes: int (N,), 0 to C - 1.
+    """
+    sizes = np.bincount(classes)
+
+    def order(key):
+        rng = np.random.default_rng(key)
+        mixed = rng.permutation(len(classes))
+        by_class = mixed[np.argsort(classes[mixed], kind="stable")]
+        rank = np.arange(len(classes)) - (np.cumsum(sizes) - sizes)[classes[by_class]]
+        starts = np.cumsum(rank % IMAGES_OF_A_CLASS == 0) - 1  # the number of each image's four
+        place = rng.permutation(starts[-1] + 1)[starts]
+        return by_class[np.argsort(place, kind="stable")].astype(np.int32)
+
+    return _in_tensorflow(order, len(classes))
+
+
+def balanced(classes: np.ndarray, count: int, together: int) -> Order:
+    """`count` images, `together` of one class after each other, all classes equally often.
+
+    classes: int (N,), 0 to C - 1, none of them empty. An epoch goes on where the one before
+    it ended, in two endless rows. Rounds: each takes all classes once, in random order. In
+    round r a class gives its images r * together to (r + 1) * together - 1 of its own row,
+    which holds all of its images in random order, then all in another, and so on. So a class
+    of n images has shown all of them after n / together rounds, large or small.
+    count: a multiple of `together`.
+    """
+    sizes = np.bincount(classes)
+    by_class = np.argsort(classes, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    takes = count // together  # of an epoch
+
+    def order(key):
+        (seed, epoch) = (int(x) for x in key)
+        take = epoch * takes + np.arange(takes)
+        rounds = take // len(sizes)
+        mixed = {
+            r: np.random.default_rng([seed, 1, r]).permutation(len(sizes))
+            for r in np.unique(rounds)
+        }
+        of = np.array([mixed[r][t] for r, t in zip(rounds, take % len(sizes))])
+        chosen = np.empty((takes, together), np.int32)
+        for c in np.unique(of):
+            rows = np.flatnonzero(of == c)
+            place = rounds[rows, np.newaxis] * together + np.arange(together)
+            (turn, place) = np.divmod(place, sizes[c])
+            images = {
+                t: starts[c] + np.random.default_rng([seed, 2, c, t]).permutation(sizes[c])
+                for t in np.unique(turn)
+            }
+            chosen[rows] = [[by_class[images[t][p]] for t, p in zip(*x)] for x in zip(turn, place)]
+        return chosen.ravel()
+
+    return _in_tensorflow(order, takes * together)
+
+
+def _in_tensorflow(order, length):
+    def wrapped(key):
+        return tf.ensure_shape(tf.numpy_function(order, [key], tf.int32), (length,))
+
+    return wrapped
