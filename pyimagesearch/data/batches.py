@@ -6,11 +6,21 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import orders
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, steps_and_size
+from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, MOST_STEPS, steps_and_size
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
+
+__all__ = [
+    "MOST_STEPS",
+    "batches",
+    "image_batches",
+    "moved",
+    "pair_batches",
+    "pairs_of_a_batch",
+    "steps_and_size",
+]
 
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
 
@@ -126,7 +136,7 @@ def image_batches(
         order = orders.by_fours(classes)
     else:
         order = orders.shuffled(len(classes))
-    return _batches(order, steps, size, epochs, seed, gather), steps
+    return _batches(order, steps, size, epochs, seed, gather, whole=True), steps
 
 
 def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -171,11 +181,11 @@ def _uneven(classes):
     return sizes.max() > orders.UNEVEN * sizes.min()
 
 
-def _batches(order, steps, size, epochs, seed, gather):
+def _batches(order, steps, size, epochs, seed, gather, whole=False):
     def one_epoch(epoch):
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
         return (
-            batches.batch(size)
+            batches.batch(size, drop_remainder=whole)
             .take(steps)
             .enumerate()
             .map(

@@ -133,7 +133,7 @@ def load(
         parts={
             **counts,
             **{kind: len(getattr(data, kind)) for kind in PARTS},
-            "split": by,
+            "split": "own" if name in DATASETS else by,
             "classes": len(classes_of(images)),
             "classes_tested": len(classes_of(data.test)),
             "groups": len(np.unique(images.groups)) if images.groups is not None else None,
@@ -202,10 +202,8 @@ def describe(data: DataSet) -> list[str]:
     if untested and not data.new_classes:
         names = [printable(data.train.class_names[number]) for number in untested]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        lines.append(
-            f"{len(names)} classes are trained on and not tested, for want of images: "
-            f"{', '.join(names[:MOST_NAMES])}{more}"
-        )
+        shown = ", ".join(names[:MOST_NAMES]) + more
+        lines.append(f"trained on and not tested, too few images: {shown}")
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "

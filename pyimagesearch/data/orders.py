@@ -17,28 +17,31 @@ Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (
 def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
     """Steps of an epoch of n images in batches of about `size`, and the size that these have.
 
-    whole: every batch is full, and an epoch leaves out at most 5 % of the images, where any
-    size from half to twice the wanted allows that; otherwise the last batch takes what is left.
-    Of more than 25 steps it is tried, with sizes up to a tenth away, that a number from 10 to
-    25 divides them, since so many run in one call of TensorFlow.
+    whole: every batch is full, and an epoch leaves out at most 5 % of the images, for which
+    the size may be anything from half to twice the wanted; otherwise the last batch takes what
+    is left. Of more than 25 steps a number from 10 to 25 is to divide them, since so many run
+    in one call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
     A set smaller than a batch is one batch.
 
-    >>> steps_and_size(54000, 128)  # 54000 // 128 = 421 is prime; 127 * 425 = 53975
-    (425, 127)
+    >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
+    (420, 128)
     """
     size = min(size, n)
-    best = None
-    for other in sorted(range(max(size // 2, 1), 2 * size + 1), key=lambda s: abs(s - size)):
+    least = min(2, n) if whole else 1  # an image alone makes no pair
+    ranked = []
+    for other in range(max(size // 2, least), min(2 * size, n) + 1):
         steps = n // other if whole else -(-n // other)
-        if not steps:
-            continue
-        lost = max(n - steps * other, 0) / n
-        awkward = steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS
-        far = abs(other - size) > size / 10
-        rank = (lost > LEFT_OUT, awkward and not far, far, lost if lost > LEFT_OUT else 0)
-        if best is None or rank < best[0]:
-            best = (rank, steps, other)
-    return best[1:]
+        while whole and _awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+            steps -= 1
+        lost = max(n - steps * other, 0)
+        away = abs(other - size)
+        rank = (max(lost - LEFT_OUT * n, 0), away > size / 10, _awkward(steps), away)
+        ranked.append((rank, steps, other))
+    return min(ranked)[1:]
+
+
+def _awkward(steps):
+    return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS
 
 
 def steps_of_a_call(steps: int) -> int:
@@ -98,12 +101,13 @@ def balanced(classes: np.ndarray, count: int, together: int) -> Order:
         for c in np.unique(of):
             rows = np.flatnonzero(of == c)
             place = rounds[rows, np.newaxis] * together + np.arange(together)
-            (turn, place) = np.divmod(place, sizes[c])
-            images = {
-                t: starts[c] + np.random.default_rng([seed, 2, c, t]).permutation(sizes[c])
-                for t in np.unique(turn)
-            }
-            chosen[rows] = [[by_class[images[t][p]] for t, p in zip(*x)] for x in zip(turn, place)]
+            (first, last) = (place.min() // sizes[c], place.max() // sizes[c])
+            own = [
+                np.random.default_rng([seed, 2, c, turn]).permutation(sizes[c])
+                for turn in range(first, last + 1)
+            ]
+            own = starts[c] + np.concatenate(own)  # the class's row, from turn `first` on
+            chosen[rows] = by_class[own[place - first * sizes[c]]]
         return chosen.ravel()
 
     return _in_tensorflow(order, takes * together)

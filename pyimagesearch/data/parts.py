@@ -138,14 +138,19 @@ def _split(images, shares, seed, split, kept, exact):
         contents = pixel_digests(images.images)
     chance = _chance_of_units(units, contents, seed, kept)
     if images.labels is None or split == "classes" or not _within_classes(units, images.labels):
-        what = "classes" if split == "classes" else "groups that share no image"
+        (what, advice) = ("groups that share no image", "More of them.")
+        if split == "classes":
+            (what, advice) = ("classes", "More of them, or --split images.")
+        elif images.labels is not None:
+            advice = "More of them, --split classes, or no --group-by."
         return splits.whole_units(
             units,
             chance,
             shares,
             lambda some: _measurable(images, np.flatnonzero(some)),
             f"enough {what} to train on, to choose by and to test with, each with two classes of "
-            "two images or, of ready pairs, both kinds: about six. More of them, or another --split",
+            "two images or with both kinds of ready pairs (about six)",
+            advice,
         )
     if exact:
         chance = _ranks(chance, images.labels)

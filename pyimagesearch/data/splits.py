@@ -116,16 +116,19 @@ def within_classes(
             "--split classes with six classes or more."
         )
 
-    # and the most it may: its share of the half, but what it has to give in any case
-    most = np.maximum(np.floor(half * shares / shares.sum()), need)
+    # and the most it may: where chance takes more than half, each part its share of that, but
+    # what it has to give in any case
+    (low, high) = (number < shares[0], number >= 1 - shares[1])
+    over = np.bincount(of, size * (low | high), minlength=classes) > half
+    most = np.where(over, np.maximum(np.floor(half * shares / shares.sum()), need), half)
     small = (shares * total < need) & (classes > MANY_CLASSES)
     most = np.where(small, need, most)
     most = np.minimum(most, half - np.where(gives, need, 0)[::-1])  # what the other part needs
     test = gives[0][of] & (upto <= most[0][of])
-    test &= (number < shares[0]) | (upto <= need[0][of])
+    test &= low | (upto <= need[0][of])
     left = half - np.bincount(of[test], size[test], minlength=classes)
     validation = gives[1][of] & (downto <= np.minimum(most[1], left)[of])
-    validation &= (number >= 1 - shares[1]) | (downto <= need[1][of])
+    validation &= high | (downto <= need[1][of])
 
     part = np.full(len(firsts), TRAIN, np.int8)
     part[order[test]] = TEST
@@ -162,12 +165,13 @@ def whole_units(
     shares: Shares,
     enough: Callable[[np.ndarray], bool],
     wanted: str,
+    advice: str,
 ) -> np.ndarray:
     """Split units that lie across classes, or whole classes: int8 (N,) as within_classes.
 
     units, chance: as for within_classes. enough: whether the images of a mask (N,) can be
     measured on; a part takes more units than its share until they can.
-    wanted: what the message asks for where that cannot be.
+    wanted, advice: what the message asks for where that cannot be, and how to mend it.
     Raises InputError where test, validation or training would not have enough.
     """
     (firsts, unit_of, sizes) = np.unique(
@@ -176,14 +180,17 @@ def whole_units(
     chance = chance[firsts]
     order = np.argsort(chance)[: np.sum(~np.isnan(chance))]  # those to keep stand at its end
     part = np.full(len(firsts), TRAIN, np.int8)
+    (low, high) = (chance < shares.test, chance >= 1 - shares.validation)
+    over = np.sum(sizes[low | high]) > len(units) / 2
     for name, share, some, taken in (
-        (TEST, shares.test, order, chance < shares.test),
-        (VALIDATION, shares.validation, order[::-1], chance >= 1 - shares.validation),
+        (TEST, shares.test, order, low),
+        (VALIDATION, shares.validation, order[::-1], high),
     ):
         if not share:
             continue
-        # no more than its share of half of the images, however chance falls
-        most = len(units) / 2 * share / sum(shares)
+        # of few units chance may take many: no more than one and a half times the share, nor,
+        # where that leaves less than half of the images, than the share of that half
+        most = len(units) * min(1.5 * share, share / sum(shares) / 2 if over else 1)
         some = some[part[some] == TRAIN]
         count = np.sum(taken[some] & (np.cumsum(sizes[some]) <= most))
         part[some[:count]] = name
@@ -192,5 +199,5 @@ def whole_units(
             count += 1
     for name, share in ((TEST, shares.test), (VALIDATION, shares.validation), (TRAIN, 1)):
         if share and not enough((part == name)[unit_of]):
-            raise InputError(f"Expected {wanted}. Received: {len(firsts)} to split.")
+            raise InputError(f"Expected {wanted}. Received: {len(firsts)} to split. {advice}")
     return part[unit_of]

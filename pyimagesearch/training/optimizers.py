@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch import metrics
-from pyimagesearch.data.orders import MOST_STEPS
+from pyimagesearch.data.batches import MOST_STEPS
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
