@@ -19,7 +19,6 @@ from pyimagesearch.evaluation.embeddings import pair_distances
 from pyimagesearch.inference import evaluating, search
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.inference.settings import write_settings
-from pyimagesearch.inference.until_merge import measure, report
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
@@ -109,7 +108,7 @@ def evaluate(args: argparse.Namespace) -> None:
         calibration = measuring.calibrate(model.embed(choices.images), choices, model.distance)
 
     embeddings = model.embed(test.images)
-    measured = measure(embeddings, test, calibration, model.distance)
+    measured = measuring.measure(embeddings, test, calibration, model.distance)
     (distances, y) = pair_distances(embeddings, test.pairs, model.distance)
     best = verification.choose_threshold(distances, y)
     best_accuracy = verification.accuracy(distances, y, best)
@@ -131,13 +130,12 @@ def evaluate(args: argparse.Namespace) -> None:
         "threshold": calibration["threshold"],
         "suits": suits,
         "best": best,
-        "images": len(test),
         "part": part,
         "trained_on": used,
         "left_out": left_out,
         "folder": folder.counts,
     }
-    _say(args, answer, f"{report(measured, printable(args.directory))}\n{sentence}")
+    _say(args, answer, f"{measuring.report(measured, printable(args.directory))}\n{sentence}")
     if picture:
         figures.plot_worst(
             test.images, test.pairs.indices(), distances, y, calibration["threshold"], picture

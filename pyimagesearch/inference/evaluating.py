@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pyimagesearch.data.folders import Folder, connected
+from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.splits import connected
 from pyimagesearch.inference.saved_model import SiameseModel
-from pyimagesearch.inference.until_merge import part_of, pixel_digests
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -32,7 +32,7 @@ def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
     name = None
     for number, name_of_part in PARTS.items():
         if folder.splits is not None and np.any(folder.splits == number):
-            images = part_of(images, np.flatnonzero(folder.splits == number))
+            images = images.part(np.flatnonzero(folder.splits == number))
             name = name_of_part
             break
     if images.labels is None:
@@ -70,10 +70,10 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
         # images of one group are connected, too: each with the first of its group
         (_, first, unit) = np.unique(units, return_index=True, return_inverse=True)
         edges = np.stack([np.arange(len(images)), first[unit]], axis=1)
-        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]).tolist())
+        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]))
         (of_item, kinds) = (units[images.pairs.anchors], images.pairs.y)
         second = np.isin(units, _second_half(of_item.repeat(kinds.shape[1]), kinds.ravel()))
-        (choices, test) = (part_of(images, np.flatnonzero(rows)) for rows in (~second, second))
+        (choices, test) = (images.part(np.flatnonzero(rows)) for rows in (~second, second))
         for half in (choices, test):
             if np.unique(half.pairs.y).tolist() != [0, 1]:
                 raise InputError(

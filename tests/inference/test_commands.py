@@ -14,8 +14,8 @@ import pytest
 import small_model
 from conftest import ROOT, run
 
+from pyimagesearch.data.sets import pixel_digests
 from pyimagesearch.inference import answers, commands, search
-from pyimagesearch.inference.until_merge import pixel_digests
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from fuzz_images import write_files
@@ -59,10 +59,6 @@ def ask(model, tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def seven(folder):
     return sorted((folder / "7").iterdir())
-
-
-def value(figure):
-    return figure["value"] if isinstance(figure, dict) else figure[0]
 
 
 def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
@@ -144,7 +140,7 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     assert settings.read_text() == before
     code, out, _ = ask(*flags, "--json")
     measured = json.loads(out)
-    assert value(measured["accuracy"]) > 0.95 and measured["pairs"] == 240
+    assert measured["accuracy"]["value"] > 0.95 and measured["pairs"] == 240
     assert measured["images"] == 120 and measured["trained_on"] is None
 
     # a threshold that calls everything the same does not suit
@@ -205,7 +201,7 @@ def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     answer = json.loads(out)
     # six groups of three same and three different pairs, of seven images
     assert code == 0 and answer["pairs"] == 36 and answer["images"] == 42, err
-    assert value(answer["accuracy"]) == 1.0
+    assert answer["accuracy"]["value"] == 1.0
     code, out, _ = ask("evaluate", pairs, "--calibrate", "--json")
     answer = json.loads(out)
     assert code == 0 and answer["pairs"] == 18 and answer["images"] == 21
