@@ -185,7 +185,7 @@ def plain_path(path: AnyPath) -> Iterator[str]:
     if _is_plain(path):
         yield str(path)
         return
-    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", Path.home()]
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", str(Path.home())]
     place = next((p for p in places if _is_plain(p) and os.access(p, os.W_OK)), None)
     if place is None:
         raise InputError(
@@ -230,7 +230,7 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
         raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory) as f:
+        with tempfile.TemporaryFile(dir=str(directory)) as f:
             f.write(b"x")
     except OSError as error:
         raise InputError(

@@ -169,28 +169,20 @@ def test_importing_it_has_no_effect():
     assert same and not {"tensorflow", "keras", "cv2", "PIL", "numpy"} & set(modules)
 
 
-def test_setup_is_quiet_twice_and_after_tensorflow_was_used():
+def test_setup_is_quiet_and_starts_no_device_twice_and_after_tensorflow_was_used():
     done = python("""
+        import os
         from pyimagesearch.system import terminal
         terminal.setup()
         terminal.setup()
         import tensorflow as tf
+        from tensorflow.python.eager import context
+        print(context.context()._initialized, os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
         tf.random.normal((2,))
         terminal.setup()
         print("whole")
         """)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")
-
-
-def test_setup_starts_no_device():
-    done = python("""
-        from pyimagesearch.system import terminal
-        terminal.setup()
-        from tensorflow.python.eager import context
-        import os
-        print(context.context()._initialized, os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
-        """)
-    assert done.stdout == "False true\n", done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False true\nwhole\n", "")
 
 
 def test_keras_settings_of_the_machine_are_named_and_not_used(tmp_path):
@@ -217,6 +209,7 @@ def test_keras_settings_of_the_machine_are_named_and_not_used(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_damaged_keras_settings_are_one_line(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float12"}))
     code = "from pyimagesearch.system import terminal; terminal.setup()"
@@ -224,6 +217,7 @@ def test_damaged_keras_settings_are_one_line(tmp_path):
     assert done.returncode == 2 and "float12" in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_mixed_precision_of_this_process_is_named_and_not_used():
     done = python(
         """
@@ -237,6 +231,45 @@ def test_mixed_precision_of_this_process_is_named_and_not_used():
     assert "say dtype_policy mixed_bfloat16: not" in done.stdout and "\nfloat32\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_tensorflows_lines_are_there_for_who_asks():
     code = "from pyimagesearch.system import terminal; terminal.setup()"
     assert "oneDNN" in python(code, TF_CPP_MIN_LOG_LEVEL="0").stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script", ["train_contrastive_siamese_network.py", "test_contrastive_siamese_network.py"]
+)
+def test_help_claims_no_gpu(script):
+    done = python(
+        """
+        import runpy, sys
+        sys.argv = sys.argv[1:]
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except SystemExit as stop:
+            assert stop.code == 0
+        from tensorflow.python.eager import context
+        print(context.context()._initialized)
+        """,
+        script,
+        "--help",
+    )
+    assert done.stdout.startswith("usage: ") and done.stdout.endswith("\nFalse\n")
+    assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_what_a_program_reads_is_json_alone(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first"}))
+    image = "examples/image_01.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "pyimagesearch", "compare", image, "missing.png", "--json"],
+        cwd=ROOT,
+        env=ENVIRONMENT | {"KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("[INFO] Keras' settings on this machine say image_data_format")
