@@ -1,0 +1,31 @@
+"""Each test of files has a cache of its own, and decoders that write no lines past Python."""
+
+import ctypes
+import logging
+
+import cv2
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """The folder of this test's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_decoders():
+    """What the scripts ask of the decoders for themselves."""
+    cv2.utils.logging.setLogLevel(0)
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+
+
+@pytest.fixture
+def said(caplog):
+    """The lines that the package logs, as one text when it is called."""
+    caplog.set_level("INFO", logger="pyimagesearch")
+    return lambda: "\n".join(record.getMessage() for record in caplog.records)
