@@ -4,6 +4,7 @@ import ctypes
 import logging
 
 import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -29,3 +30,19 @@ def said(caplog):
     """The lines that the package logs, as one text when it is called."""
     caplog.set_level("INFO", logger="pyimagesearch")
     return lambda: "\n".join(record.getMessage() for record in caplog.records)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes an image of one colour (blue, green, red), or bytes, into the folder `in`."""
+
+    def write(name, content, size=(20, 24)):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(content, bytes):
+            ending = path.suffix or ".png"
+            content = cv2.imencode(ending, np.full((*size, 3), content, np.uint8))[1].tobytes()
+        path.write_bytes(content)
+        return path
+
+    return write
