@@ -141,8 +141,7 @@ def jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int]:
         (width, height) = picture.size
         # a file of several scans is held whole by its decoder, whatever size comes out
         whole = bool(picture.info.get("progressive")) or first_scan(data) < picture.layers
-        if whole or width * height > MAX_JPEG_PIXELS:
-            check_size(width, height)
+        check_size(width, height, limit=MAX_PIXELS if whole else MAX_JPEG_PIXELS)
         # each scan costs a pass over all pixels, and a small file can hold thousands
         if whole and len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
             raise ValueError("too many scans")
@@ -175,10 +174,8 @@ def heif(data: bytes) -> np.ndarray:
         raise ValueError("HEIC: pip install pi-heif, and it is read")
     photo = module.open_heif(io.BytesIO(data))  # the header; the pixels when they are asked for
     check_size(*photo.size)
-    if photo.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise ValueError(f"pixels of type {photo.mode}")
-    image = np.asarray(photo)
-    return image.reshape(*image.shape[:2], -1)
+    # not np.asarray(photo), which would look at memory that goes with the photo
+    return to_array(photo.to_pillow())
 
 
 def with_pillow(data: bytes, side: int | None = None) -> tuple[np.ndarray, int]:

@@ -27,11 +27,14 @@ def opencv() -> ModuleType:
     return cv2
 
 
-def check_size(width: int, height: int, depth: int = 4) -> None:
-    """Raises ValueError for too many pixels, before memory is reserved. depth: bytes a pixel."""
+def check_size(width: int, height: int, depth: int = 4, limit: int | None = None) -> None:
+    """Raises ValueError for too many pixels, before memory is reserved.
+
+    depth: bytes a pixel. limit: of the pixels, if it is not a matter of their depth.
+    """
     if width < 1 or height < 1:
         raise ValueError(f"{width} x {height} pixels")
-    limit = MAX_BYTES // max(depth, 4)
+    limit = limit or MAX_BYTES // max(depth, 4)
     if width * height > limit:
         raise ValueError(f"{width} x {height} pixels, more than {limit:,}")
 
