@@ -7,7 +7,6 @@ Embedding: images a second through the model that ships, many at a time as `sear
 beside the article's way of calling `predict` for one pair after the other. In turns, one run.
 """
 
-# import the necessary packages
 import sys
 import time
 from pathlib import Path

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch import config
+from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images
+from pyimagesearch.data.folders import read_folder
 from pyimagesearch.evaluation import figures, measuring, verification
 from pyimagesearch.evaluation.embeddings import pair_distances
 from pyimagesearch.inference import evaluating, search
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.inference.settings import write_settings
-from pyimagesearch.inference.until_merge import cache as kept
-from pyimagesearch.inference.until_merge import calibrate, measure, read_folder, report
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
@@ -65,7 +65,8 @@ def find(args: argparse.Namespace) -> None:
         for k, d in zip(found, distances)
     ]
     lines = [
-        f"{rank:3}  {r['distance']:.4f}  {r['similarity']:.3f}  {_verdict(r['same']):9}  {r['file']}"
+        f"{rank:3}  {r['distance']:.4f}  {r['similarity']:.3f}  "
+        f"{_verdict(r['same']):9}  {r['file']}"
         for rank, r in enumerate(ranked, 1)
     ]
     _say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
@@ -104,10 +105,10 @@ def evaluate(args: argparse.Namespace) -> None:
         (choices, test, more) = evaluating.halves(test)
         _note(more)
         left_out = left_out + more
-        calibration = calibrate(model.embed(choices.images), choices, model.distance)
+        calibration = measuring.calibrate(model.embed(choices.images), choices, model.distance)
 
     embeddings = model.embed(test.images)
-    measured = measure(embeddings, test, calibration, model.distance)
+    measured = measuring.measure(embeddings, test, calibration, model.distance)
     (distances, y) = pair_distances(embeddings, test.pairs, model.distance)
     best = verification.choose_threshold(distances, y)
     best_accuracy = verification.accuracy(distances, y, best)
@@ -129,12 +130,12 @@ def evaluate(args: argparse.Namespace) -> None:
         "threshold": calibration["threshold"],
         "suits": suits,
         "best": best,
-        "images": len(test),
         "part": part,
         "trained_on": used,
         "left_out": left_out,
+        "folder": folder.counts,
     }
-    _say(args, answer, f"{report(measured, printable(args.directory))}\n{sentence}")
+    _say(args, answer, f"{measuring.report(measured, printable(args.directory))}\n{sentence}")
     if picture:
         figures.plot_worst(
             test.images, test.pairs.indices(), distances, y, calibration["threshold"], picture
@@ -171,11 +172,12 @@ def matrix(args: argparse.Namespace) -> None:
 
 def cache(args: argparse.Namespace) -> None:
     """Where the cache of pixels and embeddings lies, and how large it is."""
+    (place, size) = (printable(kept.place()), kept.size())
+    text = f"{place}: {size / 1e6:,.1f} MB"
     if args.clear:
         kept.clear()
-    (place, size) = (kept.place(), kept.size())
-    answer = {"directory": printable(place), "bytes": size}
-    _say(args, answer, f"{printable(place)}: {size / 1e6:,.1f} MB")
+        text += ", now empty"
+    _say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
 
 
 ANSWERS = {

@@ -23,10 +23,10 @@ def checked_images(images: Any, shape: tuple[int, int, int]) -> np.ndarray | Row
     array = _array(images, wanted)
     if array.dtype == np.uint8 and array.ndim == 4 and array.shape[1:] == shape:
         return array
-    if array.dtype.kind not in "uifb":
-        mend = "Take embed_files(paths) for files." if array.dtype.kind in "US" else ""
-    else:
+    if array.dtype.kind in "uifb" and array.ndim in (2, 3, 4):
         mend = " ".join(filter(None, [_of_shape(array.shape, shape), _of_values(array)]))
+    else:
+        mend = "Take embed_files(paths) for files." if array.dtype.kind in "US" else ""
     raise InputError(f"Expected {wanted}. Received: {_described(array)}. {mend}".strip())
 
 
@@ -80,7 +80,7 @@ def _of_shape(found: Sequence[int], shape: tuple[int, int, int]) -> str:
     if channels == 1 and len(found) == 3 and tuple(found[1:]) == (height, width):
         return "The last axis, of one channel, is missing: images[..., None]."
     if len(found) != 4:
-        return ""
+        return "These are no images of this size."
     if tuple(found[1:]) == (channels, height, width):
         return "The channels come last: images.transpose(0, 2, 3, 1)."
     if tuple(found[1:]) == shape:
@@ -95,11 +95,11 @@ def _of_values(array: np.ndarray) -> str:
     if array.dtype == bool:
         return "Multiply by 255: images.astype('uint8') * 255."
     (low, high) = (array.min(), array.max())
-    if array.dtype.kind == "f" and 0 <= low and high <= 1:
+    if array.dtype.kind == "f" and low >= 0 and high <= 1:
         return "Multiply by 255 and convert: (images * 255).round().astype('uint8')."
     if array.dtype.kind == "f" and -1 <= low < 0 and high <= 1:
         return "Bring them from 0 to 255: ((images + 1) * 127.5).round().astype('uint8')."
-    if 0 <= low and high <= 255:
+    if low >= 0 and high <= 255:
         return "Convert: images.round().astype('uint8')."
     if array.dtype == np.uint16:
         return "Divide by 257 and convert: (images / 257).round().astype('uint8')."

@@ -13,6 +13,7 @@ A SavedModel is a program: load none that you would not run.
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 
 from pyimagesearch import config
@@ -30,12 +31,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         raise SystemExit(answers.ANSWERS[args.answer](args))
 
-    terminal.run(answer, "python -m pyimagesearch")
+    terminal.run(answer, _name())
+
+
+def _name() -> str:
+    name = os.path.basename(sys.argv[0])
+    return "python -m pyimagesearch" if name == "__main__.py" else name
 
 
 def _parser() -> argparse.ArgumentParser:
     ap = argparse.ArgumentParser(
-        prog="python -m pyimagesearch",
+        prog=_name(),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

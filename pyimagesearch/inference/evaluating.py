@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.splits import connected
 from pyimagesearch.inference.saved_model import SiameseModel
-from pyimagesearch.inference.until_merge import Folder, connected, part_of, pixel_digests
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -31,7 +32,7 @@ def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
     name = None
     for number, name_of_part in PARTS.items():
         if folder.splits is not None and np.any(folder.splits == number):
-            images = part_of(images, np.flatnonzero(folder.splits == number))
+            images = images.part(np.flatnonzero(folder.splits == number))
             name = name_of_part
             break
     if images.labels is None:
@@ -72,7 +73,7 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
         units = connected(len(images), np.concatenate([images.pairs.indices(), edges]))
         (of_item, kinds) = (units[images.pairs.anchors], images.pairs.y)
         second = np.isin(units, _second_half(of_item.repeat(kinds.shape[1]), kinds.ravel()))
-        (choices, test) = (part_of(images, np.flatnonzero(rows)) for rows in (~second, second))
+        (choices, test) = (images.part(np.flatnonzero(rows)) for rows in (~second, second))
         for half in (choices, test):
             if np.unique(half.pairs.y).tolist() != [0, 1]:
                 raise InputError(

@@ -232,4 +232,3 @@ class SiameseModel:
         if self.settings.get("distance") == "cosine":
             return utils.angular_similarity(distances)
         return np.exp2(-np.asarray(distances, dtype=np.float64) / max(threshold, 1e-12))
-

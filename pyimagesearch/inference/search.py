@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyimagesearch import utils
+from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.inference.saved_model import SiameseModel
-from pyimagesearch.inference.until_merge import embeddings_of
-from pyimagesearch.system.errors import InputError
 
 
 def nearest(
@@ -37,9 +36,4 @@ def embed_folder(
     Returns (paths embedded, float32 (N, D), a message for each other file, how many of the
     embeddings were there already). Raises InputError where no file can be read.
     """
-    (good, embeddings, messages, reused) = embeddings_of(
-        paths, directory, model.digest, model.image_shape, model.embed
-    )
-    if not len(good):
-        raise InputError(f"Expected readable images. Received: none. {'; '.join(messages[:3])}")
-    return good, embeddings, messages, reused
+    return embeddings_of(paths, directory, model.digest, model.image_shape, model.embed)
