@@ -83,7 +83,7 @@ def state(path):
         stat = os.stat(path)
     except OSError:
         return "missing"
-    return f"{stat.st_size} {stat.st_mtime_ns}"
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
 
 
 def take_over(directory):

@@ -151,11 +151,9 @@ def test_a_level_without_images(tree):
 
 
 def test_pairs_in_parts_are_no_classes(tree):
-    names = several(
-        *(f"{part}/{name}" for part in ("train", "test") for name in layout.PAIR_FOLDERS)
-    )
+    folders = [f"{part}/{name}" for part in ("train", "test") for name in layout.PAIR_FOLDERS]
     with pytest.raises(ValueError, match="in one folder"):
-        tree(*several(*parts))
+        tree(*several(*folders))
 
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
