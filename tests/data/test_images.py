@@ -531,7 +531,7 @@ def test_heic_is_named_where_its_reader_is_not_installed(tmp_path, monkeypatch):
 def test_heic_is_read_where_its_reader_is_installed(tmp_path):
     if decoding.pi_heif() is None:
         pytest.skip("pi-heif is not installed")
-    from benchmarks.fuzz_images import HEIC as encoded
+    from benchmarks.sound_images import HEIC as encoded
 
     (tmp_path / "photo.HEIC").write_bytes(base64.b64decode(encoded))
     (path,) = list_images(tmp_path)
