@@ -6,7 +6,7 @@
 Sound files of every format are cut, bent and mixed up; to these come links, pipes, bombs and
 the like. A process of its own reads one after the other, and if one kills it, that file is named.
 Exit code 1: a crash, an exception other than ValueError, a message that is not one line with
-the file's name, a line written past Python, over a second for a file, or over 1 GB of memory.
+the file's name, a line written past Python, over two seconds for a file, or over 1 GB of memory.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def report(results, written):
     print(f"slowest  {slowest:6.2f} s  ({name})")
     print(f"memory   {peak / 1e6:6,.0f} MB at most")
     print("\n".join(bad), end="\n" if bad else "")
-    return int(bool(bad) or slowest > 1 or peak > 1e9)
+    return int(bool(bad) or slowest > 2 or peak > 1e9)
 
 
 GOOD = ("read", "refused")

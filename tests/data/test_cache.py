@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data import cache_index, cache_place, decoding, images
+from pyimagesearch.data import cache_index, cache_place, decoding, images, progress
 from pyimagesearch.data.cache import embeddings_of, pixels_of
 from pyimagesearch.data.folders import read_folder
 
@@ -168,6 +168,34 @@ def test_an_interrupted_reading_goes_on_where_it_was(files, decoded, tmp_path, m
     (_, embeddings, _, reused) = embeddings_of(files, tmp_path, "model", SHAPE, mean)
     assert decoded == ["2.png", "3.png", "4.png", "5.png"] and reused == 2
     assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
+
+
+def test_no_more_than_a_block_waits_in_memory(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(caching, "BLOCK_BYTES", 4 * 72)  # four images of 4 * 6 * 3 bytes
+    monkeypatch.setattr(images, "THREADS", 1)
+    sizes = []
+    embeddings_of(
+        files, tmp_path, "m", SHAPE, lambda batch: sizes.append(len(batch)) or mean(batch)
+    )
+    assert sizes == [4, 2]
+
+
+def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
+    def shown():
+        now = iter([0.0, 0.5, 2.0, 2.5, 5.0])
+        monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+        with progress.Progress(2000, "images read") as bar:
+            for _ in range(4):
+                bar.add(400)
+        return [line.strip() for line in capsys.readouterr().err.split("\r") if line.strip()]
+
+    assert shown() == []
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    # 800 in 2 s, so 1,200 more in 3; 1,600 in 5 s, so 400 more in 1.25
+    assert shown() == [
+        "800 of 2,000 images read, 3 s left",
+        "1,600 of 2,000 images read, 1 s left",
+    ]
 
 
 KILLED = """
