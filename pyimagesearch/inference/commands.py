@@ -21,6 +21,7 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.data import images
+from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import figures, measuring, verification
@@ -83,8 +84,8 @@ def evaluate(args, model, threshold):
     figures.check_output(args.output)
     if args.calibrate and args.fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
-    (pixels, labels, messages) = images.read_classes(args.directory, model.image_shape)
-    note(args, *messages)
+    folder = read_folder(args.directory, shape=model.image_shape)
+    (pixels, labels) = (folder.pixels[:], folder.labels)
     note(args, f"{len(pixels)} images of {len(np.unique(labels))} classes")
     (embeddings, comparison) = (model.embed(pixels), model.distance)
     stored = {
