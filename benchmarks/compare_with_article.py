@@ -167,7 +167,7 @@ def ours(train, test, recipe):
 
     rng = optimizers.set_seed(1)
     train = ImageSet(trainX, trainY, SAMPLERS[recipe.training.pairing](trainY, rng))
-    validation = datasets.with_pairs(ImageSet(*test, None), rng)
+    validation = ImageSet(*test, sample_pairs(test[1], rng))
     imgA = keras.Input(config.IMG_SHAPE, dtype="uint8")
     imgB = keras.Input(config.IMG_SHAPE, dtype="uint8")
     featureExtractor = build_encoder(recipe, accelerated=True)

@@ -168,6 +168,19 @@ def test_groups_are_never_cut():
         assert (of >= 12).all() and (of[:, 0] >= 30).all()
 
 
+def test_later_frames_and_clips_move_no_group():
+    before = image_set([90] * 4, groups=np.repeat(np.arange(60), 6).astype(np.int32))
+    for seed in range(10):
+        old, _ = assign(before, None, USUAL, seed)
+        # one frame more at the end of clips 0, 7, 14, …
+        more = np.sort(np.concatenate([np.arange(360), np.arange(5, 360, 42)]))
+        new = np.append(False, more[1:] == more[:-1])
+        after = before.take(more)
+        after.contents[new] += np.uint64(1)
+        again, _ = assign(after, None, USUAL, seed)
+        assert (again[~new] == old).all() and (again[new] == again[np.flatnonzero(new) - 1]).all()
+
+
 def test_groups_across_classes_are_never_cut():
     # ten writers wrote each of four letters three times
     images = image_set([30] * 4, groups=np.tile(np.arange(10), 12).astype(np.int32))
