@@ -76,10 +76,10 @@ def main():
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
 
     # one figure of all pairs
-    figures.plot_verdicts(
+    figure = figures.plot_verdicts(
         testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
     print(f"[INFO] same where distance < {model.threshold:.3f}; figure: {args['output']}")
-    figures.show()
+    figures.show(figure)
 
 
 if __name__ == "__main__":
