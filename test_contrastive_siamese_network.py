@@ -14,12 +14,15 @@ import os
 
 import numpy as np
 
-from pyimagesearch.system.names import printable
-from pyimagesearch.system import terminal  # before Keras: it silences TensorFlow's start-up lines
+from pyimagesearch.system import terminal
+terminal.setup()  # before Keras
+
 from pyimagesearch import config
 from pyimagesearch.data import images
 from pyimagesearch.evaluation import figures
 from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
 
 
 def main():
@@ -39,9 +42,7 @@ def main():
     # load the model from disk; its settings say what images it takes
     print("[INFO] loading siamese model...")
     model = SiameseModel(args["model"])
-
-    color = "grey" if model.image_shape[2] == 1 else "colour"
-    print(f"[INFO] images are read in {color} at {model.image_shape[1]}x{model.image_shape[0]}")
+    print(f"[INFO] images are read {model.reads()}")
 
     # grab the test dataset: sorted by name, so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
@@ -50,8 +51,8 @@ def main():
     for message in bad:
         print(f"[INFO] skipped {message}")
     if len(paths) < 2:
-        raise ValueError(f"Expected at least 2 readable images. Received: {len(paths)} in "
-            f"{args['input']}.")
+        raise InputError(f"Expected at least 2 readable images. Received: {len(paths)} in "
+            f"{printable(args['input'])}.")
 
     # randomly generate the image pairs: shuffle the images and take two by two, as often as
     # needed, so that no image is paired with itself and all have their turn
@@ -72,14 +73,15 @@ def main():
     names = [printable(os.path.relpath(path, args["input"])) for path in paths]
     width = max(len(name) for name in names)
     for (a, b, distance) in zip(pairA, pairB, distances):
-        verdict = "same" if distance < model.threshold else "different"
+        verdict = "same" if model.is_same(distance) else "different"
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
 
     # one figure of all pairs
-    figures.plot_verdicts(
+    figure = figures.plot_verdicts(
         testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
-    print(f"[INFO] same where distance < {model.threshold:.3f}; figure: {args['output']}")
-    figures.show()
+    print(f"[INFO] same where distance < {model.threshold:.3f}; "
+        f"figure: {printable(args['output'])}")
+    figures.show(figure)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Embedding: images a second through the model that ships, many at a time as `sear
 beside the article's way of calling `predict` for one pair after the other. In turns, one run.
 """
 
-# import the necessary packages
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,9 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import terminal  # noqa: F401  before Keras: it silences TensorFlow
+from pyimagesearch.system import terminal
+
+terminal.setup()  # before Keras
 
 import keras
 

@@ -5,8 +5,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
+from keras.saving import register_keras_serializable
 from matplotlib.ticker import MaxNLocator
 
+from pyimagesearch.data.labels import class_numbers
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
@@ -17,21 +19,35 @@ EPSILON = 1e-7  # under the root of the distance: its gradient stays finite
 def make_pairs(images, labels, rng=None):
     """Two pairs for each image: one with an image of its class, one with one of another class.
 
-    images: array (N, ...), of any dtype, which the pairs keep. labels: N values of any kind.
+    For readers of the article; a training here takes images by their numbers (data.pairs) and
+    copies no pixel. images: array (N, ...), of any dtype, which the pairs keep. labels: N
+    whole numbers or strings, (N,) or (N, 1).
     rng: a numpy Generator or a seed; None draws from numpy's global state (np.random.seed).
-    Returns (pairs (2N, 2, ...), y (2N, 1)): positive (y = 1) and negative (y = 0) in turn.
-    Raises ValueError as sample_pairs does.
+    Returns (pairs (2N, 2, ...), y (2N, 1)): positive (y = 1) and negative (y = 0) in turn. An
+    image without another of its class is paired with itself.
+    Raises InputError, a ValueError, for images of different sizes, labels that are no classes
+    (one-hot, fractions), fewer than two classes, more or fewer labels than images.
     """
-    images = np.asarray(images)
-    if len(images) != np.size(labels):
+    try:
+        images = np.asarray(images)
+    except ValueError:
+        images = np.empty(0, object)
+    if images.dtype == object or images.ndim == 0:
+        raise InputError(
+            "Expected images of one size, as one array (N, ...). Received: images of different "
+            "sizes, or no numbers. Read them at one size."
+        )
+    numbers = class_numbers(labels)
+    if len(images) != len(numbers):
         raise InputError(
             f"Expected one label for each image. Received: {len(images)} images, "
-            f"{np.size(labels)} labels."
+            f"{len(numbers)} labels."
         )
-    pairs = sample_pairs(labels, rng)
+    pairs = sample_pairs(numbers, rng, alone=True)
     return np.take(images, pairs.indices(), axis=0), pairs.labels()
 
 
+@register_keras_serializable(package="pyimagesearch")
 def euclidean_distance(vectors):
     """The Euclidean distance between two sets of features: smaller = more alike.
 
@@ -50,6 +66,7 @@ def euclidean_distance(vectors):
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
 
 
+@register_keras_serializable(package="pyimagesearch")
 def cosine_distance(vectors):
     """1 minus the cosine of the angle between two sets of features: 0 to 2, smaller = more alike.
 

@@ -1,22 +1,37 @@
-"""The batches that training draws: a function of (seed, epoch) alone, pixels gathered as needed."""
-
-# import the necessary packages
-import math
+"""An image set comes in; the batches that training draws go out, a function of (seed, epoch)."""
 
 import numpy as np
 import tensorflow as tf
 
+from pyimagesearch.config import Recipe
+from pyimagesearch.data import orders
+from pyimagesearch.data.augmentation import moved
+from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, MOST_STEPS, steps_and_size
+from pyimagesearch.data.pairs import Pairs
+from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 
-MOST_STEPS = 25  # of an epoch in one call of TensorFlow
-IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
+__all__ = [
+    "MOST_STEPS",
+    "batches",
+    "image_batches",
+    "moved",
+    "pair_batches",
+    "pairs_of_a_batch",
+    "steps_and_size",
+]
+
+Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
 
 
-def batches(train, recipe, seed, first_epoch=0):
+def batches(train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0) -> Batches:
     """The training batches of a recipe: pair_batches or image_batches, by its pairing.
 
-    train: an ImageSet, with pairs for all pairings but "batch".
+    train: with pairs for all pairings but "batch". Where its largest class has more than three
+    times the images of its smallest, all classes come equally often.
     Returns (dataset of all epochs from first_epoch on, steps in one).
+    Raises InputError where the recipe needs classes, and only pairs are known.
     """
     if train.labels is None and recipe.training.pairing in ("batch", "triplets"):
         raise InputError(
@@ -30,70 +45,101 @@ def batches(train, recipe, seed, first_epoch=0):
         return image_batches(train.images, train.labels, size, epochs, seed, recipe)
     if recipe.training.pairing == "triplets":
         size *= train.pairs.others.shape[1]
-    return pair_batches(train.images, train.pairs, size, epochs, seed, recipe)
+    return pair_batches(train.images, train.pairs, size, epochs, seed, recipe, train.labels)
 
 
-def pair_batches(images, pairs, batch_size, epochs, seed, recipe=None):
+def pair_batches(
+    images: np.ndarray | Rows,
+    pairs: Pairs,
+    batch_size: int,
+    epochs: range,
+    seed: int,
+    recipe: Recipe | None = None,
+    labels: np.ndarray | None = None,
+) -> Batches:
     """Batches of pairs for fit: ((anchors, others), y), the k pairs of an anchor side by side.
 
-    images: uint8 (N, H, W, C). pairs: Pairs, M anchors with k others each.
+    images: uint8 (N, H, W, C). pairs: M anchors with k others each.
     A step holds batch_size / k anchors (B / k, H, W, C), their others in turn (B, H, W, C),
     and y (B, 1). Pixels are gathered step by step: no pair is copied out.
-    epochs: which, a range; every one has its own order.
+    epochs: which, a range; every one has its own order, and holds every anchor once.
     recipe: how images are moved, see moved; None: not at all.
-    Returns (dataset of all epochs, steps in one). Raises ValueError where k does not divide
+    labels: int (N,). Where classes are of very different size an epoch has M anchors all the
+    same, but of all classes equally often; None: each anchor once in any case.
+    Returns (dataset of all epochs, steps in one). Raises InputError where k does not divide
     batch_size.
     """
-    k = pairs.others.shape[1]
+    (count, k) = pairs.others.shape
     if batch_size % k:
         raise InputError(
             "Expected an even batch size: each image brings a positive and a negative pair. "
             f"Received: {batch_size}."
         )
     pixels = _gatherer(images)
-    (anchors, others, labels) = (tf.constant(x) for x in pairs)
+    (anchors, others, y_of) = (tf.constant(x) for x in pairs)
 
     def gather(indices, seed):
         of_step = tf.reshape(tf.gather(others, indices), [-1])
-        y = tf.cast(tf.reshape(tf.gather(labels, indices), [-1, 1]), tf.float32)
+        y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
         (imagesA, imagesB) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
         if recipe:
             imagesA = moved(imagesA, recipe, seed)
             imagesB = moved(imagesB, recipe, seed + 1)
         return (imagesA, imagesB), y
 
-    order = _shuffled(len(pairs.anchors))
-    return _batches(len(pairs.anchors), batch_size // k, epochs, seed, order, gather)
+    (steps, size) = steps_and_size(count, batch_size // k, whole=False)
+    order = orders.shuffled(count)
+    if labels is not None:
+        classes = _numbered(labels[pairs.anchors])
+        if _uneven(classes):
+            order = orders.balanced(classes, count, together=1)
+    return _batches(order, steps, size, epochs, seed, gather), steps
 
 
-def image_batches(images, labels, batch_size, epochs, seed, recipe=None):
+def image_batches(
+    images: np.ndarray | Rows,
+    labels: np.ndarray,
+    batch_size: int,
+    epochs: range,
+    seed: int,
+    recipe: Recipe | None = None,
+) -> Batches:
     """Batches of images with their labels, for a loss that forms the pairs itself.
 
-    images: uint8 (N, H, W, C). labels: (N,) of any kind; the loss sees 0 to classes - 1.
-    Where there are so many classes that a batch would hold fewer than four images of each, the
-    images of a class come four by four. recipe: how images are moved; None: not at all.
-    What does not fill a batch, or a round number of them, has its chance in the next epoch.
+    images: uint8 (N, H, W, C). labels: int32 (N,). recipe: how images are moved; None: not.
+    Where the largest class has more than three times the images of the smallest, a batch is
+    of P classes with K images each, see orders.balanced. Where there are so many classes that
+    a batch would hold fewer than four images of each, the images of a class come four by four.
+    A batch is so large that an epoch leaves out as few images as can be, see steps_and_size;
+    these have their chance in the next one.
     Returns (dataset of all epochs, steps in one): uint8 (B, H, W, C), int32 (B,).
     """
     if batch_size < 2:
         raise InputError(f"Expected at least 2 images a batch. Received: {batch_size}.")
     pixels = _gatherer(images)
-    (classes, numbers) = np.unique(labels, return_inverse=True)
-    labels = tf.constant(numbers.astype("int32"))
+    classes = _numbered(labels)
+    count = classes.max() + 1
+    class_of = tf.constant(np.asarray(labels, np.int32))
 
     def gather(indices, seed):
         batch = pixels(indices)
         if recipe:
             batch = moved(batch, recipe, seed)
-        return batch, tf.gather(labels, indices)
+        return batch, tf.gather(class_of, indices)
 
-    batch_size = min(batch_size, len(numbers))
-    many = batch_size < IMAGES_OF_A_CLASS * len(classes)
-    order = _by_fours(numbers) if many else _shuffled(len(numbers))
-    return _batches(len(numbers), batch_size, epochs, seed, order, gather, drop_remainder=True)
+    (steps, size) = steps_and_size(len(classes), batch_size)
+    if _uneven(classes):
+        together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
+        size = together * round(size / together)  # P classes x K images
+        order = orders.balanced(classes, steps * size, together)
+    elif size < IMAGES_OF_A_CLASS * count:
+        order = orders.by_fours(classes)
+    else:
+        order = orders.shuffled(len(classes))
+    return _batches(order, steps, size, epochs, seed, gather, whole=True), steps
 
 
-def pairs_of_a_batch(batch, count=5):
+def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Some pairs as the network sees them: (imagesA, imagesB, y), `count` same, then different.
 
     batch: one element of either dataset. Fewer where the batch holds fewer.
@@ -112,42 +158,6 @@ def pairs_of_a_batch(batch, count=5):
     return imagesA[some], imagesB[some], y[some]
 
 
-def moved(images, recipe, seed):
-    """Each image moved, turned and zoomed at random, the edge repeated where nothing is left.
-
-    images: uint8 (B, H, W, C). recipe: up to its shift in pixels, its turn in degrees and the
-    share zoom, each evenly spread; whole pixels where nothing but shift is asked for.
-    seed: two integers, which decide it all.
-    """
-    if not (recipe.training.shift or recipe.training.turn or recipe.training.zoom):
-        return images
-    (n, height, width) = (tf.shape(images)[0], images.shape[1], images.shape[2])
-    if recipe.training.turn or recipe.training.zoom:
-        (dx, dy, turn, zoom) = tf.unstack(tf.random.stateless_uniform([4, n], seed, -1, 1))
-        (dx, dy) = (recipe.training.shift * dx, recipe.training.shift * dy)
-        angle, size = math.pi / 180 * recipe.training.turn * turn, 1 + recipe.training.zoom * zoom
-    else:
-        whole = tf.random.stateless_uniform(
-            [2, n], seed, -recipe.training.shift, recipe.training.shift + 1, dtype=tf.int32
-        )
-        (dx, dy) = tf.unstack(tf.cast(whole, tf.float32))
-        angle, size = tf.zeros_like(dx), tf.ones_like(dx)
-
-    # output pixel (x, y) is the input's (cos x - sin y + …, sin x + cos y + …), about the middle
-    (cos, sin) = (size * tf.cos(angle), size * tf.sin(angle))
-    (x, y) = ((width - 1) / 2, (height - 1) / 2)
-    zero = tf.zeros_like(dx)
-    rows = [cos, -sin, x - cos * x + sin * y + dx, sin, cos, y - sin * x - cos * y + dy, zero, zero]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack(rows, axis=1),
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR" if recipe.training.turn or recipe.training.zoom else "NEAREST",
-        fill_mode="NEAREST",
-    )
-
-
 def _gatherer(images):
     # a function of indices: pixels held in memory, or read from the disk as they are asked for
     if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
@@ -161,34 +171,21 @@ def _gatherer(images):
     return read
 
 
-def _shuffled(n):
-    return lambda seed: tf.random.experimental.stateless_shuffle(tf.range(n), seed=seed)
+def _numbered(labels):
+    # 0 to classes - 1, none of them empty
+    return np.unique(labels, return_inverse=True)[1]
 
 
-def _by_fours(numbers):
-    # the images of each class in random order, four by four, and these fours in random order
-    def order(seed):
-        rng = np.random.default_rng(seed)
-        shuffled = rng.permutation(len(numbers))
-        by_class = shuffled[np.argsort(numbers[shuffled], kind="stable")]
-        sizes = np.bincount(numbers)
-        rank = np.arange(len(numbers)) - (np.cumsum(sizes) - sizes)[numbers[by_class]]
-        starts = np.cumsum(rank % IMAGES_OF_A_CLASS == 0) - 1  # the number of each image's four
-        place = rng.permutation(starts[-1] + 1)[starts]
-        return by_class[np.argsort(place, kind="stable")].astype(np.int32)
-
-    return lambda seed: tf.ensure_shape(tf.numpy_function(order, [seed], tf.int32), (len(numbers),))
+def _uneven(classes):
+    sizes = np.bincount(classes)
+    return sizes.max() > orders.UNEVEN * sizes.min()
 
 
-def _batches(n, size, epochs, seed, order, gather, drop_remainder=False):
-    steps = n // size if drop_remainder else -(-n // size)
-    if drop_remainder and steps > MOST_STEPS:
-        steps -= steps % MOST_STEPS  # a round number: see optimizers.steps_per_execution
-
+def _batches(order, steps, size, epochs, seed, gather, whole=False):
     def one_epoch(epoch):
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
         return (
-            batches.batch(size, drop_remainder)
+            batches.batch(size, drop_remainder=whole)
             .take(steps)
             .enumerate()
             .map(
@@ -203,4 +200,4 @@ def _batches(n, size, epochs, seed, order, gather, drop_remainder=False):
     # nothing here is left to autotune, and its thread can hold up the end of fit for a minute
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.prefetch(4).with_options(options), steps
+    return dataset.prefetch(4).with_options(options)

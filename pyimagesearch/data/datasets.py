@@ -1,38 +1,43 @@
-"""Image sets: MNIST, Keras' own, a folder of classes, a folder of pairs; and how they are split."""
+"""A name or a folder comes in; training, validation, choices and test go out, with their pairs."""
 
-# import the necessary packages
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from pyimagesearch.data import folders
-from pyimagesearch.data.pairs import Pairs, sample_pairs
-from pyimagesearch.data.rows import take
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.config import Recipe
+from pyimagesearch.data import copies, folders, splits
+from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
+from pyimagesearch.data.parts import assign
+from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
+from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
 
-MOST_TAKEN = 30_000  # images to choose by, or to measure with
 MNIST_PATH = Path(__file__).parent / "mnist.npz"
+PARTS = ("train", "validation", "choices", "test")
+MOST_NAMES = 20  # of classes, in one line
+
+log = logging.getLogger(__name__)
+
+Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def load_mnist(path=MNIST_PATH):
+def load_mnist(path: Path | str = MNIST_PATH) -> Arrays:
     """The 70,000 handwritten digits that ship with this project.
 
     Returns ((trainX, trainY), (testX, testY)): images uint8 (60000, 28, 28, 1) and
-    (10000, 28, 28, 1), labels int64 0 to 9.
+    (10000, 28, 28, 1), labels int32 0 to 9.
     """
     with np.load(path) as data:
-        trainX, testX = data["x_train"], data["x_test"]
-        trainY, testY = data["y_train"], data["y_test"]
-
+        parts = [(data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test")]
     # add a channel dimension to the images
-    trainX = np.expand_dims(trainX, axis=-1)
-    testX = np.expand_dims(testX, axis=-1)
-    return (trainX, trainY.astype("int64")), (testX, testY.astype("int64"))
+    return tuple((images[..., np.newaxis], labels.astype(np.int32)) for images, labels in parts)
 
 
-def load_keras(name):
+def load_keras(name: str) -> Arrays:
     """fashion_mnist or cifar10 through Keras, which downloads it once. Returns as load_mnist."""
     try:
         parts = getattr(keras.datasets, name).load_data()
@@ -41,7 +46,7 @@ def load_keras(name):
             f"Expected {name} on this disk, or a network to fetch it. Received: {error}."
         ) from None
     return tuple(
-        (images.reshape(*images.shape[:3], -1), labels.ravel().astype("int64"))
+        (images.reshape(*images.shape[:3], -1), labels.ravel().astype(np.int32))
         for images, labels in parts
     )
 
@@ -53,97 +58,157 @@ DATASETS = {
 }
 
 
-def load(name, recipe, rng, cache, image_size=None, channels=None, by="images"):
-    """The image sets to train and to test on: (train, test).
+def load(
+    name: str,
+    recipe: Recipe,
+    seed: int,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    split: str | None = None,
+    class_level: int | None = None,
+    group_by: str | None = None,
+    known: np.ndarray | None = None,
+) -> DataSet:
+    """The four parts of a data set, each with pairs, and what is to be said of them.
 
     name: a key of DATASETS, which brings its own test images; else a folder, as
-    folders.read_folder takes it with cache, image_size and channels, of which the share
-    recipe.reading.tested is kept for the test, as split does it.
+    folders.read_folder takes it with image_size, channels, class_level and group_by.
+    recipe: recipe.reading says which share is tested and held out, recipe.training.pairing how
+    the training pairs are drawn. A recipe that holds out none has the test images as
+    validation, which then chooses nothing, and the training images as choices.
+    split: "images" (some of every class), "classes" (whole classes), None: images, but classes
+    where those are many and small.
+    known: uint64, pixel_digests of what an earlier model was trained on. It is trained on
+    again; where that cannot be, parts["clean"] is False.
+    Raises InputError where the folder is none, or cannot be split.
     """
     if name in DATASETS:
-        if image_size or channels or by != "images":
+        flags = (image_size, channels, class_level, group_by, split)
+        if any(flag is not None for flag in flags):
             raise InputError(
-                "Expected --image-size, --channels and --split with a folder alone. "
-                f"Received: --dataset {name}."
+                "Expected --image-size, --channels, --split, --class-level and --group-by with "
+                f"a folder alone. Received: --dataset {name}."
             )
-        return tuple(ImageSet(*part, None) for part in DATASETS[name]())
-    if not Path(name).is_dir():
-        raise InputError(
-            f"Expected --dataset {', '.join(DATASETS)} or a folder. Received: {name}, no folder."
-        )
-    everything = ImageSet(*folders.read_folder(name, recipe, cache, image_size, channels))
-    return split(everything, recipe.reading.tested, rng, by)
-
-
-def with_pairs(images, rng, sampler=sample_pairs):
-    """An ImageSet with pairs: its own, or drawn from its labels by a sampler of SAMPLERS."""
-    return images if images.pairs else images.replace(pairs=sampler(images.labels, rng))
-
-
-def split(images, fraction, rng, by="images"):
-    """Split an ImageSet at random in two: (kept, taken), about `fraction` of it in the second.
-
-    by "images": of every class, at least two images on each side; a class with fewer than
-    four is kept whole. by "classes": whole classes, at least two on each side. A set of pairs
-    is split by its pairs, and no taken pair shares an image with a kept one.
-    At 0 the second is empty; it never holds much more than 30,000 images, since more would take
-    time and memory and change no figure.
-    Raises ValueError where one side would not have two classes.
-    """
-    if fraction == 0:
-        return images, None
-    if images.labels is None:
-        if by == "classes":
-            raise InputError("Expected --split images. Received: classes, for ready pairs.")
-        return _split_pairs(images, fraction, rng)
-    (classes, numbers) = np.unique(images.labels, return_inverse=True)
-    fraction = min(fraction, MOST_TAKEN / len(numbers))
-    if by == "classes":
-        count = max(round(fraction * len(classes)), 2)
-        taken = np.isin(numbers, rng.permutation(len(classes))[:count])
-        enough = len(classes) >= count + 2
-        wanted = "six classes for --split classes, four with a recipe that holds out none"
+        (images, given) = _whole(name)
+        counts = {}
     else:
-        taken = np.zeros(len(numbers), dtype=bool)
-        for number in range(len(classes)):
-            rows = rng.permutation(np.flatnonzero(numbers == number))
-            if len(rows) >= 4:
-                taken[rows[: max(round(fraction * len(rows)), 2)]] = True
-        enough = len(np.unique(numbers[taken])) >= 2
-        wanted = "two classes of six images, of four with a recipe that holds out none"
-    if not enough:
-        raise InputError(
-            f"Expected at least {wanted}. Received: {len(numbers)} images of {len(classes)} "
-            "classes to split in two."
+        if not Path(name).is_dir():
+            raise InputError(
+                f"Expected --dataset {', '.join(DATASETS)} or a folder. "
+                f"Received: {printable(name)}, no folder."
+            )
+        folder = folders.read_folder(
+            name,
+            recipe.reading.least_shape,
+            image_size=image_size,
+            channels=channels,
+            class_level=class_level,
+            group_by=group_by,
         )
-    return _part(images, np.flatnonzero(~taken)), _part(images, np.flatnonzero(taken))
-
-
-def _part(images, rows):
-    return ImageSet(take(images.images, rows), images.labels[rows], None)
-
-
-def _split_pairs(images, fraction, rng):
-    pairs = images.pairs.singly()
-    order = rng.permutation(len(pairs.anchors))
-    count = round(fraction * len(order))
-    (taken, kept) = (np.sort(order[:count]), np.sort(order[count:]))
-    kept_images = np.unique(pairs.indices()[kept])
-    shared = np.isin(pairs.indices()[taken], kept_images).any(axis=1)
-    taken = taken[~shared]
-    parts = [Pairs(*(part[rows] for part in pairs)) for rows in (kept, taken)]
-    if any(np.unique(part.y).tolist() != [0, 1] for part in parts):
-        raise InputError(
-            "Expected pairs of both kinds to train on and to test on, which share no image. "
-            f"Received: {len(order)} pairs, {count} of them for the test, {np.sum(shared)} of "
-            "these with an image that is also trained on."
+        images = ImageSet(
+            images=folder.pixels,
+            labels=folder.labels,
+            pairs=folder.pairs,
+            class_names=tuple(folder.class_names),
+            groups=folder.groups,
+            contents=folder.contents,
         )
-    return tuple(_used(images, part) for part in parts)
+        (given, counts) = (folder.splits, folder.counts)
+
+    if images.pairs is not None and images.groups is None:
+        images = images.replace(groups=splits.connected(len(images), images.pairs.indices()))
+    trained = np.zeros(len(images), bool)
+    if known is not None and len(known):
+        trained = np.isin(pixel_digests(images.images), known)
+    (part, by) = assign(images, given, recipe.reading, seed, split, trained, name in DATASETS)
+    sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
+    data = with_pairs(sets, recipe, seed)
+    dirty = int(np.sum(trained & (part == TEST)))
+    near = None if name in DATASETS else copies.near_copies(data.test.images, data.train.images)
+    data = replace(
+        data,
+        new_classes=images.labels is not None
+        and not classes_of(data.test) & classes_of(data.train),
+        parts={
+            **counts,
+            **{kind: len(getattr(data, kind)) for kind in PARTS},
+            "split": "own" if name in DATASETS else by,
+            "classes": len(classes_of(images)),
+            "classes_tested": len(classes_of(data.test)),
+            "groups": len(np.unique(images.groups)) if images.groups is not None else None,
+            "trained_before": dirty,
+            "clean": dirty == 0,
+            "near_copies": near,
+        },
+    )
+    for line in describe(data):
+        log.info("%s", line)
+    return data
 
 
-def _used(images, pairs):
-    # the images that stand in these pairs, and no others
-    (used, place) = np.unique(pairs.indices(), return_inverse=True)
-    (anchors, others) = place.reshape(-1, 2).T
-    pairs = Pairs(anchors, others[:, np.newaxis], pairs.y)
-    return ImageSet(take(images.images, used), None, pairs)
+def classes_of(images: ImageSet) -> set[int]:
+    """The numbers of the classes that an image set holds; empty where only pairs are known."""
+    return set() if images.labels is None else set(np.unique(images.labels).tolist())
+
+
+def _whole(name: str) -> tuple[ImageSet, np.ndarray]:
+    # a set that brings its own test images, as one image set, and which part each is of
+    parts = DATASETS[name]()
+    (images, labels) = (np.concatenate(x) for x in zip(*parts))
+    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(labels) for _, labels in parts])
+    names = tuple(str(number) for number in range(labels.max() + 1))
+    whole = ImageSet(images, labels, class_names=names, contents=pixel_digests(images))
+    return whole, given
+
+
+def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
+    """The four parts of TRAIN, VALIDATION (perhaps empty) and TEST, each with pairs.
+
+    Pairs that are there stay; others are drawn from the labels, those of the test with the
+    seed alone, so that two recipes are measured on the same.
+    """
+
+    def drawn(images, sampler, rng):
+        return images if images.pairs else images.replace(pairs=sampler(images.labels, rng))
+
+    sampler = SAMPLERS[recipe.training.pairing]
+    train = drawn(sets[TRAIN], sampler, np.random.default_rng([seed, TRAIN]))
+    test = drawn(sets[TEST], sample_pairs, seed)
+    if not len(sets[VALIDATION]):
+        return DataSet(train, test, train, test)
+    held = drawn(sets[VALIDATION], sample_pairs, np.random.default_rng([seed, VALIDATION]))
+    return DataSet(train, held, held, test)
+
+
+def describe(data: DataSet) -> list[str]:
+    """What is to be said of the parts: sizes first, then what a reader of figures must know."""
+    parts = data.parts
+    unit = "classes" if data.test.labels is not None else "groups of pairs that share images"
+    line = f"{parts['train']} to train on"
+    if data.choices is data.train:
+        line += " and to choose by"
+    else:
+        line += f", {parts['choices']} to choose by"
+    line += f", {parts['test']} to test with, {parts['classes'] or parts['groups']} {unit}"
+    if data.new_classes:
+        line += f", {parts['classes_tested']} of them only in the test"
+    if skipped := sum(parts.get("skipped", {}).values()):
+        line += f", {skipped} files skipped"
+    if parts.get("copies"):
+        line += f", {parts['copies']} copies left out"
+    lines = [line]
+    untested = sorted(classes_of(data.train) - classes_of(data.test))
+    if untested and not data.new_classes:
+        names = [printable(data.train.class_names[number]) for number in untested]
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        shown = ", ".join(names[:MOST_NAMES]) + more
+        lines.append(f"trained on and not tested, too few images: {shown}")
+    if not parts["clean"]:
+        lines.append(
+            f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
+            "images were trained on before"
+        )
+    if parts["near_copies"]:
+        lines += copies.describe(parts["near_copies"])
+    return lines

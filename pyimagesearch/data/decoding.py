@@ -1,57 +1,118 @@
 """The bytes of an image file -> its pixels, whatever the format: images.decode calls it.
 
 Pillow decodes, since it refuses what is cut off, where OpenCV fills the rest with grey in silence.
-Where it would keep eight bits of a channel that has more, or be slow, there is a function below.
+Where it would keep eight bits of a channel that has more, or be slow, deep.py does it.
 """
 
-# import the necessary packages
-import ctypes
 import io
-import logging
-import os
 import re
-import struct
-import warnings
-import zlib
 from contextlib import suppress
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, features
+from PIL.JpegImagePlugin import JpegImageFile
 
-# so that no file takes much over a second, or a gigabyte
-MAX_PIXELS = 50_000_000
-MAX_BYTES = 4 * MAX_PIXELS  # of the file, and of its pixels
+from pyimagesearch.data.deep import (
+    MAX_PIXELS,
+    bands,
+    check_size,
+    deep_png,
+    deep_tiff,
+    netpbm,
+    plain_png,
+)
+
+MAX_JPEG_PIXELS = 200_000_000  # of one that can be decoded at a reduced size as it is read:
+MOST_DECODED = 25_000_000  # pixels, so that it takes less than 300 MB of memory
+J2K_BYTES = 16  # a pixel, in the decoder of JPEG 2000
 
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # 1 to 4 channels
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names; PGM is in PPM
-
-# what is wrong with a file is said in one line, by name: no library adds lines of its own
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
-warnings.filterwarnings("ignore", module="PIL")
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
-with suppress(OSError, AttributeError):  # Pillow's libtiff writes to stderr past Python
-    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+J2K = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
+SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+AVIF_BRANDS = (b"avif", b"avis")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
 
 
-def opencv():
-    """The module cv2. Raises OSError with the way out where it cannot be imported."""
+def pi_heif():
+    """The module pi_heif, which reads HEIC and is an extra; None where it is not installed."""
     try:
-        import cv2
-    except ImportError as error:
-        raise OSError(
-            f"OpenCV cannot be imported ({error}). On a machine without a screen, "
-            "pip uninstall opencv-python and pip install opencv-python-headless: "
-            "the same library without windows."
-        ) from None
-    cv2.utils.logging.setLogLevel(0)  # Keras may have imported it before silence was asked for
-    return cv2
+        import pi_heif
+    except ImportError:
+        return None
+    return pi_heif
 
 
-def pixels(data):
-    """Bytes of any format -> uint8 (H, W, 1 to 4: grey or RGB, then alpha), EXIF orientation."""
-    if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
+def abilities() -> str:
+    """What can be decoded here, as text: with another, what could not be read is tried again."""
+    heif = pi_heif()
+    kinds = [kind for kind in ("avif", "jpg_2000", "webp", "libtiff") if features.check(kind)]
+    return f"pillow {Image.__version__} {' '.join(kinds)} heif {heif and heif.__version__}"
+
+
+def endings() -> tuple[str, ...]:
+    """The endings of the files that can be decoded here, lower case."""
+    kinds = [
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".jfif",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ]
+    if features.check("avif"):
+        kinds.append(".avif")
+    if features.check("jpg_2000"):
+        kinds += [".j2k", ".jp2"]
+    if pi_heif():
+        kinds += [".heic", ".heif"]
+    return tuple(sorted(kinds))
+
+
+def is_image(head: bytes) -> bool:
+    """Whether a file's first bytes, 64 at most, are those of an image."""
+    if head[:2] == b"BM":
+        return head[6:10] == bytes(4)  # reserved
+    return (
+        head.startswith((*SIGNATURES, *TIFF, *J2K))
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or brand(head) is not None
+        or re.match(rb"P[1-6]\s", head) is not None
+    )
+
+
+def brand(data: bytes) -> str | None:
+    """Which of "avif" and "heif" a file of boxes is; None: it is neither."""
+    if data[4:8] != b"ftyp":
+        return None
+    brands = [data[8:12], *re.findall(rb"(?s)....", data[16 : min(data[3], 64)])]
+    if brands[0] in AVIF_BRANDS + HEIF_BRANDS:
+        return "avif" if any(name in AVIF_BRANDS for name in brands) else "heif"
+    return None
+
+
+def pixels(data: bytes, side: int | None = None) -> tuple[np.ndarray, int]:
+    """Bytes of any format -> (uint8 (H, W, 1 to 4: grey or RGB, then alpha), EXIF orientation).
+
+    side: the longer side that is wanted. Large JPEG photos are then decoded at a half, a quarter
+    or an eighth of their size, but at twice the wanted side or more; JPEG 2000 likewise.
+    """
+    if re.match(rb"P[1-6]\s", data):
         return netpbm(data), 1
+    if data[:3] == b"\xff\xd8\xff":
+        return jpeg(data, side)
+    if brand(data) == "heif":
+        return heif(data), 1  # its decoder has turned it
     if data.startswith(b"\x89PNG"):
         (data, exif) = plain_png(data)
         deep = data[24] == 16  # bits a channel
@@ -70,172 +131,98 @@ def pixels(data):
             check_size(tags[256], tags[257], samples * -(-bits // 8))
             image = deep_tiff(data)  # OpenCV turns it by itself, as Pillow does
             return 255 - image if colours == 0 else image, 1
-    return with_pillow(data)
+    return with_pillow(data, side)
 
 
-def with_pillow(data):
+def jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int]:
+    """A JPEG photo, at a reduced size where `side` allows it or 25 million pixels are exceeded."""
+    # not Image.open, which refuses more than 179 million pixels
+    with JpegImageFile(io.BytesIO(data)) as picture:
+        (width, height) = picture.size
+        # a file of several scans is held whole by its decoder, whatever size comes out
+        whole = bool(picture.info.get("progressive")) or first_scan(data) < picture.layers
+        check_size(width, height, limit=MAX_PIXELS if whole else MAX_JPEG_PIXELS)
+        # each scan costs a pass over all pixels, and a small file can hold thousands
+        if whole and len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
+            raise ValueError("too many scans")
+        # it needs a bit at least for each block of 8 x 8 pixels, or most of them would be grey
+        if 512 * len(data) < width * height:
+            raise ValueError("too little data for its size")
+        most = min(width, height)
+        while most > 1 and width * height * (most / min(width, height)) ** 2 > MOST_DECODED:
+            most //= 2
+        least = min(2 * side if side else most, most)
+        picture.draft(None, (least, least))
+        check_size(*picture.size)
+        return to_array(picture), orientation_in(picture.info.get("exif", b""))
+
+
+def first_scan(data: bytes) -> int:
+    """How many channels the first scan of a JPEG has: fewer than the picture if others follow."""
+    at = 2
+    while at + 4 < len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:
+            return data[at + 4]
+        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4])
+    return 0
+
+
+def heif(data: bytes) -> np.ndarray:
+    """A HEIC photo, the primary one of several."""
+    module = pi_heif()
+    if module is None:
+        raise ValueError("HEIC: pip install pi-heif, and it is read")
+    photo = module.open_heif(io.BytesIO(data))  # the header; the pixels when they are asked for
+    check_size(*photo.size)
+    # not np.asarray(photo), which would look at memory that goes with the photo
+    return to_array(photo.to_pillow())
+
+
+def with_pillow(data: bytes, side: int | None = None) -> tuple[np.ndarray, int]:
     """All that has up to eight bits a channel -> uint8 (H, W, C), EXIF orientation."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         (width, height) = picture.size
-        check_size(width, height)
-        # each scan costs a pass over all pixels, and a small file can hold thousands
-        if len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
-            raise ValueError("too many scans")
-        # it needs a bit at least for each block of 8 x 8 pixels, or most of them would be grey
-        if picture.format == "JPEG" and 512 * len(data) < width * height:
-            raise ValueError("too little data for its size")
+        if picture.format == "JPEG2000":
+            reduction = 0 if side is None else reductions(data, min(width, height) // (2 * side))
+            check_size(width >> reduction, height >> reduction, J2K_BYTES)
+            picture.reduce = reduction
+        else:
+            check_size(width, height)
         if picture.tile and picture.tile[0][0] == "bmp_rle" and width * height > 2**22:
             raise ValueError(f"run lengths of more than {2**22:,} pixels")  # a loop in Python
-        picture.load()
-
-        (width, height) = picture.size  # a TIFF has been turned
-        if picture.mode[0] in "IF":
-            raise ValueError(f"pixels of type {picture.mode}")
-        mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
-        if picture.has_transparency_data:
-            mode += "A"
-        image = np.empty((height, width, len(mode)), np.uint8)
-        for rows in bands(height, width):
-            whole = rows == slice(0, height)
-            band = picture if whole else picture.crop((0, rows.start, width, rows.stop))
-            band = band if band.mode == mode else band.convert(mode)
-            image[rows] = np.asarray(band).reshape(image[rows].shape)
         exif = b"" if picture.format == "TIFF" else picture.info.get("exif", b"")
-        return image, orientation_in(exif)
+        return to_array(picture), orientation_in(exif)
 
 
-def deep_png(data):
-    """16 bits a channel -> uint8 (H, W, C). Of colours, Pillow unpacks one half at a time."""
-    colours = data[25]
-    check_size(*struct.unpack(">II", data[16:24]), 2 if colours == 0 else 8)
-
-    def unpack(layout=None):
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            if layout:
-                picture.tile = [picture.tile[0]._replace(args=layout)]
-            values = np.asarray(picture).astype(np.uint16)
-            return values.reshape(*values.shape[:2], -1), picture.info.get("transparency")
-
-    (values, key) = unpack()  # the upper half, but all of grey
-    if colours in (2, 6):
-        values = values << 8 | unpack("RGB;16L" if colours == 2 else "RGBA;16L")[0]
-    elif colours == 4:  # for grey with transparency it has no such layout
-        values = values[:, :, [0, 3]] * 257
-    if key is not None:  # the one colour that is transparent
-        opaque = np.any(values != key, axis=2, keepdims=True)
-        values = np.concatenate([values, opaque * np.uint16(0xFFFF)], axis=2)
-    return scaled(values, 1 / 257)
+def reductions(data: bytes, factor: int) -> int:
+    """How often a JPEG 2000 can be halved as it is decoded, to 1 / factor of its size at most."""
+    coding = data.find(b"\xff\x52")  # the marker, its length of 2 bytes, 5 of style, the levels
+    levels = data[coding + 9] if 0 <= coding < len(data) - 9 else 0
+    return min(max(factor, 1).bit_length() - 1, levels)
 
 
-def deep_tiff(data):
-    """16 bits or floats, which OpenCV keeps -> uint8 (H, W, C)."""
-    cv2 = opencv()
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError("cut off or damaged")
-    if image.dtype.kind == "f":
-        if not (image.min() >= 0 and image.max() <= 1):  # NaN is neither
-            raise ValueError(f"values from {image.min()} to {image.max()}, not from 0 to 1")
-        image = scaled(image, 255)
-    elif image.dtype == np.uint16:
-        image = scaled(image, 1 / 257)
-    else:
-        raise ValueError(f"pixels of type {image.dtype}")
-    if image.ndim == 2:
-        return image[:, :, np.newaxis]
-    return image[:, :, [2, 1, 0, 3][: image.shape[2]]]  # BGR
+def to_array(picture: Image.Image) -> np.ndarray:
+    """A picture of Pillow's, decoded now -> uint8 (H, W, 1 to 4)."""
+    picture.load()
+    (width, height) = picture.size  # a TIFF has been turned
+    if picture.mode[0] in "IF":
+        raise ValueError(f"pixels of type {picture.mode}")
+    mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
+    if picture.has_transparency_data:
+        mode += "A"
+    image = np.empty((height, width, len(mode)), np.uint8)
+    for rows in bands(height, width):
+        whole = rows == slice(0, height)
+        band = picture if whole else picture.crop((0, rows.start, width, rows.stop))
+        band = band if band.mode == mode else band.convert(mode)
+        image[rows] = np.asarray(band).reshape(image[rows].shape)
+    return image
 
 
-def netpbm(data):
-    """PGM or PPM, as bytes or as text, of any largest value: Pillow would loop over the pixels."""
-    token = rb"(?:\s|#[^\n]*\n)+(\d{1,9})"
-    header = re.match(rb"P(\d)" + 3 * token + rb"\s", data[:4096])
-    if not header:
-        raise ValueError("damaged header")
-    (kind, width, height, largest) = map(int, header.groups())
-    check_size(width, height)
-    if not 0 < largest < 2**16:
-        raise ValueError(f"a largest value of {largest}")
-    shape = (height, width, 3 if kind in (3, 6) else 1)
-    content = data[header.end() :]
-    if kind in (2, 3):
-        if len(data) > MAX_BYTES // 2:
-            raise ValueError(f"more than {MAX_BYTES // 2:,} bytes of text")
-        values = np.fromstring(re.sub(rb"#[^\n]*", b"", content), dtype=np.int32, sep=" ")
-    else:
-        dtype = np.dtype(np.uint8 if largest < 256 else ">u2")
-        values = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype)
-    values = values[: np.prod(shape)]
-    if len(values) < np.prod(shape) or values.min() < 0:
-        raise ValueError("cut off or damaged")
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    return scaled(values.reshape(shape), 255 / largest)
-
-
-def scaled(values, factor):
-    """Any numbers -> uint8, rounded."""
-    return opencv().convertScaleAbs(values, alpha=factor).reshape(values.shape)
-
-
-def plain_png(data):
-    """A PNG without texts and profiles, which can be bombs, and its EXIF block, both bytes.
-
-    Raises ValueError at a wrong checksum.
-    """
-    (view, kept, exif, kind, at) = (memoryview(data), [data[:8]], b"", b"", 8)
-    while kind != b"IEND":
-        (length, kind) = struct.unpack_from(">I4s", data, at)
-        chunk = view[at : at + 12 + length]
-        if len(chunk) < 12 + length or zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
-            raise ValueError(f"wrong checksum in {kind.decode('latin-1')!a}")
-        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            kept.append(chunk)
-        elif kind == b"eXIf":
-            exif = bytes(chunk[8:-4])
-        at += len(chunk)
-    return b"".join(kept), exif
-
-
-def check_size(width, height, depth=4):
-    """Raises ValueError for too many pixels, before memory is reserved. depth: bytes a pixel."""
-    if width < 1 or height < 1:
-        raise ValueError(f"{width} x {height} pixels")
-    limit = MAX_BYTES // max(depth, 4)
-    if width * height > limit:
-        raise ValueError(f"{width} x {height} pixels, more than {limit:,}")
-
-
-def over_white(image):
-    """uint8 (H, W, 2 or 4), transparency last -> (H, W, 1 or 3)."""
-    result = np.empty_like(image, shape=(*image.shape[:2], image.shape[2] - 1))
-    for rows in bands(*image.shape[:2]):
-        picture = Image.fromarray(image[rows])
-        white = Image.new(picture.mode[:-1], picture.size, "white")
-        white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
-        result[rows] = np.asarray(white).reshape(result[rows].shape)
-    return result
-
-
-def bands(height, width):
-    """Slices of about a million pixels: a large picture in whole would take twice the memory."""
-    step = max(2**20 // width, 1)
-    return [slice(top, min(top + step, height)) for top in range(0, height, step)]
-
-
-def orientation_in(exif):
+def orientation_in(exif: bytes) -> int:
     """The EXIF orientation, 1 to 8; 1, as stored, where the block is damaged."""
     tags = Image.Exif()
     with suppress(Exception):
         tags.load(exif)
         return tags.get(274, 1)
     return 1
-
-
-def upright(image, orientation):
-    if orientation in (5, 6, 7, 8):
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)

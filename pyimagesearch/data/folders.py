@@ -1,233 +1,231 @@
-"""A folder of images -> one array on disk, decoded once; training maps it into memory.
+"""A folder of images -> what training, evaluate and search are given: pixels with what is known."""
 
-The array is kept between runs beside what they write. The next run looks at every file's
-size and time, and decodes only what has changed.
-"""
-
-# import the necessary packages
-import hashlib
-import json
-import math
+import logging
 import os
 import re
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data import images
+from pyimagesearch.data import layout, leftovers
+from pyimagesearch.data.cache import looks_of, pixels_of
+from pyimagesearch.data.layout import PAIR_FOLDERS, Found
+from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.files import find_directory, state, whole_directory
 from pyimagesearch.system.names import printable
 
-PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
+log = logging.getLogger(__name__)
+
 MOST_PIXELS = 64  # of a side, where nobody asks for more
-MOST_NAMES = 20  # of files that a message is printed for
-VERSION = 1  # of the array's index
 
 
-def read_folder(directory, recipe, cache, image_size=None, channels=None):
-    """A folder with one subfolder per class, or with ready pairs: (Rows, labels, Pairs).
+@dataclass(frozen=True)
+class Folder:
+    """N images of a folder with what is known of them; labels or pairs, never both."""
 
-    Classes: labels are the subfolders' names, pairs None. Ready pairs: labels None; the
-    folder holds similar_all_images/NAME_first.jpg beside NAME_second.jpg, and the same in
-    dissimilar_all_images.
-    cache: the folder in which the array is kept. image_size (H, W) and channels (1 or 3) by
-    default from about a hundred of the pictures: colour if any has it, and the files' own size
-    up to 64 pixels, but at least recipe.least_shape.
-    Prints what it leaves out: unreadable files, classes with fewer than two images, copies
-    of the same file. Raises ValueError where too little is left.
+    pixels: Rows  # uint8 (N, H, W, C), on disk
+    files: list[str]  # their paths from the folder on
+    labels: np.ndarray | None  # int32 (N,), places in class_names
+    class_names: tuple[str, ...]
+    pairs: Pairs | None
+    splits: np.ndarray | None  # int8 (N,): 0 train, 1 validation, 2 test, where folders say so
+    groups: np.ndarray | None  # int32 (N,): images that belong together have one number
+    contents: np.ndarray  # uint64 (N,): a digest of each file's content
+    counts: dict[str, Any] = field(default_factory=dict)  # what was read and left out, for JSON
+
+
+def read_folder(
+    directory: str | os.PathLike,
+    least_shape: tuple[int, int, int] = (1, 1, 1),
+    *,
+    shape: tuple[int, int, int] | None = None,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    class_level: int | None = None,
+    group_by: str | None = None,
+) -> Folder:
+    """Read a folder with one subfolder for each class, or with ready pairs.
+
+    layout.find says what the subfolders may be. Ready pairs: similar_all_images holds NAME_first
+    beside NAME_second, and so does dissimilar_all_images; the groups are the images that pairs
+    connect. group_by: a regular expression that is searched in each file's path from the folder
+    on, with / between; what its first group matches, or all of it, names the file's group.
+
+    shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
+    from about a hundred of the pictures: colour if any has it, and the files' own size up to 64
+    pixels, but at least least_shape.
+    Logs the classes with their sizes, and what is left out: other kinds of files, unreadable
+    ones, classes with fewer than two images, copies of the same file.
+    Raises InputError where too little is left, or where it is not plain what the classes are.
     """
-    names = _names(directory)
-    if not names:
-        raise InputError(
-            "Expected a folder with a subfolder for each class, and images in these. "
-            f"Received: {printable(directory)} without."
-        )
-    (pixels, files) = _decoded(directory, names, recipe, cache, image_size, channels)
-    bad = [found["error"] for found in files.values() if "error" in found]
-    _say(f"skipped {error}" for error in bad)
-    files = {name: found for name, found in files.items() if "error" not in found}
-    count = f"{len(files)} images read" + (f", {len(bad)} files skipped" if bad else "")
-    color = "grey" if pixels.shape[3] == 1 else "colour"
-    print(f"[INFO] {count}, in {color} at {pixels.shape[2]}x{pixels.shape[1]}")
-    if _is_pairs(directory):
-        return pixels, None, _pairs(files)
-    (rows, labels) = _classes(files)
-    return take(pixels, rows), labels, None
+    directory = os.fspath(directory)
+    pattern = _pattern(group_by)
+    plan = layout.find(directory, class_level)
+    skipped = plan.skipped
+    leftovers.say_skipped(skipped)
+    paths = [os.path.join(directory, found.name) for found in plan.files]
+    shape = shape or _shape(paths, least_shape, image_size, channels)
+    (pixels, contents, reading) = pixels_of(paths, shape)
+    bad = reading.bad()
+    if not len(pixels):
+        raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
+    say(f"skipped {message}" for message in bad)
+    log.info(
+        "%s images read%s, in %s at %dx%d", f"{len(pixels):,}",
+        f", {len(bad):,} files skipped" if bad else "",
+        "grey" if shape[2] == 1 else "colour", shape[1], shape[0],
+    )  # fmt: skip
 
-
-def _is_pairs(directory):
-    return all(os.path.isdir(os.path.join(directory, name)) for name in PAIR_FOLDERS)
-
-
-def _names(directory):
-    # the image files of all subfolders, as paths from the folder on
-    names = []
-    here = os.path.realpath(directory)
-    for folder in sorted(PAIR_FOLDERS if _is_pairs(directory) else os.listdir(directory)):
-        path = os.path.join(directory, folder)
-        if images.hidden(folder) or not os.path.isdir(path):
-            continue
-        if os.path.commonpath([here, os.path.realpath(path)]) == os.path.realpath(path):
-            _say([f"left out {printable(folder)}: a link to a folder around it"])
-            continue
-        try:
-            names += [os.path.relpath(file, directory) for file in images.list_images(path)]
-        except ValueError:
-            _say([f"left out class {printable(folder)}: it holds no images"])
-    return names
-
-
-def _classes(files):
-    """Rows and labels of what can be used of a folder of classes."""
-    copies = {}
-    for name, found in files.items():
-        copies.setdefault(found["digest"], []).append(name)
-    (usable, messages, extra) = ({}, [], 0)
-    for names in copies.values():
-        classes = {name.split(os.sep)[0] for name in names}
-        if len(classes) > 1:  # one of the two is wrong, and nobody knows which
-            shown = " and ".join(printable(name) for name in names)
-            messages.append(f"left out {shown}: the same file in {len(classes)} classes")
-        else:
-            usable.setdefault(classes.pop(), []).append(files[names[0]]["row"])
-            extra += len(names) - 1
-    _say(messages)
-    if extra:
-        print(f"[INFO] {extra} copies of other files left out: they are no images of their own")
-
-    for folder in {name.split(os.sep)[0] for name in files} - set(usable):
-        usable[folder] = []
-    few = [name for name, rows in usable.items() if len(rows) < 2]
-    _say(
-        f"left out class {printable(name)}: {len(usable[name])} images, 2 needed"
-        for name in sorted(few)
+    files = [plan.files[k] for k in reading.good()]
+    skipped[leftovers.UNREADABLE] += len(bad)
+    if plan.pairs:
+        (rows, pairs) = _pairs(files, contents, skipped)
+        (labels, class_names) = (None, ())
+    else:
+        (rows, labels, class_names) = _classes(files, contents, plan, skipped)
+        pairs = None
+    files = [files[row] for row in rows]
+    names = [found.name for found in files]
+    counts = {
+        "files": len(paths),
+        "read": len(pixels),
+        "used": len(rows),
+        "copies": skipped.pop(leftovers.COPIES, 0),
+        "classes": len(class_names),
+        "skipped": dict(sorted((+skipped).items())),
+    }
+    return Folder(
+        pixels=take(pixels, rows),
+        files=names,
+        labels=labels,
+        class_names=class_names,
+        pairs=pairs,
+        splits=np.array([found.part for found in files], np.int8) if plan.parted else None,
+        groups=_groups(names, pattern, pairs),
+        contents=contents[rows],
+        counts=counts,
     )
-    usable = {name: rows for name, rows in sorted(usable.items()) if name not in few}
+
+
+def _classes(files: list[Found], contents, plan, skipped: Counter):
+    """Rows, labels and class names of what can be used of a folder of classes."""
+    class_of = [found.class_at(plan.level) for found in files]
+    same: dict[int, list[int]] = {}
+    for row, content in enumerate(contents.tolist()):
+        same.setdefault(content, []).append(row)
+    (usable, messages, across) = ({name: [] for name in class_of}, [], 0)
+    for rows in same.values():
+        classes = {class_of[row] for row in rows}
+        if len(classes) > 1:  # one of the two is wrong, and nobody knows which
+            shown = " and ".join(printable(files[row].name) for row in rows)
+            messages.append(f"left out {shown}: the same file in {len(classes)} classes")
+            skipped[leftovers.IN_TWO_CLASSES] += len(rows)
+        else:
+            usable[class_of[rows[0]]].append(rows[0])  # training's, where there are parts
+            skipped[leftovers.COPIES] += len(rows) - 1
+            across += sum(files[row].part != files[rows[0]].part for row in rows)
+    say(messages)
+    if copies := skipped[leftovers.COPIES]:
+        log.info("%s copies of other files left out: they are no images of their own%s",
+            f"{copies:,}", f"; {across:,} were in another part" if across else "")  # fmt: skip
+
+    few = sorted(name for name, rows in usable.items() if len(rows) < 2)
+    say(f"left out class {printable(name)}: {len(usable[name])} images, 2 needed" for name in few)
+    skipped[leftovers.SMALL_CLASSES] += sum(len(usable.pop(name)) for name in few)
     if len(usable) < 2:
         raise InputError(
             "Expected a folder with a subfolder for each of at least two classes, at least two "
             f"readable images in each. Received: {len(usable)} such."
         )
-    labels = [name for name, rows in usable.items() for _ in rows]
-    return np.concatenate(list(usable.values())), np.array(labels)
+    names = sorted(usable)
+    sizes = [len(usable[name]) for name in names]
+    class_names = tuple(map(printable, names))
+    log.info("%s", leftovers.classes_line(class_names, sizes))
+    stems = {
+        name: [os.path.splitext(files[r].below[-1])[0] for r in usable[name]] for name in names
+    }
+    leftovers.say_perhaps_pairs(stems)
+    rows = np.concatenate([np.sort(usable[name]) for name in names])
+    return rows, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
 
 
-def _pairs(files):
-    """The Pairs of a folder of ready pairs: NAME_first beside NAME_second."""
-    first_row, halves = {}, {}
-    for name, found in files.items():
-        row = first_row.setdefault(found["digest"], found["row"])  # one row for all copies
-        match = re.fullmatch(r"(.*)_(first|second)", os.path.splitext(name)[0], re.DOTALL)
-        if match and name.split(os.sep)[0] in PAIR_FOLDERS:
+def _pairs(files: list[Found], contents, skipped: Counter):
+    """The images that stand in pairs, and the Pairs: NAME_first beside NAME_second."""
+    first_row: dict[int, int] = {}
+    halves: dict[str, dict[str, int]] = {}
+    for row, (found, content) in enumerate(zip(files, contents.tolist())):
+        row = first_row.setdefault(content, row)  # one row for all copies
+        match = re.fullmatch(
+            r"(.*)_(first|second)", os.path.splitext("/".join(found.below))[0], re.DOTALL
+        )
+        if match:
             halves.setdefault(match[1], {})[match[2]] = row
+        else:
+            skipped[leftovers.UNPAIRED] += 1
     whole = {name: pair for name, pair in halves.items() if len(pair) == 2}
-    _say(
-        f"left out {printable(name)}: only one of its two images is there"
-        for name in halves.keys() - whole.keys()
-    )
+    lonely = halves.keys() - whole.keys()
+    say(f"left out {printable(name)}: only one of its two images is there" for name in lonely)
+    skipped[leftovers.UNPAIRED] += len(lonely)
     if not whole:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    y = [[PAIR_FOLDERS[name.split(os.sep)[0]]] for name in whole]
-    (anchors, others) = np.array([(p["first"], p["second"]) for p in whole.values()]).T
-    return Pairs(anchors, others[:, np.newaxis], np.array(y))
+    y = np.array([[PAIR_FOLDERS[name.split("/")[0]]] for name in whole])
+    (rows, place) = np.unique(
+        [(pair["first"], pair["second"]) for pair in whole.values()], return_inverse=True
+    )
+    (anchors, others) = place.reshape(-1, 2).T
+    skipped[leftovers.COPIES] += 2 * len(whole) - len(rows)
+    log.info(
+        "%s pairs of one class and %s of two, of %s images",
+        f"{int(y.sum()):,}", f"{int(len(y) - y.sum()):,}", f"{len(rows):,}",
+    )  # fmt: skip
+    return (
+        rows,
+        Pairs(anchors, others[:, np.newaxis], y),
+    )
 
 
-def _decoded(directory, names, recipe, cache, image_size, channels):
-    """The array of a folder, from the last run as far as nothing has changed.
-
-    Returns (Rows of all images, {name: {"state", and "row", "digest" or "error"}}).
-    """
-    asked = [list(image_size or ()), channels, list(recipe.reading.least_shape)]
-    identity = json.dumps([os.path.realpath(directory), asked])
-    place = Path(cache) / f".images-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    paths = {name: os.path.join(directory, name) for name in names}
-    states = {name: state(path) for name, path in paths.items()}
-    (old, known) = _load(place)
-    if states == {name: found["state"] for name, found in known.items() if "row" in found}:
-        return old, known
-
-    shape = _shape(list(paths.values()), recipe, image_size, channels)
-    reuse = old is not None and old.shape[1:] == shape
-
-    def read(name):
-        found = known.get(name, {})
-        # what could not be read, for whatever reason, is tried again
-        if reuse and "row" in found and found["state"] == states[name]:
-            return old.array[found["row"]], found
-        try:
-            data = images.read_bytes(paths[name])
-            image = images.fit(images.decode(data, paths[name]), shape)
-        except ValueError as error:
-            return None, {"error": str(error)}
-        return image, {"digest": hashlib.blake2b(data, digest_size=16).hexdigest()}
-
-    with whole_directory(place) as new:
-        os.mkdir(new)
-        files, row = {}, 0
-        block = max(2**26 // math.prod(shape), 8)  # no more than so many wait in memory
-        threads = min(os.cpu_count(), 4)  # each may hold a large photo
-        with open(os.path.join(new, "pixels"), "wb") as f, ThreadPoolExecutor(threads) as pool:
-            for start in range(0, len(names), block):
-                some = names[start : start + block]
-                for name, (image, found) in zip(some, pool.map(read, some)):
-                    files[name] = {"state": states[name]} | found
-                    if image is not None:
-                        f.write(np.ascontiguousarray(image))
-                        files[name]["row"], row = row, row + 1
-                if sys.stderr.isatty():
-                    print(f"{start + len(some)} of {len(names)} files read", end="\r",
-                        file=sys.stderr)  # fmt: skip
-        if not row:
-            raise InputError(
-                "Expected readable images. Received: none. "
-                + "; ".join([found["error"] for found in files.values()][:3])
-            )
-        index = {"version": VERSION, "shape": [row, *shape], "files": files}
-        Path(new, "index.json").write_text(json.dumps(index))
-    return _load(place)
-
-
-def _load(place):
-    # what an earlier run has left, (None, {}) where that is nothing whole
-    place = find_directory(place)
+def _pattern(group_by):
     try:
-        index = json.loads((place / "index.json").read_text())
-        shape = tuple(index["shape"])
-        whole = (place / "pixels").stat().st_size == np.prod(shape, dtype=np.int64)
-        if index["version"] != VERSION or not whole:
-            return None, {}
-        array = np.memmap(place / "pixels", dtype=np.uint8, mode="r", shape=shape)
-        return Rows(array, np.arange(len(array))), index["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None, {}
+        return group_by and re.compile(group_by)
+    except re.error as error:
+        raise InputError(
+            f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
+        ) from None
 
 
-def _shape(paths, recipe, image_size, channels):
+def _groups(names: list[str], pattern, pairs: Pairs | None) -> np.ndarray | None:
+    """int32 (N,): one number for images of one name by the pattern, and for those in one pair."""
+    if not pattern and pairs is None:
+        return None
+    keys = []
+    for name in names:
+        match = pattern and pattern.search(name.replace(os.sep, "/"))
+        keys.append(match and (match[1] if pattern.groups and match[1] else match[0]))
+    first: dict[str, int] = {}
+    same = [(k, first.setdefault(key, k)) for k, key in enumerate(keys) if key is not None]
+    groups = connected(len(names), same + (pairs.indices().tolist() if pairs else []))
+    if pattern:
+        alone = len(names) - len(same)
+        log.info(
+            "%s groups by %s%s", f"{len(np.unique(groups)):,}", pattern.pattern,
+            f"; {alone:,} files do not match and are groups of their own" if alone else "",
+        )  # fmt: skip
+    return groups
+
+
+def _shape(paths, least_shape, image_size, channels):
     """The shape to read all images in, where it is not asked for from a hundred of them."""
-    (sides, colored) = ([], False)
+    looks = []
     if image_size is None or channels is None:
-        for path in paths[:: max(len(paths) // 100, 1)]:
-            try:
-                image = images.decode(images.read_bytes(path), path)
-            except ValueError:
-                continue  # it is named when all are read
-            sides.append(min(image.shape[:2]))
-            colored |= bool(np.any(image != image[:, :, :1]))
-    (height, width, least_channels) = recipe.reading.least_shape
+        looks = looks_of(paths[:: max(len(paths) // 100, 1)])
+    (height, width, least_channels) = least_shape
     if image_size is None:
-        side = int(min(np.median(sides or [MOST_PIXELS]), MOST_PIXELS))
+        side = int(min(np.median([side for side, _ in looks] or [MOST_PIXELS]), MOST_PIXELS))
         image_size = (max(side, height), max(side, width))
-    return (*image_size, channels or max(3 if colored else 1, least_channels))
-
-
-def _say(messages):
-    messages = list(messages)
-    for message in messages[:MOST_NAMES]:
-        print(f"[INFO] {message}")
-    if len(messages) > MOST_NAMES:
-        print(f"[INFO] and {len(messages) - MOST_NAMES} more like this")
+    coloured = any(coloured for _, coloured in looks)
+    return (*image_size, channels or max(3 if coloured else 1, least_channels))

@@ -1,89 +1,121 @@
 """One careful reader: a file -> a uint8 array as a person sees it, or an error that names it."""
 
-# import the necessary packages
 import os
 import stat
-import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pyimagesearch.data.decoding import MAX_BYTES, MAX_PIXELS, opencv, over_white, pixels, upright
+from pyimagesearch.data.decoding import endings, is_image, pixels
+from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
+from pyimagesearch.data.leftovers import LINKED, say_skipped
+from pyimagesearch.data.progress import Progress
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
-ENDINGS = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+THREADS = min(os.cpu_count() or 1, 4)  # each may hold a large photo
 
 
-def list_images(directory):
-    """The image files of a folder and its subfolders, by their endings, sorted.
+def list_images(directory: str | os.PathLike) -> list[str]:
+    """The image files of a folder and its subfolders, sorted.
 
     imutils finds them in the order of the disk, which differs between machines. Left out: hidden
-    files and folders, and __MACOSX, which holds no images though its files are named so.
-    Raises ValueError where the folder is missing or holds none.
+    files and folders, and __MACOSX, which holds no images though its files are named so; a file
+    without an ending is taken where it begins as an image does. Logs what else is left out, by
+    its ending, and linked folders, into which it does not go.
+    Raises InputError where the folder is missing or holds none.
     """
     opencv()  # which imutils needs
     from imutils.paths import list_files
 
     if not os.path.isdir(directory):
-        raise InputError(f"Expected a folder of images. Received: {directory}, no such folder.")
-    paths = sorted(
-        path
-        for path in list_files(directory, validExts=ENDINGS)
-        if not any(map(hidden, Path(path).relative_to(directory).parts))
-    )
+        raise InputError(
+            f"Expected a folder of images. Received: {printable(directory)}, no such folder."
+        )
+    (paths, kinds, skipped) = ([], endings(), Counter())
+    for path in list_files(directory):
+        if any(map(hidden, Path(path).relative_to(directory).parts)):
+            continue
+        if looks_like_image(path, kinds):
+            paths.append(path)
+        else:
+            skipped[os.path.splitext(path)[1].lower() or "no ending"] += 1
+    for folder, names, _ in os.walk(directory):
+        names[:] = [name for name in names if not hidden(name)]
+        skipped[LINKED] += sum(os.path.islink(os.path.join(folder, name)) for name in names)
+    say_skipped(+skipped)
     if not paths:
         raise InputError(
-            f"Expected a folder with images ({' '.join(ENDINGS)}). Received: {directory} with none."
+            f"Expected a folder with images ({' '.join(kinds)}). "
+            f"Received: {printable(directory)} with none."
         )
-    return paths
+    return sorted(paths)
 
 
-def hidden(name):
+def hidden(name: str) -> bool:
+    """Whether a file or folder is one that people do not see."""
     return name.startswith(".") or name == "__MACOSX"
 
 
-def read_image(path, shape):
+def looks_like_image(path: str | os.PathLike, kinds: Sequence[str]) -> bool:
+    """Whether a file's ending is one of `kinds`; without an ending, whether it begins so."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending:
+        return ending in kinds
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            return False
+        with open(path, "rb") as f:
+            return is_image(f.read(64))
+    except OSError:
+        return False
+
+
+def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:
     """Read an image as a person sees it, in grey or colour, resized where it differs.
 
     shape: (H, W, 1) for grey, (H, W, 3) for colour (RGB). Returns uint8 of that shape.
-    Raises ValueError, naming the file, where it cannot be read whole.
+    Raises InputError, naming the file, where it cannot be read whole.
     """
-    return fit(decode(read_bytes(path), path), shape)
+    return fit(decode(read_bytes(path), path, max(shape[:2])), shape)
 
 
-def read_bytes(path):
-    """A file's content, uint8 (N,). Raises ValueError, naming it, where that cannot be had."""
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """A file's content. Raises InputError, naming it, where that cannot be had."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
             raise InputError("not a file")
         if status.st_size > MAX_BYTES:
             raise InputError(f"{status.st_size:,} bytes, more than {MAX_BYTES:,}")
-        return np.fromfile(path, dtype=np.uint8)
+        with open(path, "rb") as f:
+            return f.read()
     except OSError as error:
         raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
     except ValueError as error:
         raise InputError(f"{printable(path)}: {error}") from None
 
 
-def decode(data, path):
-    """The picture in a file's bytes as a person sees it, at its own size; the first of several.
+def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
+    """The picture in a file's bytes as a person sees it; the first of several.
 
     It is turned as EXIF says, transparency is laid over white, 16 bits are scaled by 1 / 257 and
-    floats from 0 to 1 by 255. data: uint8 (N,), as read_bytes gives it; path: for messages.
+    floats from 0 to 1 by 255. path: for messages. side: the longer side that is wanted; a large
+    JPEG photo is then decoded at a reduced size, but at twice that side or more; above 25
+    million pixels always.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
-    Raises ValueError, naming the file, where it cannot be read whole.
+    Raises InputError, naming the file, where it cannot be read whole.
     """
-    data = data.tobytes()
     try:
         if not data:
             raise InputError("empty")
         if is_truncated(data):
             raise InputError("cut off")
-        (image, orientation) = pixels(data)
+        (image, orientation) = pixels(data, side)
         if image.shape[2] in (2, 4):
             image = over_white(image)
         return upright(image, orientation)
@@ -96,7 +128,29 @@ def decode(data, path):
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
 
 
-def fit(image, shape):
+def over_white(image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 2 or 4), transparency last -> (H, W, 1 or 3)."""
+    result = np.empty_like(image, shape=(*image.shape[:2], image.shape[2] - 1))
+    for rows in bands(*image.shape[:2]):
+        picture = Image.fromarray(image[rows])
+        white = Image.new(picture.mode[:-1], picture.size, "white")
+        white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
+        result[rows] = np.asarray(white).reshape(result[rows].shape)
+    return result
+
+
+def upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """The picture turned as its EXIF orientation says."""
+    if orientation in (5, 6, 7, 8):
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """uint8 (h, w, 1 or 3) -> uint8 of shape (H, W, 1 or 3), resized where it differs."""
     cv2 = opencv()
     (height, width, channels) = shape
@@ -111,63 +165,37 @@ def fit(image, shape):
     return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
 
 
-def read_classes(directory, shape):
-    """Images of a folder with one subfolder per class, at least two readable ones in each.
-
-    Returns (uint8 (N, H, W, C), class names (N,) of str, one message for each thing left out).
-    Raises ValueError where fewer than two classes are left.
-    """
-    if not os.path.isdir(directory):
-        raise InputError(f"Expected a folder of classes. Received: {directory}, no such folder.")
-    # os.path.isdir, unlike DirEntry.is_dir, says no to a link that leads to itself
-    folders = [f for f in os.scandir(directory) if os.path.isdir(f) and not hidden(f.name)]
-    images, labels, messages = [], [], []
-    for folder in sorted(folders, key=lambda f: f.name):
-        try:
-            (paths, found, bad) = read_images(list_images(folder.path), shape)
-        except ValueError:  # no image at all
-            (paths, found, bad) = ([], [], [])
-        messages += [f"skipped {message}" for message in bad]
-        if len(paths) < 2:
-            messages.append(
-                f"left out class {printable(folder.name)}: {len(paths)} readable images, 2 needed"
-            )
-            continue
-        images.append(found)
-        labels += [folder.name] * len(found)
-    if len(images) < 2:
-        raise InputError(
-            "Expected a folder with a subfolder for each of at least two classes, at least two "
-            f"images in each. Received: {directory}, {len(images)} such. " + "; ".join(messages[:3])
-        )
-    return np.concatenate(images), np.array(labels), messages
-
-
-def read_images(paths, shape):
+def read_images(
+    paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
+) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-
-    def read(path):
-        try:
-            return path, read_image(path, shape), None
-        except ValueError as error:
-            return path, None, str(error)
-
-    results = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(read, paths):
-            results.append(result)
-            if len(results) % 200 == 0 and sys.stderr.isatty():
-                print(f"\r{len(results)} of {len(paths)} images read", end="\r", file=sys.stderr)
+    paths = list(paths)
+    results = list(_results(paths, shape))
     good = [path for path, _, error in results if error is None]
     images = [image for _, image, error in results if error is None]
     bad = [error for _, _, error in results if error is not None]
     return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 
-def is_truncated(data):
-    """Whether a PNG or JPEG lacks its end."""
+def _results(paths, shape) -> Iterator[tuple]:
+    def read(path):
+        try:
+            return path, read_image(path, shape), None
+        except ValueError as error:
+            return path, None, str(error)
+
+    with Progress(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
+        for result in pool.map(read, paths):
+            yield result
+            progress.add(1)
+
+
+def is_truncated(data: bytes) -> bool:
+    """Whether a PNG, JPEG or JPEG 2000 lacks its end."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND\xaeB`\x82" not in data  # the last chunk's name and checksum
     if data.startswith(b"\xff\xd8"):
         return data.find(b"\xff\xd9", data.find(b"\xff\xda")) < 0
+    if data.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")):  # JPEG 2000
+        return data.find(b"\xff\xd9", data.find(b"\xff\x93")) < 0
     return False

@@ -1,9 +1,11 @@
 """Pairs of images by their numbers, and how they are drawn from labels."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyimagesearch.data.labels import class_numbers
 from pyimagesearch.system.errors import InputError
 
 
@@ -14,30 +16,46 @@ class Pairs(NamedTuple):
     others: np.ndarray  # int (M, k), which images
     y: np.ndarray  # int (M, k), 1 same class, 0 different
 
-    def indices(self):
+    def indices(self) -> np.ndarray:
         """The two images of each pair: int (M k, 2)."""
         k = self.others.shape[1]
         return np.stack([self.anchors.repeat(k), self.others.ravel()], axis=1)
 
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """y of each pair: (M k, 1)."""
         return self.y.reshape(-1, 1)
 
-    def singly(self):
+    def singly(self) -> "Pairs":
         """The same pairs, each on its own: k = 1."""
         (anchors, others) = self.indices().T
         return Pairs(anchors, others[:, np.newaxis], self.labels())
 
+    def within(self, rows: np.ndarray) -> "Pairs":
+        """The anchors of which all images are among `rows`, in the numbering of these rows.
 
-def sample_pairs(labels, rng=None):
+        rows: int, each image once.
+        """
+        last = max(x.max(initial=0) for x in (self.anchors, self.others, rows))
+        place = np.full(last + 1, -1)
+        place[rows] = np.arange(len(rows))
+        (anchors, others) = (place[self.anchors], place[self.others])
+        whole = (anchors >= 0) & (others >= 0).all(axis=1)
+        return Pairs(anchors[whole], others[whole], self.y[whole])
+
+
+Rng = np.random.Generator | int | None
+
+
+def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     """Pairs with an anchor in each of N images, one positive and one negative to each.
 
-    labels: N values of any kind (numbers, strings), one for each image.
+    labels: one for each image, as class_numbers takes them.
     rng: a numpy Generator or a seed; None draws from numpy's global state (np.random.seed).
-    others[:, 0]: a different image of the same class, each equally likely (the image itself
-    where its class has no other). others[:, 1]: an image of another class, each equally
-    likely, as in the article. y: 1 and 0 in turn.
-    Raises ValueError where there are no labels, or no two classes.
+    others[:, 0]: a different image of the same class, each equally likely. others[:, 1]: an
+    image of another class, each equally likely, as in the article. y: 1 and 0 in turn.
+    An image without another of its class is no anchor, and may be a negative; with `alone` it
+    is an anchor whose positive is the image itself.
+    Raises InputError where there are no labels, no two classes, or no anchor.
     """
     rng = _generator(rng)
     (by_class, place, first, size) = _sorted_by_class(labels)
@@ -48,29 +66,44 @@ def sample_pairs(labels, rng=None):
 
     negative = _places_outside(first, size, len(place), rng)
     others = np.stack([by_class[positive], by_class[negative]], axis=1)
-    return Pairs(np.arange(len(others)), others, np.tile([1, 0], (len(others), 1)))
+    anchors = np.arange(len(others)) if alone else np.flatnonzero(size > 1)
+    if not len(anchors):
+        raise InputError(
+            "Expected a class with two images at least. Received: none. "
+            "Positive pairs need two images of one class."
+        )
+    return Pairs(anchors, others[anchors], np.tile([1, 0], (len(anchors), 1)))
 
 
-def sample_triplets(labels, rng=None):
+def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
     """As sample_pairs, but each image is an anchor or a positive once: about N / 2 triplets.
 
     The images of a class are taken two by two in random order; a last one without a partner
-    is left out. Raises ValueError also where no class has two images.
+    is left out. Raises InputError also where no class has two images.
     """
     rng = _generator(rng)
-    order = rng.permutation(np.size(labels))
-    (by_class, place, first, size) = _sorted_by_class(np.ravel(labels)[order])
+    labels = class_numbers(labels)
+    order = rng.permutation(len(labels))
+    (by_class, place, first, size) = _sorted_by_class(labels[order])
     rank = place - first
     anchors = np.flatnonzero((rank % 2 == 0) & (rank + 1 < size))
     if not len(anchors):
-        raise InputError("Expected a class with two images at least. Received: none.")
+        raise InputError(
+            "Expected a class with two images at least. Received: none. "
+            "Triplets need two images of one class."
+        )
     positive = place[anchors] + 1
     negative = _places_outside(first[anchors], size[anchors], len(place), rng)
     others = np.stack([by_class[positive], by_class[negative]], axis=1)
     return Pairs(order[anchors], order[others], np.tile([1, 0], (len(anchors), 1)))
 
 
-def _generator(rng):
+def sample_single_pairs(labels: Any, rng: Rng = None) -> Pairs:
+    """The pairs of sample_pairs, each on its own: 2 N anchors with one other image each."""
+    return sample_pairs(labels, rng).singly()
+
+
+def _generator(rng: Rng) -> np.random.Generator:
     if isinstance(rng, np.random.Generator):
         return rng
     return np.random.default_rng(np.random.randint(2**31) if rng is None else rng)
@@ -78,16 +111,16 @@ def _generator(rng):
 
 def _sorted_by_class(labels):
     # sort the images by class: a class is then the places first to first + size; all (N,)
-    labels = np.ravel(labels)
-    (classes, class_of, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
-    if len(classes) < 2:
+    class_of = class_numbers(labels)
+    sizes = np.bincount(class_of)
+    if len(sizes) < 2:
         raise InputError(
             "Expected labels of at least two classes: a negative pair needs two. "
-            f"Received: {len(labels)} labels of {len(classes)} class(es)."
+            f"Received: {len(class_of)} labels of {len(sizes)} class(es)."
         )
     by_class = np.argsort(class_of, kind="stable")
     place = np.empty_like(by_class)
-    place[by_class] = np.arange(len(labels))
+    place[by_class] = np.arange(len(class_of))
     return by_class, place, (np.cumsum(sizes) - sizes)[class_of], sizes[class_of]
 
 
@@ -97,9 +130,9 @@ def _places_outside(first, size, total, rng):
     return place + np.where(place >= first, size, 0)
 
 
-SAMPLERS = {
+SAMPLERS: dict[str, Callable[..., Pairs]] = {
     "pairs": sample_pairs,
-    "single_pairs": lambda labels, rng: sample_pairs(labels, rng).singly(),
+    "single_pairs": sample_single_pairs,
     "triplets": sample_triplets,
     "batch": sample_pairs,  # to measure with: in training the loss forms its own
 }

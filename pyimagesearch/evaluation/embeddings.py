@@ -1,16 +1,23 @@
 """Images through an encoder, each once; and the distances of pairs of them."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from pyimagesearch.data.pairs import Pairs
+from pyimagesearch.data.rows import Rows
 from pyimagesearch.utils import euclidean_distance
 
+# of two arrays of embeddings, each (B, D): the distances, (B,) or (B, 1), smaller = more alike
+Comparison = Callable[[list[np.ndarray]], np.ndarray]
 
-def embed(encoder, images):
+
+def embed(encoder: keras.Model, images: np.ndarray | Rows) -> np.ndarray:
     """Every image through the encoder once: uint8 (N, H, W, C) -> float32 array (N, D)."""
     forward = _forward(encoder)
     return in_batches(lambda batch: forward(batch).numpy(), images)
@@ -24,33 +31,71 @@ def _forward(encoder):
     )
 
 
-def in_batches(function, images, batch_size=None):
+def in_batches(
+    function: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray | Rows,
+    batch_size: int | None = None,
+) -> np.ndarray:
     """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
 
     batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
     """
     batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     starts = range(0, len(images), batch_size)
-    with ThreadPoolExecutor(min(os.cpu_count(), 4)) as pool:
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         # a batch is taken from the images, which may be on disk, when its turn comes
         parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
         return np.concatenate(list(parts))
 
 
-def evenly(count, most):
+def evenly(count: int, most: int) -> np.ndarray:
     """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
     return np.linspace(0, count - 1, min(count, most)).astype(int)
 
 
-def pair_distances(embeddings, pairs, distance=euclidean_distance, numbers=2_000_000):
+def pair_distances(
+    embeddings: np.ndarray,
+    pairs: Pairs,
+    distance: Comparison = euclidean_distance,
+    numbers: int = 2_000_000,
+) -> tuple[np.ndarray, np.ndarray]:
     """Distances and labels of Pairs: ((B, 1) float32, (B, 1) int).
 
-    embeddings: (N, D). distance: of two (B, D), as euclidean_distance.
+    embeddings: (N, D). distance: of two (B, D), as euclidean_distance. numbers: see distances_of.
+    """
+    distances = distances_of(embeddings, pairs.indices(), distance, numbers)
+    return distances.reshape(-1, 1), pairs.labels()
+
+
+def distances_of(
+    embeddings: np.ndarray,
+    indices: np.ndarray,
+    distance: Comparison = euclidean_distance,
+    numbers: int = 2_000_000,
+) -> np.ndarray:
+    """The distances of pairs of images, float32 (B,). indices: int (B, 2), which images.
+
     Each image was embedded once, however many pairs it stands in. numbers: how many of the
     embeddings' are looked at in one go, which bounds the memory.
     """
-    indices = pairs.indices()
     block = max(numbers // embeddings.shape[1], 1)
     parts = [indices[i : i + block].T for i in range(0, len(indices), block)]
-    distances = [np.asarray(distance([embeddings[a], embeddings[b]])) for a, b in parts]
-    return np.concatenate(distances).reshape(-1, 1), pairs.labels()
+    distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in parts]
+    return np.concatenate([np.empty(0, np.float32), *distances])
+
+
+def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
+    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
+
+    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
+    """
+    (height, width) = images.shape[1:3]
+    (rows, columns) = (-(-height // 32), -(-width // 32))
+
+    def tiles(batch):
+        batch = batch[:, : height // rows * rows, : width // columns * columns]
+        # (B, tiles down, rows of one, tiles across, columns of one, C)
+        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
+        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
+
+    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)

@@ -1,166 +1,194 @@
-"""Thresholds from one set of images, honest figures from another.
+"""Thresholds from one set of images, figures with their intervals from another."""
 
-A calibration is a dict: "threshold", which gets most of balanced pairs right, and
-"operating_points", the thresholds for given false match rates (None: not enough pairs).
-"""
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
-# import the necessary packages
 import numpy as np
 
-from pyimagesearch import metrics, utils
-from pyimagesearch.data.pairs import Pairs, sample_pairs
-from pyimagesearch.data.rows import take
+from pyimagesearch import utils
+from pyimagesearch.data.pairs import Pairs
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import verification
-from pyimagesearch.evaluation.embeddings import evenly, in_batches, pair_distances
+from pyimagesearch.evaluation.classes import by_class
+from pyimagesearch.evaluation.embeddings import (
+    Comparison,
+    distances_of,
+    evenly,
+    pair_distances,
+    raw_pixels,
+)
+from pyimagesearch.evaluation.intervals import Figure, Trials, interval, share_of_counts
+from pyimagesearch.evaluation.measurement import Measurement, OperatingPoint, report
+
+__all__ = ["calibrate", "different_pairs", "measure", "measure_raw_pixels", "report"]
 
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
-MOST_IMAGES = 4000  # of the choices for the rates over all pairs: 8 million pairs of them
+MOST_IMAGES = 4000  # for the rates over all pairs: 8 million pairs of them
+MOST_PIXELS = 10_000  # images whose raw pixels are compared
 
 
-def evaluate(embeddings, comparison, recipe, calibration, choices, test):
-    """Figures of the test images, beside those of their raw pixels, calibrated on `choices`.
+def calibrate(
+    embeddings: np.ndarray, images: ImageSet, comparison: Comparison = utils.euclidean_distance
+) -> dict[str, Any]:
+    """Thresholds from images on which no figure is reported, as a dict for JSON.
 
-    embeddings: (N, D), of the test images. comparison: of two (B, D), see build_comparison.
-    choices, test: ImageSets with pairs.
-    Returns {"test": …, "raw_pixels": …}, each as measure gives it, and of the test also its
-    loss and, where the model has a head, how many pairs are right at 0.5.
-    """
-    figures = measure(embeddings, test, calibration, comparison)
-    (distances, y) = pair_distances(embeddings, test.pairs, comparison)
-    figures["loss"] = float(metrics.pair_loss(recipe, y, distances))
-    if recipe.network.head != "none":
-        figures["accuracy_at_half"] = float(metrics.pair_accuracy(y, distances))
-
-    (choices, test) = (_at_most(10_000, images) for images in (choices, test))
-    pixels = calibrate(raw_pixels(choices.images), choices)
-    return {"test": figures, "raw_pixels": measure(raw_pixels(test.images), test, pixels)}
-
-
-def calibrate(embeddings, images, comparison=utils.euclidean_distance):
-    """A calibration from images on which no figure is reported.
-
-    embeddings: (N, D), of `images`, an ImageSet with pairs, the balanced ones.
-    The rates are over all pairs of the images, of about 4,000 of them at most.
+    embeddings: (N, D), of `images`, which have pairs, the balanced ones.
+    "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
+    "operating_points": the threshold for each false match rate over all pairs of the images, of
+    about 4,000 of them at most, "operating_images"; None where too few false matches support it.
+    "collapsed": whether all distances are alike.
     """
     (distances, y) = pair_distances(embeddings, images.pairs, comparison)
-    different = different_distances(embeddings, images, comparison)
+    (different, apart) = different_pairs(embeddings, images, comparison)
     threshold = verification.choose_threshold(distances, y)
     return {
         "threshold": threshold,
         "calibration_accuracy": verification.accuracy(distances, y, threshold),
         "operating_points": {
-            fmr: verification.threshold_at_fmr(different, float(fmr)) if len(different) else None
+            fmr: verification.threshold_at_fmr(apart, float(fmr), different) if len(apart) else None
             for fmr in FALSE_MATCH_RATES
         },
+        "operating_images": int(np.count_nonzero(np.bincount(different.ravel()))),
         "collapsed": verification.is_collapsed(distances),
     }
 
 
-def measure(embeddings, images, calibration, comparison=utils.euclidean_distance):
-    """Figures of a calibration on other images, each as [value, low, high]: 95 % intervals.
+def measure(
+    embeddings: np.ndarray,
+    images: ImageSet,
+    calibration: Mapping[str, Any],
+    comparison: Comparison = utils.euclidean_distance,
+    new_classes: bool = False,
+) -> Measurement:
+    """Figures of a calibration on other images than it was chosen on.
 
-    accuracy, balanced_accuracy, auc, eer on the pairs; operating_points: TMR on them at each
-    calibrated threshold, and the FMR over all pairs of the images, of about 4,000 of them at
-    most (a number); None where there is no such threshold.
+    embeddings: (N, D), of `images`, which have pairs. calibration: see calibrate; only
+    "threshold" and "operating_points" are looked at.
+    new_classes: whether no class of these images was trained on; then the classes are what the
+    intervals count. Otherwise the images' groups are, where they are known, or the images.
+    Below ten of them there is no interval. Intervals of shares: see Trials.share; of AUC and
+    EER: Trials.bootstrap, but at least as far as that of a share without an error.
     """
     (distances, y) = pair_distances(embeddings, images.pairs, comparison)
-    points = {k: t for k, t in calibration["operating_points"].items() if t is not None}
+    (distances, y) = (distances.ravel(), y.ravel())
+    (unit, unit_of) = _units(images, len(embeddings), new_classes)
+    trials = Trials(unit_of[images.pairs.indices()])
+    same = y == 1
+    same_trials = Trials(trials.units[same])
+    threshold = calibration["threshold"]
+    right = (distances < threshold) == same
+    (auc, eer) = _auc_and_eer(distances, y, trials)
+    (different, apart) = different_pairs(embeddings, images, comparison)
+    if unit == "images" and images.labels is not None:  # no two pairs of the same two: shorter
+        fmr = partial(_share_of_pairs, different, len(embeddings))
+    else:
+        fmr = Trials(unit_of[different]).share
 
-    def statistic(distances, y, weights=None):
-        (tmr, fmr) = verification.match_rates(distances, y, calibration["threshold"], weights)
-        return np.array(
-            [
-                verification.accuracy(distances, y, calibration["threshold"], weights),
-                (tmr + 1 - fmr) / 2,
-                verification.area_under_curve(distances, y, weights),
-                verification.equal_error_rate(distances, y, weights),
-                *(verification.match_rates(distances, y, t, weights)[0] for t in points.values()),
-            ]
-        )
+    def point(threshold):
+        tmr = same_trials.share(distances[same] < threshold)
+        return OperatingPoint(threshold, tmr, fmr(apart < threshold))
 
-    indices = images.pairs.indices()
-    (low, high) = verification.bootstrap_interval(statistic, distances, y, indices)
-    (low, high) = np.clip([low, high], 0, 1)
-    values = [[float(x) for x in row] for row in zip(statistic(distances, y), low, high)]
-    different = different_distances(embeddings, images, comparison) if points else ()
-    fmr = [float(np.mean(different < t)) for t in points.values()]
-    return {
-        "pairs": len(y),
-        **dict(zip(("accuracy", "balanced_accuracy", "auc", "eer"), values)),
-        "operating_points": dict.fromkeys(calibration["operating_points"])
-        | {
-            k: {"threshold": t, "tmr": tmr, "fmr": rate}
-            for (k, t), tmr, rate in zip(points.items(), values[4:], fmr)
-        },
-        "collapsed": verification.is_collapsed(distances),
-    }
+    points = calibration["operating_points"]
+    classes = None
+    if images.labels is not None:
+        classes = by_class(embeddings, images, threshold, comparison, different, apart)
+    return Measurement(
+        images=len(embeddings),
+        pairs=len(y),
+        unit=unit,
+        units=trials.count,
+        accuracy=trials.share(right),
+        balanced_accuracy=trials.share(right, y),
+        tmr=same_trials.share(right[same]),
+        auc=auc,
+        eer=eer,
+        operating_points={rate: None if t is None else point(t) for rate, t in points.items()},
+        fmr_images=int(np.count_nonzero(np.bincount(different.ravel()))),
+        collapsed=verification.is_collapsed(distances),
+        classes=classes,
+    )
 
 
-def raw_pixels(images):
-    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
+def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:
+    """What the pixels themselves give, calibrated on `choices`: the line to beat.
 
-    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
+    Of more than 10,000 images only some of the pairs are looked at, since pixels as floats
+    take much memory.
     """
-    (height, width) = images.shape[1:3]
-    (rows, columns) = (-(-height // 32), -(-width // 32))
-
-    def tiles(batch):
-        batch = batch[:, : height // rows * rows, : width // columns * columns]
-        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
-        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
-
-    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)
+    (choices, test) = (_some_pairs(part, MOST_PIXELS) for part in (choices, test))
+    calibration = calibrate(raw_pixels(choices.images), choices)
+    measured = measure(raw_pixels(test.images), test, calibration, new_classes=new_classes)
+    return replace(measured, classes=None)
 
 
-def _at_most(count, images):
-    # pixels as floats take much memory: some of the images, evenly spread, with pairs of their own
-    if len(images.images) <= count or images.labels is None:
-        return images
-    some = evenly(len(images.images), count)
-    labels = images.labels[some]
-    return type(images)(take(images.images, some), labels, sample_pairs(labels, 0))
+def different_pairs(
+    embeddings: np.ndarray, images: ImageSet, comparison: Comparison = utils.euclidean_distance
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of two classes that the images have, and their distances.
 
-
-def different_distances(embeddings, images, comparison=utils.euclidean_distance):
-    """The distances of different pairs: all that the images have, of about 4,000 of them at most.
-
-    Where only pairs are known of the images, of these. Returns float32 (B,).
+    All of them, of about 4,000 images at most; where only pairs are known, the different ones.
+    Returns (int (B, 2), which images; float32 (B,)).
     """
     if images.labels is None:
-        (distances, y) = pair_distances(embeddings, images.pairs, comparison)
-        return distances[y == 0]
-    # a bound on time and memory: fewer images where the embeddings are long
-    most = int(min(MOST_IMAGES, MOST_IMAGES * (64 / embeddings.shape[1]) ** 0.5))
-    some = evenly(len(embeddings), most)
-    (embeddings, labels) = (embeddings[some], np.ravel(images.labels)[some])
-    (a, b) = (x.astype(np.int32) for x in np.triu_indices(len(some), 1))
-    different = labels[a] != labels[b]
-    pairs = Pairs(a[different], b[different, np.newaxis], np.zeros((np.sum(different), 1)))
-    return pair_distances(embeddings, pairs, comparison)[0].ravel()
+        pairs = images.pairs.indices()[images.pairs.labels().ravel() == 0]
+    else:
+        # a bound on time and memory: fewer images where the embeddings are long
+        most = int(min(MOST_IMAGES, MOST_IMAGES * (64 / embeddings.shape[1]) ** 0.5))
+        some = evenly(len(embeddings), most).astype(np.int32)
+        labels = np.ravel(images.labels)[some]
+        (a, b) = (x.astype(np.int32) for x in np.triu_indices(len(some), 1))
+        different = labels[a] != labels[b]
+        pairs = np.stack([some[a[different]], some[b[different]]], axis=1)
+    return pairs, distances_of(embeddings, pairs, comparison)
 
 
-def report(figures, title):
-    """The figures as lines of text."""
+def _units(images, count, new_classes):
+    # what the intervals count, and which of them each image belongs to, (N,)
+    if new_classes and images.labels is not None:
+        return "classes", np.unique(images.labels, return_inverse=True)[1]
+    if images.groups is not None:
+        return "groups", np.unique(images.groups, return_inverse=True)[1]
+    return "images", np.arange(count)
 
-    def percent(triple, digits=2):
-        (value, low, high) = (f"{100 * x:.{digits}f}" for x in triple)
-        return f"{value} % ({low} to {high})"
 
-    lines = [
-        f"{title}, {figures['pairs']} pairs, 95 % intervals:",
-        f"  right at the threshold  {percent(figures['accuracy'])}",
-        f"  balanced accuracy       {percent(figures['balanced_accuracy'])}",
-        f"  AUC                     {percent(figures['auc'], 3)}",
-        f"  equal error rate        {percent(figures['eer'])}",
-    ]
-    if "accuracy_at_half" in figures:
-        lines.insert(2, f"  right at 0.5            {100 * figures['accuracy_at_half']:.2f} %")
-    for fmr, point in figures["operating_points"].items():
-        text = "not enough pairs to calibrate"
-        if point is not None:
-            text = f"{percent(point['tmr'])} where distance < {point['threshold']:.3f}"
-            text += f"; FMR here {100 * point['fmr']:.2g} %"
-        lines.append(f"  TMR at {100 * float(fmr):g} % FMR".ljust(26) + text)
-    if figures["collapsed"]:
-        lines.append("  the network has collapsed: all distances are alike")
-    return "\n".join(lines)
+def _share_of_pairs(pairs, count, hits):
+    return share_of_counts(
+        *(np.bincount(some.ravel(), minlength=count) for some in (pairs[hits], pairs))
+    )
+
+
+def _auc_and_eer(distances, y, trials):
+    ranking = verification.Ranking(distances, y)
+
+    def statistic(weights=None):
+        curve = ranking.curve(weights)
+        return np.array([verification.area(curve), verification.crossing(curve)])
+
+    (auc, eer) = map(float, statistic())
+    if not trials.enough:
+        return Figure(auc), Figure(eer)
+    (low, high) = np.clip(trials.bootstrap(statistic, np.array([auc, eer])), 0, 1).tolist()
+    # what no error of so many units allows
+    error = interval(0, trials.effective_units())[1]
+    return (
+        Figure(auc, min(low[0], 1 - error), max(high[0], auc)),
+        Figure(eer, min(low[1], eer), max(high[1], error)),
+    )
+
+
+def _some_pairs(images, most):
+    # of more than `most` images some of the pairs, as many as hold so many of the images
+    if len(images) <= most:
+        return images
+    pairs = images.pairs.singly()
+    # the only image of a class is paired with itself
+    proper = np.flatnonzero(pairs.anchors != pairs.others[:, 0])
+    order = np.random.default_rng(0).permutation(proper)
+    (_, first) = np.unique(pairs.indices()[order], return_index=True)  # where each is first seen
+    first = np.sort(first)
+    some = np.sort(order[: first[most] // 2] if len(first) > most else order)
+    (rows, places) = np.unique(pairs.indices()[some], return_inverse=True)
+    (anchors, others) = places.reshape(-1, 2).T
+    return images.take(rows).replace(pairs=Pairs(anchors, others[:, np.newaxis], pairs.y[some]))

@@ -1,30 +1,61 @@
 """What a training leaves beside its model: figures as numbers, as text and as pictures."""
 
-# import the necessary packages
 import csv
 import json
+import logging
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+import keras
+import numpy as np
+
+from pyimagesearch import metrics
+from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
-from pyimagesearch.evaluation import figures as pictures
-from pyimagesearch.evaluation import measuring
+from pyimagesearch.data.sets import DataSet, ImageSet
+from pyimagesearch.evaluation import curves, figures, measuring
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
+from pyimagesearch.evaluation.measurement import Measurement
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.versions import versions
 
+log = logging.getLogger(__name__)
 
-def write(output, settings, recipe, history, encoder, comparison, choices, test):
-    """Measure on test images; write metrics.json, history.csv and the pictures; print the figures.
 
-    settings: of the training, calibration included. history: what fit returned.
-    encoder, comparison: what was saved. choices, test: ImageSets with pairs.
+def write(
+    output: str,
+    settings: Mapping[str, Any],
+    recipe: Recipe,
+    history: Mapping[str, Sequence[float]],
+    encoder: keras.Model,
+    comparison: keras.Model,
+    data: DataSet,
+) -> Measurement:
+    """Measure on the test images; write metrics.json, history.csv and the pictures.
+
+    settings: of the training, calibration included. history: of fit, a list for each figure.
+    encoder, comparison: what was saved. Returns what the network has on data.test, its loss and,
+    where it has a head, how many pairs are right at 0.5; the log says it, too.
     """
+    test = data.test
     embeddings = embed(encoder, test.images)
-    figures = measuring.evaluate(embeddings, comparison, recipe, settings, choices, test)
+    measured = measuring.measure(embeddings, test, settings, comparison, data.new_classes)
+    (distances, y) = pair_distances(embeddings, test.pairs, comparison)
+    measured = replace(measured, loss=float(metrics.pair_loss(recipe, y, distances)))
+    if recipe.network.head != "none":
+        measured = replace(measured, accuracy_at_half=float(metrics.pair_accuracy(y, distances)))
+    raw = measuring.measure_raw_pixels(data.choices, test, data.new_classes)
+
+    of_test = measured.as_dict()
     content = {
-        **figures,
-        "epochs_run": len(history.history["loss"]),  # the last in part, after a Ctrl-C
-        "training_seconds": sum(history.history["seconds"]),
+        "classes": of_test.pop("classes", None),
+        "test": of_test,
+        "raw_pixels": raw.as_dict(),
+        "parts": data.parts,
+        "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
+        "training_seconds": sum(history["seconds"]),
         "parameters": encoder.count_params() + comparison.count_params(),
         "settings": settings,
         "versions": versions(),
@@ -33,24 +64,35 @@ def write(output, settings, recipe, history, encoder, comparison, choices, test)
         json.dump(content, f, indent=2)
         f.write("\n")
     with whole_file(os.path.join(output, "history.csv")) as path:
-        write_history(path, history.history)
+        write_history(path, history)
+    draw(output, embeddings, distances, test, settings["threshold"], measured)
 
-    draw(output, embeddings, comparison, test, settings, figures)
-
-    (raw, test) = (figures["raw_pixels"], figures["test"])
-    print(
-        f"[INFO] the raw pixels, the line to beat: {raw['accuracy'][0]:.2%} of test pairs right, "
-        f"AUC {raw['auc'][0]:.5f}"
+    log.info(
+        f"the raw pixels, the line to beat: {raw.accuracy.value:.2%} of test pairs right, "
+        f"AUC {raw.auc.value:.5f}"
     )
-    print(measuring.report(test, "[INFO] the network on test images"))
-    print(f"[INFO] test loss {test['loss']:.4f}, AUC {test['auc'][0]:.5f}")
-    print(
-        f"[INFO] {test['accuracy'][0]:.2%} of {test['pairs']} test pairs right, "
+    log.info(sizes(data))
+    log.info(measuring.report(measured, "the network on test images"))
+    log.info(f"test loss {measured.loss:.4f}, AUC {measured.auc.value:.5f}")
+    log.info(
+        f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right, "
         f"calling them the same where distance < {settings['threshold']:.3f}"
     )
+    return measured
 
 
-def write_history(path, history):
+def sizes(data: DataSet) -> str:
+    """How many images each part of a data set has, as text."""
+    parts = [f"{len(data.train)} images to train on"]
+    if data.validation is not data.test:
+        parts.append(f"{len(data.validation)} to choose by")
+    parts.append(f"{len(data.test)} to test")
+    if data.new_classes:
+        parts[-1] += ", of classes that were not trained on"
+    return ", ".join(parts)
+
+
+def write_history(path: str, history: Mapping[str, Sequence[float]]) -> None:
     """The figures of each epoch, a row an epoch, the first of which is 1."""
     with open(path, "w", newline="") as f:
         rows = csv.writer(f)
@@ -58,23 +100,26 @@ def write_history(path, history):
         rows.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
 
 
-def draw(output, embeddings, comparison, test, settings, figures):
+def draw(
+    output: str,
+    embeddings: np.ndarray,
+    distances: np.ndarray,
+    test: ImageSet,
+    threshold: float,
+    measured: Measurement,
+) -> None:
     """The pictures of the test pairs beside the article's plot, each named contrastive_….png."""
-    (distances, y) = pair_distances(embeddings, test.pairs, comparison)
-    threshold = settings["threshold"]
-    pictures.plot_roc(distances, y, threshold, figures["test"], _path(output, "roc"))
-    pictures.plot_histogram(distances, y, threshold, _path(output, "histogram"))
-    pictures.plot_map(embeddings, test.labels, _path(output, "map"))
-    pairs = test.pairs.indices()
-    pictures.plot_worst(test.images, pairs, distances, y, threshold, _path(output, "worst"))
-    pictures.close()
+    (pairs, y) = (test.pairs.indices(), test.pairs.labels())
+    curves.plot_roc(distances, y, threshold, measured, _path(output, "roc"))
+    curves.plot_histogram(distances, y, threshold, _path(output, "histogram"))
+    curves.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
+    figures.plot_worst(test.images, pairs, distances, y, threshold, _path(output, "worst"))
 
 
-def draw_training_pairs(output, batch):
+def draw_training_pairs(output: str, batch: tuple) -> None:
     """Some pairs of a batch, as the network sees them."""
-    pairs = batches.pairs_of_a_batch(batch)
-    pictures.plot_training_pairs(*pairs, _path(output, "training_pairs"))
-    pictures.close()
+    (images_a, images_b, y) = batches.pairs_of_a_batch(batch)
+    figures.plot_training_pairs(images_a, images_b, y, _path(output, "training_pairs"))
 
 
 def _path(output, name):

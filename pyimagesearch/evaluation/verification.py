@@ -11,12 +11,12 @@ Everywhere distances is (B,) or (B, 1), finite, and y as many, 0 or 1. ValueErro
 are not one to one, or none, or a distance is NaN or infinite, or y holds anything else.
 """
 
-# import the necessary packages
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer errors than that support no rate
+MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
 class Roc(NamedTuple):
@@ -27,7 +27,7 @@ class Roc(NamedTuple):
     thresholds: np.ndarray  # ascending; the last is infinite
 
 
-def choose_threshold(distances, y):
+def choose_threshold(distances: ArrayLike, y: ArrayLike) -> float:
     """The threshold that calls most pairs right: half-way between two neighbouring distances.
 
     Of several equally good ones, the one in the middle.
@@ -50,29 +50,57 @@ def choose_threshold(distances, y):
     return float(max((edges[k] + edges[k + 1]) / 2, np.nextafter(edges[k], np.inf)))
 
 
-def threshold_at_fmr(different, fmr):
+def threshold_at_fmr(
+    different: ArrayLike, fmr: float, images: np.ndarray | None = None
+) -> float | None:
     """The largest threshold at which at most the share fmr of the different pairs match.
 
-    different: the distances of different pairs alone. None where fewer than 30 false matches
-    would support it.
+    different: the distances of different pairs alone. images: int (B, 2), the two images of
+    each; None: no two pairs share one.
+    None where fewer than 30 of the false matches would be independent, no two of them sharing
+    an image: two images with wrong labels make many false matches, but only two such.
     """
     different, _ = _checked(different, np.zeros(np.size(different)))
     matches = int(fmr * len(different) + 1e-9)  # 0.01 * 3000 is a little below 30
     if matches < MIN_FALSE_MATCHES:
         return None
-    return float(np.partition(different, matches)[matches])
+    threshold = float(np.partition(different, matches)[matches])
+    if images is not None:
+        matched = np.flatnonzero(different < threshold)
+        nearest = matched[np.argsort(different[matched], kind="stable")]
+        if apart(np.asarray(images)[nearest], MIN_FALSE_MATCHES) < MIN_FALSE_MATCHES:
+            return None
+    return threshold
 
 
-def accuracy(distances, y, threshold, weights=None):
+def apart(images: np.ndarray, most: int) -> int:
+    """How many pairs share no image with one before them that was counted; at most `most`.
+
+    images: int (B, 2), the two images of each pair.
+    """
+    taken: set[int] = set()
+    for a, b in images.tolist():
+        if len(taken) >= 2 * most:
+            break
+        if a not in taken and b not in taken:
+            taken |= {a, b}
+    return len(taken) // 2
+
+
+def accuracy(
+    distances: ArrayLike, y: ArrayLike, threshold: float, weights: ArrayLike | None = None
+) -> float:
     """The share of pairs called right, 0 to 1. weights: how often each pair counts."""
     distances, y = _checked(distances, y)
     return float(np.average((distances < threshold) == (y == 1), weights=weights))
 
 
-def match_rates(distances, y, threshold, weights=None):
+def match_rates(
+    distances: ArrayLike, y: ArrayLike, threshold: float, weights: ArrayLike | None = None
+) -> tuple[float, float]:
     """(TMR, FMR) at a threshold. ValueError where one kind of pair is missing."""
     distances, y = _both_kinds(distances, y)
-    weights = np.ones(len(y)) if weights is None else weights
+    weights = np.ones(len(y)) if weights is None else np.asarray(weights)
     matched = distances < threshold
     same, different = weights * (y == 1), weights * (y == 0)
     return (
@@ -81,68 +109,67 @@ def match_rates(distances, y, threshold, weights=None):
     )
 
 
-def roc_curve(distances, y, weights=None):
+class Ranking:
+    """Pairs sorted by distance once, for curves with any weights.
+
+    ValueError where one kind of pair is missing.
+    """
+
+    def __init__(self, distances: ArrayLike, y: ArrayLike):
+        distances, y = _both_kinds(distances, y)
+        self.order = np.argsort(distances, kind="stable")
+        distances = distances[self.order]
+        self.same = (y[self.order] == 1).astype(np.float64)
+        # of each run of equal distances: ties move both rates in one step
+        self.last = np.flatnonzero(np.append(distances[1:] > distances[:-1], True))
+        self.thresholds = np.append(distances[self.last], np.inf)
+
+    def curve(self, weights: ArrayLike | None = None) -> Roc:
+        """The Roc. weights: (B,), how often each pair counts, in the order they were given."""
+        same, different = self.same, 1 - self.same
+        if weights is not None:
+            weights = np.asarray(weights, dtype=np.float64)[self.order]
+            same, different = weights * same, weights * different
+        tmr, fmr = np.cumsum(same)[self.last], np.cumsum(different)[self.last]
+        return Roc(
+            np.append(0, fmr / fmr[-1]),
+            np.append(0, tmr / tmr[-1]),
+            self.thresholds,
+        )
+
+
+def roc_curve(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> Roc:
     """The Roc. Ties move both rates in one step. ValueError where one kind is missing."""
-    distances, y = _both_kinds(distances, y)
-    weights = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
-    order = np.argsort(distances, kind="stable")
-    distances, y, weights = distances[order], y[order], weights[order]
-    last = np.append(distances[1:] > distances[:-1], True)  # of each run of equal distances
-    tmr = np.cumsum(weights * y)[last]
-    fmr = np.cumsum(weights * (1 - y))[last]
-    return Roc(
-        np.append(0, fmr / fmr[-1]),
-        np.append(0, tmr / tmr[-1]),
-        np.append(distances[last], np.inf),
-    )
+    return Ranking(distances, y).curve(weights)
 
 
-def area_under_curve(distances, y, weights=None):
+def area_under_curve(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
     """AUC: the chance that a same pair is nearer than a different one, a tie counting one half.
 
     1 is perfect, 0.5 is chance. ValueError where one kind of pair is missing.
     """
-    roc = roc_curve(distances, y, weights)
+    return area(roc_curve(distances, y, weights))
+
+
+def equal_error_rate(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """EER, 0 is perfect: where FMR and FNMR meet, on the straight line between two points."""
+    return crossing(roc_curve(distances, y, weights))
+
+
+def area(roc: Roc) -> float:
+    """The area under a curve: AUC."""
     return float(np.trapezoid(roc.tmr, roc.fmr))
 
 
-def equal_error_rate(distances, y, weights=None):
-    """EER, 0 is perfect: where FMR and FNMR meet, on the straight line between two points."""
-    roc = roc_curve(distances, y, weights)
+def crossing(roc: Roc) -> float:
+    """Where FMR and FNMR meet on a curve: EER."""
     gap = roc.fmr - (1 - roc.tmr)  # from -1 up to 1
     k = np.argmax(gap >= 0)
     share = gap[k - 1] / (gap[k - 1] - gap[k])
     return float(roc.fmr[k - 1] + share * (roc.fmr[k] - roc.fmr[k - 1]))
 
 
-def bootstrap_interval(statistic, distances, y, images, repeats=250, level=0.95, seed=0):
-    """The interval that statistic(distances, y, weights) keeps to when other images are drawn.
-
-    Pairs that share an image are not independent, so it is the images that get random
-    weights (mean 1, standard deviation 1/5; deviations count five-fold), and a pair that of
-    its two images: a + b - 1. That counts each pair's own chance twice, so the variance that
-    random weights of single pairs give is taken off again, as in the dyadic-robust variance
-    of Aronow, Samii and Assenova, 2015.
-    images: int (B, 2), the two images of each pair. statistic may return an array of figures.
-    Returns (low, high), each as statistic's.
-    """
-    distances, y = _checked(distances, y)
-    images = np.asarray(images)
-    rng = np.random.default_rng(seed)
-    value = np.asarray(statistic(distances, y, np.ones(len(y))))
-    of_images, of_pairs = [], []
-    for _ in range(repeats):
-        drawn = rng.gamma(25, 1 / 25, images.max() + 1)
-        weights = np.maximum(drawn[images[:, 0]] + drawn[images[:, 1]] - 1, 0)
-        of_images.append(5 * (statistic(distances, y, weights) - value))
-        of_pairs.append(5 * (statistic(distances, y, rng.gamma(25, 1 / 25, len(y))) - value))
-    (total, twice) = (np.var(of_images, axis=0), np.var(of_pairs, axis=0))
-    shrink = np.sqrt(np.maximum(1 - twice / np.maximum(total, 1e-30), 0.25))
-    low, high = np.quantile(of_images, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return (value + shrink * low, value + shrink * high)
-
-
-def is_collapsed(distances):
+def is_collapsed(distances: ArrayLike) -> bool:
     """Whether all distances are alike: the network gives every image the same embedding."""
     low, high = np.quantile(np.asarray(distances, dtype=np.float64), [0.01, 0.99])
     return bool(high - low <= 1e-3 * max(high, 1e-2))

@@ -1,116 +1,228 @@
-"""Files and directories that are there whole or not at all."""
+"""Files and directories that are there whole or not at all, whoever else writes beside."""
 
-# import the necessary packages
+import errno
+import logging
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from pyimagesearch.system import locks, temporary
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.exchange import exchange
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+AnyPath = str | os.PathLike
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
-_locks = []  # open folders: a lock ends with its process
+TRAINING = ".contrastive-training.lock"
+WRITING = ".contrastive-writing.lock"
 
 
 @contextmanager
-def whole_file(path):
-    """Gives a path beside `path` to write to, and renames it to `path` at the end.
+def whole_file(path: AnyPath) -> Iterator[str]:
+    """Give a path to write to; what is written there replaces `path` at the end of the block.
 
-    Where the block raises, or the process dies in it, `path` is as it was before.
+    Where the block raises, or the process dies in it, `path` is as it was before. Of several
+    writers at a time each writes a whole file, and the last one's stays. Raises OSError with
+    the name of `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # the ending stays last: matplotlib and OpenCV choose the format by it
-    new = path.with_name(f".new-{path.name}")
     try:
-        yield str(new)
-        _sync(new)
-        os.replace(new, path)
+        with temporary.own_folder(path.parent) as folder:
+            new = folder / "new" / path.name  # matplotlib and OpenCV go by the ending
+            yield str(new)
+            _sync(new)
+            os.replace(new, path)
     except OSError as error:
         raise _named(error, path) from None
-    finally:
-        new.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_directory(path):
-    """The same for a directory, which no system can rename over one that is not empty.
+def whole_directory(path: AnyPath) -> Iterator[str]:
+    """Do the same for a directory: the path that is given is to be made by the block.
 
-    The old one is moved aside first. A process that dies between the two renames leaves it
-    there, and find_directory gives it to the next reader.
+    Where the system can (Linux, macOS) the new one and the old one exchange their names.
+    Elsewhere the old one is moved aside first, and for that moment find_directory finds it there.
     """
     path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    find_directory(path)
-    new, old = path.with_name(f".new-{path.name}"), path.with_name(f".old-{path.name}")
-    shutil.rmtree(new, ignore_errors=True)
     try:
-        yield str(new)
-        for file in new.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            os.rename(path, old)
-        os.rename(new, path)
-        shutil.rmtree(old, ignore_errors=True)
+        with temporary.own_folder(path.parent) as folder:
+            new = folder / "new" / path.name
+            yield str(new)
+            for file in new.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            with locked(path):
+                _put(new, path, folder / "old" / path.name)
     except OSError as error:
         raise _named(error, path) from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
-def find_directory(path):
-    """`path`, after moving back what a whole_directory that died half-way had moved aside."""
-    path = Path(path).resolve()
-    old = path.with_name(f".old-{path.name}")
-    if old.is_dir() and not path.exists():
+def _put(new: Path, path: Path, old: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    while True:
+        if path.exists():
+            if exchange(new, path):
+                return
+            os.rename(path, old)
         try:
-            os.rename(old, path)
-        except OSError:  # a folder that may only be read
-            return old
+            return os.rename(new, path)
+        except OSError:
+            if not path.exists():  # else somebody was quicker, and theirs is the one to replace
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def find_directory(path: AnyPath) -> Path:
+    """Where the directory `path` is to be read: there, or where a writer that died has put it.
+
+    Changes nothing. While a writer that lives is exchanging it, waits up to two seconds.
+    """
+    path = Path(path).resolve()
+    end = time.monotonic() + 2
+    while not path.exists():
+        aside = [f for f in temporary.folders(path.parent) if (f / "old" / path.name).is_dir()]
+        if not aside:
+            break
+        for folder in aside:
+            if time.monotonic() >= end or temporary.is_dead(folder):
+                return folder / "old" / path.name
+        time.sleep(0.01)
     return path
 
 
-def state(path):
-    """A file's size and time, as text: a file that changed has another."""
+def read_whole(path: AnyPath, read: Callable[[Path], T]) -> T:
+    """What read(place) gives for the directory `path`, read anew where it was replaced.
+
+    So no reader gets one file of the old directory and another of the new. Raises what `read`
+    raises of a directory that stayed as it was.
+    """
+    for tries in range(20):
+        place = find_directory(path)
+        before = state(place)
+        try:
+            result = read(place)
+        except Exception:
+            # one that is missing may be between the two renames of a writer: a few more tries
+            if state(place) == before and (before != "missing" or tries >= 4):
+                raise
+            time.sleep(0.01)
+        else:
+            if state(place) == before:
+                return result
+    return read(find_directory(path))
+
+
+@contextmanager
+def only_writer(directory: AnyPath) -> Iterator[None]:
+    """Keep a folder for one training: no other process or thread has it inside the block.
+
+    Raises InputError where another has it, or where no file can be written. Where the file
+    system has no locks, says so and goes on. Clears away what killed writers have left.
+    """
+    check_writable(directory)
+    directory = Path(directory).resolve()
+    with ExitStack() as stack:
+        try:
+            has_locks = stack.enter_context(locks.hold(directory / TRAINING))
+        except locks.Taken:
+            raise InputError(
+                f"Expected a folder that no other training writes to. Received: {directory}. "
+                "Wait for the other one, or name another folder with --output."
+            ) from None
+        if not has_locks:
+            log.info("this folder's file system has no locks: start no second training into it")
+        temporary.clear(directory)
+        yield
+
+
+@contextmanager
+def locked(path: AnyPath) -> Iterator[None]:
+    """Let one at a time write to `path`, for a short while: the others wait up to a minute.
+
+    All that is in one folder shares one lock. whole_directory takes it for the exchange, so
+    who has it and finds the directory's state unchanged writes into that very directory.
+    Raises InputError after a minute; where the file system has no locks, goes on.
+    """
+    folder = Path(path).resolve().parent
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.hold(folder / WRITING, seconds=60))
+        except locks.Taken:
+            raise InputError(
+                f"Expected to write to {path}. Received: a lock that another process has held "
+                "for a minute. Try again when it has ended."
+            ) from None
+        yield
+
+
+def state(path: AnyPath) -> str:
+    """Size, times and inode of a file or directory, as text: what was replaced has another."""
     try:
         stat = os.stat(path)
     except OSError:
         return "missing"
-    return f"{stat.st_size} {stat.st_mtime_ns}"
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
 
 
-def take_over(directory):
-    """Lock a folder for this process until it ends, and clear what a killed one has left.
+@contextmanager
+def plain_path(path: AnyPath) -> Iterator[str]:
+    r"""Give a path to the directory `path` that TensorFlow can read and write.
 
-    Raises ValueError where another process holds it. Where the system has no such locks
-    (Windows) none is taken.
+    TensorFlow takes []?*\ in a path for a pattern, and wants UTF-8. The path itself where it has
+    none of that; else a link to it in a temporary folder; where no link can be made, a copy,
+    from which what the block changed is copied back.
     """
-    directory = Path(directory).resolve()
-    if fcntl:
-        _locks.append(os.open(directory, os.O_RDONLY))
+    path = Path(path).resolve()
+    if _is_plain(path):
+        yield str(path)
+        return
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", str(Path.home())]
+    place = next((p for p in places if _is_plain(p) and os.access(p, os.W_OK)), None)
+    if place is None:
+        raise InputError(
+            f"Expected a folder for temporary files whose name TensorFlow can read. "
+            f"Received: {tempfile.gettempdir()}. Name another in the variable TMPDIR."
+        )
+    with tempfile.TemporaryDirectory(prefix="contrastive-", dir=place) as folder:
+        link = Path(folder) / "directory"
         try:
-            fcntl.flock(_locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"Expected a folder that no other training writes to. Received: {directory}. "
-                "Name another with --output."
-            ) from None
-    for litter in directory.glob(".new-*"):
-        shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
-    for old in directory.glob(".old-*"):
-        if find_directory(directory / old.name.removeprefix(".old-")) != old:
-            shutil.rmtree(old, ignore_errors=True)
+            link.symlink_to(path, target_is_directory=True)
+            copied = None
+        except (OSError, NotImplementedError):  # Windows without the right to make links
+            shutil.copytree(path, link)
+            copied = _states(link)
+        yield str(link)
+        if copied is None:
+            link.unlink()
+            return
+        for name, now in _states(link).items():
+            if copied.get(name) != now:
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(link / name, path / name)
 
 
-def check_writable(directory, model=None):
-    """Make the directory where it is missing; raise ValueError where no file can be written.
+def _is_plain(path: AnyPath) -> bool:
+    name = os.fspath(path)
+    special = "[]?*" if os.name == "nt" else "[]?*\\"
+    return name.isprintable() and not set(special) & set(name)
+
+
+def _states(directory: Path) -> dict[Path, str]:
+    files = (file for file in directory.rglob("*") if file.is_file())
+    return {file.relative_to(directory): state(file) for file in files}
+
+
+def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
+    """Make the directory where it is missing; raise InputError where no file can be written.
 
     model: a path to become a directory, which must not be a file.
     """
@@ -118,7 +230,7 @@ def check_writable(directory, model=None):
         raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory) as f:
+        with tempfile.TemporaryFile(dir=str(directory)) as f:
             f.write(b"x")
     except OSError as error:
         raise InputError(
@@ -127,11 +239,11 @@ def check_writable(directory, model=None):
         ) from None
 
 
-def _named(error, path):
+def _named(error: OSError, path: Path) -> OSError:
     # a full disk says what is wrong, but not with which file
     return OSError(error.errno, error.strerror or str(error), str(path))
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
     with open(path, "rb+") as f:
         os.fsync(f.fileno())

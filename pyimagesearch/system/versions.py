@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def versions():
-    """The versions of what a model was made with."""
-    return {m.__name__: m.__version__ for m in (tf, keras, np)} | {
-        "python": platform.python_version()
-    }
+def versions() -> dict[str, str]:
+    """The versions of tensorflow, keras, numpy and python that run here, for JSON."""
+    modules = {module.__name__: module.__version__ for module in (tf, keras, np)}
+    return modules | {"python": platform.python_version()}

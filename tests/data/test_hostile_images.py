@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyimagesearch.data.images import list_images, read_classes, read_images
+from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.images import list_images, read_images
 from pyimagesearch.system.names import printable
 
 ROOT = Path(__file__).parents[2]
@@ -86,15 +87,17 @@ def test_a_folder_with_many_faults(tmp_path, capfd):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes among files")
-def test_classes_with_many_faults(tmp_path):
+def test_classes_with_many_faults(tmp_path, said):
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
         for k in range(3 if name < "c" else 1):
-            (tmp_path / name / f"good{k}.png").write_bytes(photo())
+            (tmp_path / name / f"good{k}.png").write_bytes(photo(size=(20, 30 + 3 * ord(name) + k)))
     names = write_faults(tmp_path / "b")
     (tmp_path / "loop").symlink_to("loop")
-    (found, labels, messages) = read_classes(tmp_path, (28, 28, 1))
-    assert found.shape == (6, 28, 28, 1)
-    assert labels.tolist() == ["a"] * 3 + ["b"] * 3
-    assert messages[-1] == "left out class c: 1 readable images, 2 needed"
-    assert complaints(messages[:-1], tmp_path / "b").keys() == {printable(name) for name in names}
+    folder = read_folder(tmp_path, shape=(28, 28, 1))
+    assert folder.pixels.shape == (6, 28, 28, 1)
+    assert folder.class_names == ("a", "b") and folder.labels.tolist() == [0] * 3 + [1] * 3
+    assert folder.counts["skipped"]["unreadable"] == len(names)
+    assert "left out class c: 1 images, 2 needed" in said()
+    skipped = [line for line in said().splitlines() if line.startswith("skipped /")]
+    assert complaints(skipped, tmp_path / "b").keys() == {printable(name) for name in names}

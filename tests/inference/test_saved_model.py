@@ -1,36 +1,47 @@
-"""The SavedModel, used by a process that has never seen this package."""
+"""The SavedModel, used by a process that has never seen this package, and by SiameseModel."""
 
+import io
 import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import small_model
 
 from pyimagesearch import config
 from pyimagesearch.inference import saved_model
+from pyimagesearch.inference import settings as stored
 from pyimagesearch.siamese_network import build_comparison, build_encoder
+from pyimagesearch.system.errors import InputError
 
 STRANGER = """
 import sys, numpy as np, tensorflow as tf, keras
 model = tf.saved_model.load(sys.argv[1])
 data = np.load(sys.argv[2])
 a, b = data["a"], data["b"]
-served = model.serve({"image_a": a, "image_b": b})["distance"]
-default = model.signatures["serving_default"](
-    image_a=tf.constant(a), image_b=tf.constant(b))["distance"]
-layer = keras.layers.TFSMLayer(sys.argv[1], call_endpoint="serve")
-layered = layer({"image_a": a, "image_b": b})["distance"]
-embedding = model.embed(a)["embedding"]
-one = model.serve({"image_a": a[:1], "image_b": b[:1]})["distance"]
+pair = {"image_a": a, "image_b": b}
+out = {"served": model.serve(pair), "attribute": model.serving_default(pair)}
+out["signature"] = model.signatures["serving_default"](
+    image_a=tf.constant(a), image_b=tf.constant(b))
+out["serve_signature"] = model.signatures["serve"](image_a=tf.constant(a), image_b=tf.constant(b))
+for endpoint in ("serve", "serving_default"):
+    layer = keras.layers.TFSMLayer(sys.argv[1], call_endpoint=endpoint)
+    out["layer_" + endpoint] = layer(pair)
+    inputs = {name: keras.Input(a.shape[1:], dtype="uint8", name=name) for name in pair}
+    out["keras_model_" + endpoint] = keras.Model(inputs, layer(inputs)).predict(pair, verbose=0)
+out["one"] = model.serve({"image_a": a[:1], "image_b": b[:1]})
+out = {name: value["distance"] for name, value in out.items()}
 assert "pyimagesearch" not in sys.modules
-np.savez(sys.argv[3], served=served, default=default, layered=layered, embedding=embedding,
-         one=one)
+np.savez(sys.argv[3], embedding=model.embed(a)["embedding"], **out)
 """
 
 
-@pytest.fixture(scope="module", params=["article", "keras-io"])
+@pytest.fixture(scope="module", params=["fast", "keras-io"])
 def saved(request, tmp_path_factory):
     """An encoder with its first random weights, and the directory it was saved to."""
     path = tmp_path_factory.mktemp("model") / "model"
@@ -50,15 +61,17 @@ def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
         [sys.executable, "-I", "-c", STRANGER, path, tmp_path / "in.npz", tmp_path / "out.npz"],
         cwd=tmp_path,
         check=True,
+        capture_output=True,
     )
     out = np.load(tmp_path / "out.npz")
     expected = np.asarray(comparison([encoder(a), encoder(b)]))
-    assert expected.min() > 1e-3 and expected.std() > 1e-3
-    for name in ("served", "default", "layered"):
-        assert out[name].shape == (7, 1) and out[name].dtype == np.float32
-        np.testing.assert_allclose(out[name], expected, atol=1e-5)
+    assert expected.min() > 1e-3 and expected.std() > 1e-4
+    for name in set(out) - {"one", "embedding"}:
+        assert out[name].shape == (7, 1) and out[name].dtype == np.float32, name
+        np.testing.assert_allclose(out[name], expected, atol=1e-5, err_msg=name)
     np.testing.assert_allclose(out["embedding"], encoder(a), atol=1e-5)
     np.testing.assert_allclose(out["one"], expected[:1], atol=1e-5)
+    assert len(out) == 10
 
 
 def test_loaded_model(saved):
@@ -73,6 +86,9 @@ def test_loaded_model(saved):
     to_all = model.distance_to_all(feats[0], feats[1:], block=3)
     np.testing.assert_allclose(to_all, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
     assert model.threshold == 0.25 and model.image_shape == (28, 28, 1)
+    # a pair at the threshold itself is different
+    assert model.is_same([0.1, 0.25, 0.3]).tolist() == [True, False, False]
+    assert model.is_same(0.3, threshold=0.4) and model.reads() == "in grey at 28x28"
 
 
 def test_the_encoder_is_kept_to_train_on_from(saved):
@@ -80,6 +96,88 @@ def test_the_encoder_is_kept_to_train_on_from(saved):
     again = keras.models.load_model(path.parent / "encoder.keras")
     images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
     np.testing.assert_allclose(again(images), encoder(images), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["run [v2]", "a*b?", "with spaces", "Größe 模型", "back\\slash", b"latin-\xe9"]
+)
+def test_all_legal_paths_work(tmp_path, name):
+    place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), os.fsencode(name))))
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (images, _) = small_model.images(2, 1)
+    expected = np.asarray(small_model.encoder()(images))
+    path = small_model.save(place / "model", trained_on=np.arange(3, dtype=np.uint64))
+    assert sorted(os.listdir(place)) == ["encoder.keras", "model"]
+    model = saved_model.SiameseModel(path)
+    np.testing.assert_allclose(model.embed(images), expected, atol=1e-6)
+    assert len(model.trained_on()) == 3
+    assert (place / "encoder.keras").stat().st_size > 0
+    small_model.save(path, threshold=0.7)  # over the old one
+    assert saved_model.SiameseModel(path).threshold == 0.7
+    # a model that was made elsewhere, copied under this name
+    small_model.save(tmp_path / "elsewhere")
+    copy = shutil.copytree(tmp_path / "elsewhere", place / "copy")
+    np.testing.assert_allclose(saved_model.SiameseModel(copy).embed(images), expected, atol=1e-6)
+
+
+def test_what_it_was_trained_on_travels_with_it(tmp_path):
+    digests = np.array([7, 2**64 - 1, 3, 7], np.uint64)
+    path = small_model.save(tmp_path / "model", trained_on=digests)
+    model = saved_model.SiameseModel(path)
+    assert model.trained_on().tolist() == [3, 7, 2**64 - 1]
+    assert model.trained_on().dtype == np.uint64
+    kept = np.load(path / "assets.extra" / "trained_on.npy")
+    assert kept.dtype == np.uint64 and kept.tolist() == [3, 7, 2**64 - 1]
+    small_model.save(tmp_path / "unknown")
+    assert len(saved_model.SiameseModel(tmp_path / "unknown").trained_on()) == 0
+
+
+def header_of_a_terabyte() -> bytes:
+    file = io.BytesIO()
+    header = {"descr": "<u8", "fortran_order": False, "shape": (10**12,)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"no numpy file", header_of_a_terabyte()])
+def test_a_damaged_list_of_what_it_was_trained_on(tmp_path, content):
+    path = small_model.save(tmp_path / "model")
+    (path / stored.TRAINED_ON).write_bytes(content)
+    with pytest.raises(InputError, match="uint64 numbers"):
+        saved_model.SiameseModel(path)
+    np.save(path / stored.TRAINED_ON, np.zeros(3))
+    with pytest.raises(InputError, match="uint64 numbers"):
+        saved_model.SiameseModel(path)
+
+
+def test_the_digest_is_of_weights_and_graph(tmp_path):
+    path = small_model.save(tmp_path / "model")
+    model = saved_model.SiameseModel(path)
+    stored.write_settings(model, model.settings | {"threshold": 0.9})
+    again = saved_model.SiameseModel(path)
+    assert again.threshold == 0.9 and again.digest == model.digest
+    (path / "variables" / "more").write_text("changed")
+    assert saved_model.SiameseModel(path).digest != model.digest
+
+
+def test_settings_go_into_no_other_model_than_the_one_that_was_loaded(tmp_path):
+    path = small_model.save(tmp_path / "model")
+    model = saved_model.SiameseModel(path)
+    recipe = config.RECIPES["fast"]
+    settings = {"image_shape": (28, 28, 1), "threshold": 0.25}
+    saved_model.save(path, build_encoder(recipe), build_comparison(recipe), settings)
+    before = (path / stored.SETTINGS).read_text()
+    with pytest.raises(InputError, match="replaced while it was measured: run again") as error:
+        stored.write_settings(model, model.settings | {"threshold": 9.0})
+    assert len(str(error.value).splitlines()) == 1
+    assert (path / stored.SETTINGS).read_text() == before
+    shutil.rmtree(path)
+    with pytest.raises(InputError, match="replaced"):
+        stored.write_settings(model, model.settings)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
@@ -98,21 +196,77 @@ def test_the_encoder_is_kept_to_train_on_from(saved):
 )
 def test_settings_are_untrusted_text(tmp_path, text, message):
     (tmp_path / "saved_model.pb").touch()
-    (tmp_path / saved_model.SETTINGS).parent.mkdir()
-    (tmp_path / saved_model.SETTINGS).write_text(text)
-    with pytest.raises(ValueError, match=message):
-        saved_model.read_settings(tmp_path)
+    (tmp_path / stored.SETTINGS).parent.mkdir()
+    (tmp_path / stored.SETTINGS).write_text(text)
+    with pytest.raises(InputError, match=message):
+        stored.read_settings(tmp_path)
 
 
-def test_a_damaged_graph_and_a_foreign_directory(saved, tmp_path):
-    with pytest.raises(ValueError, match="not there"):
+def test_a_foreign_directory(tmp_path):
+    with pytest.raises(InputError, match="not there"):
         saved_model.SiameseModel(tmp_path / "nothing")
     (tmp_path / "keras").mkdir()
-    with pytest.raises(ValueError, match="without"):
+    with pytest.raises(InputError, match="without"):
         saved_model.SiameseModel(tmp_path / "keras")
-    settings = {"format_version": 1, "image_shape": [28, 28, 1], "threshold": 1.0}
-    (tmp_path / "keras" / "assets.extra").mkdir()
-    (tmp_path / "keras" / saved_model.SETTINGS).write_text(json.dumps(settings))
-    (tmp_path / "keras" / "saved_model.pb").write_bytes(b"not a graph")
-    with pytest.raises(ValueError, match="SavedModel that loads"):
-        saved_model.SiameseModel(tmp_path / "keras")
+
+
+def test_a_damaged_model_is_one_line(tmp_path):
+    whole = small_model.save(tmp_path / "whole")
+    variables = next((whole / "variables").glob("*.data*"))
+
+    def refused(change):
+        path = shutil.copytree(whole, tmp_path / "damaged")
+        change(path)
+        with pytest.raises(InputError, match="Expected a SavedModel that loads") as error:
+            saved_model.SiameseModel(path)
+        assert len(str(error.value).splitlines()) == 1
+        shutil.rmtree(path)
+
+    def change_shape(path):
+        settings = json.loads((path / stored.SETTINGS).read_text()) | {"image_shape": [28, 28, 3]}
+        (path / stored.SETTINGS).write_text(json.dumps(settings))
+
+    refused(lambda path: (path / "saved_model.pb").write_bytes(b"not a graph"))
+    refused(lambda path: (path / "variables" / "variables.index").write_bytes(b""))
+    refused(lambda path: (path / "variables" / variables.name).unlink())
+    refused(change_shape)
+
+
+def test_a_bug_is_no_damaged_model(tmp_path, monkeypatch):
+    path = small_model.save(tmp_path / "model")
+
+    def bug(path):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(saved_model.tf.saved_model, "load", bug)
+    with pytest.raises(RuntimeError, match="a bug"):
+        saved_model.SiameseModel(path)
+
+
+GUEST = """
+import logging, sys, threading, warnings
+import tensorflow as tf
+tf.random.normal((2,))
+def effects():
+    return (tf.config.threading.get_intra_op_parallelism_threads(), logging.root.level,
+            logging.root.handlers[:], logging.getLogger("pyimagesearch").handlers[:],
+            len(warnings.filters), threading.active_count())
+before = effects()
+from pyimagesearch import SiameseModel
+model = SiameseModel(sys.argv[1])
+print(model.embed_files(sys.argv[2:]).shape)
+assert effects()[:4] == before[:4], (before, effects())
+"""
+
+
+def test_it_works_in_a_program_that_has_used_tensorflow(tmp_path):
+    path = small_model.save(tmp_path / "model")
+    files = list(small_model.write_folder(tmp_path / "digits", 2, 2).rglob("*.png"))
+    done = subprocess.run(
+        [sys.executable, "-c", GUEST, path, *files],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "(4, 49)\n"  # and nothing else is printed

@@ -1,0 +1,250 @@
+"""A folder of images -> what its subfolders mean: classes, parts of a data set, or ready pairs."""
+
+import logging
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyimagesearch.data import images
+from pyimagesearch.data.decoding import endings
+from pyimagesearch.data.leftovers import BESIDE, LINKED, UNOPENED, few_of, say, say_skipped
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
+
+log = logging.getLogger(__name__)
+
+PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
+PARTS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2,
+    "testing": 2, "eval": 2}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image file, by what its place says of it."""
+
+    name: str  # its path from the folder on that was asked for
+    below: tuple[str, ...]  # its path from the class folders on: class, …, file
+    part: int  # 0 train, 1 validation, 2 test
+
+    def class_at(self, level: int) -> str:
+        """The class's name where the classes are the first or second folders; "" above them."""
+        return "/".join(self.below[:level]) if len(self.below) > level else ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a folder holds."""
+
+    files: list[Found]  # sorted: training first
+    level: int = 1  # of the folders that are the classes
+    pairs: bool = False  # the two folders of ready pairs instead
+    parted: bool = False  # whether folders say what is trained and tested on
+    skipped: Counter = field(default_factory=Counter)  # files left out, by ending or reason
+
+
+def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout:
+    """Find out what the subfolders of a folder mean, and say it where it is not plain.
+
+    The classes are the subfolders; of a train/ beside a test/ or val/ the subfolders of these,
+    and of a single folder around everything its own. class_level 2: the subfolders of the
+    subfolders, named "alphabet/character".
+    Raises InputError where there are no images in subfolders, and, without class_level, where
+    two readings are possible.
+    """
+    directory = os.fspath(directory)
+    if not os.path.isdir(directory):
+        raise InputError(
+            f"Expected a folder of classes. Received: {printable(directory)}, no such folder."
+        )
+    if class_level not in (None, 1, 2):
+        raise InputError(f"Expected a class level of 1 or 2. Received: {class_level}.")
+    skipped: Counter = Counter()
+    scan = _unwrapped(Scan.of(directory, directory), skipped)
+    pairs = scan.tops.keys() >= PAIR_FOLDERS.keys()
+    parts = {} if pairs else _parts(scan, class_level)
+    scans = _of_parts(scan, parts, skipped) if parts else [(scan, 0)]
+    files = [file for scan, part in scans for file in _files(scan, part)]
+    for scan, _ in scans:
+        skipped[BESIDE] += len(scan.loose)
+        skipped += scan.beside + scan.inside
+    if pairs:
+        kept = [file for file in files if file.below[0] in PAIR_FOLDERS]
+        skipped[BESIDE] += len(files) - len(kept)
+        return Layout(kept, pairs=True, skipped=+skipped)
+    empty = [top for scan, _ in scans for top, names in scan.tops.items() if not names]
+    say(f"left out class {printable(top)}: it holds no images that can be read" for top in empty)
+    if not files:
+        say_skipped(skipped)
+        raise InputError(
+            "Expected a folder with a subfolder for each class, and images in these. "
+            f"Received: {printable(directory)} without"
+            + (f"; it holds {few_of(+skipped)}." if +skipped else ".")
+        )
+    files.sort(key=lambda f: (f.part, f.name))
+    level = class_level or _level(files, directory)
+    kept = [f for f in files if f.class_at(level)]
+    skipped[BESIDE] += len(files) - len(kept)
+    if not kept:
+        raise InputError(
+            f"Expected images in the {['first', 'second'][level - 1]} folders below "
+            f"{printable(directory)}. Received: --class-level {level}, and none there."
+        )
+    parted = len({f.part for f in kept}) > 1
+    return Layout(kept, level, parted=parted, skipped=+skipped)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What lies in a folder. Names are paths from `base` on."""
+
+    base: str
+    path: str
+    tops: dict[str, list[str]]  # of each subfolder the image files in it, however deep
+    loose: list[str]  # image files in the folder itself
+    beside: Counter  # what else lies in the folder itself, by ending or reason
+    inside: Counter  # and in its subfolders
+
+    @classmethod
+    def of(cls, base: str, path: str) -> "Scan":
+        """Look through a folder. A link to a folder is followed here, but not further inside."""
+        scan = cls(base, path, {}, [], Counter(), Counter())
+        kinds = endings()
+        around = [Path(path).resolve(), *Path(path).resolve().parents]
+        try:
+            entries = sorted(os.listdir(path))
+        except OSError as error:
+            raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
+        for name in entries:
+            entry = os.path.join(path, name)
+            if images.hidden(name):
+                continue
+            if not os.path.isdir(entry):
+                scan._sort(entry, kinds, scan.loose, scan.beside)
+                continue
+            if Path(entry).resolve() in around:
+                log.info("left out %s: a link to a folder around it", printable(name))
+                scan.beside[LINKED] += 1
+                continue
+            scan.tops[name] = []
+            for file in walk(entry, scan.inside):
+                scan._sort(file, kinds, scan.tops[name], scan.inside)
+        return scan
+
+    def full(self) -> list[str]:
+        """The subfolders that hold images."""
+        return [top for top, names in self.tops.items() if names]
+
+    def into(self, top: str) -> "Scan":
+        """The scan of one of the subfolders."""
+        return Scan.of(self.base, os.path.join(self.path, top))
+
+    def below(self, name: str) -> tuple[str, ...]:
+        """A name's path from this folder on."""
+        return tuple(os.path.relpath(os.path.join(self.base, name), self.path).split(os.sep))
+
+    def _sort(self, path, kinds, taken, left):
+        if images.looks_like_image(path, kinds):
+            taken.append(os.path.relpath(path, self.base))
+        else:
+            left[os.path.splitext(path)[1].lower() or "no ending"] += 1
+
+
+def walk(folder: str, skipped: Counter) -> Iterator[str]:
+    """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
+
+    def unopened(error):
+        skipped[UNOPENED] += 1
+
+    for path, folders, files in os.walk(folder, onerror=unopened):
+        folders[:] = sorted(name for name in folders if not images.hidden(name))
+        skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
+        yield from (os.path.join(path, name) for name in sorted(files) if not images.hidden(name))
+
+
+def _files(scan, part=0):
+    return [
+        Found(name, tuple(unicodedata.normalize("NFC", p) for p in scan.below(name)), part)
+        for names in scan.tops.values()
+        for name in names
+    ]
+
+
+def _unwrapped(scan, skipped):
+    # a single folder around all class folders is none itself
+    while len(full := scan.full()) == 1:
+        below = [scan.below(name) for name in scan.tops[full[0]]]
+        inner = {names[1] for names in below if len(names) > 2}
+        direct = sum(len(names) == 2 for names in below)
+        if len(inner) < 2 and (direct or not inner):
+            break
+        log.info("everything lies in %s: its subfolders are what counts", printable(full[0]))
+        skipped[BESIDE] += len(scan.loose)
+        skipped += scan.beside
+        scan = scan.into(full[0])
+    return scan
+
+
+def _parts(scan, class_level):
+    """{subfolder: its part} where subfolders say what is trained and tested on; else {}."""
+    full = scan.full()
+    parts = {top: PARTS[top.casefold()] for top in full if top.casefold() in PARTS}
+    if len(set(parts.values())) < 2:
+        return {}
+    deep = [top for top in parts if any(len(scan.below(n)) > 2 for n in scan.tops[top])]
+    trains = [top for top, part in parts.items() if part == min(parts.values())]
+    others = [top for top in full if top not in parts]
+    if not others and set(deep) & set(trains):
+        return parts
+    if class_level:
+        return {}
+    what = f"with {few_of(others)} beside them" if others else "with images, but no class folders"
+    raise InputError(
+        f"Expected class folders in {' and '.join(map(printable, parts))}, and no others beside "
+        f"them. Received: {what}. If these are the classes themselves, say --class-level 1."
+    )
+
+
+def _of_parts(scan, parts, skipped):
+    # the scan of each part, from its class folders on, with the part's number
+    skipped[BESIDE] += len(scan.loose)
+    skipped += scan.beside
+    for top in scan.tops.keys() - parts.keys():  # which hold no images
+        skipped += scan.into(top).beside + scan.into(top).inside
+    inners = {top: scan.into(top) for top in parts}
+    if all(len(inner.full()) == 1 for inner in inners.values()):
+        inners = {top: _unwrapped(inner, skipped) for top, inner in inners.items()}
+    for top, inner in inners.items():
+        if inner.tops.keys() >= PAIR_FOLDERS.keys():
+            raise InputError(
+                f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
+                f"Received: several such, one in {printable(inner.path)}."
+            )
+        if not inner.full():
+            count = f"{len(inner.loose):,}"
+            log.info("left out %s: its %s images are in no class folders", printable(top), count)
+    log.info("%s are used as what they are named for", " and ".join(map(printable, parts)))
+    return [(inner, parts[top]) for top, inner in inners.items()]
+
+
+def _level(files, directory):
+    """1, the level of the classes, where there is no doubt."""
+    direct, inner = Counter(), {}
+    for file in files:
+        inner.setdefault(file.below[0], Counter())
+        if len(file.below) == 2:
+            direct[file.below[0]] += 1
+        else:
+            inner[file.below[0]]["/".join(file.below[:2])] += 1
+    two_levels = [top for top, subs in inner.items() if len(subs) > 1 and not direct[top]]
+    if 2 * len(two_levels) <= len(inner):
+        return 1
+    first = Counter(file.below[0] for file in files)
+    second = sum((subs for subs in inner.values()), Counter())
+    raise InputError(
+        f"Expected one level of class folders. Received: {printable(directory)}, which can be read "
+        f"as {len(first):,} classes ({few_of(first)}) or as {len(second):,} ({few_of(second)}). "
+        "Choose with --class-level 1 or --class-level 2."
+    )

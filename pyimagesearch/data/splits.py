@@ -1,0 +1,204 @@
+"""Which images are trained on, which choose, which are tested on.
+
+A number in [0, 1) is made of each file's content and the seed of the split: the lowest go to
+the test, the highest to the validation. It is the same on every machine, in whatever order the
+files come, and no other file changes it.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pyimagesearch.system.errors import InputError
+
+TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
+LEAST = 2  # images of a class that a part needs to compare two of them
+MANY_CLASSES = 100  # of so many, not every small class has to be in every part
+
+
+class Shares(NamedTuple):
+    """The shares of the images that are not trained on; 0: no such part. Sum at most 1/2."""
+
+    test: float
+    validation: float
+
+
+def chances(contents: np.ndarray, seed: int) -> np.ndarray:
+    """A number in [0, 1) for each content: uint64 (N,) -> float64 (N,).
+
+    The first eight bytes of BLAKE2b of seed and content, both little-endian, as a fraction.
+    """
+    key = int(seed).to_bytes(8, "little")
+    digests = b"".join(
+        hashlib.blake2b(key + content, digest_size=8).digest()
+        for content in map(np.ndarray.tobytes, contents.astype("<u8").reshape(-1, 1))
+    )
+    # 53 bits are what a float64 in [0, 1) holds
+    return (np.frombuffer(digests, "<u8") >> np.uint64(11)) / 2.0**53
+
+
+def name_contents(names: tuple[str, ...]) -> np.ndarray:
+    """A content for each name, as chances takes it: uint64 (N,)."""
+    digests = [hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest()
+               for name in names]  # fmt: skip
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+
+
+def connected(count: int, edges: np.ndarray | Sequence[tuple[int, int]]) -> np.ndarray:
+    """Which things hang together by edges: int32 (count,), numbered as they appear.
+
+    edges: int (E, 2), two things that belong together.
+    """
+    edges = np.asarray(edges, int).reshape(-1, 2)
+    lowest = np.arange(count)
+    while True:  # each takes the lowest number among its neighbours, and then that one's
+        before = lowest.copy()
+        ends = lowest[edges]
+        np.minimum.at(lowest, edges.ravel(), ends.min(axis=1).repeat(2))
+        np.minimum.at(lowest, ends.ravel(), lowest[edges].min(axis=1).repeat(2))
+        lowest = lowest[lowest]
+        if (lowest == before).all():
+            return np.unique(lowest, return_inverse=True)[1].astype(np.int32)
+
+
+def within_classes(
+    labels: np.ndarray,
+    units: np.ndarray,
+    chance: np.ndarray,
+    class_chance: np.ndarray,
+    shares: Shares,
+) -> np.ndarray:
+    """Split every class by itself: int8 (N,) of TRAIN, VALIDATION, TEST.
+
+    labels: int (N,), classes. units: int (N,), what is never cut in two: each image by itself,
+    or groups, none of them of two classes. chance: float (N,), of the units: the same for all
+    images of one. class_chance: float (C,). A chance of NaN stays in training.
+
+    A part needs two images of a class, and gets them where chance alone brings fewer; no class
+    gives more than half of its images. A class too small to serve both parts serves one of
+    them, or none, as its own chance decides, so that the shares are met in the mean; so it is
+    with all small classes where there are more than 100 classes.
+    Raises InputError where test or validation would not have two classes.
+    """
+    classes = len(class_chance)
+    sizes = np.bincount(labels, minlength=classes)
+    half = sizes // 2
+    (firsts, unit_of, unit_sizes) = np.unique(
+        units, return_index=True, return_inverse=True, return_counts=True
+    )[1:]
+    usable = ~np.isnan(chance[firsts]) & (unit_sizes <= half[labels[firsts]])
+
+    # the units that may be taken, class by class, in each from the lowest chance on
+    order = np.flatnonzero(usable)
+    order = order[np.lexsort((chance[firsts][order], labels[firsts][order]))]
+    (of, size, number) = (labels[firsts][order], unit_sizes[order], chance[firsts][order])
+    total = np.bincount(of, size, minlength=classes).astype(int)
+    upto = np.cumsum(size) - (np.cumsum(total) - total)[of]  # images of the class to here,
+    downto = total[of] - upto + size  # and from here to its end; this unit in both
+
+    # what a class has to give to a part, if anything: the fewest units that bring two images
+    need = np.full((2, classes), len(labels) + 1)
+    for row, reach in zip(need, (upto, downto)):
+        enough = reach >= LEAST
+        np.minimum.at(row, of[enough], reach[enough])
+    shares = np.array(shares)[:, np.newaxis]
+    need[shares[:, 0] == 0] = 0
+    gives = _who_gives(need, half, total, class_chance, shares)
+    if (gives.sum(axis=1) < 2)[shares[:, 0] > 0].any():
+        wanted = "two classes of four images"
+        if (shares > 0).all():
+            wanted = "two classes of eight images, four of four"
+        raise InputError(
+            f"Expected at least {wanted}, since no class gives more than half of its images away "
+            f"and no group is cut in two. Received: {classes} classes of {sizes.min()} to "
+            f"{sizes.max()} images, {len(firsts)} groups or single images. More of them, or "
+            "--split classes with six classes or more."
+        )
+
+    # and the most it may: where chance takes more than half, each part its share of that, but
+    # what it has to give in any case
+    (low, high) = (number < shares[0], number >= 1 - shares[1])
+    over = np.bincount(of, size * (low | high), minlength=classes) > half
+    most = np.where(over, np.maximum(np.floor(half * shares / shares.sum()), need), half)
+    small = (shares * total < need) & (classes > MANY_CLASSES)
+    most = np.where(small, need, most)
+    most = np.minimum(most, half - np.where(gives, need, 0)[::-1])  # what the other part needs
+    test = gives[0][of] & (upto <= most[0][of])
+    test &= low | (upto <= need[0][of])
+    left = half - np.bincount(of[test], size[test], minlength=classes)
+    validation = gives[1][of] & (downto <= np.minimum(most[1], left)[of])
+    validation &= high | (downto <= need[1][of])
+
+    part = np.full(len(firsts), TRAIN, np.int8)
+    part[order[test]] = TEST
+    part[order[validation]] = VALIDATION
+    return part[unit_of]
+
+
+def _who_gives(need, half, total, chance, shares):
+    # which classes give images to the test and to the validation: bool (2, C)
+    able = (need <= half) & (shares > 0)
+    both = need.sum(axis=0) <= half
+    likely = np.minimum(shares * total / np.maximum(need, 1), 1)  # gives so often to do its share
+    if len(chance) <= MANY_CLASSES:
+        likely = np.where(both & (shares > 0), 1, likely)
+    likely = likely / np.where(both, 1, np.maximum(likely.sum(axis=0), 1))
+    gives = able & np.stack([chance < likely[0], chance >= 1 - likely[1]])
+
+    for part, order in ((0, np.argsort(chance)), (1, np.argsort(-chance))):
+        if not shares[part]:
+            continue
+        free = able[part] & ~gives[part] & (both | ~gives[1 - part])
+        gives[part, order[free[order]][: max(2 - gives[part].sum(), 0)]] = True
+        # none is free: one that serves the other part, where that has more than two
+        spare = max(gives[1 - part].sum() - 2, 0)
+        wanted = max(2 - gives[part].sum(), 0)
+        moved = order[(able[part] & ~gives[part] & gives[1 - part])[order]][: min(spare, wanted)]
+        (gives[part, moved], gives[1 - part, moved]) = (True, False)
+    return gives
+
+
+def whole_units(
+    units: np.ndarray,
+    chance: np.ndarray,
+    shares: Shares,
+    enough: Callable[[np.ndarray], bool],
+    wanted: str,
+    advice: str,
+) -> np.ndarray:
+    """Split units that lie across classes, or whole classes: int8 (N,) as within_classes.
+
+    units, chance: as for within_classes. enough: whether the images of a mask (N,) can be
+    measured on; a part takes more units than its share until they can.
+    wanted, advice: what the message asks for where that cannot be, and how to mend it.
+    Raises InputError where test, validation or training would not have enough.
+    """
+    (firsts, unit_of, sizes) = np.unique(
+        units, return_index=True, return_inverse=True, return_counts=True
+    )[1:]
+    chance = chance[firsts]
+    order = np.argsort(chance)[: np.sum(~np.isnan(chance))]  # those to keep stand at its end
+    part = np.full(len(firsts), TRAIN, np.int8)
+    (low, high) = (chance < shares.test, chance >= 1 - shares.validation)
+    over = np.sum(sizes[low | high]) > len(units) / 2
+    for name, share, some, taken in (
+        (TEST, shares.test, order, low),
+        (VALIDATION, shares.validation, order[::-1], high),
+    ):
+        if not share:
+            continue
+        # of few units chance may take many: no more than one and a half times the share, nor,
+        # where that leaves less than half of the images, than the share of that half
+        most = len(units) * min(1.5 * share, share / sum(shares) / 2 if over else 1)
+        some = some[part[some] == TRAIN]
+        count = np.sum(taken[some] & (np.cumsum(sizes[some]) <= most))
+        part[some[:count]] = name
+        while count < len(some) and not enough((part == name)[unit_of]):
+            part[some[count]] = name
+            count += 1
+    for name, share in ((TEST, shares.test), (VALIDATION, shares.validation), (TRAIN, 1)):
+        if share and not enough((part == name)[unit_of]):
+            raise InputError(f"Expected {wanted}. Received: {len(firsts)} to split. {advice}")
+    return part[unit_of]

@@ -1,0 +1,131 @@
+"""What of a folder is evaluated, and on which half of it a new threshold is chosen."""
+
+import numpy as np
+
+from pyimagesearch.data.folders import Folder
+from pyimagesearch.data.pairs import sample_pairs
+from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.splits import connected
+from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
+
+PARTS = {2: "test", 1: "val"}  # of a folder that is split already: the first that is there
+
+
+def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
+    """The images of a folder that are evaluated, with pairs.
+
+    Of a folder that holds train/ and test/ these are the test's. Classes with fewer than two
+    images are left out.
+    Returns (the ImageSet, a message for each class left out, the name of the part or None).
+    Raises InputError where fewer than two classes are left, or one kind of pair is missing.
+    """
+    images = ImageSet(
+        images=folder.pixels,
+        labels=folder.labels,
+        class_names=folder.class_names,
+        pairs=folder.pairs,
+        groups=folder.groups,
+        contents=folder.contents,
+    )
+    name = None
+    for number, name_of_part in PARTS.items():
+        if folder.splits is not None and np.any(folder.splits == number):
+            images = images.part(np.flatnonzero(folder.splits == number))
+            name = name_of_part
+            break
+    if images.labels is None:
+        if np.unique(images.pairs.y).tolist() != [0, 1]:
+            raise InputError(
+                "Expected same and different pairs. Received: "
+                f"{np.sum(images.pairs.y == 1)} same, {np.sum(images.pairs.y == 0)} different."
+            )
+        return images, [], name
+    counts = np.bincount(images.labels, minlength=len(images.class_names))
+    few = np.flatnonzero(counts == 1)
+    messages = [
+        f"left out class {printable(images.class_names[k])}: 1 image, 2 needed" for k in few
+    ]
+    if np.sum(counts > 1) < 2:
+        raise InputError(
+            "Expected at least two classes with at least two images each. "
+            f"Received: {np.sum(counts > 1)} such."
+        )
+    images = images.take(np.flatnonzero(~np.isin(images.labels, few)))
+    return images.replace(pairs=sample_pairs(images.labels, 0)), messages, name
+
+
+def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
+    """An ImageSet in two: one to choose a threshold on, one to report on, both with pairs.
+
+    About half of each class (of each kind of pair) is in each, and images that belong together
+    by their groups, or that pairs connect, are on one side. Classes of which not two images are
+    on each side are left out. No chance has a part in it.
+    Returns (the first, the second, a message for each class left out).
+    Raises InputError where too little is left.
+    """
+    units = np.arange(len(images)) if images.groups is None else images.groups
+    if images.labels is None:
+        # images of one group are connected, too: each with the first of its group
+        (_, first, unit) = np.unique(units, return_index=True, return_inverse=True)
+        edges = np.stack([np.arange(len(images)), first[unit]], axis=1)
+        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]))
+        (of_item, kinds) = (units[images.pairs.anchors], images.pairs.y)
+        second = np.isin(units, _second_half(of_item.repeat(kinds.shape[1]), kinds.ravel()))
+        (choices, test) = (images.part(np.flatnonzero(rows)) for rows in (~second, second))
+        for half in (choices, test):
+            if np.unique(half.pairs.y).tolist() != [0, 1]:
+                raise InputError(
+                    "Expected same and different pairs for each of two halves that share no "
+                    f"image. Received: {images.pairs.y.size} pairs, which hang together in "
+                    f"{len(np.unique(of_item))} groups. Calibrate on a larger folder."
+                )
+        return choices, test, []
+
+    second = np.isin(units, _second_half(units, images.labels))
+    count = len(images.class_names)
+    sides = np.stack([np.bincount(images.labels[s], minlength=count) for s in (~second, second)])
+    few = np.flatnonzero((sides.min(axis=0) < 2) & (sides.sum(axis=0) > 0))
+    together = "" if images.groups is None else ", in groups that stay together"
+    messages = [
+        f"left out class {printable(images.class_names[k])}: {sides[:, k].sum()} images{together}; "
+        "4 needed, 2 to choose by and 2 to report on"
+        for k in few
+    ]
+    if np.sum(sides.min(axis=0) >= 2) < 2:
+        raise InputError(
+            "Expected at least 4 images of each of two classes to calibrate with. "
+            f"Received: {np.sum(sides.min(axis=0) >= 2)} such classes. {'; '.join(messages[:3])}"
+        )
+    used = ~np.isin(images.labels, few)
+    (choices, test) = (images.take(np.flatnonzero(used & s)) for s in (~second, second))
+    return *(h.replace(pairs=sample_pairs(h.labels, 0)) for h in (choices, test)), messages
+
+
+def trained_on(images: ImageSet, model: SiameseModel) -> int | None:
+    """How many of the images the model was trained on, pixel for pixel; None where unknown."""
+    known = model.trained_on()
+    return int(np.isin(pixel_digests(images.images), known).sum()) if len(known) else None
+
+
+def _second_half(units: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """The units of the second half, where each kind is on both sides about equally often.
+
+    units, kinds: int (M,), of each item (image or pair): the unit that it may not leave, and
+    its class. The largest units first, each goes where its kinds are rarer.
+    """
+    (numbers, sizes) = np.unique(units, return_counts=True)
+    order = np.lexsort((kinds, units))
+    items = np.split(kinds[order], np.cumsum(sizes)[:-1])
+    lead = np.zeros(kinds.max() + 1, int)  # of the first half over the second, by kind
+    second = []
+    # of units of one size those of one class after another, so that each is halved
+    largest_first = sorted(range(len(numbers)), key=lambda k: (-sizes[k], items[k][0], k))
+    for unit in largest_first:
+        (found, counts) = np.unique(items[unit], return_counts=True)
+        if np.sum(counts * lead[found]) > 0:  # |lead - counts|^2 < |lead + counts|^2
+            second.append(numbers[unit])
+            counts = -counts
+        lead[found] += counts
+    return np.array(second, dtype=units.dtype)

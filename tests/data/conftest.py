@@ -1,0 +1,48 @@
+"""Each test of files has a cache of its own, and decoders that write no lines past Python."""
+
+import ctypes
+import logging
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """The folder of this test's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_decoders():
+    """What the scripts ask of the decoders for themselves."""
+    cv2.utils.logging.setLogLevel(0)
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+
+
+@pytest.fixture
+def said(caplog):
+    """The lines that the package logs, as one text when it is called."""
+    caplog.set_level("INFO", logger="pyimagesearch")
+    return lambda: "\n".join(record.getMessage() for record in caplog.records)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes an image of one colour (blue, green, red), or bytes, into the folder `in`."""
+
+    def write(name, content, size=(20, 24)):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(content, bytes):
+            ending = path.suffix or ".png"
+            content = cv2.imencode(ending, np.full((*size, 3), content, np.uint8))[1].tobytes()
+        path.write_bytes(content)
+        return path
+
+    return write

@@ -1,0 +1,43 @@
+"""test_contrastive_siamese_network.py, as a user runs it, with names of any bytes."""
+
+import os
+import shutil
+
+import cv2
+import small_model
+from conftest import ROOT, run
+
+
+def test_names_of_any_bytes(tmp_path):
+    place = tmp_path / "run [v2] *"
+    images = small_model.write_folder(place / "images", 3, 2)
+    names = [os.fsdecode(b"latin-\xe9.png"), "模型 [a].png", "$a_b$.png", "two\nlines.png"]
+    for name in names:
+        shutil.copy(images / "0" / "0.png", images / name)
+    model = small_model.save(place / "model ü")
+    figure = place / "pairs?.png"
+    done = run(
+        "test_contrastive_siamese_network.py",
+        *("--input", images, "--model", model, "--output", figure, "--pairs", 5),
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
+    assert len(lines) == 5 and all(line.endswith(("same", "different")) for line in lines)
+    assert figure.exists() and cv2.imread(str(figure)) is not None
+
+
+def test_what_a_user_can_mend_is_one_line(tmp_path):
+    small_model.save(tmp_path / "model")
+    flags = ("--model", tmp_path / "model", "--output", tmp_path / "pairs.png")
+    images = small_model.write_folder(tmp_path / "one", 1, 1)
+    done = run("test_contrastive_siamese_network.py", "--input", images, *flags)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "Expected at least 2 readable images. Received: 1 in" in done.stderr
+
+
+def test_the_script_reads_like_the_article():
+    text = (ROOT / "test_contrastive_siamese_network.py").read_text()
+    assert len(text.splitlines()) <= 100
+    steps = ["argparse", "SiameseModel(", "list_images(", "embed(", "distance(", "plot_verdicts("]
+    places = [text.rindex(step) for step in steps[1:]]
+    assert places == sorted(places)
