@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.pictures import gradient
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
@@ -46,3 +48,9 @@ def write(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def photo():
+    """A colour gradient, 40 rows by 30 columns. BGR."""
+    return gradient()
