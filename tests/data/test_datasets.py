@@ -1,5 +1,6 @@
 """datasets.load: the four parts of a data set, decided in one place, and what is said of them."""
 
+import json
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,7 +101,7 @@ def test_parts_are_counted_and_said(load):
         "{} to train on, {} to choose by, {} to test with, 10 classes, "
         "9 files skipped, 3 copies left out".format(*sizes)
     ]
-    parts = data.parts
+    parts = json.loads(json.dumps(data.parts))
     assert [parts[kind] for kind in ("train", "choices", "test")] == sizes
     assert (parts["files"], parts["copies"], parts["classes"], parts["split"]) == (
         (611, 3, 10, "images")
