@@ -118,8 +118,8 @@ def within_classes(
             "--split classes with six classes or more."
         )
 
-    # and the most it may: where chance takes more than that, each part its share of that, but
-    # what it has to give in any case
+    # and the most it may: where chance takes more than there is room for, each part its share
+    # of the room, but what it has to give in any case
     (low, high) = (number < shares[0], number >= 1 - shares[1])
     over = np.bincount(of, size * (low | high), minlength=classes) > room
     most = np.where(over, np.maximum(np.floor(room * shares / shares.sum()), need), room)

@@ -154,9 +154,10 @@ def test_near_copies_across_the_parts_are_said(load):
         f"{tested} of {tested} test images have a near copy in training: "
         "keep what belongs together apart with --group-by"
     )
-    assert data.parts["near_copies"]["found"] == tested
+    assert data.parts["near_copies"]["test"]["found"] == tested
+    assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
     data, lines = load(Folder(**{**vars(frames), "groups": groups}), group_by="clip")
-    assert len(lines) == 1 and data.parts["near_copies"]["found"] == 0
+    assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 20)
 
 
