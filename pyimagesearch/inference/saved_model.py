@@ -196,11 +196,6 @@ class SiameseModel:
         """Whether distances call two images the same: where they are below the threshold."""
         return np.asarray(distances) < (self.threshold if threshold is None else threshold)
 
-    def reads(self) -> str:
-        """How it wants images, in words: "in grey at 28x28", width before height."""
-        (height, width, channels) = self.image_shape
-        return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}"
-
     def trained_on(self) -> np.ndarray:
         """Digests of the pixels it was trained on: uint64 (N,), sorted; none where unknown."""
         return self._trained_on

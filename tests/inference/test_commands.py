@@ -306,6 +306,7 @@ def test_as_a_user_runs_it(original):
     assert done.stdout.splitlines()[-1].endswith("same")
 
 
+@pytest.mark.slow
 def test_no_command_falls_over_hostile_files(ask, tmp_path):
     paths = []
     for name, seed in (("a", 1), ("b", 2)):
