@@ -15,93 +15,75 @@ terminal.setup()  # before Keras
 
 from keras.layers import Input
 from keras.models import Model
-
-from pyimagesearch import metrics
-from pyimagesearch.data import batches, datasets
-from pyimagesearch.data.pairs import SAMPLERS
-from pyimagesearch.evaluation import measuring
-from pyimagesearch.evaluation.embeddings import embed
-from pyimagesearch.training import arguments, checkpoints
 from pyimagesearch import utils
-from pyimagesearch.evaluation import reports
+from pyimagesearch.data import batches, datasets
+from pyimagesearch.evaluation import measuring, reports
+from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.inference import saved_model
-from pyimagesearch.training import callbacks, optimizers, weights
-from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
+from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
+    optimizers, signals, weights)
 
 
 def main():
     # parse the arguments: a recipe, and what was said otherwise
     (args, recipe) = arguments.parse(__doc__)
-    with files.only_writer(args.output):
+    with files.only_writer(args.output), signals.restored():
         train(args, recipe)
 
 
 def train(args, recipe):
-    rng = optimizers.set_seed(args.seed, args.deterministic)
+    devices.let_memory_grow()
+    optimizers.set_seed(args.seed, args.deterministic)
 
     # load the images; the pixels stay uint8, the model itself scales them
     print(f"[INFO] loading {args.dataset} dataset...")
-    (train, test) = datasets.load(args.dataset, recipe, rng, args.output,
-        args.image_size, args.channels, args.split)
-    (train, held) = datasets.split(train, recipe.reading.held_out, rng, args.split)
-    recipe = recipe.changed(image_shape=tuple(train.images.shape[1:]))
+    known = weights.known_digests(recipe)
+    data = datasets.load(args.dataset, recipe, args.seed, known=known, **arguments.reading(args))
+    recipe = recipe.changed(image_shape=tuple(data.train.images.shape[1:]))
+    settings = arguments.settings(args, recipe, data)
+    checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
 
-    # prepare the positive and negative pairs: which images they are, no pixel is copied
+    # prepare the positive and negative pairs, batch by batch while training: no pixel is copied
     print("[INFO] preparing positive and negative pairs...")
-    train = datasets.with_pairs(train, rng, SAMPLERS[recipe.training.pairing])
-    test = datasets.with_pairs(test, args.seed)
-
-    # epoch and threshold are chosen on held-out images; a recipe that holds out none keeps its
-    # last epoch, takes the threshold from its training pairs, and only shows the test loss
-    (validation, choices) = (test, train)
-    if held:
-        validation = choices = datasets.with_pairs(held, rng)
-    settings = arguments.settings(args, recipe, train, test)
-    checkpoint = checkpoints.Checkpoint(args.output, settings, args.resume)
+    (trainBatches, steps) = batches.batches(data.train, recipe, args.seed, checkpoint.first_epoch)
 
     # configure the siamese network
     print("[INFO] building siamese network...")
-    imgA = Input(shape=recipe.reading.image_shape, dtype="uint8")
-    imgB = Input(shape=recipe.reading.image_shape, dtype="uint8")
-    featureExtractor = build_encoder(recipe, accelerated=True)
-    weights.load_weights(featureExtractor, recipe)
-    sisters = SisterNetworks(featureExtractor, train.pairs.others.shape[1])
-    (featsA, featsB) = sisters([imgA, imgB])
-
-    # finally, construct the siamese network
-    comparison = build_comparison(recipe)
-    distance = comparison([featsA, featsB])
-    model = Model(inputs=[imgA, imgB], outputs=distance)
-    if recipe.training.pairing == "batch":  # the loss itself pairs all images of a batch
+    parts = assemble.networks(recipe, data.train)
+    (featureExtractor, comparison) = (parts.encoder, parts.comparison)
+    if recipe.training.pairing == "batch":
+        # the loss itself pairs all images of a batch: the feature extractor alone is trained
         model = featureExtractor
+    else:
+        imgA = Input(shape=recipe.reading.image_shape, dtype="uint8")
+        imgB = Input(shape=recipe.reading.image_shape, dtype="uint8")
+        (featsA, featsB) = parts.sisters([imgA, imgB])
+
+        # finally, construct the siamese network
+        distance = comparison([featsA, featsB])
+        model = Model(inputs=[imgA, imgB], outputs=distance)
 
     # compile the model
     print("[INFO] compiling model...")
-    (trainBatches, steps) = batches.batches(train, recipe, args.seed, checkpoint.epoch)
-    loss = metrics.LOSSES[recipe.training.loss]
-    model.compile(loss=lambda y, preds: loss(y, preds, recipe.training.margin),
-        optimizer=optimizers.make_optimizer(recipe, steps), metrics=optimizers.make_metrics(recipe),
-        steps_per_execution=optimizers.steps_per_execution(steps))
+    model.compile(**assemble.compiling(recipe, steps))
 
     # train the model
     print("[INFO] training model...")
     reports.draw_training_pairs(args.output, next(iter(trainBatches)))
     history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
-        initial_epoch=checkpoint.epoch, epochs=recipe.training.epochs, verbose=terminal.verbosity(),
-        callbacks=callbacks.make_callbacks(
-            featureExtractor, comparison, validation, recipe, checkpoint))
+        initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
+        verbose=terminal.verbosity(),
+        callbacks=callbacks.make_callbacks(parts, data.validation, recipe, checkpoint))
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
     print("[INFO] calibrating the threshold...")
-    exported = build_encoder(recipe)
-    exported.set_weights(featureExtractor.get_weights())
-    calibration = measuring.calibrate(
-        embed(exported, choices.images), choices, comparison)
+    exported = assemble.exported(recipe, featureExtractor)
+    settings |= devices.describe(featureExtractor)
+    settings |= measuring.calibrate(embed(exported, data.choices.images), data.choices, comparison)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
-    settings |= calibration
-    saved_model.save(args.model, exported, comparison, settings)
+    saved_model.save(args.model, exported, comparison, settings, weights.trained_on(data, known))
 
     # plot the training history
     print("[INFO] plotting training history...")
@@ -109,7 +91,7 @@ def train(args, recipe):
 
     # say how good it is, on images that nothing was chosen on
     print("[INFO] measuring on test images...")
-    reports.write(args.output, settings, recipe, history, exported, comparison, choices, test)
+    reports.write(args.output, settings, recipe, history.history, exported, comparison, data)
     checkpoint.finish()
     print(f"[INFO] model: {args.model}, plot: {args.plot}")
 

@@ -7,7 +7,6 @@ Each side is a process of its own, and they take turns, epoch by epoch, so that 
 whose speed drifts is slow for both. Same images, same number of pairs, same validation.
 """
 
-# import the necessary packages
 import argparse
 import json
 import resource
@@ -30,14 +29,8 @@ from pyimagesearch import config, metrics, utils
 from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.training import callbacks, checkpoints, optimizers
-from pyimagesearch.siamese_network import (
-    HEADS,
-    NETWORKS,
-    SisterNetworks,
-    build_comparison,
-    build_encoder,
-)
+from pyimagesearch.siamese_network import HEADS, NETWORKS
+from pyimagesearch.training import assemble, callbacks, checkpoints, optimizers
 
 
 def main():
@@ -50,11 +43,10 @@ def main():
     if args.side:
         sys.stdout = sys.stderr  # what training prints is not a report
         recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs)
-        (trainX, trainY), test = datasets.load_mnist()
-        train = (trainX[: args.images], trainY[: args.images])
-        if (
-            recipe.reading.held_out
-        ):  # what is held out validates; otherwise, as in the article, the test
+        (train, test) = datasets.load_mnist()
+        train = tuple(array[: args.images] for array in train)
+        # what is held out validates; otherwise, as in the article, the test
+        if recipe.reading.held_out:
             cut = round(len(train[0]) * (1 - recipe.reading.held_out))
             (train, test) = [x[:cut] for x in train], [x[cut:] for x in train]
         return SIDES[args.side](train, test, recipe)
@@ -112,32 +104,32 @@ def seconds_of(function, *args):
 
 def plain(train, test, recipe):
     """The source's algorithm: a loop over the images, pairs as floats, two towers, fit."""
-    (trainX, trainY), (testX, testY) = train, test
+    (images, labels), (images_test, labels_test) = train, test
     if recipe.network.pixel_scale == 1:
-        (trainX, testX) = (trainX.astype("float32"), testX.astype("float32"))
+        (images, images_test) = (images.astype("float32"), images_test.astype("float32"))
     else:
-        (trainX, testX) = (trainX / 255.0, testX / 255.0)
+        (images, images_test) = (images / 255.0, images_test / 255.0)
     np.random.seed(1)
     wait_for_turn()
-    (pairTrain, labelTrain), seconds = seconds_of(plain_make_pairs, trainX, trainY)
-    (pairTest, labelTest) = plain_make_pairs(testX, testY)  # inside its own turn
+    (pairs, y), seconds = seconds_of(plain_make_pairs, images, labels)
+    (pairs_test, y_test) = plain_make_pairs(images_test, labels_test)  # inside its own turn
     report(seconds=seconds)
 
     keras.utils.set_random_seed(1)
-    imgA, imgB = keras.Input(config.IMG_SHAPE), keras.Input(config.IMG_SHAPE)
-    featureExtractor = NETWORKS[recipe.network.name](config.IMG_SHAPE, recipe.network.embedding_dim)
-    feats = [featureExtractor(imgA), featureExtractor(imgB)]
+    inputs = [keras.Input(config.IMG_SHAPE) for _ in "AB"]
+    network = NETWORKS[recipe.network.name](config.IMG_SHAPE, recipe.network.embedding_dim)
+    feats = [network(image) for image in inputs]
     distance = keras.layers.Lambda(utils.euclidean_distance)(feats)
-    model = keras.Model([imgA, imgB], HEADS[recipe.network.head](distance))
+    model = keras.Model(inputs, HEADS[recipe.network.head](distance))
     model.compile(
         loss=metrics.LOSSES[recipe.training.loss],
         optimizer=recipe.training.optimizer,
         metrics=optimizers.make_metrics(recipe),
     )
     model.fit(
-        [pairTrain[:, 0], pairTrain[:, 1]],
-        labelTrain,
-        validation_data=([pairTest[:, 0], pairTest[:, 1]], labelTest),
+        [pairs[:, 0], pairs[:, 1]],
+        y,
+        validation_data=([pairs_test[:, 0], pairs_test[:, 1]], y_test),
         batch_size=recipe.training.batch_size,
         epochs=recipe.training.epochs,
         verbose=0,
@@ -160,33 +152,24 @@ def plain_make_pairs(images, labels):
 
 def ours(train, test, recipe):
     """What train_contrastive_siamese_network.py does for the recipe."""
-    (trainX, trainY) = train
+    (images, labels) = train
     wait_for_turn()
-    (_, seconds) = seconds_of(sample_pairs, trainY, 1)
-    (_, seconds_uint8) = seconds_of(utils.make_pairs, trainX, trainY, 1)
+    (_, seconds) = seconds_of(sample_pairs, labels, 1)
+    (_, seconds_uint8) = seconds_of(utils.make_pairs, images, labels, 1)
     report(seconds=seconds, seconds_uint8=seconds_uint8)
 
-    rng = optimizers.set_seed(1)
-    train = ImageSet(trainX, trainY, SAMPLERS[recipe.training.pairing](trainY, rng))
-    validation = datasets.with_pairs(ImageSet(*test, None), rng)
-    imgA = keras.Input(config.IMG_SHAPE, dtype="uint8")
-    imgB = keras.Input(config.IMG_SHAPE, dtype="uint8")
-    featureExtractor = build_encoder(recipe, accelerated=True)
-    comparison = build_comparison(recipe)
-    feats = SisterNetworks(featureExtractor, train.pairs.others.shape[1])([imgA, imgB])
-    model = keras.Model([imgA, imgB], comparison(feats))
+    optimizers.set_seed(1)
+    rng = np.random.default_rng(1)
+    train = ImageSet(images, labels, pairs=SAMPLERS[recipe.training.pairing](labels, rng))
+    validation = ImageSet(*test, pairs=sample_pairs(test[1], rng))
+    parts = assemble.networks(recipe, train)
+    inputs = [keras.Input(config.IMG_SHAPE, dtype="uint8") for _ in "AB"]
+    model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
     (dataset, steps) = batches.batches(train, recipe, 1)
-    model.compile(
-        loss=metrics.LOSSES[recipe.training.loss],
-        optimizer=optimizers.make_optimizer(recipe, steps),
-        metrics=optimizers.make_metrics(recipe),
-        steps_per_execution=optimizers.steps_per_execution(steps),
-    )
+    model.compile(**assemble.compiling(recipe, steps))
     with tempfile.TemporaryDirectory() as output:
-        checkpoint = checkpoints.Checkpoint(output, {})
-        chain = callbacks.make_callbacks(
-            featureExtractor, comparison, validation, recipe, checkpoint
-        )
+        checkpoint = checkpoints.Checkpoint(output, {}, recipe)
+        chain = callbacks.make_callbacks(parts, validation, recipe, checkpoint)
         model.fit(
             dataset,
             steps_per_epoch=steps,
@@ -198,7 +181,7 @@ def ours(train, test, recipe):
     wait_for_turn()
     memory = peak_memory()
     # the article's float64 pixels through make_pairs: after the memory was read
-    _, seconds_float64 = seconds_of(utils.make_pairs, trainX / 255.0, trainY, 1)
+    _, seconds_float64 = seconds_of(utils.make_pairs, images / 255.0, labels, 1)
     report(bytes=memory, seconds_float64=seconds_float64)
 
 

@@ -8,7 +8,6 @@ of its own under --output; one that is finished there is not run again. The figu
 images on which nothing was chosen, at the threshold that travels with the model.
 """
 
-# import the necessary packages
 import argparse
 import json
 import os
@@ -61,7 +60,7 @@ def main():
 
 def row(recipe, run, published):
     (test, raw, settings) = (run["test"], run["raw_pixels"], run["settings"])
-    right = f"{test['accuracy'][0]:.2%}".replace("%", " %")
+    right = f"{test['accuracy']['value']:.2%}".replace("%", " %")
     if "accuracy_at_half" in test:
         right += f" ({100 * test['accuracy_at_half']:.2f} % at 0.5)"
     dataset = settings["dataset"]
@@ -69,12 +68,12 @@ def row(recipe, run, published):
         f"`{recipe}`",
         "MNIST" if dataset == "mnist" else "photos",
         f"{run['parameters']:,}",
-        f"{run['epochs_run']} of {settings['epochs']}",
+        f"{run['epochs_run']} of {settings['training']['epochs']}",
         f"{run['training_seconds']:.0f} s",
         right,
-        f"{test['auc'][0]:.5f}",
-        f"{100 * test['eer'][0]:.2f} %",
-        f"{100 * raw['accuracy'][0]:.1f} %",
+        f"{test['auc']['value']:.5f}",
+        f"{100 * test['eer']['value']:.2f} %",
+        f"{100 * raw['accuracy']['value']:.1f} %",
         published,
     ]
 

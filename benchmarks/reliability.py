@@ -6,7 +6,6 @@
 Runs the real train script on folders of drawn shapes. Exit code 1 where a claim fails.
 """
 
-# import the necessary packages
 import argparse
 import json
 import os
@@ -24,7 +23,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import terminal
+from pyimagesearch.system import temporary, terminal
 
 terminal.setup()  # before Keras
 
@@ -129,7 +128,6 @@ def kills(folder, wanted, rng):
         (seed, resume, runs) = (1 + runs % 2, [], runs + 1)
         while done < wanted:
             process = train(folder / "small", output, *settings_of(seed), *resume)
-            resume = ["--resume"]
             try:
                 process.communicate(timeout=rng.uniform(0.3, 1.2) * duration)
                 break  # it came to its end
@@ -137,13 +135,15 @@ def kills(folder, wanted, rng):
                 process.kill()
                 process.communicate()
                 done += 1
+                # killed in its first epoch a run has nothing to go on from, and --resume says so
+                resume = ["--resume"] if list(output.glob(".checkpoint*.npz")) else []
                 torn += not (is_whole(output) and weights(output) in expected.values())
                 print(f"{done} of {wanted} kills", end="\r", file=sys.stderr, flush=True)
         finish(
             train(folder / "small", output, *settings_of(seed), *resume), "a run that was killed"
         )
         equal += weights(output) == expected[seed]
-        litter = [p.name for p in output.iterdir() if p.name.startswith((".new", ".old", ".check"))]
+        litter = [*output.glob(".checkpoint*"), *temporary.folders(output)]
         check(not litter, f"left behind by a finished run: {litter}")
     print(f"kill -9: {done} kills of {runs} runs; torn files {torn};", end=" ")
     print(f"resumed runs equal bit for bit to an uninterrupted one: {equal} of {runs}", flush=True)

@@ -3,6 +3,7 @@
 # import the necessary packages
 import os
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyimagesearch.system.errors import InputError
 
@@ -26,8 +27,14 @@ PLOT_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_plot.png"])
 class Reading:
     """What is read, and how it is split."""
 
-    image_shape: tuple = IMG_SHAPE  # (height, width, channels); the data's own take its place
-    least_shape: tuple = (1, 1, 1)  # smaller images are enlarged to it, inside the model
+    image_shape: tuple[int, int, int] = (
+        IMG_SHAPE  # (height, width, channels); the data's own take its place
+    )
+    least_shape: tuple[int, int, int] = (
+        1,
+        1,
+        1,
+    )  # smaller images are enlarged to it, inside the model
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
     # the share of the training images that is never trained on, kept for choosing the threshold
     # and, with keep_best, the best epoch. 0: train on all images, take the threshold from the
@@ -77,14 +84,17 @@ class Training:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train. Every field is a value; names are keys of the dicts that hold them."""
+    """One way to train. Every field is a value; names are keys of the dicts that hold them.
+
+    What does not fit together is refused where a recipe is chosen, by training.recipes.check.
+    """
 
     source: str
     network: Network
     training: Training
     reading: Reading = Reading()
 
-    def changed(self, **values):
+    def changed(self, **values: Any) -> "Recipe":
         """The same recipe with other values, in whichever of the three groups they are."""
         groups = {name: getattr(self, name) for name in ("network", "training", "reading")}
         changed = {
@@ -93,11 +103,15 @@ class Recipe:
         }
         unknown = [k for k in values if not any(hasattr(group, k) for group in groups.values())]
         if unknown:
-            raise InputError(f"Expected fields of a recipe. Received: {', '.join(unknown)}.")
+            known = ", ".join(field for group in groups.values() for field in vars(group))
+            raise InputError(
+                f"Expected fields of a recipe: {known}. Received: {', '.join(unknown)}."
+            )
         return replace(self, **changed)
 
 
-RECIPES = {
+# a new recipe is an entry here; --recipe NAME runs it
+RECIPES: dict[str, Recipe] = {
     # 89.6 % of MNIST's test pairs, half an hour on two cores
     "article": Recipe(
         source="https://pyimagesearch.com/2021/01/18/contrastive-loss-for-siamese-networks-"
@@ -156,6 +170,24 @@ RECIPES = {
             shift=6,
             turn=15,
             zoom=0.2,
+            keep_best=True,
+        ),
+        reading=Reading(least_shape=(16, 16, 1), held_out=0.15),
+    ),
+    # what a folder of ready pairs gets by default
+    "pairs": Recipe(
+        source="this project: photos for pairs that are given instead of classes",
+        network=Network("photos"),
+        training=Training(
+            pairing="pairs",
+            loss="contrastive",
+            batch_size=32,
+            epochs=100,
+            learning_rate=0.001,
+            warmup_steps=100,
+            shift=3,
+            turn=5,
+            zoom=0.1,
             keep_best=True,
         ),
         reading=Reading(least_shape=(16, 16, 1), held_out=0.15),

@@ -1,12 +1,22 @@
 """The losses. In all of them y = 1: same class, and smaller distance = more alike."""
 
 # import the necessary packages
-from keras import ops
+from collections.abc import Callable
+from typing import Any
 
+import keras
+from keras import ops
+from keras.saving import register_keras_serializable
+
+from pyimagesearch.config import Recipe
+from pyimagesearch.system.errors import InputError
+
+Tensor = Any  # a tensor of Keras' backend, or an array
 MEMBERS = 3  # of an ensemble
 
 
-def contrastive_loss(y, preds, margin=1):
+@register_keras_serializable(package="pyimagesearch")
+def contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tensor:
     """Contrastive loss of pairs: the mean of y * d^2 + (1 - y) * max(margin - d, 0)^2.
 
     y: 1 where the two images are of the same class, 0 where not; any number type or bool.
@@ -30,7 +40,8 @@ def contrastive_loss(y, preds, margin=1):
     return ops.mean(y * squaredPreds + (1 - y) * squaredMargin)
 
 
-def batch_contrastive_loss(y, preds, margin=1):
+@register_keras_serializable(package="pyimagesearch")
+def batch_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tensor:
     """Contrastive loss over every pair inside a batch, the two kinds of pair weighing the same.
 
     Half the mean of d^2 over the pairs of one class, plus half the mean of
@@ -43,26 +54,27 @@ def batch_contrastive_loss(y, preds, margin=1):
     preds = ops.cast(preds, "float32")
 
     # squared distances: |a - b|^2 = |a|^2 + |b|^2 - 2ab          # (B, B)
-    squaredNorms = ops.sum(ops.square(preds), axis=1, keepdims=True)
+    squared_norms = ops.sum(ops.square(preds), axis=1, keepdims=True)
     products = ops.matmul(preds, ops.transpose(preds))
-    squaredDistances = squaredNorms + ops.transpose(squaredNorms) - 2 * products
+    squared_distances = squared_norms + ops.transpose(squared_norms) - 2 * products
 
     # the root's gradient is infinite at 0: keep away from it
-    squaredDistances = ops.maximum(squaredDistances, 1e-7)
-    distances = ops.sqrt(squaredDistances)
+    squared_distances = ops.maximum(squared_distances, 1e-7)
+    distances = ops.sqrt(squared_distances)
 
     # which pairs are of one class, an image with itself left out   # (B, B)
     same = ops.cast(ops.equal(y, ops.transpose(y)), "float32")
     different = 1 - same
     same = same - ops.eye(ops.shape(preds)[0], dtype="float32")
 
-    squaredMargin = ops.square(ops.maximum(margin - distances, 0))
-    positive = ops.sum(same * squaredDistances) / ops.maximum(ops.sum(same), 1)
-    negative = ops.sum(different * squaredMargin) / ops.maximum(ops.sum(different), 1)
+    squared_margin = ops.square(ops.maximum(margin - distances, 0))
+    positive = ops.sum(same * squared_distances) / ops.maximum(ops.sum(same), 1)
+    negative = ops.sum(different * squared_margin) / ops.maximum(ops.sum(different), 1)
     return (positive + negative) / 2
 
 
-def members_contrastive_loss(y, preds, margin=1):
+@register_keras_serializable(package="pyimagesearch")
+def members_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tensor:
     """batch_contrastive_loss of each of three networks by itself: the mean of the three.
 
     preds: (B, 3 D), their embeddings side by side, each divided by sqrt(3). So the distance of
@@ -72,7 +84,8 @@ def members_contrastive_loss(y, preds, margin=1):
     return sum(batch_contrastive_loss(y, member, margin) for member in members) / MEMBERS
 
 
-def binary_cross_entropy(y, preds, margin=None):
+@register_keras_serializable(package="pyimagesearch")
+def binary_cross_entropy(y: Tensor, preds: Tensor, margin: float | None = None) -> Tensor:
     """Binary cross-entropy of pairs: the mean of -y ln(1 - p) - (1 - y) ln(p).
 
     preds: p, how different the two images are, 0 to 1: a head's output. Kept 1e-7 away from
@@ -87,7 +100,8 @@ def binary_cross_entropy(y, preds, margin=None):
     return -ops.mean(y * ops.log(1 - preds) + (1 - y) * ops.log(preds))
 
 
-def triplet_loss(y, preds, margin=1):
+@register_keras_serializable(package="pyimagesearch")
+def triplet_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tensor:
     """Triplet loss: the mean of max(d(anchor, positive) - d(anchor, negative) + margin, 0).
 
     y, preds: labels and distances of pairs as contrastive_loss, two after each other for each
@@ -105,41 +119,60 @@ def triplet_loss(y, preds, margin=1):
     return ops.mean(ops.maximum(gaps + margin, 0))
 
 
-def pair_accuracy(y, preds):
+@register_keras_serializable(package="pyimagesearch")
+def pair_accuracy(y: Tensor, preds: Tensor) -> Tensor:
     """The share of pairs called right at 0.5 of a head's output: same where it is below."""
     preds = ops.cast(preds, "float32")
     y = _one_to_one(y, preds)
     return ops.mean(ops.cast(ops.equal(preds < 0.5, y > 0.5), "float32"))
 
 
-def _one_to_one(y, preds):
+def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
     # the labels as float32, in the shape of the distances
     y = ops.cast(y, "float32")
     if _without_last_one(y.shape) != _without_last_one(preds.shape):
-        raise ValueError(
+        raise InputError(
             "Expected one label for each distance, shapes (B,) or (B, 1). "
             f"Received: labels {tuple(y.shape)}, distances {tuple(preds.shape)}."
         )
     return ops.reshape(y, ops.shape(preds))
 
 
-def _without_last_one(shape):
+def _without_last_one(shape: tuple) -> tuple:
     # (B, 1) -> (B,); static shapes, in which an unknown size is None
     return tuple(shape[:-1]) if len(shape) > 1 and shape[-1] == 1 else tuple(shape)
 
 
 # every loss takes (y, preds, margin)
-LOSSES = {
+LOSSES: dict[str, Callable] = {
     "contrastive": contrastive_loss,
     "batch_contrastive": batch_contrastive_loss,
     "members_contrastive": members_contrastive_loss,
     "binary_cross_entropy": binary_cross_entropy,
     "triplet": triplet_loss,
 }
+# the losses that form the pairs of a batch themselves, from class numbers and embeddings
+BATCH_LOSSES = ("batch_contrastive", "members_contrastive")
 # the same of given pairs and their distances, for validation and test
-PAIR_LOSSES = LOSSES | dict.fromkeys(["batch_contrastive", "members_contrastive"], contrastive_loss)
+PAIR_LOSSES = LOSSES | dict.fromkeys(BATCH_LOSSES, contrastive_loss)
 
 
-def pair_loss(recipe, y, distances):
+@register_keras_serializable(package="pyimagesearch")
+class RecipeLoss(keras.losses.Loss):
+    """One of LOSSES with its margin, as compile takes it and as a saved model keeps it."""
+
+    def __init__(self, loss: str, margin: float = 1, name: str | None = None):
+        # float32 whatever Keras' default is: class numbers up to 2^24 stay whole numbers in it
+        super().__init__(name=name or loss, reduction=None, dtype="float32")
+        self.loss, self.margin = loss, margin
+
+    def call(self, y: Tensor, preds: Tensor) -> Tensor:
+        return LOSSES[self.loss](y, preds, self.margin)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"loss": self.loss, "margin": self.margin, "name": self.name}
+
+
+def pair_loss(recipe: Recipe, y: Tensor, distances: Tensor) -> Tensor:
     """The recipe's loss of given pairs, for validation and test. Shapes as contrastive_loss."""
     return PAIR_LOSSES[recipe.training.loss](y, distances, recipe.training.margin)

@@ -1,6 +1,9 @@
 """The networks, the encoder around one (pixels in, embedding out), and the siamese pair of it."""
 
 # import the necessary packages
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras.layers import (
@@ -18,13 +21,17 @@ from keras.layers import (
     ZeroPadding2D,
 )
 from keras.models import Model
+from keras.saving import register_keras_serializable
 
 from pyimagesearch import utils
+from pyimagesearch.config import Recipe
 from pyimagesearch.networks import encoders
-from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
+from pyimagesearch.networks.acceleration import AroundNetwork, accelerate, has_batch_statistics
+from pyimagesearch.networks.defaults import keras_defaults
 
 
-def build_siamese_model(inputShape, embeddingDim=48):
+@keras_defaults()
+def build_siamese_model(inputShape: tuple[int, int, int], embeddingDim: int = 48) -> Model:
     """The article's network: two rounds of CONV => RELU => POOL => DROPOUT, then 48 numbers.
 
     inputShape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
@@ -56,7 +63,7 @@ def build_siamese_model(inputShape, embeddingDim=48):
 NETWORKS = {"article": build_siamese_model, **encoders.NETWORKS}
 
 # what a model makes of the distance: itself, or how different two images are, from 0 to 1
-HEADS = {
+HEADS: dict[str, Callable] = {
     "none": lambda distance: distance,
     "sigmoid": lambda distance: Dense(1, activation="sigmoid")(distance),
     "normalized_sigmoid": lambda distance: Dense(1, activation="sigmoid")(
@@ -65,12 +72,13 @@ HEADS = {
 }
 
 
-def build_encoder(recipe, accelerated=False):
+@keras_defaults()
+def build_encoder(recipe: Recipe, accelerated: bool = False) -> Model:
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
     accelerated: compute in the ways that train fastest on this processor, and without the mean
-    over shifted images, recipe.test_shift. The weights are the same in number, order and
+    over shifted images, recipe.network.test_shift. The weights are the same in number, order and
     meaning, so set_weights carries them from one to the other.
     """
     (height, width, channels) = shape = network_shape(recipe)
@@ -81,7 +89,7 @@ def build_encoder(recipe, accelerated=False):
     x = Rescaling(recipe.network.pixel_scale)(inputs)
     if shape[:2] != recipe.reading.image_shape[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
-        x = keras.ops.image.resize(x, (height, width))
+        x = keras.ops.image.resize(x, (height, width), data_format="channels_last")
     if channels != recipe.reading.image_shape[2]:
         x = Concatenate()([x] * channels)
     if accelerated or not recipe.network.test_shift:
@@ -92,12 +100,13 @@ def build_encoder(recipe, accelerated=False):
     return Model(inputs, Average()([network(Cropping2D(crop)(padded)) for crop in crops]))
 
 
-def network_shape(recipe):
+def network_shape(recipe: Recipe) -> tuple[int, ...]:
     """The shape of the images inside the model: the data's, at least the recipe's least_shape."""
     return tuple(max(pair) for pair in zip(recipe.reading.image_shape, recipe.reading.least_shape))
 
 
-def build_comparison(recipe):
+@keras_defaults()
+def build_comparison(recipe: Recipe) -> Model:
     """(featsA, featsB) -> what the recipe's model puts out, float32 (B, 1), smaller = more alike.
 
     The distance, or with a head how different the two images are, from 0 to 1.
@@ -107,27 +116,35 @@ def build_comparison(recipe):
     return Model(feats, HEADS[recipe.network.head](distance))
 
 
-class SisterNetworks(keras.layers.Layer):
-    """(imgA, imgB) -> (featsA, featsB): both through one network, in one pass.
+@register_keras_serializable(package="pyimagesearch")
+class SisterNetworks(AroundNetwork):
+    """Two batches of images -> their features, both through one network in one pass.
 
-    imgA: (B, H, W, C). imgB: (k B, H, W, C), k images for each of imgA, side by side; an image
-    of imgA goes through the network once and its features are repeated for its k pairs.
-    Returns two (k B, D). A network with BatchNormalization looks at imgA, the first of each k,
-    the second … one after the other: the statistics of each are its own.
+    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by
+    side; an image of images_a goes through the network once, and its features are repeated for
+    its k pairs. Returns two (k B, D). A network with BatchNormalization looks at images_a, the
+    first of each k, the second … one after the other: the statistics of each are its own.
     """
 
-    def __init__(self, network, k):
-        super().__init__()
-        self.network, self.k = network, k
+    def __init__(self, network: Model, k: int, **kwargs: Any):
+        super().__init__(network, **kwargs)
+        self.k = k
 
-    def call(self, images, training=False):
-        (imgA, imgB) = images
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"k": self.k}
+
+    def call(
+        self, images: tuple[tf.Tensor, tf.Tensor], training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        (images_a, images_b) = images
         if has_batch_statistics(self.network):
-            featsA = self.network(imgA, training=training)
-            columns = [self.network(imgB[j :: self.k], training=training) for j in range(self.k)]
-            featsB = tf.reshape(tf.stack(columns, axis=1), [-1, featsA.shape[1]])
+            feats_a = self.network(images_a, training=training)
+            columns = [
+                self.network(images_b[j :: self.k], training=training) for j in range(self.k)
+            ]
+            feats_b = tf.reshape(tf.stack(columns, axis=1), [-1, feats_a.shape[1]])
         else:
-            size = tf.shape(imgA)[0]
-            feats = self.network(tf.concat([imgA, imgB], axis=0), training=training)
-            (featsA, featsB) = (feats[:size], feats[size:])
-        return tf.repeat(featsA, self.k, axis=0), featsB
+            size = tf.shape(images_a)[0]
+            feats = self.network(tf.concat([images_a, images_b], axis=0), training=training)
+            (feats_a, feats_b) = (feats[:size], feats[size:])
+        return tf.repeat(feats_a, self.k, axis=0), feats_b

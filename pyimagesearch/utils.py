@@ -5,6 +5,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
+from keras.saving import register_keras_serializable
 from matplotlib.ticker import MaxNLocator
 
 from pyimagesearch.data.labels import class_numbers
@@ -46,6 +47,7 @@ def make_pairs(images, labels, rng=None):
     return np.take(images, pairs.indices(), axis=0), pairs.labels()
 
 
+@register_keras_serializable(package="pyimagesearch")
 def euclidean_distance(vectors):
     """The Euclidean distance between two sets of features: smaller = more alike.
 
@@ -64,6 +66,7 @@ def euclidean_distance(vectors):
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
 
 
+@register_keras_serializable(package="pyimagesearch")
 def cosine_distance(vectors):
     """1 minus the cosine of the angle between two sets of features: 0 to 2, smaller = more alike.
 

@@ -51,14 +51,14 @@ def test_numbers_are_the_same_everywhere(trained):
     settings = output / "contrastive_siamese_model" / "assets.extra" / "siamese.json"
     stored = json.loads(settings.read_text())
     test = metrics["test"]
-    assert f"{test['accuracy'][0]:.2%} of 20000 test pairs right" in done.stdout
-    assert f"test loss {test['loss']:.4f}, AUC {test['auc'][0]:.5f}" in done.stdout
+    assert f"{test['accuracy']['value']:.2%} of 20000 test pairs right" in done.stdout
+    assert f"test loss {test['loss']:.4f}, AUC {test['auc']['value']:.5f}" in done.stdout
     assert f"where distance < {stored['threshold']:.3f}" in done.stdout
     assert stored["threshold"] == metrics["settings"]["threshold"]
     for fmr, point in test["operating_points"].items():
         assert point["threshold"] == stored["operating_points"][fmr]
-        assert f"{100 * point['tmr'][0]:.2f} %" in done.stdout
-    assert metrics["raw_pixels"]["accuracy"][0] < 0.75 < test["accuracy"][0]
+        assert f"{100 * point['tmr']['value']:.2f} %" in done.stdout
+    assert metrics["raw_pixels"]["accuracy"]["value"] < 0.75 < test["accuracy"]["value"]
     assert metrics["settings"]["seed"] == 3 and set(metrics["versions"]) > {"keras", "tensorflow"}
     with open(output / "history.csv", newline="") as f:
         (row,) = csv.DictReader(f)
@@ -135,8 +135,9 @@ def test_every_recipe_trains_on_a_folder(recipe, flags, photos, tmp_path):
     done = run("train_contrastive_siamese_network.py", "--recipe", recipe, *common, *flags)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert f"{metrics['test']['accuracy'][0]:.2%} of {metrics['test']['pairs']} test pairs" in (
-        done.stdout
+    assert (
+        f"{metrics['test']['accuracy']['value']:.2%} of {metrics['test']['pairs']} test pairs"
+        in (done.stdout)
     )
     assert metrics["settings"]["recipe"] == recipe and np.isfinite(metrics["test"]["loss"])
     assert ("right at 0.5" in done.stdout) == (recipe in ("bce", "keras-io"))

@@ -130,7 +130,7 @@ def image_batches(
     (steps, size) = steps_and_size(len(classes), batch_size)
     if _uneven(classes):
         together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
-        size -= size % together  # P classes x K images
+        size = together * round(size / together)  # P classes x K images
         order = orders.balanced(classes, steps * size, together)
     elif size < IMAGES_OF_A_CLASS * count:
         order = orders.by_fours(classes)

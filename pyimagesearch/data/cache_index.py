@@ -54,11 +54,15 @@ class Cache:
             raise OSError(str(error)) from None
         try:
             self._db = self._connect()
-            if self._db.execute("PRAGMA user_version").fetchone() != (VERSION,):
+            try:
+                if self._db.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                    self._db.close()
+                    remove(folder)
+                    self._db = self._connect()
+                    self._db.executescript(f"BEGIN;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
+            except BaseException:
                 self._db.close()
-                remove(folder)
-                self._db = self._connect()
-                self._db.executescript(f"BEGIN;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
+                raise
         finally:
             self._lock.release()
 

@@ -4,7 +4,6 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from pyimagesearch.data.layout import PAIR_FOLDERS, Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -216,22 +216,6 @@ def _groups(names: list[str], pattern, pairs: Pairs | None) -> np.ndarray | None
             f"; {alone:,} files do not match and are groups of their own" if alone else "",
         )  # fmt: skip
     return groups
-
-
-def connected(count: int, edges: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Which of `count` things hang together by edges: int32 (count,), numbered as they appear."""
-    parent = list(range(count))
-
-    def root(k):
-        while parent[k] != k:
-            parent[k] = k = parent[parent[k]]  # the way is halved for the next
-        return k
-
-    for a, b in edges:
-        (a, b) = (root(a), root(b))
-        parent[max(a, b)] = min(a, b)
-    # a root is the first of its group
-    return np.unique([root(k) for k in range(count)], return_inverse=True)[1].astype(np.int32)
 
 
 def _shape(paths, least_shape, image_size, channels):

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pyimagesearch.data.decoding import endings, is_image, pixels
 from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
+from pyimagesearch.data.leftovers import LINKED, say_skipped
 from pyimagesearch.data.progress import Progress
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -23,7 +25,8 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 
     imutils finds them in the order of the disk, which differs between machines. Left out: hidden
     files and folders, and __MACOSX, which holds no images though its files are named so; a file
-    without an ending is taken where it begins as an image does.
+    without an ending is taken where it begins as an image does. Logs what else is left out, by
+    its ending, and linked folders, into which it does not go.
     Raises InputError where the folder is missing or holds none.
     """
     opencv()  # which imutils needs
@@ -33,19 +36,24 @@ def list_images(directory: str | os.PathLike) -> list[str]:
         raise InputError(
             f"Expected a folder of images. Received: {printable(directory)}, no such folder."
         )
-    kinds = endings()
-    paths = sorted(
-        path
-        for path in list_files(directory)
-        if not any(map(hidden, Path(path).relative_to(directory).parts))
-        and looks_like_image(path, kinds)
-    )
+    (paths, kinds, skipped) = ([], endings(), Counter())
+    for path in list_files(directory):
+        if any(map(hidden, Path(path).relative_to(directory).parts)):
+            continue
+        if looks_like_image(path, kinds):
+            paths.append(path)
+        else:
+            skipped[os.path.splitext(path)[1].lower() or "no ending"] += 1
+    for folder, names, _ in os.walk(directory):
+        names[:] = [name for name in names if not hidden(name)]
+        skipped[LINKED] += sum(os.path.islink(os.path.join(folder, name)) for name in names)
+    say_skipped(+skipped)
     if not paths:
         raise InputError(
             f"Expected a folder with images ({' '.join(kinds)}). "
             f"Received: {printable(directory)} with none."
         )
-    return paths
+    return sorted(paths)
 
 
 def hidden(name: str) -> bool:

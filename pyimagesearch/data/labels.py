@@ -28,7 +28,7 @@ def class_numbers(labels: Any) -> np.ndarray:
         raise _no_labels(f"shape {labels.shape}", one_hot)
     if labels.dtype.kind == "O":
         return _numbered(labels.tolist())
-    if labels.dtype.kind == "f" and (labels != np.round(labels)).any():  # NaN is not equal to NaN
+    if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
         raise _no_labels("fractions or NaN")
     if labels.dtype.kind not in "biufUS":
         raise _no_labels(f"an array of {labels.dtype}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyimagesearch.data import images
 from pyimagesearch.data.decoding import endings
-from pyimagesearch.data.leftovers import BESIDE, LINKED, UNOPENED, few_of, say
+from pyimagesearch.data.leftovers import BESIDE, LINKED, UNOPENED, few_of, say, say_skipped
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -59,49 +59,30 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
         raise InputError(
             f"Expected a folder of classes. Received: {printable(directory)}, no such folder."
         )
+    if class_level not in (None, 1, 2):
+        raise InputError(f"Expected a class level of 1 or 2. Received: {class_level}.")
     skipped: Counter = Counter()
     scan = _unwrapped(Scan.of(directory, directory), skipped)
-    if scan.tops.keys() >= PAIR_FOLDERS.keys():
-        beside = sum(len(names) for top, names in scan.tops.items() if top not in PAIR_FOLDERS)
-        skipped[BESIDE] += beside + len(scan.loose)
-        files = [f for f in _files(scan) if f.below[0] in PAIR_FOLDERS]
-        return Layout(files, pairs=True, skipped=skipped + scan.beside + scan.inside)
-    parts = _parts(scan, class_level)
-    if parts:
-        files = []
-        skipped[BESIDE] += len(scan.loose)
-        skipped += scan.beside
-        inners = {top: scan.into(top) for top in parts}
-        if all(len(inner.full()) == 1 for inner in inners.values()):
-            inners = {top: _unwrapped(inner, skipped) for top, inner in inners.items()}
-        for top, inner in inners.items():
-            if inner.tops.keys() >= PAIR_FOLDERS.keys():
-                raise InputError(
-                    f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which is split by the "
-                    f"program. Received: several such, one in {printable(inner.path)}."
-                )
-            if not inner.full():
-                log.info(
-                    "left out %s: its %s images are in no class folders",
-                    printable(top), f"{len(inner.loose):,}",
-                )  # fmt: skip
-            skipped[BESIDE] += len(inner.loose)
-            skipped += inner.beside + inner.inside
-            files += _files(inner, parts[top])
-        scans = list(inners.values())
-        names = " and ".join(map(printable, parts))
-        log.info("%s are used as what they are named for", names)
-    else:
-        (files, scans) = (_files(scan), [scan])
+    pairs = scan.tops.keys() >= PAIR_FOLDERS.keys()
+    parts = {} if pairs else _parts(scan, class_level)
+    scans = _of_parts(scan, parts, skipped) if parts else [(scan, 0)]
+    files = [file for scan, part in scans for file in _files(scan, part)]
+    for scan, _ in scans:
         skipped[BESIDE] += len(scan.loose)
         skipped += scan.beside + scan.inside
+    if pairs:
+        kept = [file for file in files if file.below[0] in PAIR_FOLDERS]
+        skipped[BESIDE] += len(files) - len(kept)
+        return Layout(kept, pairs=True, skipped=+skipped)
+    empty = [top for scan, _ in scans for top, names in scan.tops.items() if not names]
+    say(f"left out class {printable(top)}: it holds no images that can be read" for top in empty)
     if not files:
+        say_skipped(skipped)
         raise InputError(
             "Expected a folder with a subfolder for each class, and images in these. "
-            f"Received: {printable(directory)} without."
+            f"Received: {printable(directory)} without"
+            + (f"; it holds {few_of(+skipped)}." if +skipped else ".")
         )
-    empty = [top for inner in scans for top, names in inner.tops.items() if not names]
-    say(f"left out class {printable(top)}: it holds no images that can be read" for top in empty)
     files.sort(key=lambda f: (f.part, f.name))
     level = class_level or _level(files, directory)
     kept = [f for f in files if f.class_at(level)]
@@ -224,6 +205,28 @@ def _parts(scan, class_level):
         f"Expected class folders in {' and '.join(map(printable, parts))}, and no others beside "
         f"them. Received: {what}. If these are the classes themselves, say --class-level 1."
     )
+
+
+def _of_parts(scan, parts, skipped):
+    # the scan of each part, from its class folders on, with the part's number
+    skipped[BESIDE] += len(scan.loose)
+    skipped += scan.beside
+    for top in scan.tops.keys() - parts.keys():  # which hold no images
+        skipped += scan.into(top).beside + scan.into(top).inside
+    inners = {top: scan.into(top) for top in parts}
+    if all(len(inner.full()) == 1 for inner in inners.values()):
+        inners = {top: _unwrapped(inner, skipped) for top, inner in inners.items()}
+    for top, inner in inners.items():
+        if inner.tops.keys() >= PAIR_FOLDERS.keys():
+            raise InputError(
+                f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
+                f"Received: several such, one in {printable(inner.path)}."
+            )
+        if not inner.full():
+            count = f"{len(inner.loose):,}"
+            log.info("left out %s: its %s images are in no class folders", printable(top), count)
+    log.info("%s are used as what they are named for", " and ".join(map(printable, parts)))
+    return [(inner, parts[top]) for top, inner in inners.items()]
 
 
 def _level(files, directory):

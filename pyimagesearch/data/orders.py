@@ -17,10 +17,11 @@ Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (
 def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
     """Steps of an epoch of n images in batches of about `size`, and the size that these have.
 
-    whole: every batch is full, and an epoch leaves out at most 5 % of the images, for which
-    the size may be anything from half to twice the wanted; otherwise the last batch takes what
-    is left. Of more than 25 steps a number from 10 to 25 is to divide them, since so many run
-    in one call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
+    whole: every batch is full, and an epoch leaves out at most 5 % of the images (or one), for
+    which the size may be anything from half of the wanted to three times as much. Otherwise the
+    last batch takes what is left.
+    Of more than 25 steps a number from 10 to 25 is to divide them, since so many run in one
+    call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
     A set smaller than a batch is one batch.
 
     >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
@@ -29,7 +30,7 @@ def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
     size = min(size, n)
     least = min(2, n) if whole else 1  # an image alone makes no pair
     ranked = []
-    for other in range(max(size // 2, least), min(2 * size, n) + 1):
+    for other in range(max(size // 2, least), min(3 * size, n) + 1):
         steps = n // other if whole else -(-n // other)
         while whole and _awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
             steps -= 1

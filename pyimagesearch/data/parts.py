@@ -159,12 +159,12 @@ def _split(images, shares, seed, split, kept, exact):
 
 
 def _chance_of_units(units, contents, seed, kept):
-    # one for all images of a unit, from the lowest of their contents; NaN where one is kept
-    lowest = np.full(units.max() + 1, np.iinfo(np.uint64).max)
-    np.minimum.at(lowest, units, contents)
-    chance = splits.chances(lowest, seed)
-    chance[units[kept]] = np.nan
-    return chance[units]
+    # one for all images of a unit, from its first in the order of the files' names, so that
+    # later files move no group; NaN where one is kept
+    (first, inverse) = np.unique(units, return_index=True, return_inverse=True)[1:]
+    chance = splits.chances(contents[first], seed)[inverse]
+    chance[np.isin(units, units[kept])] = np.nan
+    return chance
 
 
 def _within_classes(units, labels):

@@ -6,7 +6,7 @@ files come, and no other file changes it.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,11 +46,12 @@ def name_contents(names: tuple[str, ...]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def connected(count: int, edges: np.ndarray) -> np.ndarray:
-    """Which things hang together, directly or through others: int32 (count,), 0, 1, ….
+def connected(count: int, edges: np.ndarray | Sequence[tuple[int, int]]) -> np.ndarray:
+    """Which things hang together by edges: int32 (count,), numbered as they appear.
 
     edges: int (E, 2), two things that belong together.
     """
+    edges = np.asarray(edges, int).reshape(-1, 2)
     lowest = np.arange(count)
     while True:  # each takes the lowest number among its neighbours, and then that one's
         before = lowest.copy()

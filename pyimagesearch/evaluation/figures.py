@@ -1,18 +1,13 @@
-"""Figures, in the style of the article's plot. Smaller distance = more alike in all of them."""
+"""Pictures of pairs of images and of their distances. Smaller distance = more alike."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import Rows
-from pyimagesearch.evaluation import verification
-from pyimagesearch.evaluation.embeddings import evenly
 from pyimagesearch.evaluation.lettering import lettering
-from pyimagesearch.evaluation.measurement import Measurement
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable, whole_file
 
@@ -37,7 +32,7 @@ def plot_pairs(
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     # a title needs some width even over a single pair
-    fig = Figure(figsize=(max(2.2 * columns, 0.075 * len(title)), 1.5 * rows + 0.5), layout="tight")
+    fig = Figure(figsize=(max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5), layout="tight")
     axes = fig.subplots(rows, columns, squeeze=False)
     fig.suptitle(title, fontsize=11)
     for ax in axes.flat:
@@ -47,7 +42,7 @@ def plot_pairs(
         pair = np.concatenate([a, gap, b], axis=1)  # (H, W + gap + W, C)
         ax.imshow(pair[:, :, 0] if pair.shape[2] == 1 else pair, cmap="gray", vmin=0, vmax=255)
         ax.set_title(text, fontsize=10, color=color)
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def plot_verdicts(
@@ -106,95 +101,6 @@ def plot_worst(
     )
 
 
-def plot_roc(
-    distances: np.ndarray,
-    y: np.ndarray,
-    threshold: float,
-    measured: Measurement,
-    path: str | Path,
-) -> Figure:
-    """TMR over FMR, the latter on a logarithmic scale, with the operating point."""
-    (fig, ax) = _axes()
-    roc = verification.roc_curve(distances, y)
-    floor = 0.5 / max(np.sum(np.ravel(y) == 0), 1)  # half a false match: where 0 is drawn
-    ax.semilogx(np.maximum(roc.fmr, floor), roc.tmr, color=SAME)
-    (tmr, fmr) = verification.match_rates(distances, y, threshold)
-    right = f"{100 * measured.accuracy.value:.2f} % of pairs right"
-    label = f"distance < {threshold:.2f}: {right}"
-    # drawn over the frame, too: a perfect point lies in its corner
-    ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, label=label, clip_on=False, zorder=3)
-    ax.set(
-        title=f"ROC of the test pairs, AUC {measured.auc.value:.5f}",
-        xlabel="False match rate: different pairs called same",
-        ylabel="True match rate: same pairs called same",
-    )
-    ax.legend(loc="lower right")
-    return _save(fig, path)
-
-
-def plot_histogram(
-    distances: np.ndarray, y: np.ndarray, threshold: float, path: str | Path
-) -> Figure:
-    """How many same and different pairs lie at which distance, with the threshold."""
-    distances, y = np.ravel(distances), np.ravel(y)
-    (fig, ax) = _axes()
-    bins = np.linspace(min(0, distances.min()), max(distances.max() * 1.0001, 1e-6), 60)
-    kinds = ((1, SAME, "//", "same"), (0, DIFFERENT, "", "different"))
-    for kind, color, hatch, name in kinds:
-        ax.hist(distances[y == kind], bins, color=color, alpha=0.6, hatch=hatch, label=name)
-    ax.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
-    ax.set_yscale("log")  # the few wrong pairs are what matters
-    ax.set(title="Distances of the test pairs", xlabel="Distance", ylabel="Pairs")
-    ax.legend()
-    return _save(fig, path)
-
-
-def plot_map(
-    embeddings: np.ndarray,
-    labels: np.ndarray | None,
-    path: str | Path,
-    class_names: Sequence[str] = (),
-    most: int = 2000,
-) -> Figure:
-    """The embeddings' two directions of largest variance (PCA), coloured and named by class.
-
-    embeddings: (N, D). labels: int (N,), places in class_names; None where no classes are known.
-    The names of more than 30 classes are left out.
-    """
-    labels = np.zeros(len(embeddings), int) if labels is None else np.ravel(labels)
-    some = evenly(len(labels), most)
-    (labels, embeddings) = (labels[some], embeddings[some])
-    centred = embeddings - embeddings.mean(axis=0)
-    (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ axes[:2].T
-    if places.shape[1] == 1:  # a one-dimensional embedding is a line
-        places = np.hstack([places, np.zeros_like(places)])
-    share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
-    classes = np.unique(labels)
-    (fig, ax) = _axes()
-    colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
-    for k, color in zip(classes, colors):
-        ax.scatter(*places[labels == k].T, s=6, color=color, alpha=0.6)
-    if 1 < len(classes) <= 30:
-        (names, fonts) = lettering([str(class_names[k] if class_names else k) for k in classes])
-        for k, name, color in zip(classes, names, colors):
-            ax.annotate(
-                name,
-                np.median(places[labels == k], axis=0),
-                ha="center",
-                va="center",
-                fontfamily=fonts,
-                fontsize=9 if max(map(len, names)) <= 12 else 7,
-                bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9},
-            )
-    ax.set(
-        title=f"Test images, embedded ({100 * share:.0f} % of the variance)",
-        xlabel="First principal component",
-        ylabel="Second principal component",
-    )
-    return _save(fig, path)
-
-
 def plot_ranked(
     query: np.ndarray,
     images: np.ndarray,
@@ -230,7 +136,7 @@ def plot_matrix(
     ax.set_title("Distances; darker = more alike")
     scale = fig.colorbar(picture, label=f"distance; the line: threshold {threshold:.2f}")
     scale.ax.axhline(threshold, color="white")
-    return _save(fig, path)
+    return save(fig, path)
 
 
 def check_output(path: str | Path) -> None:
@@ -257,21 +163,8 @@ def show(fig: Figure) -> None:
     plt.show()
 
 
-def _axes() -> tuple[Figure, Axes]:
-    # the article's style, ggplot, on these axes alone: a style sheet would be for the whole program
-    fig = Figure(layout="tight")
-    ax = fig.subplots()
-    ax.set_facecolor("#E5E5E5")
-    ax.set_axisbelow(True)
-    ax.grid(color="white")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(which="both", color="#555555", labelcolor="#555555")
-    ax.xaxis.label.set(color="#555555", size="large")
-    ax.yaxis.label.set(color="#555555", size="large")
-    return fig, ax
-
-
-def _save(fig, path):
+def save(fig: Figure, path: str | Path) -> Figure:
+    """Write a figure to a file, whole or not at all."""
     with whole_file(path) as new:
         fig.savefig(new, dpi=120)
     return fig

@@ -3,7 +3,7 @@
 import logging
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -12,13 +12,15 @@ from pyimagesearch.system.names import printable
 
 log = logging.getLogger(__name__)
 
-LONGEST = 40  # characters of a name in a figure
+LONGEST = 30  # characters of a name in a figure
+# older ones set letter beside letter from left to right, which is wrong in many scripts
+SHAPES_TEXT = mpl.__version_info__ >= (3, 11)
 
 
 def lettering(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """The names as text for a figure, and the font families to draw them with.
 
-    A name is on one line and at most 40 characters long; a dollar sign starts no formula. A
+    A name is on one line and at most 30 characters long; a dollar sign starts no formula. A
     name that no installed font can draw becomes a number, and the log says what it stands for.
     """
     texts = [shortened(printable(name)) for name in names]
@@ -37,34 +39,33 @@ def lettering(names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def shortened(name: str) -> str:
-    """At most 40 characters of a name: its start and its end."""
+    """At most 30 characters of a name: its start and its end."""
     half = LONGEST // 2
     return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def drawable(text: str, known: frozenset[str]) -> bool:
-    """Whether Matplotlib can draw a text as it is read, with fonts that have these characters.
+    """Whether this Matplotlib can draw a text with fonts that have the characters in `known`."""
+    return known.issuperset(text) and (SHAPES_TEXT or not any(map(_is_shaped, text)))
 
-    It sets letters one beside the other from left to right, so scripts that run from right to
-    left or join their letters into others (those of India) do not come out as they are read.
-    """
-    return all(
-        c in known
-        and unicodedata.bidirectional(c) not in ("R", "AL")
-        and not "\u0900" <= c <= "\u0dff"
-        for c in text
-    )
+
+def _is_shaped(c):
+    # of a script that runs from right to left, or whose letters melt into others, as in India
+    return unicodedata.bidirectional(c) in ("R", "AL") or "\u0900" <= c <= "\u0dff"
 
 
 def fonts_for(text: str) -> list[str]:
     """Matplotlib's own font families, and installed ones that have what is missing in these."""
     families = [*mpl.rcParams["font.family"]]
     missing = set(text).difference(*(characters(family) for family in families))
-    others = sorted({font.name for font in font_manager.fontManager.ttflist}) if missing else []
-    for family in others:
-        # these hold boxes, or pictures that Matplotlib cannot draw
-        if any(word in family.lower() for word in ("last resort", "emoji")):
-            continue
+    # not slanted or bold ones, and none that hold boxes or pictures, which Matplotlib cannot draw
+    others = {
+        font.name
+        for font in (font_manager.fontManager.ttflist if missing else ())
+        if (font.style, font.weight) == ("normal", 400)
+        and not any(word in font.name.lower() for word in ("last resort", "emoji"))
+    }
+    for family in sorted(others):
         if found := missing & characters(family):
             families.append(family)
             missing -= found
@@ -73,7 +74,7 @@ def fonts_for(text: str) -> list[str]:
     return families
 
 
-@lru_cache(maxsize=None)
+@cache
 def characters(family: str) -> frozenset[str]:
     """The characters that a font family has; none where it cannot be read."""
     try:

@@ -94,6 +94,6 @@ def _of_classes(classes: ByClass, tmr: float) -> list[str]:
         for k, c in enumerate(worst)
     ]
     for a, b, share in classes.confused[:1]:
-        share = f"{100 * share:.2g}"
+        share = f"{100 * share:.3g}"
         lines.append(f"  most confused: {a} and {b}, {share} % of their pairs called the same")
     return lines

@@ -179,16 +179,16 @@ def _auc_and_eer(distances, y, trials):
 
 
 def _some_pairs(images, most):
-    # of more than `most` images some of the pairs, evenly spread, with the images in them alone
+    # of more than `most` images some of the pairs, as many as hold so many of the images
     if len(images) <= most:
         return images
     pairs = images.pairs.singly()
     # the only image of a class is paired with itself
-    pairs = Pairs(*(part[pairs.anchors != pairs.others[:, 0]] for part in pairs))
-    kinds = [np.flatnonzero(pairs.y[:, 0] == kind) for kind in (0, 1)]
-    count = most // 2  # two images a pair
-    some = [rows[evenly(len(rows), count * len(rows) // len(pairs.y))] for rows in kinds]
-    some = np.sort(np.concatenate(some))
+    proper = np.flatnonzero(pairs.anchors != pairs.others[:, 0])
+    order = np.random.default_rng(0).permutation(proper)
+    (_, first) = np.unique(pairs.indices()[order], return_index=True)  # where each is first seen
+    first = np.sort(first)
+    some = np.sort(order[: first[most] // 2] if len(first) > most else order)
     (rows, places) = np.unique(pairs.indices()[some], return_inverse=True)
     (anchors, others) = places.reshape(-1, 2).T
     return images.take(rows).replace(pairs=Pairs(anchors, others[:, np.newaxis], pairs.y[some]))

@@ -15,7 +15,7 @@ from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.sets import DataSet, ImageSet
-from pyimagesearch.evaluation import figures, measuring
+from pyimagesearch.evaluation import curves, figures, measuring
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.evaluation.measurement import Measurement
 from pyimagesearch.system.files import whole_file
@@ -33,11 +33,11 @@ def write(
     comparison: keras.Model,
     data: DataSet,
 ) -> Measurement:
-    """Measure on the test images; write metrics.json, history.csv and the pictures; log the figures.
+    """Measure on the test images; write metrics.json, history.csv and the pictures.
 
     settings: of the training, calibration included. history: of fit, a list for each figure.
     encoder, comparison: what was saved. Returns what the network has on data.test, its loss and,
-    where it has a head, how many pairs are right at 0.5.
+    where it has a head, how many pairs are right at 0.5; the log says it, too.
     """
     test = data.test
     embeddings = embed(encoder, test.images)
@@ -82,13 +82,14 @@ def write(
 
 
 def sizes(data: DataSet) -> str:
-    """What the parts of a data set were, as one line."""
-    parts = [f"{len(data.train)} to train on"]
+    """How many images each part of a data set has, as text."""
+    parts = [f"{len(data.train)} images to train on"]
     if data.validation is not data.test:
         parts.append(f"{len(data.validation)} to choose by")
-    parts.append(f"{len(data.test)} to test on")
-    text = "images: " + ", ".join(parts)
-    return text + (", of classes that were not trained on" if data.new_classes else "")
+    parts.append(f"{len(data.test)} to test")
+    if data.new_classes:
+        parts[-1] += ", of classes that were not trained on"
+    return ", ".join(parts)
 
 
 def write_history(path: str, history: Mapping[str, Sequence[float]]) -> None:
@@ -109,9 +110,9 @@ def draw(
 ) -> None:
     """The pictures of the test pairs beside the article's plot, each named contrastive_….png."""
     (pairs, y) = (test.pairs.indices(), test.pairs.labels())
-    figures.plot_roc(distances, y, threshold, measured, _path(output, "roc"))
-    figures.plot_histogram(distances, y, threshold, _path(output, "histogram"))
-    figures.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
+    curves.plot_roc(distances, y, threshold, measured, _path(output, "roc"))
+    curves.plot_histogram(distances, y, threshold, _path(output, "histogram"))
+    curves.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
     figures.plot_worst(test.images, pairs, distances, y, threshold, _path(output, "worst"))
 
 

@@ -1,16 +1,21 @@
 """What makes the networks train in fewer milliseconds, without changing what they compute."""
 
-# import the necessary packages
 import os
 import sys
 from itertools import pairwise
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras.layers import Dropout, MaxPooling2D
+from keras.saving import (
+    deserialize_keras_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
 
 
-def accelerate(network):
+def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
     """A copy of a chain of layers that computes the same function in fewer milliseconds.
 
     Of a network made of such chains, each of them. Any other is returned as it is: one that
@@ -42,7 +47,7 @@ def accelerate(network):
     ]
     (before_pooling, after_relu) = ({a for a, _ in pooled}, {b for _, b in pooled})
 
-    def copy(layer):
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if layer is not network.layers[-1]:
             config["dtype"] = bfloat16
@@ -58,49 +63,67 @@ def accelerate(network):
     return InParts(twin)
 
 
-def is_chain(network):
+def is_chain(network: keras.Model) -> bool:
     """Whether each layer takes what the one before it gives, and nothing else."""
     return all(layer.input is before.output for before, layer in pairwise(network.layers))
 
 
-def has_batch_statistics(network):
+def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
     """Whether the network holds a BatchNormalization."""
     return any(weight.name == "moving_mean" for weight in network.non_trainable_weights)
 
 
-class InParts(keras.layers.Layer):
+class AroundNetwork(keras.layers.Layer):
+    """A layer that holds one network, which a saved model keeps with it."""
+
+    def __init__(self, network: keras.Model, **kwargs: Any):
+        super().__init__(**({"dtype": "float32"} | kwargs))
+        self.network = network
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"network": serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AroundNetwork":
+        return cls(**config | {"network": deserialize_keras_object(config["network"])})
+
+
+@register_keras_serializable(package="pyimagesearch")
+class InParts(AroundNetwork):
     """The same network on the parts of a batch side by side, a part for each core, up to four.
 
     One chain of layers after the other keeps a core busier than sharing out each small layer:
-    it needs TensorFlow to run a layer on one thread, which console.py sees to.
+    it needs TensorFlow to run a layer on one thread, which terminal.setup sees to.
     """
 
-    def __init__(self, network):
-        super().__init__(dtype="float32")
-        self.network = network
-        self.parts = 1 if tf.config.list_physical_devices("GPU") else min(os.cpu_count(), 4)
+    def __init__(self, network: keras.Model, **kwargs: Any):
+        super().__init__(network, **kwargs)
+        self.parts = 1 if tf.config.list_physical_devices("GPU") else min(os.cpu_count() or 1, 4)
 
-    def call(self, images, training=False, mask=None):  # clone_model hands a mask on
+    def call(self, images: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
+        # mask: clone_model hands one on
         n = tf.shape(images)[0]
         cuts = [n * i // self.parts for i in range(self.parts + 1)]
         parts = [images[a:b] for a, b in pairwise(cuts)]
         return tf.concat([self.network(part, training=training) for part in parts], axis=0)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.network.compute_output_shape(input_shape)
 
 
+@register_keras_serializable(package="pyimagesearch")
 class MaxPoolingThenReLU(MaxPooling2D):
     """relu(maxpool(x)), which equals maxpool(relu(x))."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return keras.ops.relu(super().call(inputs))
 
 
+@register_keras_serializable(package="pyimagesearch")
 class SixteenBitDropout(Dropout):
     """Dropout that spends 16 random bits a value instead of 32: the rate is met to 1 / 65536."""
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.rate == 0:
             return inputs
         seed = self.seed_generator.next()
@@ -114,7 +137,7 @@ class SixteenBitDropout(Dropout):
         return inputs * (tf.cast(kept, inputs.dtype) * scale)
 
 
-def has_bfloat16():
+def has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware; elsewhere it would be emulated."""
     if tf.config.list_physical_devices("GPU") or not sys.platform.startswith("linux"):
         return False

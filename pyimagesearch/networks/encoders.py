@@ -1,5 +1,7 @@
 """The networks beside the article's: pixels in, embedding out."""
 
+from collections.abc import Callable
+
 import keras
 from keras.layers import (
     AveragePooling2D,
@@ -18,70 +20,74 @@ from keras.models import Model
 from pyimagesearch.metrics import MEMBERS
 from pyimagesearch.system.errors import InputError
 
+Shape = tuple[int, int, int]  # height, width, channels
 
-def build_fast_model(inputShape, embeddingDim=48, filters=(16, 48, 96)):
+
+def build_fast_model(
+    input_shape: Shape, embedding_dim: int = 48, filters: tuple[int, ...] = (16, 48, 96)
+) -> Model:
     """Like LeNet: rounds of CONV => RELU => POOL that keep what is where, then two Dense.
 
     The article's network averages over the whole image at its end and so forgets where a
     stroke was; this one does not. filters: of one round each, at least 8 pixels for three.
-    inputShape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
+    input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
-    x = inputs = Input(inputShape)
+    x = inputs = Input(input_shape)
     for count in filters:
         x = Conv2D(count, (5, 5), padding="same", activation="relu")(x)
         x = MaxPooling2D(pool_size=2)(x)
     x = Dense(128, activation="relu")(Flatten()(x))
-    return Model(inputs, Dense(embeddingDim)(x))
+    return Model(inputs, Dense(embedding_dim)(x))
 
 
-def build_best_model(inputShape, embeddingDim=144):
+def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
     """Three of build_fast_model with more filters, side by side: an ensemble.
 
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
-    mostly do not. embeddingDim: of all three together. Returns as build_fast_model.
+    mostly do not. embedding_dim: of all three together. Returns as build_fast_model.
     """
-    inputs = Input(inputShape)
-    size = embeddingDim // MEMBERS
-    members = [build_fast_model(inputShape, size, (24, 64, 128)) for _ in range(MEMBERS)]
+    inputs = Input(input_shape)
+    size = embedding_dim // MEMBERS
+    members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
     together = Concatenate()([member(inputs) for member in members])
     return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
 
 
-def build_photo_model(inputShape, embeddingDim=48):
+def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
     """Four rounds of CONV => RELU => POOL with small windows, for photos from 16 pixels up.
 
-    inputShape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
+    input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
-    x = inputs = Input(inputShape)
+    x = inputs = Input(input_shape)
     for count in (32, 64, 96, 128):
         x = Conv2D(count, (3, 3), padding="same", activation="relu")(x)
         x = MaxPooling2D(pool_size=2)(x)
     x = Dense(128, activation="relu")(Flatten()(x))
-    return Model(inputs, Dense(embeddingDim)(x))
+    return Model(inputs, Dense(embedding_dim)(x))
 
 
-def build_keras_io_model(inputShape, embeddingDim=10):
+def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
     """The network of keras.io's example: BatchNorm on unscaled pixels, tanh, average pooling.
 
-    inputShape: (H, W, C), pixels in [0, 255]. Returns a Model (B, H, W, C) -> (B, embeddingDim),
+    input_shape: (H, W, C), pixels in [0, 255]. Returns a Model (B, H, W, C) -> (B, embedding_dim),
     each number between -1 and 1.
     """
-    inputs = Input(inputShape)
+    inputs = Input(input_shape)
     x = BatchNormalization()(inputs)
     x = Conv2D(4, (5, 5), activation="tanh")(x)
     x = AveragePooling2D(pool_size=(2, 2))(x)
     x = Conv2D(16, (5, 5), activation="tanh")(x)
     x = AveragePooling2D(pool_size=(2, 2))(x)
     x = BatchNormalization()(Flatten()(x))
-    return Model(inputs, Dense(embeddingDim, activation="tanh")(x))
+    return Model(inputs, Dense(embedding_dim, activation="tanh")(x))
 
 
-def build_dogs_model(inputShape, embeddingDim=1):
+def build_dogs_model(input_shape: Shape, embedding_dim: int = 1) -> Model:
     """The dogs text's network: three convolutions without padding, then 1024, 256 and one number.
 
-    inputShape: (256, 256, 3), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
+    input_shape: (256, 256, 3), pixels in [0, 1]. Returns as build_fast_model.
     """
-    inputs = Input(inputShape)
+    inputs = Input(input_shape)
     x = Conv2D(256, (11, 11), strides=4, activation="relu")(inputs)
     x = MaxPooling2D(pool_size=3, strides=2)(x)
     x = Conv2D(256, (5, 5), activation="relu")(x)
@@ -89,20 +95,20 @@ def build_dogs_model(inputShape, embeddingDim=1):
     x = Conv2D(384, (3, 3), activation="relu")(x)
     x = Dense(1024)(Flatten()(x))  # no activation between these three, as the text has it
     x = Dense(256)(x)
-    return Model(inputs, Dense(embeddingDim)(x))
+    return Model(inputs, Dense(embedding_dim)(x))
 
 
-def build_mobilenet_model(inputShape, embeddingDim=1280):
+def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Model:
     """The triplet text's network: MobileNetV2 without its top, averaged over the image.
 
     The vectors leave it with length 1: the cosine distance does not see lengths. Its statistics
     follow the batches with momentum 0.9, not 0.999: a folder has few batches.
-    inputShape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
-    (B, H, W, C) -> (B, embeddingDim). Raises ValueError for another embeddingDim than 1280.
+    input_shape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
+    (B, H, W, C) -> (B, embedding_dim). Raises ValueError for another embedding_dim than 1280.
     """
-    if embeddingDim != 1280:
-        raise InputError(f"Expected 1280, MobileNetV2's own size. Received: {embeddingDim}.")
-    inputs = Input(inputShape)
+    if embedding_dim != 1280:
+        raise InputError(f"Expected 1280, MobileNetV2's own size. Received: {embedding_dim}.")
+    inputs = Input(input_shape)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs
     )
@@ -112,7 +118,8 @@ def build_mobilenet_model(inputShape, embeddingDim=1280):
     return Model(inputs, UnitNormalization()(base.output))
 
 
-NETWORKS = {
+# every network takes (input_shape, embedding_dim); a new one is a function and a line here
+NETWORKS: dict[str, Callable[..., Model]] = {
     "fast": build_fast_model,
     "best": build_best_model,
     "photos": build_photo_model,

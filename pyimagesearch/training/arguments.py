@@ -1,33 +1,38 @@
 """The train script's flags, and the settings that a run is known by."""
 
-# import the necessary packages
 import argparse
+import logging
 import os
 from dataclasses import asdict
-
-import numpy as np
+from typing import Any
 
 from pyimagesearch import config
+from pyimagesearch.config import Recipe
 from pyimagesearch.data.datasets import DATASETS
+from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, state
 from pyimagesearch.system.names import printable
-from pyimagesearch.training import checkpoints
+from pyimagesearch.training import checkpoints, recipes
+
+log = logging.getLogger(__name__)
+PAIR_FOLDERS = ("similar_all_images", "dissimilar_all_images")
 
 
-def parse(description):
+def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     """The flags, with the paths of model and plot, and the recipe that they ask for.
 
-    Raises ValueError where the output folder cannot be written to.
+    Raises InputError where the output folder cannot be written to, or where what is asked for
+    does not fit together.
     """
     ap = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ap.add_argument(
         "--recipe",
-        choices=config.RECIPES,
-        help="one of pyimagesearch/config.py (article; photos for a folder)",
+        help=f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; for "
+        "a folder photos, for one of ready pairs pairs)",
     )
     ap.add_argument(
         "--dataset",
@@ -37,8 +42,19 @@ def parse(description):
     ap.add_argument(
         "--split",
         choices=("images", "classes"),
-        default="images",
-        help="a folder's test images: some of every class, or classes of their own (images)",
+        help="a folder's test images: some of every class, or classes of their own (images, where "
+        "the classes are large enough)",
+    )
+    ap.add_argument(
+        "--class-level",
+        type=int,
+        choices=(1, 2),
+        help="which level of subfolders are the classes (what the folder looks like)",
+    )
+    ap.add_argument(
+        "--group-by",
+        metavar="REGEX",
+        help="a pattern for file names: images whose names give the same text stay together",
     )
     ap.add_argument(
         "--image-size",
@@ -65,16 +81,30 @@ def parse(description):
     ap.add_argument("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
     args = ap.parse_args()
 
-    args.recipe = args.recipe or ("article" if args.dataset in DATASETS else "photos")
+    (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
+    names = ("epochs", "batch_size", "weights")
+    flags = {name: getattr(args, name) for name in names if getattr(args, name)}
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    names = ("epochs", "batch_size", "weights")
-    flags = {name: getattr(args, name) for name in names if getattr(args, name)}
-    return args, config.RECIPES[args.recipe].changed(**flags)
+    return args, recipe.changed(**flags)
 
 
-def settings(args, recipe, train, test):
+def default_recipe(dataset: str) -> str:
+    """The recipe for a data set where none is asked for."""
+    if dataset in DATASETS:
+        return "article"
+    ready = all(os.path.isdir(os.path.join(dataset, name)) for name in PAIR_FOLDERS)
+    return "pairs" if ready else "photos"
+
+
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """The flags that say how a folder is read, as keywords for datasets.load."""
+    names = ("image_size", "channels", "split", "class_level", "group_by")
+    return {name: getattr(args, name) for name in names}
+
+
+def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints.
 
     Says where images are enlarged.
@@ -82,8 +112,8 @@ def settings(args, recipe, train, test):
     (had, wanted) = (recipe.reading.image_shape, network_shape(recipe))
     if had != wanted:
         shapes = ["x".join(map(str, shape)) for shape in (had, wanted)]
-        print(f"[INFO] images of {shapes[0]} are enlarged to {shapes[1]} inside the model")
-    labels = [] if train.labels is None else np.unique(train.labels)
+        log.info("images of %s are enlarged to %s inside the model", *shapes)
+    parts = (data.train, data.validation, data.choices, data.test)
     return {
         "recipe": args.recipe,
         **asdict(recipe),
@@ -91,9 +121,12 @@ def settings(args, recipe, train, test):
         "distance": recipe.network.distance,
         "dataset": printable(args.dataset),
         "split": args.split,
+        "class_level": args.class_level,
+        "group_by": args.group_by,
         "seed": args.seed,
         "deterministic": args.deterministic,
         "weights_file": state(recipe.network.weights),
-        "class_names": [printable(str(name)) for name in labels],
-        "images": [checkpoints.fingerprint(part) for part in (train, test)],
+        "class_names": [printable(name) for name in data.train.class_names],
+        "parts": data.parts,
+        "images": [checkpoints.fingerprint(part) for part in parts],
     }

@@ -1,27 +1,78 @@
-"""What fit needs beside model and data: optimizer and callbacks; and embeddings after it."""
+"""What fit calls after each batch and epoch. The callbacks share a Progress and nothing else."""
 
-# import the necessary packages
-import signal
+import logging
+import math
 import time
 
 import keras
 import numpy as np
 
 from pyimagesearch import metrics
+from pyimagesearch.config import Recipe
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.training import devices
+from pyimagesearch.training.assemble import Parts
+from pyimagesearch.training.checkpoints import Checkpoint
+from pyimagesearch.training.progress import Progress
+from pyimagesearch.training.signals import StopOnSignal
+
+log = logging.getLogger(__name__)
 
 
-def make_callbacks(encoder, comparison, validation, recipe, checkpoint):
-    """The validation figures first, since the others read them; then the rest."""
-    hint = " (--recipe fast takes under a minute)" if recipe.network.name == "article" else ""
-    validating = PairValidation(encoder, comparison, validation, recipe)
-    history, stop = keras.callbacks.History(), StopOnSignal()
-    checkpoint.follow(validating, history, stop)
-    return [validating, history, stop, TimeLeft(recipe.training.epochs, history, hint), checkpoint]
+def make_callbacks(
+    parts: Parts, validation: ImageSet, recipe: Recipe, checkpoint: Checkpoint
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of a training, in the order in which they see the end of an epoch.
+
+    First who adds to the epoch's figures, then who keeps and shows them.
+    """
+    progress, is_article = checkpoint.progress, recipe.network.name == "article"
+    return [
+        Divergence(progress),
+        Validation(progress, parts, validation, recipe),
+        StopOnSignal(progress),
+        Record(progress),
+        keras.callbacks.ProgbarLogger(),  # so that what follows is said below its line
+        Messages(progress, " (--recipe fast takes under a minute)" if is_article else ""),
+        checkpoint,
+    ]
 
 
-class PairValidation(keras.callbacks.Callback):
+class Divergence(keras.callbacks.Callback):
+    """Ends the training when a loss is no finite number, and goes back to the last good epoch.
+
+    Raises InputError where that happens before an epoch is done: nothing was learned.
+    """
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress = progress
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.before = self.model.get_weights()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            self.progress.diverged = True
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if not self.progress.diverged:
+            return
+        if not self.progress.epoch:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            raise InputError(
+                "Expected a loss that stays finite. Received: one that became infinite or not a "
+                f"number in the first epoch, at a learning rate of {rate:.2g}: nothing was "
+                "learned. Lower training.learning_rate in a recipe of your own."
+            )
+        self.model.set_weights(self.before)
+
+
+class Validation(keras.callbacks.Callback):
     """Adds val_loss, the loss of the validation pairs, to each epoch's figures.
 
     With keep_best, ends with the weights of the epoch whose val_loss was lowest, and with a
@@ -29,109 +80,114 @@ class PairValidation(keras.callbacks.Callback):
     was chosen on.
     """
 
-    def __init__(self, encoder, comparison, validation, recipe):
-        """validation: an ImageSet with pairs."""
+    def __init__(self, progress: Progress, parts: Parts, validation: ImageSet, recipe: Recipe):
+        """validation: with pairs."""
         super().__init__()
-        self.encoder, self.comparison, self.recipe = encoder, comparison, recipe
+        self.progress, self.parts, self.recipe = progress, parts, recipe
         self.validation = validation
-        self.best_loss, self.best_weights, self.best_epoch = np.inf, None, 0
-        self.out_of_patience = False
 
     def on_epoch_end(self, epoch, logs=None):
-        embeddings = embed(self.encoder, self.validation.images)
-        (distances, y) = pair_distances(embeddings, self.validation.pairs, self.comparison)
-        loss = metrics.PAIR_LOSSES[self.recipe.training.loss](
-            y, distances, self.recipe.training.margin
-        )
-        logs["val_loss"] = float(loss)
+        progress, training = self.progress, self.recipe.training
+        if progress.diverged:
+            return
+        embeddings = embed(self.parts.encoder, self.validation.images)
+        # the last step's weights may be infinite where the loss before it was not
+        finite = np.all(np.isfinite(embeddings))
+        (distances, y) = pair_distances(embeddings, self.validation.pairs, self.parts.comparison)
+        loss = float(metrics.pair_loss(self.recipe, y, distances))
+        if not (finite and math.isfinite(loss)):
+            progress.diverged = self.model.stop_training = True
+            return
+        logs["val_loss"] = loss
         if self.recipe.network.head != "none":
             logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
-        patience = self.recipe.training.patience
-        collapsed = verification.is_collapsed(distances)
-        if collapsed:
-            print("\n[INFO] the network has collapsed: all distances are alike")
-        if not self.recipe.training.keep_best or (collapsed and self.best_weights is None):
+        progress.collapsed = bool(verification.is_collapsed(distances))
+        if not training.keep_best or (progress.collapsed and not progress.best_weights):
             return  # what has not begun to learn is not to be kept, nor is its patience counted
-        if logs["val_loss"] < self.best_loss:
-            self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
-            self.best_weights = self.model.get_weights()
-        elif patience and epoch + 1 - self.best_epoch >= patience:
-            self.model.stop_training = self.out_of_patience = True
-            print(f"\n[INFO] {patience} epochs without a better validation loss")
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = loss, epoch + 1
+            progress.best_weights = self.model.get_weights()
+        elif training.patience and epoch + 1 - progress.best_epoch >= training.patience:
+            self.model.stop_training = progress.out_of_patience = True
 
     def on_train_end(self, logs=None):
-        if self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
-            print(f"[INFO] keeping epoch {self.best_epoch}, the best on held-out images")
+        if self.progress.best_weights:
+            self.model.set_weights(self.progress.best_weights)
 
 
-class StopOnSignal(keras.callbacks.Callback):
-    """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program.
+class Record(keras.callbacks.History):
+    """The History that fit returns, the epochs before a --resume included.
 
-    The first is still only noted after the training, while the model is being saved.
+    Counts the epochs that are done. The figures of one that diverged are not kept.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-    stopped = False
-    cut = False  # whether an epoch was ended in its middle
-
-    def on_train_begin(self, logs=None):
-        self.handlers = {s: signal.signal(s, self._stop) for s in self.SIGNALS}
-
-    def _stop(self, signum, frame):
-        self.stopped = True
-        for s, handler in self.handlers.items():
-            signal.signal(s, handler)
-        print("\n[INFO] stopping; press Ctrl-C again to quit at once and lose what was learned")
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.stopped:
-            self.cut = batch + 1 < self.params["steps"]
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training |= self.stopped
-
-    def on_train_end(self, logs=None):
-        if self.stopped:
-            print("\n[INFO] stopped on request, what was learned is kept")
-
-
-class TimeLeft(keras.callbacks.Callback):
-    """Says after the first seconds, and at every tenth of the training, how long the rest takes,
-    and at the end how long all of it took, epochs before a --resume included.
-
-    Each epoch's seconds, validation included, go into the history.
-    """
-
-    def __init__(self, epochs, history, hint=""):
+    def __init__(self, progress: Progress):
         super().__init__()
-        self.epochs, self.history, self.hint = epochs, history, hint
-        self.mark, self.done, self.said = None, 0, False  # done: epochs of this run
+        self.progress, self.history = progress, progress.history
 
     def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
         self.mark = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = time.monotonic() - self.mark
-        self.history.history.setdefault("seconds", []).append(seconds)
-        self.mark, self.done = self.mark + seconds, self.done + 1
+        seconds = time.monotonic() - self.mark  # validation included
+        self.mark += seconds
+        if self.progress.diverged:
+            return
+        super().on_epoch_end(epoch, (logs or {}) | {"seconds": seconds})
+        if not self.progress.cut:
+            self.progress.epoch = epoch + 1
 
-    def on_epoch_begin(self, epoch, logs=None):
-        seconds = self.history.history.get("seconds", [])
+
+class Messages(keras.callbacks.Callback):
+    """Says what the training computes on, how long the rest takes, and why it ended.
+
+    How long: after the first seconds, and at every tenth of the training; at the end how long
+    all of it took, epochs before a --resume included.
+    """
+
+    def __init__(self, progress: Progress, hint: str = ""):
+        super().__init__()
+        self.progress, self.hint = progress, hint
+        self.said = False
+
+    def on_train_begin(self, logs=None):
+        log.info("training on {device}, in {precision}".format(**devices.describe(self.model)))
+
+    def on_epoch_end(self, epoch, logs=None):
+        progress = self.progress
+        if progress.collapsed:
+            log.info("the network has collapsed: all distances are alike")
+        left = progress.epochs - (epoch + 1)
+        if not left or self.model.stop_training:
+            return
+        seconds = progress.history["seconds"]
         first = not self.said and sum(seconds) > 3  # after a first long epoch, or some short ones
-        if self.done and (first or epoch % max(self.epochs // 10, 1) == 0):
-            left = self.epochs - epoch
+        if first or (epoch + 1) % max(progress.epochs // 10, 1) == 0:
             # without the first, in which TensorFlow also builds its graph
-            seconds = np.mean(seconds[1:][-10:] or seconds) * left
+            expected = duration(float(np.mean(seconds[1:][-10:] or seconds)) * left)
             (hint, self.said) = (self.hint if first else "", True)
-            print(f"[INFO] about {duration(seconds)} left, {left} of {self.epochs} epochs{hint}")
+            log.info("about %s left, %d of %d epochs%s", expected, left, progress.epochs, hint)
 
     def on_train_end(self, logs=None):
-        print(f"[INFO] training took {duration(sum(self.history.history.get('seconds', [])))}")
+        progress = self.progress
+        if progress.diverged:
+            log.info(
+                "the loss became infinite or not a number: stopped, and what was learned by "
+                "epoch %d is kept; a lower learning rate may go further",
+                progress.epoch,
+            )
+        if progress.out_of_patience:
+            since = progress.epoch - progress.best_epoch
+            log.info("%d epochs without a better validation loss", since)
+        if progress.best_weights:
+            log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
+        if progress.stopped:
+            log.info("stopped on request, what was learned is kept")
+        log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """Seconds in words: 42 s, 7 min, 1 h 05 min."""
     if seconds < 100:
         return f"{seconds:.0f} s"

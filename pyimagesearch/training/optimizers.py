@@ -1,17 +1,20 @@
-"""What compile needs beside the loss: optimizer, metrics, steps a call; and the seeds."""
+"""What compile needs beside the loss: optimizer, metrics, steps in a call; and the seeds."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from pyimagesearch import metrics
+from pyimagesearch.config import Recipe
 from pyimagesearch.data.batches import MOST_STEPS
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "rmsprop": keras.optimizers.RMSprop,
+}
 
 
-def set_seed(seed, deterministic=False):
-    """Fix all that is random: initial weights, dropout, and the Generator that is returned.
+def set_seed(seed: int, deterministic: bool = False) -> None:
+    """Fix what TensorFlow and Keras draw at random: initial weights and dropout.
 
     deterministic: also the order in which TensorFlow adds up numbers on several threads, at
     some cost in speed; two runs on one machine are then equal bit for bit.
@@ -19,10 +22,9 @@ def set_seed(seed, deterministic=False):
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    return np.random.default_rng(seed)
 
 
-def steps_per_execution(steps):
+def steps_per_execution(steps: int) -> int:
     """How many steps run in one call: the largest divisor of an epoch's steps up to 25.
 
     Keras runs whole calls only: with any other number an epoch would run into the next.
@@ -30,7 +32,7 @@ def steps_per_execution(steps):
     return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
 
 
-def make_optimizer(recipe, steps_per_epoch):
+def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The recipe's optimizer and rate: constant, or warm-up and then a cosine to zero."""
     optimizer, rate = OPTIMIZERS[recipe.training.optimizer], recipe.training.learning_rate
     if recipe.training.warmup_steps is None:
@@ -47,8 +49,11 @@ def make_optimizer(recipe, steps_per_epoch):
     )
 
 
-def make_metrics(recipe):
+def make_metrics(recipe: Recipe) -> list[keras.metrics.Metric] | None:
     """What fit shows beside the loss: accuracy, where a head's output says same below 0.5."""
     if recipe.network.head == "none":
         return None
-    return [keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, name="accuracy")]
+    accuracy = keras.metrics.MeanMetricWrapper(
+        metrics.pair_accuracy, name="accuracy", dtype="float32"
+    )
+    return [accuracy]

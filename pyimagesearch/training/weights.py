@@ -1,11 +1,58 @@
-"""The weights that a training starts from."""
+"""The weights that a training starts from, and the images that they have seen."""
+
+import logging
+import os
+from pathlib import Path
 
 import keras
+import numpy as np
 
+from pyimagesearch import config
+from pyimagesearch.config import Recipe
+from pyimagesearch.data.sets import DataSet, pixel_digests
 from pyimagesearch.system.errors import InputError
 
+log = logging.getLogger(__name__)
+TRAINED_ON = Path(os.path.basename(config.MODEL_PATH), "assets.extra", "trained_on.npy")
 
-def load_weights(encoder, recipe):
+
+def known_digests(recipe: Recipe) -> np.ndarray | None:
+    """Digests of the images that the model of --weights was trained on; None where there is none.
+
+    They lie in the model's directory beside the file encoder.keras: uint64 (N,), see
+    data.sets.pixel_digests. Where they are missing, says what that means for the figures.
+    """
+    if recipe.network.weights in ("none", "imagenet"):
+        return None
+    path = Path(recipe.network.weights).parent / TRAINED_ON
+    try:
+        digests = np.load(path, allow_pickle=False)
+        if digests.dtype != np.uint64 or digests.ndim != 1:
+            raise ValueError(f"{digests.dtype} {digests.shape}")
+    except (OSError, ValueError, EOFError):
+        log.info(
+            "nothing beside %s says which images it was trained on: the figures are not clean "
+            "where test images are among them",
+            recipe.network.weights,
+        )
+        return None
+    return digests
+
+
+def trained_on(data: DataSet, known: np.ndarray | None = None) -> np.ndarray:
+    """Digests of the images that chose anything: of all parts but the test, and those known.
+
+    Sorted, each once: uint64 (N,). A part that is the test itself (a recipe that holds out none
+    validates on it) does not count.
+    """
+    parts = [data.train]
+    parts += [part for part in (data.validation, data.choices) if part is not data.test]
+    once = {id(part.images): part.images for part in parts}
+    digests = [pixel_digests(images) for images in once.values()]
+    return np.unique(np.concatenate([*digests, *([] if known is None else [known])]))
+
+
+def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
     """Give the encoder the weights that the recipe starts from.
 
     weights: "none" (as drawn), "imagenet" (network mobilenet alone; from this disk or

@@ -1,173 +1,199 @@
-"""The image sets, and the batches that training draws from them."""
+"""datasets.load: the four parts of a data set, decided in one place, and what is said of them."""
 
-from dataclasses import replace
+import logging
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pyimagesearch.config import RECIPES
-from pyimagesearch.data.batches import image_batches, moved, pair_batches, pairs_of_a_batch
-from pyimagesearch.data.datasets import load_mnist, split
-from pyimagesearch.data.pairs import Pairs, sample_pairs, sample_triplets
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data import datasets
+from pyimagesearch.data.datasets import load_mnist
+from pyimagesearch.data.pairs import Pairs
+from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.system.errors import InputError
 
-STILL = RECIPES["fast"].changed(shift=0)
+PHOTOS, ARTICLE = RECIPES["photos"], RECIPES["article"]
 
 
-def numbered_images(n):
-    """n images of 2x2, all four pixels the number of the image."""
-    return np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1).repeat(2, 1).repeat(2, 2)
+@dataclass(frozen=True)
+class Folder:
+    """What folders.read_folder gives, of images made up here."""
+
+    pixels: np.ndarray
+    labels: np.ndarray | None
+    class_names: tuple[str, ...] = ()
+    pairs: Pairs | None = None
+    splits: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    contents: np.ndarray | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+def folder(sizes, seed=0, **known):
+    labels = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    pixels = np.random.default_rng(seed).integers(0, 255, (len(labels), 8, 8, 1), dtype=np.uint8)
+    names = tuple(f"class {i}" for i in range(len(sizes)))
+    known = {"contents": pixel_digests(pixels), "class_names": names} | known
+    return Folder(pixels, labels, **known)
+
+
+@pytest.fixture
+def load(monkeypatch, tmp_path, caplog):
+    """load(folder, recipe, …) -> (DataSet, the lines that were logged)."""
+    caplog.set_level(logging.INFO, logger="pyimagesearch")
+
+    def load(read, recipe=PHOTOS, seed=1, **flags):
+        monkeypatch.setattr(datasets.folders, "read_folder", lambda *args, **kwargs: read)
+        caplog.clear()
+        return datasets.load(str(tmp_path), recipe, seed, **flags), caplog.messages
+
+    return load
 
 
 def test_mnist_is_mnist():
     (trainX, trainY), (testX, testY) = load_mnist()
     assert trainX.shape == (60000, 28, 28, 1) and testX.shape == (10000, 28, 28, 1)
-    assert trainX.dtype == np.uint8
+    assert trainX.dtype == np.uint8 and trainY.dtype == testY.dtype == np.int32
     assert trainY[:5].tolist() == [5, 0, 4, 1, 9] and testY[:3].tolist() == [7, 2, 1]
     assert trainX.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
 
 
-def test_split_takes_some_of_every_class():
-    images, labels = numbered_images(50), np.arange(50) % 3  # 17, 17 and 16 of a class
-    kept, taken = split(ImageSet(images, labels, None), 0.1, np.random.default_rng(0))
-    assert np.bincount(taken.labels).tolist() == [2, 2, 2]  # round(0.1 * 17), not below 2
-    seen = np.concatenate([pixels(kept.images), pixels(taken.images)])
-    assert sorted(seen) == list(range(50))
-    assert (np.concatenate([kept.labels, taken.labels]) == seen % 3).all()
-
-
-def test_split_by_classes_keeps_them_apart():
-    labels = np.arange(60) % 10
-    kept, taken = split(
-        ImageSet(numbered_images(60), labels, None), 0.3, np.random.default_rng(0), "classes"
-    )
-    assert len(set(kept.labels)) == 7 and len(set(taken.labels)) == 3
-    assert not set(kept.labels) & set(taken.labels) and len(taken.labels) == 18
-
-
-def test_split_refuses_too_little():
-    images = ImageSet(numbered_images(6), np.array([0, 0, 0, 1, 1, 1]), None)
-    with pytest.raises(ValueError, match="two classes of six images"):
-        split(images, 0.5, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="six classes"):
-        split(images, 0.5, np.random.default_rng(0), "classes")
-
-
-def test_split_of_pairs_shares_no_image():
-    anchors = np.arange(0, 80, 2)
-    others = (anchors + 1)[:, None]
-    others[0] = anchors[1]  # one image stands in two pairs
-    y = (np.arange(40) % 2)[:, None]
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        images = ImageSet(numbered_images(80), None, Pairs(anchors, others, y))
-        kept, taken = split(images, 0.3, rng)
-        used = [set(pixels(part.images)) for part in (kept, taken)]
-        assert not used[0] & used[1]
-        assert len(kept.pairs.anchors) == 28 and len(taken.pairs.anchors) in (11, 12)
-        for part in (kept, taken):  # and holds no image that is in none of its pairs
-            assert len(part.images) == len(np.unique(part.pairs.indices()))
-
-
-def pixels(images):
-    return np.asarray(images)[:, 0, 0, 0]
-
-
-def test_pair_batches_hold_every_pair_once_an_epoch():
-    images, labels = numbered_images(20), np.arange(20) % 4
-    pairs = sample_pairs(labels, 0)
-    batches, steps = pair_batches(images, pairs, batch_size=12, epochs=range(2), seed=1)
-    batches = list(batches)
-    assert steps == 4 and len(batches) == 8  # 6 anchors a step: 6 + 6 + 6 + 2
-    orders = []
-    for epoch in (batches[:4], batches[4:]):
-        anchors = np.concatenate([pixels(a) for (a, _), _ in epoch])
-        assert sorted(anchors) == list(range(20))
-        for (a, b), y in epoch:
-            assert pixels(b).reshape(-1, 2).tolist() == pairs.others[pixels(a)].tolist()
-            assert np.asarray(y).ravel().tolist() == [1, 0] * len(a)
-        orders.append(anchors.tolist())
-    assert orders[0] != orders[1]
-    # the second epoch is the same for a training that begins with it
-    again, _ = pair_batches(images, pairs, 12, range(1, 2), seed=1)
-    assert np.concatenate([pixels(a) for (a, _), _ in again]).tolist() == orders[1]
-
-
-def test_single_pairs_and_triplets_in_batches():
-    images, labels = numbered_images(20), np.arange(20) % 4
-    pairs = sample_pairs(labels, 0).singly()
-    batches, steps = pair_batches(images, pairs, 8, range(1), seed=0)
-    assert steps == 5  # 40 pairs
-    drawn = [
-        (i, j, k) for (a, b), y in batches for i, j, k in zip(pixels(a), pixels(b), np.ravel(y))
+def test_mnist_brings_its_own_test(caplog):
+    caplog.set_level(logging.INFO, logger="pyimagesearch")
+    data = datasets.load("mnist", RECIPES["fast"], 42)
+    assert caplog.messages == [
+        "54000 to train on, 6000 to choose by, 10000 to test with, 10 classes"
     ]
-    assert sorted(drawn) == sorted(zip(*pairs.indices().T, pairs.labels().ravel()))
-    triplets = sample_triplets(labels, 0)
-    ((a, b), y), *_ = pair_batches(images, triplets, 2 * 8, range(1), seed=0)[0]
-    assert a.shape[0] == 8 and b.shape[0] == 16 and np.ravel(y).tolist() == [1, 0] * 8
+    assert (data.test.images == load_mnist()[1][0]).all() and len(data.test.pairs.y) == 10_000
+    assert data.validation is data.choices and not data.new_classes
+    assert data.test.class_names == tuple("0123456789") and data.test.labels.dtype == np.int32
+    # a tenth of every digit is held out, to the image
+    held, of = np.bincount(data.choices.labels), np.bincount(load_mnist()[0][1])
+    assert (abs(held - of / 10) <= 0.5).all()
+    assert data.parts["clean"] and data.parts["split"] == "own"
+    # a model that was trained on some of the test: its figures are said not to be clean
+    known = pixel_digests(np.concatenate([data.test.images[:300], data.choices.images[:500]]))
+    again = datasets.load("mnist", RECIPES["fast"], 42, known=known)
+    assert "these figures are not clean: 300 of 10000 test images were trained on before" in (
+        caplog.messages
+    )
+    assert (again.parts["clean"], again.parts["trained_before"]) == (False, 300)
+    assert not np.isin(pixel_digests(again.choices.images), known).any()
 
 
-def test_pair_batches_refuse_an_odd_batch():
-    with pytest.raises(ValueError, match=r"even batch size.*Received: 7"):
-        pair_batches(numbered_images(4), sample_pairs([0, 0, 1, 1], 0), 7, range(1), 0)
+def test_flags_of_a_folder_are_refused_for_mnist():
+    for flag in ({"split": "images"}, {"channels": 1}, {"group_by": "x"}, {"class_level": 1}):
+        with pytest.raises(InputError, match=r"with a folder alone\. Received: --dataset mnist"):
+            datasets.load("mnist", ARTICLE, 0, **flag)
+    with pytest.raises(InputError, match=r"or a folder\. Received: nowhere, no folder"):
+        datasets.load("nowhere", ARTICLE, 0)
 
 
-def test_image_batches_number_the_classes():
-    batches, steps = image_batches(numbered_images(10), np.array([30, 10] * 5), 4, range(1), 0)
-    batches = list(batches)
-    assert steps == len(batches) == 2  # what does not fill a batch waits for the next epoch
-    for images, labels in batches:
-        assert (np.asarray(labels) == 1 - pixels(images) % 2).all()  # 10 -> 0, 30 -> 1
+def test_parts_are_counted_and_said(load):
+    counts = {"files": 611, "skipped": {".heic": 7, "unreadable": 2}, "copies": 3}
+    data, lines = load(folder([60] * 10, counts=counts))
+    sizes = [len(data.train), len(data.choices), len(data.test)]
+    assert sum(sizes) == 600 and 90 < sizes[2] < 150 and 45 < sizes[1] < 100
+    assert lines == [
+        "{} to train on, {} to choose by, {} to test with, 10 classes, "
+        "9 files skipped, 3 copies left out".format(*sizes)
+    ]
+    parts = data.parts
+    assert [parts[kind] for kind in ("train", "choices", "test")] == sizes
+    assert (parts["files"], parts["copies"], parts["classes"], parts["split"]) == (
+        (611, 3, 10, "images")
+    )
+    for part in (data.train, data.validation, data.choices, data.test):
+        assert part.labels.dtype == np.int32 and part.class_names[9] == "class 9"
+        assert part.pairs.anchors.tolist() == list(range(len(part)))
 
 
-def test_many_classes_come_four_by_four():
-    labels = np.arange(120) % 20  # 6 images of each class: a four and a two
-    batches, steps = image_batches(numbered_images(120), labels, 24, range(2), 0)
-    epochs = np.array([np.asarray(y) for _, y in batches]).reshape(2, -1)
-    assert steps == 5
-    for epoch in epochs:
-        assert (np.bincount(epoch) == 6).all()  # each image once
-        runs = np.split(epoch, np.flatnonzero(np.diff(epoch)) + 1)
-        assert {len(run) for run in runs} <= {2, 4, 6}  # 6: both of a class, by chance
-    assert (epochs[0] != epochs[1]).any()
+def test_a_recipe_that_holds_out_none(load):
+    data, lines = load(folder([60] * 10), ARTICLE)
+    assert data.validation is data.test and data.choices is data.train
+    assert lines == [
+        f"{len(data.train)} to train on and to choose by, {len(data.test)} to test with, 10 classes"
+    ]
 
 
-def dots():
-    images = np.zeros((64, 7, 7, 1), np.uint8)
-    images[:, 3, 3] = 200  # one dot in the middle
-    return images
+def test_pairs_are_drawn_as_the_recipe_says(load):
+    for name, k in (("article", 2), ("keras-io", 1), ("triplet", 2), ("fast", 2)):
+        data, _ = load(folder([60] * 4), RECIPES[name])
+        assert data.train.pairs.others.shape[1] == k and data.test.pairs.others.shape[1] == 2
+    # the test's pairs are the same for every recipe and every run of a seed
+    (a, b) = (load(folder([60] * 4), RECIPES[name])[0].test.pairs for name in ("fast", "article"))
+    assert (a.others == b.others).all()
 
 
-def test_shift_moves_whole_images():
-    recipe = RECIPES["fast"].changed(shift=2)
-    (batch, _), *_ = image_batches(dots(), np.arange(64) % 2, 64, range(1), 0, recipe)[0]
-    image, row, column, _ = np.nonzero(batch.numpy())
-    assert image.tolist() == list(range(64))  # still one dot in each
-    assert set(row) == set(column) == {1, 2, 3, 4, 5}
-    assert len(set(zip(row, column))) > 15  # nearly all of the 25 places
+def test_a_small_class_is_named(load):
+    data, lines = load(folder([12] * 9 + [3]))
+    assert lines[1] == "trained on and not tested, too few images: class 9"
+    assert np.sum(data.train.labels == 9) == 3 and data.parts["classes_tested"] == 9
 
 
-def test_turn_and_zoom_keep_the_middle_where_it_is():
-    images = dots()
-    images[:, 3, 0] = 100  # and one at the left edge, 3 pixels from the middle
-    still = moved(images, STILL, [0, 0])
-    assert still is images
-    turned = moved(images, STILL.changed(turn=180), [0, 0]).numpy()
-    assert (turned[:, 3, 3] > 190).all()
-    # the other dot is somewhere else on its circle, now and then at the right edge
-    assert (turned[:, 3, 6] > 50).any() and (turned[:, 3, 0] < 50).any()
-    zoomed = moved(images, STILL.changed(zoom=0.5), [0, 0]).numpy()
-    assert (zoomed[:, 3, 3] > 190).all() and len(np.unique(zoomed[:, 3, 2])) > 1
-    assert (moved(images, STILL.changed(turn=180), [0, 0]).numpy() == turned).all()
-    assert (moved(images, STILL.changed(turn=180), [0, 1]).numpy() != turned).any()
+def test_new_classes_are_known_as_such(load):
+    data, lines = load(folder([12] * 10), split="classes")
+    assert data.new_classes and data.parts["split"] == "classes" and len(lines) == 1
+    assert lines[0].endswith(f"10 classes, {data.parts['classes_tested']} of them only in the test")
+    assert not load(folder([12] * 10))[0].new_classes
 
 
-def test_pairs_of_a_batch_tell_the_truth():
-    images, labels = numbered_images(20), np.arange(20) % 4
-    for batches, _ in (
-        pair_batches(images, sample_pairs(labels, 0), 12, range(1), 0),
-        image_batches(images, labels, 20, range(1), 0),
-    ):
-        a, b, y = pairs_of_a_batch(next(iter(batches)), count=3)
-        assert y.tolist() == [1, 1, 1, 0, 0, 0]
-        assert ((pixels(a) % 4 == pixels(b) % 4) == (y == 1)).all()
+def test_near_copies_across_the_parts_are_said(load):
+    rng = np.random.default_rng(0)
+    clips = rng.integers(0, 250, (4, 5, 1, 8, 8, 1))  # five clips in each of four classes
+    pixels = (clips + rng.integers(0, 5, (4, 5, 6, 8, 8, 1))).reshape(120, 8, 8, 1).astype(np.uint8)
+    groups = np.repeat(np.arange(20), 6).astype(np.int32)
+    frames = folder([30] * 4)
+    frames = Folder(pixels, frames.labels, frames.class_names, contents=pixel_digests(pixels))
+    data, lines = load(frames)
+    tested = len(data.test)
+    assert lines[1] == (
+        f"{tested} of {tested} test images have a near copy in training: "
+        "keep what belongs together apart with --group-by"
+    )
+    assert data.parts["near_copies"]["found"] == tested
+    data, lines = load(Folder(**{**vars(frames), "groups": groups}), group_by="clip")
+    assert len(lines) == 1 and data.parts["near_copies"]["found"] == 0
+    assert (data.parts["split"], data.parts["groups"]) == ("groups", 20)
+
+
+def test_what_was_trained_on_before_is_not_tested_on(load):
+    read = folder([80] * 5)
+    first, _ = load(read, seed=1)
+    known = pixel_digests(first.train.images)
+    second, lines = load(read, seed=2, known=known)
+    assert not np.isin(pixel_digests(second.test.images), known).any() and len(lines) == 1
+    assert second.parts["clean"] and len(second.test) > 40
+    everything, lines = load(read, seed=2, known=pixel_digests(read.pixels))
+    n = len(everything.test)
+    assert f"these figures are not clean: {n} of {n} test images were trained on before" in lines
+    assert not everything.parts["clean"]
+
+
+def test_ready_pairs(load):
+    # eight people, three images of each, all three pairs; the last image is a forgery
+    first = np.arange(0, 24, 3)
+    anchors = np.concatenate([first, first, first + 1])
+    others = np.concatenate([first + 1, first + 2, first + 2])[:, np.newaxis]
+    y = np.repeat([[1], [0], [0]], 8, axis=0)
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 8, 8, 1), dtype=np.uint8)
+    read = Folder(pixels, None, (), Pairs(anchors, others, y), contents=pixel_digests(pixels))
+    data, lines = load(read, RECIPES["keras-io"])
+    assert lines[0].endswith("to test with, 8 groups of pairs that share images")
+    assert not data.new_classes and data.test.labels is None
+    images = [set(pixel_digests(x.images)) for x in (data.train, data.choices, data.test)]
+    assert sum(map(len, images)) == len(set.union(*images)) == 24
+    assert sum(len(x.pairs.y) for x in (data.train, data.choices, data.test)) == 24
+
+
+def test_train_and_test_folders(load):
+    given = np.tile(np.repeat([0, 2], [30, 10]), 3).astype(np.int8)
+    read = folder([40] * 3, splits=given)
+    data, _ = load(read)
+    assert (data.test.images == read.pixels[given == 2]).all()
+    assert len(data.train) + len(data.choices) == 90 and len(data.choices) >= 6
+    data, _ = load(read, ARTICLE)
+    assert (data.train.images == read.pixels[given == 0]).all()
+    assert data.parts["split"] == "folders"

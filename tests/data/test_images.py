@@ -468,7 +468,7 @@ def test_printable_is_one_line():
     assert printable("日本語 🦉.png") == "日本語 🦉.png"
 
 
-def test_list_images_is_sorted_nested_and_of_any_case(tmp_path):
+def test_list_images_is_sorted_nested_and_of_any_case(tmp_path, said):
     for name in ["b.PNG", "a.jpeg", "c/x.Gif", "c/note.txt", "Z.webp"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -478,6 +478,8 @@ def test_list_images_is_sorted_nested_and_of_any_case(tmp_path):
         (tmp_path / name).touch()
     found = [os.path.relpath(p, tmp_path) for p in list_images(tmp_path)]
     assert found == sorted(["b.PNG", "a.jpeg", os.path.join("c", "x.Gif"), "Z.webp"])
+    assert "skipped 1 files, .txt: not of an image" in said()
+    assert "left out 1 linked folders" in said() and "hidden" not in said()
 
 
 def test_list_images_of_a_hidden_folder_asked_for_by_name(tmp_path, monkeypatch):
@@ -531,7 +533,7 @@ def test_heic_is_named_where_its_reader_is_not_installed(tmp_path, monkeypatch):
 def test_heic_is_read_where_its_reader_is_installed(tmp_path):
     if decoding.pi_heif() is None:
         pytest.skip("pi-heif is not installed")
-    from benchmarks.fuzz_images import HEIC as encoded
+    from benchmarks.sound_images import HEIC as encoded
 
     (tmp_path / "photo.HEIC").write_bytes(base64.b64decode(encoded))
     (path,) = list_images(tmp_path)

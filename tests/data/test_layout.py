@@ -151,11 +151,9 @@ def test_a_level_without_images(tree):
 
 
 def test_pairs_in_parts_are_no_classes(tree):
-    names = several(
-        *(f"{part}/{name}" for part in ("train", "test") for name in layout.PAIR_FOLDERS)
-    )
+    folders = [f"{part}/{name}" for part in ("train", "test") for name in layout.PAIR_FOLDERS]
     with pytest.raises(ValueError, match="in one folder"):
-        tree(*several(*parts))
+        tree(*several(*folders))
 
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
@@ -214,6 +212,23 @@ def test_the_line_that_names_the_classes():
 def test_the_same_names_in_two_classes_are_perhaps_pairs(said, names, perhaps):
     leftovers.say_perhaps_pairs({"before": names, "after": names[::-1], "other": ["x", "y", "z"]})
     assert ("before, after hold the same 3 file names" in said()) == perhaps
+
+
+def test_a_folder_of_what_cannot_be_read_says_so(tree, tmp_path, said, monkeypatch):
+    monkeypatch.setattr(layout, "endings", lambda: (".png",))
+    with pytest.raises(ValueError, match=r"without; it holds \.heic \(4\)"):
+        tree("a/0.heic", "a/1.heic", "b/0.heic", "b/1.heic")
+    assert "skipped 4 files, .heic: pip install pi-heif" in said()
+
+
+def test_what_lies_beside_train_and_test_is_counted(tree):
+    (_, found) = tree(*several("train/a", "train/b", "test/a"), "labels/a.xml", "labels/b.xml")
+    assert found.skipped == {".xml": 2}
+
+
+def test_a_level_that_there_is_not(tree):
+    with pytest.raises(ValueError, match=r"1 or 2\. Received: 3"):
+        tree(*ALPHABETS, class_level=3)
 
 
 def test_folders_that_hold_nothing(tree, tmp_path):

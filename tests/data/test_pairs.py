@@ -1,9 +1,14 @@
 """make_pairs and sample_pairs: the article's contract, for labels of any kind."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from pyimagesearch.data.pairs import sample_pairs, sample_triplets
+from pyimagesearch.data.labels import class_numbers
+from pyimagesearch.data.pairs import Pairs, sample_pairs, sample_triplets
+from pyimagesearch.data.sets import ImageSet, some_pairs
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
 
 
@@ -23,7 +28,9 @@ def test_shapes_order_and_dtype_are_the_article_s():
     [
         [7, 7, -3, 7, -3],
         ["cat", "dog", "dog", "cat", "cat"],
-        [2.5, 0.5, 2.5, 0.5, 0.5],
+        [2.0, 0.0, 2.0, 0.0, 0.0],
+        np.array(["cat", "dog", "dog", "cat", "cat"], dtype=object),  # as pandas gives them
+        np.array([3, -1, 3, -1, -1], dtype=object),
         [[1], [0], [1], [0], [1]],  # as keras.datasets.cifar10 gives them
         [True, False, True, False, True],
     ],
@@ -38,8 +45,18 @@ def test_any_labels(labels):
         assert (partners[:, 0] != np.arange(5)).all()  # never with itself
 
 
-def test_a_class_of_one_image_pairs_with_itself():
-    assert sample_pairs(["a", "b", "b"], 0).others[0, 0] == 0
+def test_no_image_is_compared_with_itself():
+    # image 0 has no other of its class: no anchor, but the negative of the others
+    pairs = sample_pairs(["a", "b", "b"], 0)
+    assert pairs.anchors.tolist() == [1, 2] and pairs.others.tolist() == [[2, 0], [1, 0]]
+    with pytest.raises(InputError, match="two images at least"):
+        sample_pairs([1, 2, 3], 0)
+
+
+def test_a_class_of_one_image_pairs_with_itself_in_make_pairs():
+    images = np.array([[10], [20], [30]])
+    pairs, y = make_pairs(images, ["a", "b", "b"], 0)
+    assert pairs[:, :, 0].tolist()[0] == [10, 10] and y.ravel().tolist() == [1, 0] * 3
 
 
 def test_every_partner_is_equally_likely():
@@ -97,14 +114,66 @@ def test_pairs_singly_are_the_same_pairs():
     assert pairs.indices()[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
+def test_pairs_within_some_images():
+    pairs = Pairs(np.array([0, 2, 4]), np.array([[1], [3], [0]]), np.array([[1], [0], [1]]))
+    some = pairs.within(np.array([4, 0, 1]))  # image 4 becomes 0, 0 becomes 1, 1 becomes 2
+    assert some.anchors.tolist() == [1, 0] and some.others.tolist() == [[2], [1]]
+    assert some.y.tolist() == [[1], [1]]
+    assert len(pairs.within(np.array([], int)).anchors) == 0
+
+
+def test_some_pairs_stand_on_so_many_images_at_most():
+    labels = np.repeat(np.arange(500, dtype=np.int32), 2)  # small classes: evenly chosen images
+    images = np.arange(1000, dtype=np.int32).reshape(-1, 1, 1, 1)  # would share none
+    everything = ImageSet(images, labels, sample_pairs(labels, 0))
+    some = some_pairs(everything, 90)
+    assert len(some) <= 90 and len(some.pairs.anchors) == 30
+    (a, b) = some.images[some.pairs.indices()][:, :, 0, 0, 0].T
+    assert (a != b).all() and ((labels[a] == labels[b]) == (some.pairs.y.ravel() == 1)).all()
+    assert (some.labels == labels[some.images[:, 0, 0, 0]]).all()
+    whole = some_pairs(everything, 1000)
+    assert len(whole) == 1000 and (whole.pairs.others == everything.pairs.others).all()
+    # pairs of an image with itself, from wherever they come, are left out
+    own = Pairs(np.array([0, 1]), np.array([[0], [2]]), np.array([[1], [1]]))
+    some = some_pairs(ImageSet(images[:3], None, own), 10)
+    assert len(some) == 2 and some.pairs.indices().tolist() == [[0, 1]]
+
+
+def test_long_names_take_no_memory():
+    names = ["x" * 100_000, "y"]
+    labels = [names[i % 2] for i in range(20_000)]  # as one array of strings: 8 GB
+    tracemalloc.start()
+    numbers = class_numbers(labels)
+    (_, peak) = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert numbers.dtype == np.int32 and numbers[:4].tolist() == [0, 1, 0, 1]
+    assert peak < 2**22
+
+
+THREE = np.zeros((3, 2, 2))
+
+
 @pytest.mark.parametrize(
     "images, labels, message",
     [
-        (np.zeros((3, 2, 2)), [1, 1, 1], "at least two classes.*3 labels of 1 class"),
+        (THREE, [1, 1, 1], "at least two classes.*3 labels of 1 class"),
         (np.zeros((0, 2, 2)), [], "at least two classes.*0 labels"),
-        (np.zeros((3, 2, 2)), [0, 1], "one label for each image.*3 images, 2 labels"),
+        (THREE, [0, 1], "one label for each image.*3 images, 2 labels"),
+        (THREE, np.eye(3), r"\(N,\) or \(N, 1\)\. Received: shape \(3, 3\)\. np.argmax"),
+        (THREE, 1, r"Received: shape \(\)"),
+        (THREE, [0, 0.5, 1], "Received: fractions or NaN"),
+        (THREE, [0, 1, np.nan], "Received: fractions or NaN"),
+        (THREE, [0, 1, np.inf], "Received: fractions or NaN"),
+        (THREE, [0, 1, 1j], "Received: an array of complex"),
+        (THREE, ["a", 1, "b"], "Received: values of type int, str"),
+        (THREE, np.array([None, 1, 2], object), "Received: values of type NoneType, int"),
+        (THREE, [[0], [1, 2], [3]], "Received: rows of different lengths"),
+        ([np.zeros((2, 2)), np.zeros((3, 2))], [0, 1], "Expected images of one size"),
+        (np.array([np.zeros(2), None], object), [0, 1], "Expected images of one size"),
+        (7, [0, 1], "Expected images of one size"),
     ],
 )
 def test_errors_say_what_came(images, labels, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message) as error:
         make_pairs(images, labels)
+    assert "\n" not in str(error.value)

@@ -34,7 +34,7 @@ def counts(images, part):
 def test_chances_are_even_and_the_same_everywhere():
     contents = np.arange(20_000, dtype=np.uint64)
     chance = chances(contents, 42)
-    assert 0 <= chance.min() and chance.max() < 1
+    assert chance.min() >= 0 and chance.max() < 1
     # 2,000 of 20,000 in each tenth, the standard deviation is sqrt(20,000 * 0.1 * 0.9) = 42
     assert abs(np.histogram(chance, 10, (0, 1))[0] - 2000).max() < 4 * 42
     # the same on any machine: the digest of seed and content, as a fraction of 2^64
@@ -74,7 +74,7 @@ def test_no_class_loses_more_than_half(reading):
     images = image_set(sizes)
     for seed in range(30):
         part, _ = assign(images, None, reading, seed, "images")
-        (train, validation, test) = counts(images, part).T
+        (validation, test) = counts(images, part).T[1:]
         assert (validation + test <= np.array(sizes) // 2).all()
         assert (test != 1).all() and (validation != 1).all()  # two images, to compare them
         assert (test[6:] >= 2).all()  # eight images and more are in every part
@@ -99,9 +99,9 @@ def test_many_classes_of_six_meet_the_shares_in_the_mean_and_the_bound():
     assert abs(np.sum(of[:, 1] > 0) - 7_200) < 4 * 68
 
 
-@pytest.mark.parametrize("size", [6, 8, 12, 30])
+@pytest.mark.parametrize("size", [6, 8, 12])
 def test_no_part_is_larger_than_its_bound(size):
-    images = image_set([size] * 20_000)  # 120,000 to 600,000 images
+    images = image_set([size] * 20_000)  # 120,000 to 240,000 images
     part, _ = assign(images, None, USUAL, 5, "images")
     for kind in (TEST, VALIDATION):
         # halved until it fits: more than a quarter of the bound is left
@@ -127,7 +127,9 @@ def test_the_smallest_that_can_be_split(sizes, reading):
     [([7, 7], USUAL, None), ([3, 3], NO_CHOICES, None), ([9] * 5, USUAL, "classes")],
 )
 def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, split):
-    with pytest.raises(InputError, match=r"Expected .*Received: [^\n]*More of them.*--split") as error:
+    with pytest.raises(
+        InputError, match=r"Expected .*Received: [^\n]*More of them.*--split"
+    ) as error:
         assign(image_set(sizes), None, reading, 0, split)
     assert "\n" not in str(error.value)
 
@@ -164,6 +166,19 @@ def test_groups_are_never_cut():
         assert (part.reshape(30, 12) == part.reshape(30, 12)[:, :1]).all()
         of = counts(images, part)
         assert (of >= 12).all() and (of[:, 0] >= 30).all()
+
+
+def test_later_frames_and_clips_move_no_group():
+    before = image_set([90] * 4, groups=np.repeat(np.arange(60), 6).astype(np.int32))
+    for seed in range(10):
+        old, _ = assign(before, None, USUAL, seed)
+        # one frame more at the end of clips 0, 7, 14, …
+        more = np.sort(np.concatenate([np.arange(360), np.arange(5, 360, 42)]))
+        new = np.append(False, more[1:] == more[:-1])
+        after = before.take(more)
+        after.contents[new] += np.uint64(1)
+        again, _ = assign(after, None, USUAL, seed)
+        assert (again[~new] == old).all() and (again[new] == again[np.flatnonzero(new) - 1]).all()
 
 
 def test_groups_across_classes_are_never_cut():
@@ -207,7 +222,7 @@ def test_ready_pairs_are_split_where_they_hang_together():
 
 
 def test_ready_pairs_that_all_hang_together_are_refused():
-    with pytest.raises(InputError, match="groups that share no image.*Received: 1 to split"):
+    with pytest.raises(InputError, match=r"groups that share no image.*Received: 1 to split"):
         assign(ready_pairs(people=1), None, NO_CHOICES, 0)
     with pytest.raises(InputError, match=r"--split classes.*Received: ready pairs"):
         assign(ready_pairs(), None, USUAL, 0, "classes")

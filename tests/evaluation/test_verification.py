@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyimagesearch.evaluation.verification import (
+    Ranking,
     accuracy,
+    apart,
     area_under_curve,
-    bootstrap_interval,
     choose_threshold,
     equal_error_rate,
     is_collapsed,
@@ -105,6 +106,50 @@ def test_threshold_at_fmr_by_hand():
     assert threshold_at_fmr(np.ones(5000), 0.01) == 1.0  # ties: no match at all, not all
 
 
+def test_false_matches_that_share_an_image_are_one():
+    # sorted by distance: (0, 1) counts, (0, 2) and (3, 1) share an image with it, (4, 5) counts
+    assert apart(np.array([[0, 1], [0, 2], [3, 1], [4, 5]]), 30) == 2
+    assert apart(np.arange(200).reshape(100, 2), 30) == 30
+
+
+def test_thirty_false_matches_of_different_images_support_a_rate():
+    # the 30 nearest of 3000 pairs: of 60 images, then of 59, two of them sharing image 0
+    images = np.arange(6000).reshape(3000, 2)
+    different = np.arange(3000) / 1000
+    assert threshold_at_fmr(different, 0.01, images) == pytest.approx(0.030)
+    images[29, 0] = 0
+    assert threshold_at_fmr(different, 0.01, images) is None
+    assert threshold_at_fmr(different, 0.011, images) == pytest.approx(0.033)  # 33, 32 apart
+
+
+def test_two_mislabelled_images_of_4000_support_no_threshold():
+    # images on a line, ten classes at 0, 10, 20, …: the images of two classes lie 9 apart. Two
+    # images of class 0 lie in class 1: 400 pairs each that match wrongly, 800 of 7.2 million
+    rng = np.random.default_rng(0)
+    labels = np.arange(4000) % 10
+    points = 10 * labels + rng.uniform(-0.5, 0.5, 4000)
+    (a, b) = np.triu_indices(4000, 1)
+    different = labels[a] != labels[b]
+    images = np.stack([a[different], b[different]], axis=1)
+    clean = np.abs(points[images[:, 0]] - points[images[:, 1]])
+    assert threshold_at_fmr(clean, 0.0001, images) > 9
+    points[[0, 10]] += 10
+    distances = np.abs(points[images[:, 0]] - points[images[:, 1]])
+    assert threshold_at_fmr(distances, 0.0001) < 1  # what counting pairs gives
+    assert threshold_at_fmr(distances, 0.0001, images) is None
+    assert threshold_at_fmr(distances, 0.001, images) > 9  # 7200 false matches: enough others
+
+
+def test_one_order_serves_all_weights():
+    rng = np.random.default_rng(0)
+    d, y = rng.integers(0, 20, 100) / 20, rng.integers(0, 2, 100)
+    ranking = Ranking(d, y)
+    for _ in range(20):
+        weights = rng.random(100)
+        for got, expected in zip(ranking.curve(weights), roc_curve(d, y, weights)):
+            np.testing.assert_array_equal(got, expected)
+
+
 pairs = st.lists(
     st.tuples(st.integers(0, 12).map(lambda n: n / 8), st.integers(0, 1)), min_size=2, max_size=40
 ).filter(lambda pairs: 0 < sum(y for _, y in pairs) < len(pairs))
@@ -137,27 +182,6 @@ def test_properties(pairs):
     twice = area_under_curve(np.append(d, d[0]), np.append(y, y[0]))
     weights = np.append(2, np.ones(len(d) - 1))
     assert area_under_curve(d, y, weights) == pytest.approx(twice)
-
-
-@pytest.mark.parametrize("of_image, of_pair", [(0.0, 1.0), (0.7, 0.0), (0.5, 0.5)])
-def test_bootstrap_interval_is_as_wide_as_redrawing_the_images_says(of_image, of_pair):
-    # distances with a part of each image's own and a part of the pair's own; the figure is
-    # the share of pairs below 0, and its true spread comes from drawing everything anew
-    n, values, widths = 300, [], []
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        partners = np.stack([rng.permutation(n), rng.permutation(n)], axis=1)
-        images = np.stack([np.arange(n).repeat(2), partners.ravel()], axis=1)
-        d = of_image * rng.normal(size=n)[images].sum(axis=1) + of_pair * rng.normal(size=2 * n)
-        y = np.tile([1, 0], n)
-
-        def below(d, y, weights):
-            return np.average(d < 0, weights=weights)
-
-        values.append(below(d, y, None))
-        low, high = bootstrap_interval(below, d, y, images, repeats=60, seed=seed)
-        widths.append(high - low)
-    assert 0.75 < np.mean(widths) / (2 * 1.96 * np.std(values)) < 1.3
 
 
 def test_collapse():

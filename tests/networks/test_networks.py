@@ -16,7 +16,6 @@ from pyimagesearch.siamese_network import (
     build_encoder,
     build_siamese_model,
 )
-from pyimagesearch.training.weights import load_weights
 
 
 def test_the_article_s_layers():
@@ -146,23 +145,6 @@ def test_the_saved_encoder_takes_the_mean_over_shifted_images():
     expected = np.mean([network(np.roll(images, shift, (1, 2))) for shift in shifts], axis=0)
     np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
     assert np.abs(network(images) - expected).max() > 1e-3
-
-
-def test_weights_to_start_from(tmp_path):
-    recipe = config.RECIPES["keras-io"].changed(weights=str(tmp_path / "encoder.keras"))
-    source, encoder = build_encoder(recipe), build_encoder(recipe)
-    source.save(recipe.network.weights)
-    load_weights(encoder, recipe)
-    for a, b in zip(source.get_weights(), encoder.get_weights()):
-        assert (a == b).all()
-    other = build_encoder(recipe.changed(embedding_dim=11))
-    with pytest.raises(ValueError, match="the first to differ: number 13"):
-        load_weights(other, recipe)
-    (tmp_path / "encoder.keras").write_text("text")
-    with pytest.raises(ValueError, match=r"Expected a file encoder\.keras"):
-        load_weights(encoder, recipe)
-    with pytest.raises(ValueError, match="recipe triplet alone"):
-        load_weights(encoder, recipe.changed(weights="imagenet"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])

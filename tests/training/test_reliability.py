@@ -6,6 +6,7 @@ import pytest
 from conftest import run
 
 
+@pytest.mark.slow
 def test_a_few_kills_a_full_disk_and_bounded_memory():
     pytest.importorskip("fcntl")  # what limits a file's size is of the same systems
     flags = ("--kills", 2, "--epochs", 8, "--images", 400)

@@ -1,9 +1,10 @@
-"""A training that was killed goes on as if nothing had been: the real script, kill -9, --resume."""
+"""A training that was killed goes on with the same result: the real script, kill -9, --resume."""
 
 import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 from conftest import ENVIRONMENT, command, run
 
+from pyimagesearch.config import RECIPES
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.training import checkpoints
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.training import callbacks, checkpoints
 
 SCRIPT = "train_contrastive_siamese_network.py"
 
@@ -67,6 +70,7 @@ def weights(output):
     return keras.models.load_model(output / "encoder.keras", compile=False).get_weights()
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_bit_for_bit(flags, uninterrupted, tmp_path):
     flags = (*flags, "--deterministic", "--output", tmp_path)
     kill_after("Epoch 3/4", *flags)
@@ -84,58 +88,49 @@ def test_killed_and_resumed_is_the_same_bit_for_bit(flags, uninterrupted, tmp_pa
         assert a | {"seconds": 0} == b | {"seconds": 0}
     figures = [json.loads((x / "metrics.json").read_text()) for x in (uninterrupted, tmp_path)]
     assert figures[0]["test"] == figures[1]["test"]
-    # a finished run leaves no checkpoint, and nothing half-written
-    left = {path.name for path in tmp_path.iterdir() if path.name.startswith(".")}
-    assert all(name.startswith(".images-") for name in left)
+    assert not list(tmp_path.glob(".checkpoint*"))  # a finished run leaves none
 
 
+@pytest.mark.slow
 def test_killed_while_saving_leaves_the_old_model_or_the_new(flags, uninterrupted, tmp_path):
-    flags = (*flags, "--output", tmp_path)
-    assert run(SCRIPT, *flags, "--deterministic").returncode == 0
-    before = weights(tmp_path)
-    kill_after("[INFO] saving siamese model", *flags, "--seed", 5)
-    found = json.loads(
-        (tmp_path / "contrastive_siamese_model/assets.extra/siamese.json").read_text()
-    )
+    output = shutil.copytree(uninterrupted, tmp_path / "output")
+    flags = (*flags, "--output", output, "--seed", 5)
+    before = weights(output)
+    kill_after("[INFO] saving siamese model", *flags)
+    found = json.loads((output / "contrastive_siamese_model/assets.extra/siamese.json").read_text())
     assert found["seed"] in (42, 5)
-    done = run(SCRIPT, *flags, "--seed", 5, "--resume")
+    done = run(SCRIPT, *flags, "--resume")
     assert done.returncode == 0 and "going on after epoch 4" in done.stdout, done.stderr
-    assert not list(tmp_path.glob(".new-*")) and not list(tmp_path.glob(".old-*"))
-    assert any((a != b).any() for a, b in zip(before, weights(tmp_path)))
-
-
-class Stop:
-    stopped = cut = False
-
-
-class Validating:
-    best_loss, best_epoch, best_weights, out_of_patience = np.inf, 0, None, False
+    assert any((a != b).any() for a, b in zip(before, weights(output)))
 
 
 @pytest.fixture
 def trained(tmp_path):
-    """Two epochs of a model with dropout: (model, its Checkpoint)."""
+    """Two epochs of a model with dropout, and its folder."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     model.compile(loss="mse", optimizer="adam")
-    return model, fit(model, tmp_path, 2)
+    fit(model, tmp_path, 2)
+    return model
+
+
+def a_checkpoint(folder, resume=False, epochs=4, settings=None):
+    recipe = RECIPES["fast"].changed(epochs=epochs)
+    return checkpoints.Checkpoint(str(folder), settings or {"rate": 1}, recipe, resume)
 
 
 def fit(model, folder, epochs, resume=False, settings=None):
-    checkpoint = checkpoints.Checkpoint(folder, settings or {"rate": 1}, resume)
-    history = keras.callbacks.History()
-    checkpoint.follow(Validating(), history, Stop())
+    checkpoint = a_checkpoint(folder, resume, epochs, settings)
     x = np.arange(12, dtype="float32").reshape(4, 3) / 12
     model.fit(
         x,
         x[:, :1],
         epochs=epochs,
-        initial_epoch=checkpoint.epoch,
+        initial_epoch=checkpoint.first_epoch,
         shuffle=False,
         verbose=0,
-        callbacks=[history, checkpoint],
+        callbacks=[callbacks.Record(checkpoint.progress), checkpoint],
     )
-    checkpoint.history = history
     return checkpoint
 
 
@@ -146,47 +141,83 @@ def again(model):
 
 
 def test_a_checkpoint_brings_back_dropout_and_optimizer(trained, tmp_path):
-    (model, _) = trained
+    model = trained
     states = [np.asarray(v).copy() for v in model.variables + model.optimizer.variables]
     twin = again(model)
     fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
     for state, variable in zip(states, twin.variables + twin.optimizer.variables, strict=True):
         assert (np.asarray(variable) == state).all()
     resumed = fit(twin, tmp_path, 4, resume=True)
-    assert len(resumed.history.history["loss"]) == 4 and int(twin.optimizer.iterations) == 4
+    assert len(resumed.progress.history["loss"]) == 4 and int(twin.optimizer.iterations) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"PK torn", None])
-def test_a_torn_checkpoint_falls_back_to_the_one_before(trained, tmp_path, capsys, content):
+def test_a_torn_checkpoint_falls_back_to_the_one_before(trained, tmp_path, caplog, content):
     newest = tmp_path / ".checkpoint.npz"
     newest.write_bytes(newest.read_bytes()[:-100] if content is None else content)
-    checkpoint = checkpoints.Checkpoint(tmp_path, {"rate": 1}, resume=True)
-    assert checkpoint.epoch == 1 and "is damaged" in capsys.readouterr().out
-    (tmp_path / ".checkpoint-before.npz").write_bytes(b"")
-    assert checkpoints.Checkpoint(tmp_path, {"rate": 1}, resume=True).epoch == 0
-    assert "starting with the first epoch" in capsys.readouterr().out
+    with caplog.at_level("INFO", logger="pyimagesearch"):
+        assert a_checkpoint(tmp_path, resume=True).first_epoch == 1
+        assert "is damaged" in caplog.text
+        (tmp_path / ".checkpoint-before.npz").write_bytes(b"")
+        assert a_checkpoint(tmp_path, resume=True).first_epoch == 0
+    assert "starting with the first epoch" in caplog.text
 
 
-def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path):
-    with pytest.raises(ValueError, match="with rate 1 instead of 2"):
-        checkpoints.Checkpoint(tmp_path, {"rate": 2}, resume=True)
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"rate": 2, "parts": {"train": 4}}, "with rate 1 instead of 2"),
+        ({"rate": 1, "training": {"epochs": 3}}, r"with training\.epochs None instead of 3"),
+    ],
+)
+def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path, settings, message):
+    with pytest.raises(InputError, match=message):
+        a_checkpoint(tmp_path, resume=True, settings=settings)
+    # how many files a cache knew is no setting
+    assert a_checkpoint(tmp_path, True, settings={"rate": 1, "parts": {"read": 9}}).first_epoch == 2
 
 
-def test_a_full_disk_costs_the_checkpoint_not_the_training(trained, tmp_path, monkeypatch, capsys):
-    (model, _) = trained
+def test_a_finished_model_is_not_resumed(tmp_path, caplog):
+    (tmp_path / "contrastive_siamese_model").mkdir()
+    weights = re.escape(str(tmp_path / "encoder.keras"))
+    with pytest.raises(InputError, match=rf"--weights {weights} .*without either .* replaces it"):
+        a_checkpoint(tmp_path, resume=True)
+    assert a_checkpoint(tmp_path).first_epoch == 0
 
+
+def test_another_device_is_named_and_with_deterministic_refused(tmp_path, caplog, monkeypatch):
+    for deterministic in (False, True):
+        folder = tmp_path / str(deterministic)
+        folder.mkdir()
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile(loss="mse", optimizer="adam")
+        settings = {"deterministic": deterministic}
+        monkeypatch.setattr(os, "cpu_count", lambda: 2)
+        fit(model, folder, 1, settings=settings)
+        monkeypatch.setattr(os, "cpu_count", lambda: 64)
+        if deterministic:
+            with pytest.raises(InputError, match="began on 2 CPU cores, float32; this is 64 CPU"):
+                fit(model, folder, 2, resume=True, settings=settings)
+        else:
+            with caplog.at_level("INFO", logger="pyimagesearch"):
+                fit(model, folder, 2, resume=True, settings=settings)
+            assert "going on with 64 CPU cores, float32 what began on 2 CPU cores" in caplog.text
+
+
+def test_a_full_disk_costs_the_checkpoint_not_the_training(trained, tmp_path, monkeypatch, caplog):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints.np, "savez", full)
-    fit(again(model), tmp_path, 3, resume=True)
-    assert "no checkpoint of epoch 3 could be written (No space left" in capsys.readouterr().out
-    assert checkpoints.Checkpoint(tmp_path, {"rate": 1}, resume=True).epoch == 2
+    with caplog.at_level("INFO", logger="pyimagesearch"):
+        fit(again(trained), tmp_path, 3, resume=True)
+    assert "no checkpoint of epoch 3 could be written (No space left" in caplog.text
+    assert a_checkpoint(tmp_path, resume=True).first_epoch == 2
 
 
 def test_fingerprint_sees_labels_pairs_and_pixels():
     pixels = np.zeros((70, 2, 2, 1), np.uint8)
-    labels = np.arange(70) % 7
+    labels = np.arange(70, dtype=np.int32) % 7
     images = ImageSet(pixels, labels, sample_pairs(labels, 0))
     changed = pixels.copy()
     changed[-1] = 1
@@ -197,12 +228,3 @@ def test_fingerprint_sees_labels_pairs_and_pixels():
     ]
     numbers = {checkpoints.fingerprint(x) for x in (images, *others)}
     assert len(numbers) == 4 and checkpoints.fingerprint(images) in numbers
-
-
-def test_two_trainings_into_one_folder(flags, tmp_path):
-    fcntl = pytest.importorskip("fcntl")
-    folder = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    done = run(SCRIPT, *flags, "--output", tmp_path)
-    os.close(folder)
-    assert done.returncode == 2 and "no other training writes to" in done.stderr

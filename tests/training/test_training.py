@@ -7,7 +7,7 @@ import pytest
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data import batches
 from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.training import callbacks, optimizers
+from pyimagesearch.training import optimizers
 
 
 @pytest.mark.parametrize("steps, expected", [(1875, 25), (400, 25), (30, 15), (4, 4), (31, 1)])
@@ -47,10 +47,3 @@ def test_optimizer_follows_the_recipe():
     schedule = optimizers.make_optimizer(RECIPES["fast"], 400)._learning_rate
     assert float(schedule(100)) == pytest.approx(0.002)  # after the warm-up
     assert float(schedule(7 * 400)) == pytest.approx(0, abs=1e-8)
-
-
-@pytest.mark.parametrize(
-    "seconds, words", [(42.4, "42 s"), (420, "7 min"), (3900, "65 min"), (7500, "2 h 05 min")]
-)
-def test_duration(seconds, words):
-    assert callbacks.duration(seconds) == words

@@ -1,0 +1,55 @@
+"""What is trained, put together in one place: a recipe comes in, what fit needs goes out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from pyimagesearch import metrics
+from pyimagesearch.config import Recipe
+from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
+from pyimagesearch.training import optimizers
+from pyimagesearch.training.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The networks of a recipe, with the weights that it starts from."""
+
+    encoder: keras.Model  # uint8 (B, H, W, C) -> float32 (B, D), as it trains fastest
+    sisters: SisterNetworks | None  # two batches of images, both through the encoder
+    comparison: keras.Model  # two (B, D) -> (B, 1): the distance, or what a head makes of it
+
+
+def networks(recipe: Recipe, train: ImageSet) -> Parts:
+    """The networks that a recipe trains: no sisters where the loss pairs the images of a batch.
+
+    train: an ImageSet with pairs, k others to each anchor.
+    """
+    encoder = build_encoder(recipe, accelerated=True)
+    load_weights(encoder, recipe)
+    sisters = None
+    if recipe.training.pairing != "batch":
+        sisters = SisterNetworks(encoder, train.pairs.others.shape[1])
+    return Parts(encoder, sisters, build_comparison(recipe))
+
+
+def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
+    """The keywords for compile: loss, optimizer, metrics, steps_per_execution.
+
+    steps: of an epoch.
+    """
+    return {
+        "loss": metrics.RecipeLoss(recipe.training.loss, recipe.training.margin),
+        "optimizer": optimizers.make_optimizer(recipe, steps),
+        "metrics": optimizers.make_metrics(recipe),
+        "steps_per_execution": optimizers.steps_per_execution(steps),
+    }
+
+
+def exported(recipe: Recipe, encoder: keras.Model) -> keras.Model:
+    """The encoder as it is saved: float32 throughout, whatever precision trained it."""
+    plain = build_encoder(recipe)
+    plain.set_weights(encoder.get_weights())
+    return plain

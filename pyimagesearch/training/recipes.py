@@ -1,0 +1,232 @@
+"""A recipe by its name or from a file of one's own, and whether what it asks for fits together."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from pyimagesearch.config import RECIPES, Recipe
+from pyimagesearch.data.pairs import SAMPLERS
+from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
+from pyimagesearch.siamese_network import HEADS, NETWORKS
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.training.optimizers import OPTIMIZERS
+from pyimagesearch.utils import DISTANCES
+
+GROUPS = ("network", "training", "reading")  # the tables of a recipe's file
+
+
+def find(name: str) -> tuple[str, Recipe]:
+    """A recipe and its name: a key of RECIPES, or a file that ends in .toml, see read.
+
+    Raises InputError where there is none, or what it asks for does not fit together.
+    """
+    if name.endswith(".toml"):
+        recipe = read(name)
+    elif name in RECIPES:
+        recipe = RECIPES[name]
+    else:
+        raise InputError(
+            f"Expected a recipe: {', '.join(RECIPES)}, or a file that ends in .toml. "
+            f"Received: {name!r}."
+        )
+    check(recipe)
+    return Path(name).stem if name.endswith(".toml") else name, recipe
+
+
+def read(path: str) -> Recipe:
+    """A recipe from a TOML file with tables [network], [training], [reading] of its fields.
+
+    base: the name of a recipe whose other values are kept; without one, every field that has
+    no value of its own (network.name, training.pairing, loss, batch_size, epochs) is needed.
+    source: a text. Raises InputError that names an unknown table or field beside the known ones,
+    and a value of another type.
+
+        base = "fast"
+        source = "fast, longer"
+
+        [training]
+        epochs = 20
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"Expected a recipe's file. Received: {path} ({error.strerror})."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"Expected a recipe in TOML. Received: {path} ({error}).") from None
+    base = content.pop("base", None)
+    source = content.pop("source", f"{path}, from {base}" if base else str(path))
+    if base is not None and base not in RECIPES:
+        raise InputError(
+            f"Expected base, one of {', '.join(RECIPES)}. Received: {base!r}, in {path}."
+        )
+    if not isinstance(source, str):
+        raise InputError(f"Expected source, a text. Received: {source!r}, in {path}.")
+    _known(content, ("base", "source", *GROUPS), path)
+    hints = get_type_hints(Recipe)
+    groups = {}
+    for name in GROUPS:
+        table = content.get(name, {})
+        if not isinstance(table, dict):
+            raise InputError(f"Expected [{name}], a table. Received: {table!r}, in {path}.")
+        values = _values(table, hints[name], name, path)
+        if base:
+            groups[name] = replace(getattr(RECIPES[base], name), **values)
+            continue
+        try:
+            groups[name] = hints[name](**values)
+        except TypeError as error:  # Python names the fields that are missing
+            missing = str(error).rpartition(": ")[2]
+            raise InputError(
+                f"Expected in [{name}] also {missing}, or a base to take them from. "
+                f"Received: {path} without."
+            ) from None
+    return Recipe(source, **groups)
+
+
+def _known(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InputError(
+            f"Expected {', '.join(known)}. Received: {', '.join(unknown)}, in {where}."
+        )
+
+
+def _values(table: dict[str, Any], group: type, name: str, path: str) -> dict[str, Any]:
+    """The fields of a table, each as the type that the recipe's field has."""
+    hints = get_type_hints(group)
+    _known(table, tuple(hints), f"[{name}] of {path}")
+    values = {}
+    for field, value in table.items():
+        hint = hints[field]
+        shape = get_origin(hint) is tuple
+        if shape and isinstance(value, list):
+            value = tuple(value)
+        if float in (hint, *get_args(hint)) and type(value) is int:
+            value = float(value)
+        if shape:
+            fits = type(value) is tuple and [type(x) for x in value] == list(get_args(hint))
+            wanted = "three whole numbers: height, width, channels"
+        else:
+            allowed = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+            fits, wanted = type(value) in allowed, TYPES[allowed[0]]
+        if not fits:
+            raise InputError(f"Expected {name}.{field}, {wanted}. Received: {value!r}, in {path}.")
+        values[field] = value
+    return values
+
+
+TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def check(recipe: Recipe) -> None:
+    """Raise InputError, naming the fields, where a recipe's values do not fit together."""
+    _check_names(recipe)
+    _check_numbers(recipe)
+    _check_together(recipe)
+
+
+def _check_names(recipe: Recipe) -> None:
+    network, training = recipe.network, recipe.training
+    names = [
+        ("network.name", network.name, NETWORKS),
+        ("network.distance", network.distance, DISTANCES),
+        ("network.head", network.head, HEADS),
+        ("training.pairing", training.pairing, SAMPLERS),
+        ("training.loss", training.loss, LOSSES),
+        ("training.optimizer", training.optimizer, OPTIMIZERS),
+    ]
+    for field, name, known in names:
+        if name not in known:
+            raise InputError(f"Expected {field}, one of {', '.join(known)}. Received: {name!r}.")
+
+
+def _check_numbers(recipe: Recipe) -> None:
+    network, training, reading = recipe.network, recipe.training, recipe.reading
+    whole = [
+        ("network.embedding_dim", network.embedding_dim, 1),
+        ("network.test_shift", network.test_shift, 0),
+        ("training.batch_size", training.batch_size, 1),
+        ("training.epochs", training.epochs, 1),
+        ("training.patience", training.patience, 1),
+        ("training.warmup_steps", training.warmup_steps, 0),
+        ("training.shift", training.shift, 0),
+        ("training.turn", training.turn, 0),
+        ("reading.image_shape", min(reading.image_shape), 1),
+        ("reading.least_shape", min(reading.least_shape), 1),
+    ]
+    for field, value, least in whole:
+        if value is not None and value < least:
+            raise InputError(f"Expected {field} from {least} up. Received: {value}.")
+    positive = [
+        ("network.pixel_scale", network.pixel_scale),
+        ("training.margin", training.margin),
+        ("training.learning_rate", training.learning_rate),
+        ("reading.tested", reading.tested),
+    ]
+    for field, value in positive:
+        if not value > 0:
+            raise InputError(f"Expected {field} above 0. Received: {value}.")
+    shares = [
+        ("training.zoom", training.zoom),
+        ("reading.held_out", reading.held_out),
+        ("reading.tested", reading.tested),
+    ]
+    for field, value in shares:
+        if not 0 <= value < 1:
+            raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
+
+
+def _check_together(recipe: Recipe) -> None:
+    network, training, reading = recipe.network, recipe.training, recipe.reading
+    in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
+    rules = [
+        (
+            in_batch == (training.loss in BATCH_LOSSES),
+            f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, '
+            "and any other pairing with another loss",
+            f"{training.pairing} with {training.loss}",
+        ),
+        (
+            not in_batch or network.head == "none",
+            'network.head "none" with training.pairing "batch", which trains no head',
+            network.head,
+        ),
+        (
+            not in_batch or network.distance == "euclidean",
+            'network.distance "euclidean" with training.pairing "batch", whose losses measure it',
+            network.distance,
+        ),
+        (
+            training.loss != "binary_cross_entropy" or network.head != "none",
+            "network.head sigmoid or the like with training.loss binary_cross_entropy, which wants "
+            "a number from 0 to 1",
+            network.head,
+        ),
+        (
+            training.loss != "triplet" or training.pairing == "triplets",
+            'training.pairing "triplets" with training.loss triplet',
+            training.pairing,
+        ),
+        (
+            training.loss != "members_contrastive" or network.name == "best",
+            "network.name best, three networks, with training.loss members_contrastive",
+            network.name,
+        ),
+        (
+            training.patience is None or training.keep_best,
+            "training.keep_best with training.patience, which counts epochs since the best",
+            "patience without keep_best",
+        ),
+        (
+            not training.keep_best or reading.held_out > 0,
+            "reading.held_out above 0 with training.keep_best, which chooses by what is held out",
+            f"{reading.held_out}",
+        ),
+    ]
+    for fits, wanted, received in rules:
+        if not fits:
+            raise InputError(f"Expected {wanted}. Received: {received}.")

@@ -1,0 +1,228 @@
+"""The batches that training draws: every image in its turn, and all classes equally often."""
+
+import numpy as np
+import pytest
+
+from pyimagesearch.config import RECIPES
+from pyimagesearch.data.augmentation import moved
+from pyimagesearch.data.batches import batches as batches_of
+from pyimagesearch.data.batches import image_batches, pair_batches, pairs_of_a_batch
+from pyimagesearch.data.orders import steps_and_size, steps_of_a_call
+from pyimagesearch.data.pairs import sample_pairs, sample_triplets
+from pyimagesearch.data.sets import ImageSet
+
+STILL = RECIPES["fast"].changed(shift=0)
+
+
+def numbered_images(n):
+    """n images of 2x2, whose pixels say the number of the image: n % 256 and n // 256."""
+    images = np.zeros((n, 2, 2, 1), np.uint8)
+    images[:, :, 0, 0] = (np.arange(n) % 256)[:, np.newaxis]
+    images[:, :, 1, 0] = (np.arange(n) // 256)[:, np.newaxis]
+    return images
+
+
+def pixels(images):
+    images = np.asarray(images).astype(int)
+    return images[:, 0, 0, 0] + 256 * images[:, 0, 1, 0]
+
+
+def test_pair_batches_hold_every_pair_once_an_epoch():
+    images, labels = numbered_images(20), np.arange(20) % 4
+    pairs = sample_pairs(labels, 0)
+    batches, steps = pair_batches(images, pairs, batch_size=12, epochs=range(2), seed=1)
+    batches = list(batches)
+    assert steps == 4 and len(batches) == 8  # 6 anchors a step: 6 + 6 + 6 + 2
+    orders = []
+    for epoch in (batches[:4], batches[4:]):
+        anchors = np.concatenate([pixels(a) for (a, _), _ in epoch])
+        assert sorted(anchors) == list(range(20))
+        for (a, b), y in epoch:
+            assert pixels(b).reshape(-1, 2).tolist() == pairs.others[pixels(a)].tolist()
+            assert np.asarray(y).ravel().tolist() == [1, 0] * len(a)
+        orders.append(anchors.tolist())
+    assert orders[0] != orders[1]
+    # the second epoch is the same for a training that begins with it
+    again, _ = pair_batches(images, pairs, 12, range(1, 2), seed=1)
+    assert np.concatenate([pixels(a) for (a, _), _ in again]).tolist() == orders[1]
+
+
+def test_single_pairs_and_triplets_in_batches():
+    images, labels = numbered_images(20), np.arange(20) % 4
+    pairs = sample_pairs(labels, 0).singly()
+    batches, steps = pair_batches(images, pairs, 8, range(1), seed=0)
+    assert steps == 5  # 40 pairs
+    drawn = [
+        (i, j, k) for (a, b), y in batches for i, j, k in zip(pixels(a), pixels(b), np.ravel(y))
+    ]
+    assert sorted(drawn) == sorted(zip(*pairs.indices().T, pairs.labels().ravel()))
+    triplets = sample_triplets(labels, 0)
+    ((a, b), y), *_ = pair_batches(images, triplets, 2 * 8, range(1), seed=0)[0]
+    assert a.shape[0] == 8 and b.shape[0] == 16 and np.ravel(y).tolist() == [1, 0] * 8
+
+
+def test_pair_batches_refuse_an_odd_batch():
+    with pytest.raises(ValueError, match=r"even batch size.*Received: 7"):
+        pair_batches(numbered_images(4), sample_pairs([0, 0, 1, 1], 0), 7, range(1), 0)
+
+
+def test_image_batches_bring_the_labels_of_the_set():
+    labels = np.array([3, 1] * 5, np.int32)
+    batches, steps = image_batches(numbered_images(10), labels, 4, range(1), 0)
+    batches = list(batches)
+    assert steps == len(batches) == 2  # of five images: with four, a fifth would be left out
+    for images, y in batches:
+        assert len(images) == 5 and y.dtype == "int32"
+        assert (np.asarray(y) == labels[pixels(images)]).all()
+
+
+@pytest.mark.parametrize(
+    "n, size, whole, expected",
+    [
+        (54000, 128, True, (420, 128)),  # 421 is prime; 420 = 20 * 21
+        (51200, 128, True, (400, 128)),
+        (60000, 32, False, (1875, 32)),  # the article's: 1875 = 25 * 75
+        (255, 128, True, (2, 127)),  # one batch of 128 would leave out 127
+        (190, 128, True, (2, 95)),
+        (996, 64, True, (15, 64)),  # 36 left out, 3.6 %
+        (481, 64, True, (7, 66)),  # 7 * 64 = 448 would leave out 6.9 %, 7 * 66 = 462 4 %
+        (5, 128, True, (1, 5)),  # smaller than a batch
+        (991, 32, False, (32, 31)),  # 31 calls of one step would be slow; 32 = 2 * 16
+        (20, 6, False, (4, 6)),
+    ],
+)
+def test_steps_and_size(n, size, whole, expected):
+    assert steps_and_size(n, size, whole) == expected
+
+
+def test_an_epoch_leaves_out_at_most_one_in_twenty():
+    for size in (8, 16, 64, 128):
+        for n in [*range(2, 200), *range(200, 60_000, 1997)]:
+            steps, got = steps_and_size(n, size)
+            # one image may always be left out: 17 in batches of about 8
+            assert 0 <= n - steps * got <= max(0.05 * n, 1)
+            assert min(size, n) // 2 <= got <= 3 * size
+            assert steps <= 25 or steps_of_a_call(steps) >= 10 or size < 32
+            steps, got = steps_and_size(n, size, whole=False)
+            assert (steps - 1) * got < n <= steps * got
+
+
+UNEVEN = np.repeat(np.arange(9), [900] + 8 * [12]).astype(np.int32)
+
+
+def test_uneven_classes_come_equally_often():
+    # nine classes, batches of 64: seven images of each in every batch, 63
+    batches, steps = image_batches(numbered_images(996), UNEVEN, 64, range(9), 3)
+    assert steps == 15  # as 996 // 64
+    batches = [(pixels(x), np.asarray(y)) for x, y in batches]
+    assert len(batches) == 9 * 15
+    for images, y in batches:
+        assert np.bincount(y).tolist() == [7] * 9 and (UNEVEN[images] == y).all()
+    drawn = np.concatenate([images for images, _ in batches])
+    # 105 of the large class an epoch: all 900 are seen after nine epochs, 45 of them twice
+    often = np.bincount(drawn, minlength=996)
+    assert sorted(set(often[:900])) == [1, 2] and np.sum(often[:900] == 2) == 45
+    # 105 of each small class: each image in every epoch, eight or nine times
+    first = np.bincount(np.concatenate([images for images, _ in batches[:15]]), minlength=996)
+    assert set(first[900:]) == {8, 9} and first[:900].max() == 1
+
+
+def test_uneven_batches_are_a_function_of_seed_and_epoch():
+    def epochs(some, seed=3):
+        batches, _ = image_batches(numbered_images(996), UNEVEN, 64, some, seed)
+        return np.concatenate([pixels(images) for images, _ in batches])
+
+    both = epochs(range(2))
+    assert (epochs(range(1, 2)) == both[len(both) // 2 :]).all()
+    assert (epochs(range(1), seed=4) != both[: len(both) // 2]).any()
+
+
+def test_uneven_and_many_classes_come_by_fours():
+    sizes = [40] + 39 * [3]  # 40 classes, batches of 32: 8 of them with 4 images each
+    labels = np.repeat(np.arange(40), sizes).astype(np.int32)
+    batches, steps = image_batches(numbered_images(157), labels, 32, range(5), 0)
+    drawn = np.array([np.asarray(y) for _, y in batches])
+    assert steps == 5 and drawn.shape == (25, 32)
+    fours = drawn.reshape(-1, 4)
+    assert (fours == fours[:, :1]).all()
+    assert np.bincount(fours[:, 0]).tolist() == [5] * 40  # 200 fours
+
+
+@pytest.mark.parametrize("sampler", [sample_pairs, lambda y, r: sample_pairs(y, r).singly()])
+def test_uneven_pairs_have_anchors_of_all_classes(sampler):
+    pairs = sampler(UNEVEN, 0)
+    k = pairs.others.shape[1]
+    batches, steps = pair_batches(numbered_images(996), pairs, 12, range(1), 0, labels=UNEVEN)
+    anchors = np.concatenate([pixels(a) for (a, _), _ in batches])
+    assert (
+        len(anchors) == len(pairs.anchors)
+        and steps == steps_and_size(len(anchors), 12 // k, False)[0]
+    )
+    often = np.bincount(UNEVEN[anchors])
+    assert often.max() - often.min() <= 1
+    # without labels each anchor has its one turn
+    batches, _ = pair_batches(numbered_images(996), pairs, 12, range(1), 0)
+    anchors = np.concatenate([pixels(a) for (a, _), _ in batches])
+    assert sorted(anchors) == sorted(pairs.anchors)
+
+
+def test_uneven_triplets_through_a_recipe():
+    images = ImageSet(numbered_images(996), UNEVEN, sample_triplets(UNEVEN, 0))
+    recipe = RECIPES["triplet"].changed(batch_size=8, epochs=1)
+    batches, _ = batches_of(images, recipe, seed=0)
+    anchors = np.concatenate([pixels(a) for (a, _), _ in batches])
+    often = np.bincount(UNEVEN[anchors])
+    assert often.max() - often.min() <= 1
+
+
+def test_many_classes_come_four_by_four():
+    labels = np.arange(120) % 20  # 6 images of each class: a four and a two
+    batches, steps = image_batches(numbered_images(120), labels, 24, range(2), 0)
+    epochs = np.array([np.asarray(y) for _, y in batches]).reshape(2, -1)
+    assert steps == 5
+    for epoch in epochs:
+        assert (np.bincount(epoch) == 6).all()  # each image once
+        runs = np.split(epoch, np.flatnonzero(np.diff(epoch)) + 1)
+        assert {len(run) for run in runs} <= {2, 4, 6}  # 6: both of a class, by chance
+    assert (epochs[0] != epochs[1]).any()
+
+
+def dots():
+    images = np.zeros((64, 7, 7, 1), np.uint8)
+    images[:, 3, 3] = 200  # one dot in the middle
+    return images
+
+
+def test_shift_moves_whole_images():
+    recipe = RECIPES["fast"].changed(shift=2)
+    (batch, _), *_ = image_batches(dots(), np.arange(64) % 2, 64, range(1), 0, recipe)[0]
+    image, row, column, _ = np.nonzero(batch.numpy())
+    assert image.tolist() == list(range(64))  # still one dot in each
+    assert set(row) == set(column) == {1, 2, 3, 4, 5}
+    assert len(set(zip(row, column))) > 15  # nearly all of the 25 places
+
+
+def test_turn_and_zoom_keep_the_middle_where_it_is():
+    images = dots()
+    images[:, 3, 0] = 100  # and one at the left edge, 3 pixels from the middle
+    still = moved(images, STILL, [0, 0])
+    assert still is images
+    turned = moved(images, STILL.changed(turn=180), [0, 0]).numpy()
+    assert (turned[:, 3, 3] > 190).all()
+    # the other dot is somewhere else on its circle, now and then at the right edge
+    assert (turned[:, 3, 6] > 50).any() and (turned[:, 3, 0] < 50).any()
+    zoomed = moved(images, STILL.changed(zoom=0.5), [0, 0]).numpy()
+    assert (zoomed[:, 3, 3] > 190).all() and len(np.unique(zoomed[:, 3, 2])) > 1
+    assert (moved(images, STILL.changed(turn=180), [0, 0]).numpy() == turned).all()
+    assert (moved(images, STILL.changed(turn=180), [0, 1]).numpy() != turned).any()
+
+
+def test_pairs_of_a_batch_tell_the_truth():
+    images, labels = numbered_images(20), np.arange(20) % 4
+    for batches, _ in (
+        pair_batches(images, sample_pairs(labels, 0), 12, range(1), 0),
+        image_batches(images, labels, 20, range(1), 0),
+    ):
+        a, b, y = pairs_of_a_batch(next(iter(batches)), count=3)
+        assert y.tolist() == [1, 1, 1, 0, 0, 0]
+        assert ((pixels(a) % 4 == pixels(b) % 4) == (y == 1)).all()

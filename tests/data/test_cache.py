@@ -1,0 +1,344 @@
+"""The cache: what a run has read or embedded, the next does not read or embed again."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyimagesearch.data import cache as caching
+from pyimagesearch.data import cache_index, cache_place, decoding, images, progress
+from pyimagesearch.data.cache import embeddings_of, pixels_of
+from pyimagesearch.data.folders import read_folder
+
+ROOT = Path(__file__).parents[2]
+SHAPE = (4, 6, 3)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that are decoded from now on."""
+    names = []
+    decode = images.decode
+
+    def noted(data, path, *rest):
+        names.append(os.path.basename(path))
+        return decode(data, path, *rest)
+
+    monkeypatch.setattr(images, "decode", noted)
+    return names
+
+
+@pytest.fixture
+def files(write):
+    """Six images, red 0 10 20 …, in a folder."""
+    return [str(write(f"{k}.png", (0, 0, 10 * k))) for k in range(6)]
+
+
+def reds(pixels):
+    return pixels[:][:, 0, 0, 0].tolist()
+
+
+def mean(batch):
+    """A model that embeds a picture as its red and 1."""
+    return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
+
+
+def rows_files(cache):
+    return list(cache.glob("contrastive-*.rows"))
+
+
+def test_the_second_run_decodes_nothing(files, decoded, cache, said):
+    (pixels, contents, _) = pixels_of(files, SHAPE)
+    assert pixels.shape == (6, *SHAPE) and reds(pixels) == [0, 10, 20, 30, 40, 50]
+    assert contents.dtype == np.uint64 and len(set(contents.tolist())) == 6
+    assert len(decoded) == 6 and f"kept in {cache}, 1 MB; CONTRASTIVE_CACHE names" in said()
+    decoded.clear()
+    (again, same, _) = pixels_of(files[::-1], SHAPE)
+    assert decoded == [] and reds(again) == reds(pixels)[::-1]
+    assert same.tolist() == contents.tolist()[::-1]
+    assert said().count("kept in") == 1  # where something was added
+    assert pixels_of(files, (4, 6, 1))[0].shape == (6, 4, 6, 1) and len(decoded) == 6
+
+
+def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, write):
+    pixels_of(files, SHAPE)
+    decoded.clear()
+    write("3.png", (0, 0, 200), size=(21, 25))
+    write("5.png", b"words")
+    new = str(write("9.png", (0, 0, 90)))
+    (pixels, _, reading) = pixels_of([*files, new], SHAPE)
+    assert sorted(decoded) == ["3.png", "5.png", "9.png"]
+    assert reds(pixels) == [0, 10, 20, 200, 40, 90]
+    assert reading.good() == [0, 1, 2, 3, 4, 6]
+    assert [os.path.basename(message) for message in reading.bad()] == [
+        "5.png: cannot be read (no image of a known format)"
+    ]
+    decoded.clear()
+    assert pixels_of([*files, new], SHAPE)[2].bad() == reading.bad() and decoded == []
+    write("5.png", (0, 0, 55), size=(20, 25))
+    assert reds(pixels_of([*files, new], SHAPE)[0]) == [0, 10, 20, 200, 40, 55, 90]
+
+
+def test_what_could_not_be_read_is_tried_again_by_a_program_that_reads_more(
+    write, decoded, monkeypatch
+):
+    path = str(write("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)))
+    pixels_of([path], SHAPE)
+    pixels_of([path], SHAPE)
+    assert decoded == ["photo.heic"]
+    monkeypatch.setattr(cache_index, "abilities", lambda: decoding.abilities() + " and more")
+    pixels_of([path], SHAPE)
+    assert decoded == ["photo.heic"] * 2
+
+
+def test_a_moved_touched_or_copied_file_is_not_decoded_again(files, decoded, tmp_path):
+    pixels_of(files, SHAPE)
+    decoded.clear()
+    os.utime(files[0], ns=(1, 1))
+    moved = str(tmp_path / "in" / "elsewhere.jpg")
+    os.rename(files[1], moved)
+    copy = str(tmp_path / "in" / "copy.png")
+    Path(copy).write_bytes(Path(files[2]).read_bytes())
+    assert reds(pixels_of([files[0], moved, files[2], copy], SHAPE)[0]) == [0, 10, 20, 20]
+    assert decoded == []
+
+
+def test_a_folder_is_found_by_any_name_of_it(files, decoded, tmp_path, monkeypatch):
+    pixels_of(files, SHAPE)
+    os.symlink(tmp_path / "in", tmp_path / "link")
+    monkeypatch.chdir(tmp_path)
+    decoded.clear()
+    pixels_of([f"link/{k}.png" for k in range(6)], SHAPE)
+    pixels_of([f"in/{k}.png" for k in range(6)], SHAPE)
+    assert decoded == []
+
+
+def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
+    """Of one size and one time; inode and ctime tell them apart."""
+    (a, b) = files[:2]
+    size = max(os.path.getsize(path) for path in (a, b))
+    for path in (a, b):
+        Path(path).write_bytes(Path(path).read_bytes().ljust(size, b"\0"))
+        os.utime(path, ns=(10**18, 10**18))
+    before = embeddings_of([a, b], tmp_path, "model", SHAPE, mean)[1]
+    assert before[:, 0].tolist() == [0, 10]
+    os.rename(a, tmp_path / "c")
+    os.rename(b, a)
+    os.rename(tmp_path / "c", b)
+    assert embeddings_of([a, b], tmp_path, "model", SHAPE, mean)[1][:, 0].tolist() == [10, 0]
+
+
+def test_embeddings_are_made_once_for_a_model(files, tmp_path, write):
+    embedded = []
+
+    def embed(batch):
+        embedded.append(len(batch))
+        return mean(batch)
+
+    write("2.png", b"words")
+    (paths, embeddings, messages, reused) = embeddings_of(files, tmp_path, "a", SHAPE, embed)
+    assert paths == [files[k] for k in (0, 1, 3, 4, 5)] and len(messages) == 1 and reused == 0
+    assert embeddings.tolist() == [[0, 1], [10, 1], [30, 1], [40, 1], [50, 1]]
+    assert embeddings.dtype == np.float32 and embedded == [5]
+    new = str(write("6.png", (0, 0, 60)))
+    (paths, embeddings, _, reused) = embeddings_of([new, *files], tmp_path, "a", SHAPE, embed)
+    assert embeddings[:, 0].tolist() == [60, 0, 10, 30, 40, 50] and reused == 5
+    assert embedded == [5, 1]
+    assert embeddings_of(files, tmp_path, "b", SHAPE, embed)[3] == 0 and embedded == [5, 1, 5]
+    with pytest.raises(ValueError, match=r"readable images.*2\.png"):
+        embeddings_of(files[2:3], tmp_path, "a", SHAPE, embed)
+
+
+def test_an_interrupted_reading_goes_on_where_it_was(files, decoded, tmp_path, monkeypatch):
+    monkeypatch.setattr(caching, "BLOCK_FILES", 2)
+    monkeypatch.setattr(images, "THREADS", 1)
+
+    def interrupted(batch):
+        if len(decoded) > 2:
+            raise KeyboardInterrupt
+        return mean(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        embeddings_of(files, tmp_path, "model", SHAPE, interrupted)
+    decoded.clear()
+    (_, embeddings, _, reused) = embeddings_of(files, tmp_path, "model", SHAPE, mean)
+    assert decoded == ["2.png", "3.png", "4.png", "5.png"] and reused == 2
+    assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
+
+
+def test_no_more_than_a_block_waits_in_memory(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(caching, "BLOCK_BYTES", 4 * 72)  # four images of 4 * 6 * 3 bytes
+    monkeypatch.setattr(images, "THREADS", 1)
+    sizes = []
+    embeddings_of(
+        files, tmp_path, "m", SHAPE, lambda batch: sizes.append(len(batch)) or mean(batch)
+    )
+    assert sizes == [4, 2]
+
+
+def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
+    def shown():
+        now = iter([0.0, 0.5, 2.0, 2.5, 5.0])
+        monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+        with progress.Progress(2000, "images read") as bar:
+            for _ in range(4):
+                bar.add(400)
+        return [line.strip() for line in capsys.readouterr().err.split("\r") if line.strip()]
+
+    assert shown() == []
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    # 800 in 2 s, so 1,200 more in 3; 1,600 in 5 s, so 400 more in 1.25
+    assert shown() == [
+        "800 of 2,000 images read, 3 s left",
+        "1,600 of 2,000 images read, 1 s left",
+    ]
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from pyimagesearch.data import cache
+cache.BLOCK_FILES = 4
+calls = []
+def embed(batch):
+    calls.append(1)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
+cache.embeddings_of(sys.argv[1:], "folder", "model", (4, 6, 3), embed)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals")
+def test_a_killed_search_goes_on_where_it_was(files, decoded, tmp_path):
+    result = subprocess.run([sys.executable, "-c", KILLED, *files], cwd=ROOT)
+    assert result.returncode == -9
+    (_, embeddings, _, reused) = embeddings_of(files, tmp_path, "model", SHAPE, mean)
+    assert reused == 4 and sorted(decoded) == ["4.png", "5.png"]
+    assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
+
+
+SEARCH = (
+    KILLED.replace("len(calls) == 2", "False").replace(
+        "cache.embeddings_of", "(_, found, _, _) = cache.embeddings_of"
+    )
+    + """
+sys.exit(found[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * 20)
+"""
+)
+
+
+def test_eight_searches_at_a_time(files, cache):
+    command = [sys.executable, "-c", SEARCH, *files * 20]
+    searches = [subprocess.Popen(command, cwd=ROOT) for _ in range(8)]
+    assert [search.wait() for search in searches] == [0] * 8
+    (rows,) = rows_files(cache)
+    assert rows.stat().st_size == 6 * 2 * 4  # each image once, whoever came first
+
+
+def test_torn_files_cost_time_alone(files, decoded, cache):
+    pixels_of(files, SHAPE)
+    (rows,) = rows_files(cache)
+    rows.write_bytes(rows.read_bytes()[: 4 * 72 - 1])  # three of six whole rows of 4 * 6 * 3
+    decoded.clear()
+    assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
+    assert sorted(decoded) == ["3.png", "4.png", "5.png"]
+    rows.unlink()
+    assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
+    rows.write_bytes(rows.read_bytes() + b"not committed")
+    assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
+    for content in (b"words" * 1000, b"SQLite format 3\0" + b"words" * 1000):
+        (cache / cache_index.INDEX).write_bytes(content)
+        assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
+    decoded.clear()
+    pixels_of(files, SHAPE)
+    assert decoded == []  # the index is whole again
+
+
+def test_another_version_reads_anew(files, decoded, cache, monkeypatch):
+    pixels_of(files, SHAPE)
+    decoded.clear()
+    monkeypatch.setattr(cache_index, "VERSION", 99)
+    pixels_of(files, SHAPE)
+    assert len(decoded) == 6 and len(rows_files(cache)) == 1
+
+
+@pytest.mark.parametrize("fault", ["a file", "a folder for the index", "a full disk"])
+def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch, said, fault):
+    place = tmp_path / "place"
+    if fault == "a file":
+        place.write_bytes(b"")
+    elif fault == "a folder for the index":
+        (place / cache_index.INDEX / "full").mkdir(parents=True)
+    else:
+        append = cache_index.Cache._append
+
+        def full(self, *rest):
+            if self.folder == place:
+                raise OSError(28, "No space left on device")
+            append(self, *rest)
+
+        monkeypatch.setattr(cache_index.Cache, "_append", full)
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
+    assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
+    assert said().count("the cache cannot be used") == 1
+    embeddings = embeddings_of(files, tmp_path, "model", SHAPE, mean)[1]
+    assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
+
+
+def test_what_was_mapped_stays_when_the_cache_is_cleared(files, cache):
+    (cache / "mine.txt").write_text("mine")
+    (pixels, _, _) = pixels_of(files, SHAPE)
+    embeddings_of(files, "folder", "model", SHAPE, mean)
+    assert caching.size() >= 6 * 72 + 6 * 8
+    assert caching.clear() > 0 and caching.size() == 0
+    assert {path.name for path in cache.iterdir()} <= {"mine.txt", cache_index.LOCK}
+    assert reds(pixels) == [0, 10, 20, 30, 40, 50]
+    assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
+
+
+def test_where_the_cache_lies(monkeypatch, tmp_path):
+    assert caching.place() == Path(os.environ["CONTRASTIVE_CACHE"])
+    monkeypatch.delenv("CONTRASTIVE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert caching.place() == tmp_path / "contrastive-siamese"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert caching.place() == tmp_path / ".cache" / "contrastive-siamese"
+    assert caching.size() == 0 and caching.clear() == 0 and list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert caching.place() == tmp_path / "Library" / "Caches" / "contrastive-siamese"
+
+
+def test_a_folder_read_twice_is_not_looked_at_again(write, decoded, tmp_path):
+    for k in range(4):
+        write(f"a/{k}.png", (10 * k, 0, 0))
+        write(f"b/{k}.png", (0, 10 * k + 5, 0))
+    first = read_folder(tmp_path / "in")
+    assert len(decoded) == 16  # once for their shape, once for their pixels
+    decoded.clear()
+    second = read_folder(tmp_path / "in")
+    assert decoded == [] and (first.pixels[:] == second.pixels[:]).all()
+    assert first.files == second.files
+
+
+def test_the_temporary_cache_goes_with_its_run(files, monkeypatch, tmp_path):
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "in" / "0.png" / "below a file"))
+    monkeypatch.setattr(cache_place.tempfile, "tempdir", str(tmp_path))
+    pixels_of(files, SHAPE)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_the_index_is_of_one_kind(cache, files):
+    """One index for all: each file's content once, rows by store."""
+    pixels_of(files, SHAPE)
+    embeddings_of(files, "folder", "model", SHAPE, mean)
+    with sqlite3.connect(cache / cache_index.INDEX) as index:
+        assert index.execute("SELECT count(*) FROM files").fetchone() == (6,)
+        stores = {row[0] for row in index.execute("SELECT store FROM stores")}
+    assert stores == {"pixels 4x6x3", "embeddings model 4x6x3"}

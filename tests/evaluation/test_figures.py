@@ -1,0 +1,145 @@
+"""Pictures: that they are written, with names of any script, and without touching the program."""
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from pyimagesearch.evaluation import curves, figures, lettering
+from pyimagesearch.system.errors import InputError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 9, 1), dtype=np.uint8)
+NAMES = ("cat", "кошка", "Ελλάδα", "猫", "\U00013000", "$x$ 5$", "a\nb", "x" * 200, "قطة", "한국")
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@pytest.fixture
+def one_font(monkeypatch):
+    """A machine on which Matplotlib's own font is the only one."""
+    own = [f for f in mpl.font_manager.fontManager.ttflist if f.name == "DejaVu Sans"]
+    monkeypatch.setattr(mpl.font_manager.fontManager, "ttflist", own)
+
+
+def shape_of(path):
+    return cv2.imread(str(path)).shape
+
+
+def test_names_that_the_font_has_stay_and_others_become_numbers(one_font, caplog):
+    with caplog.at_level("INFO", logger="pyimagesearch"):
+        (texts, fonts) = lettering.lettering(NAMES)
+    assert texts[:3] == ["cat", "кошка", "Ελλάδα"]
+    assert (texts[3], texts[4]) == ("#1", "#2") and texts[9] in ("#3", "#4")
+    assert texts[5] == r"\$x\$ 5\$" and texts[6] == "a?b"
+    assert len(texts[7]) == 30 and texts[7] == "x" * 14 + "…" + "x" * 15
+    (line,) = caplog.messages
+    assert line.startswith("in the figures: #1 = 猫, #2 = \U00013000")
+    assert fonts == mpl.rcParams["font.family"]
+
+
+def test_an_installed_font_that_has_the_characters_is_used(monkeypatch):
+    known = {"sans-serif": frozenset("abc"), "Other": frozenset("猫"), "Third": frozenset("猫犬")}
+    monkeypatch.setattr(lettering, "characters", lambda family: known.get(family, frozenset()))
+    entries = [
+        mpl.font_manager.FontEntry(name=name, style=style, weight=400)
+        for name, style in (("Third", "normal"), ("Other", "normal"), ("Italic", "italic"))
+    ]
+    monkeypatch.setattr(mpl.font_manager.fontManager, "ttflist", entries)
+    assert lettering.lettering(["a", "猫"]) == (["a", "猫"], ["sans-serif", "Other"])
+    assert lettering.fonts_for("猫犬") == ["sans-serif", "Other", "Third"]
+    assert lettering.fonts_for("abc") == ["sans-serif"]
+
+
+def test_pictures_with_such_names(one_font, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % len(NAMES)
+    curves.plot_map(rng.normal(size=(200, 3)), labels, tmp_path / "map.png", NAMES)
+    figures.plot_matrix(rng.random((10, 10)), NAMES, 0.5, tmp_path / "matrix.png")
+    assert min(shape_of(tmp_path / "map.png")[:2]) > 300
+    assert min(shape_of(tmp_path / "matrix.png")[:2]) > 300
+
+
+def test_a_map_of_one_image_of_one_number_or_of_no_classes(tmp_path):
+    curves.plot_map(np.ones((1, 1)), np.zeros(1, int), tmp_path / "a.png", ("one",))
+    curves.plot_map(np.ones((5, 2)), None, tmp_path / "b.png")
+    curves.plot_map(
+        np.random.default_rng(0).normal(size=(80, 4)), np.arange(80), tmp_path / "c.png"
+    )
+    assert {p.name for p in tmp_path.iterdir()} == {"a.png", "b.png", "c.png"}
+
+
+def test_distances_that_are_all_nothing_have_a_histogram(tmp_path):
+    curves.plot_histogram(np.zeros(4), np.array([0, 1, 0, 1]), 0.0, tmp_path / "a.png")
+    curves.plot_histogram([-1e-7, 0.5], np.array([1, 0]), 0.1, tmp_path / "b.png")
+    assert shape_of(tmp_path / "a.png") == shape_of(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("count", [1, 6])
+def test_pairs_in_grey_and_colour(channels, count, tmp_path):
+    images = IMAGES[:count].repeat(channels, axis=3)
+    figure = figures.plot_verdicts(images, images, np.arange(count) / 4, 0.5, tmp_path / "a.png")
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles[0] == "0.00 same" and len(titles) == count
+    assert shape_of(tmp_path / "a.png")[1] > 200
+
+
+def test_images_of_one_pixel_are_drawn(tmp_path):
+    dots = IMAGES[:, :1, :1]
+    figures.plot_ranked(dots[0], dots, np.arange(6) / 4, 0.5, tmp_path / "a.png")
+    assert shape_of(tmp_path / "a.png")[0] > 100
+
+
+def test_pictures_are_made_in_a_worker_thread(tmp_path):
+    failed = []
+
+    def work(k):
+        try:
+            figures.plot_training_pairs(IMAGES, IMAGES, np.ones(6), tmp_path / f"{k}.png")
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_programs_own_matplotlib_is_left_as_it_was(tmp_path):
+    before = dict(mpl.rcParams)
+    curves.plot_histogram([0.1, 0.5], np.array([1, 0]), 0.3, tmp_path / "a.png")
+    figures.plot_matrix(np.eye(2), ["a", "b"], 0.5, tmp_path / "b.png")
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path):
+    figures.check_output(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"ending in one of .*png.* Received: .*a\.txt"):
+        figures.check_output(tmp_path / "a.txt")
+
+
+def test_showing_without_a_display_does_nothing(tmp_path):
+    code = (
+        "from matplotlib.figure import Figure\n"
+        "from pyimagesearch.evaluation import figures\n"
+        "figures.show(Figure())\n"
+        "import matplotlib.pyplot as plt\n"
+        "assert not plt.get_fignums()\n"
+    )
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
