@@ -104,9 +104,9 @@ class Cache:
     def array(self, store: str) -> np.ndarray:
         """All rows of a store, mapped from its file: (M, ...)."""
         count = self._one("SELECT max(row) + 1 FROM rows WHERE store = ?", store) or 0
-        (path, dtype, shape) = self._store(store) or (None, "uint8", ())
         if not count:
-            return np.empty((0, *shape), dtype)
+            return np.empty(0, np.uint8)
+        (path, dtype, shape) = self._store(store)
         return np.memmap(path, dtype=dtype, mode="r", shape=(count, *shape))
 
     def add(

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import numpy as np
 from PIL import Image, TiffImagePlugin, features
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from pyimagesearch.data.deep import (
@@ -182,7 +183,7 @@ def with_pillow(data: bytes, side: int | None = None) -> tuple[np.ndarray, int]:
     """All that has up to eight bits a channel -> uint8 (H, W, C), EXIF orientation."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         (width, height) = picture.size
-        if picture.format == "JPEG2000":
+        if isinstance(picture, Jpeg2KImageFile):
             reduction = 0 if side is None else reductions(data, min(width, height) // (2 * side))
             check_size(width >> reduction, height >> reduction, J2K_BYTES)
             picture.reduce = reduction

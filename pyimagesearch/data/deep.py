@@ -42,7 +42,8 @@ def check_size(width: int, height: int, depth: int = 4, limit: int | None = None
 def deep_png(data: bytes) -> np.ndarray:
     """16 bits a channel -> uint8 (H, W, C). Of colours, Pillow unpacks one half at a time."""
     colours = data[25]
-    check_size(*struct.unpack(">II", data[16:24]), 2 if colours == 0 else 8)
+    (width, height) = struct.unpack(">II", data[16:24])
+    check_size(width, height, depth=2 if colours == 0 else 8)
 
     def unpack(layout=None):
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
@@ -91,7 +92,7 @@ def netpbm(data: bytes) -> np.ndarray:
     header = re.match(rb"P\d" + (2 if kind in (1, 4) else 3) * token + rb"\s", data[:4096])
     if not header:
         raise ValueError("damaged header")
-    (width, height, *largest) = map(int, header.groups())
+    (width, height, *rest) = map(int, header.groups())
     check_size(width, height)
     if kind in (1, 2, 3) and len(data) > MAX_BYTES // 2:
         raise ValueError(f"more than {MAX_BYTES // 2:,} bytes of text")
@@ -100,7 +101,7 @@ def netpbm(data: bytes) -> np.ndarray:
         content = re.sub(rb"#[^\n]*", b"", content)
     if kind in (1, 4):
         return _bitmap(content, width, height, as_text=kind == 1)
-    (largest,) = largest
+    (largest,) = rest
     if not 0 < largest < 2**16:
         raise ValueError(f"a largest value of {largest}")
     shape = (height, width, 3 if kind in (3, 6) else 1)
@@ -142,7 +143,8 @@ def plain_png(data: bytes) -> tuple[bytes, bytes]:
 
     Raises ValueError at a wrong checksum.
     """
-    (view, kept, exif, kind, at) = (memoryview(data), [data[:8]], b"", b"", 8)
+    kept: list[bytes | memoryview] = [data[:8]]
+    (view, exif, kind, at) = (memoryview(data), b"", b"", 8)
     while kind != b"IEND":
         (length, kind) = struct.unpack_from(">I4s", data, at)
         chunk = view[at : at + 12 + length]

@@ -15,7 +15,7 @@ from pyimagesearch.data.images import described
 from pyimagesearch.data.layout import PAIR_FOLDERS, Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -100,7 +100,7 @@ def read_folder(
         "skipped": dict(sorted((+skipped).items())),
     }
     return Folder(
-        pixels=take(pixels, rows),
+        pixels=Rows(pixels.array, pixels.rows[rows]),
         files=names,
         labels=labels,
         class_names=class_names,
@@ -118,11 +118,13 @@ def _classes(files: list[Found], contents, plan, skipped: Counter):
     same: dict[int, list[int]] = {}
     for row, content in enumerate(contents.tolist()):
         same.setdefault(content, []).append(row)
-    (usable, messages, across) = ({name: [] for name in class_of}, [], 0)
+    usable: dict[str, list[int]] = {name: [] for name in class_of}
+    (messages, across) = ([], 0)
     for rows in same.values():
         classes = {class_of[row] for row in rows}
         if len(classes) > 1:  # one of the two is wrong, and nobody knows which
-            shown = " and ".join(printable(files[row].name) for row in rows)
+            shown = " and ".join(printable(files[row].name) for row in rows[:3])
+            shown += f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
             messages.append(f"left out {shown}: the same file in {len(classes)} classes")
             skipped[leftovers.IN_TWO_CLASSES] += len(rows)
         else:
@@ -150,8 +152,8 @@ def _classes(files: list[Found], contents, plan, skipped: Counter):
         name: [os.path.splitext(files[r].below[-1])[0] for r in usable[name]] for name in names
     }
     leftovers.say_perhaps_pairs(stems)
-    rows = np.concatenate([np.sort(usable[name]) for name in names])
-    return rows, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
+    kept = np.concatenate([np.sort(usable[name]) for name in names])
+    return kept, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
 
 
 def _pairs(files: list[Found], contents, skipped: Counter):

@@ -36,7 +36,8 @@ def list_images(directory: str | os.PathLike) -> list[str]:
         raise InputError(
             f"Expected a folder of images. Received: {printable(directory)}, no such folder."
         )
-    (paths, kinds, skipped) = ([], endings(), Counter())
+    skipped: Counter[str] = Counter()
+    (paths, kinds, directory) = ([], endings(), os.fspath(directory))
     for path in list_files(directory):
         if any(map(hidden, Path(path).relative_to(directory).parts)):
             continue

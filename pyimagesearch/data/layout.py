@@ -4,13 +4,10 @@ import logging
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from pyimagesearch.data import images
-from pyimagesearch.data.decoding import endings
-from pyimagesearch.data.leftovers import BESIDE, LINKED, UNOPENED, few_of, say, say_skipped
+from pyimagesearch.data.leftovers import BESIDE, few_of, say, say_skipped
+from pyimagesearch.data.scan import Scan
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -81,7 +78,7 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
         raise InputError(
             "Expected a folder with a subfolder for each class, and images in these. "
             f"Received: {printable(directory)} without"
-            + (f"; it holds {few_of(+skipped)}." if +skipped else ".")
+            + (f" (left out: {few_of(+skipped)})." if +skipped else ".")
         )
     files.sort(key=lambda f: (f.part, f.name))
     level = class_level or _level(files, directory)
@@ -94,74 +91,6 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
         )
     parted = len({f.part for f in kept}) > 1
     return Layout(kept, level, parted=parted, skipped=+skipped)
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What lies in a folder. Names are paths from `base` on."""
-
-    base: str
-    path: str
-    tops: dict[str, list[str]]  # of each subfolder the image files in it, however deep
-    loose: list[str]  # image files in the folder itself
-    beside: Counter  # what else lies in the folder itself, by ending or reason
-    inside: Counter  # and in its subfolders
-
-    @classmethod
-    def of(cls, base: str, path: str) -> "Scan":
-        """Look through a folder. A link to a folder is followed here, but not further inside."""
-        scan = cls(base, path, {}, [], Counter(), Counter())
-        kinds = endings()
-        around = [Path(path).resolve(), *Path(path).resolve().parents]
-        try:
-            entries = sorted(os.listdir(path))
-        except OSError as error:
-            raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
-        for name in entries:
-            entry = os.path.join(path, name)
-            if images.hidden(name):
-                continue
-            if not os.path.isdir(entry):
-                scan._sort(entry, kinds, scan.loose, scan.beside)
-                continue
-            if Path(entry).resolve() in around:
-                log.info("left out %s: a link to a folder around it", printable(name))
-                scan.beside[LINKED] += 1
-                continue
-            scan.tops[name] = []
-            for file in walk(entry, scan.inside):
-                scan._sort(file, kinds, scan.tops[name], scan.inside)
-        return scan
-
-    def full(self) -> list[str]:
-        """The subfolders that hold images."""
-        return [top for top, names in self.tops.items() if names]
-
-    def into(self, top: str) -> "Scan":
-        """The scan of one of the subfolders."""
-        return Scan.of(self.base, os.path.join(self.path, top))
-
-    def below(self, name: str) -> tuple[str, ...]:
-        """A name's path from this folder on."""
-        return tuple(os.path.relpath(os.path.join(self.base, name), self.path).split(os.sep))
-
-    def _sort(self, path, kinds, taken, left):
-        if images.looks_like_image(path, kinds):
-            taken.append(os.path.relpath(path, self.base))
-        else:
-            left[os.path.splitext(path)[1].lower() or "no ending"] += 1
-
-
-def walk(folder: str, skipped: Counter) -> Iterator[str]:
-    """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
-
-    def unopened(error):
-        skipped[UNOPENED] += 1
-
-    for path, folders, files in os.walk(folder, onerror=unopened):
-        folders[:] = sorted(name for name in folders if not images.hidden(name))
-        skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
-        yield from (os.path.join(path, name) for name in sorted(files) if not images.hidden(name))
 
 
 def _files(scan, part=0):
@@ -200,10 +129,16 @@ def _parts(scan, class_level):
         return parts
     if class_level:
         return {}
-    what = f"with {few_of(others)} beside them" if others else "with images, but no class folders"
+    sizes = {top: len(scan.tops[top]) for top in parts}
+    if others:
+        what = f"{few_of(sizes, 9)} and beside them {few_of(others)}"
+        how = "If all are classes"
+    else:
+        what = f"{few_of(sizes, 9)}, whose images are in no class folders"
+        how = "If they are parts, put a folder for each class into them; if they are classes"
     raise InputError(
-        f"Expected class folders in {' and '.join(map(printable, parts))}, and no others beside "
-        f"them. Received: {what}. If these are the classes themselves, say --class-level 1."
+        "Expected either classes, or parts of a data set (train, val, test) with a folder for each "
+        f"class in them. Received: {what}. {how}, say --class-level 1."
     )
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pyimagesearch.data import layout, leftovers
+from pyimagesearch.data import layout, leftovers, scan
 
 PNG = b"\x89PNG\r\n\x1a\n"  # an image by its beginning; nothing is decoded here
 
@@ -77,7 +77,7 @@ def test_test_images_without_classes_are_left_out(tree, said):
     ],
 )
 def test_train_and_test_are_never_classes_in_silence(tree, names):
-    with pytest.raises(ValueError, match=r"Expected class folders in .*--class-level 1"):
+    with pytest.raises(ValueError, match=r"Expected either classes, or parts.*--class-level 1"):
         tree(*names)
     (classes, _) = tree(class_level=1)
     assert {"train", "test"} <= classes.keys()
@@ -157,7 +157,7 @@ def test_pairs_in_parts_are_no_classes(tree):
 
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
-    monkeypatch.setattr(layout, "endings", lambda: (".png",))  # as without pi-heif
+    monkeypatch.setattr(scan, "endings", lambda: (".png",))  # as without pi-heif
     for name in ["a/x.heic", "a/y.HEIC", "b/film.mp4", "a/raw.CR2", "a/deep/noise", "table.csv"]:
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,8 +215,8 @@ def test_the_same_names_in_two_classes_are_perhaps_pairs(said, names, perhaps):
 
 
 def test_a_folder_of_what_cannot_be_read_says_so(tree, tmp_path, said, monkeypatch):
-    monkeypatch.setattr(layout, "endings", lambda: (".png",))
-    with pytest.raises(ValueError, match=r"without; it holds \.heic \(4\)"):
+    monkeypatch.setattr(scan, "endings", lambda: (".png",))
+    with pytest.raises(ValueError, match=r"without \(left out: \.heic \(4\)\)"):
         tree("a/0.heic", "a/1.heic", "b/0.heic", "b/1.heic")
     assert "skipped 4 files, .heic: pip install pi-heif" in said()
 
