@@ -21,7 +21,7 @@ LEAST_CONTRAST = 2.0  # standard deviation of the pixels: a plain area is no cop
 
 
 def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> dict[str, int]:
-    """How many test images have a near copy among the training images.
+    """How many images of the one part have a near copy among the training images.
 
     test, train: uint8 (N, H, W, C) and (M, H, W, C), in memory or on disk.
     Near copies are two images whose pixels correlate more than 0.985, whatever their
@@ -58,13 +58,13 @@ def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> dict[str, 
     }
 
 
-def describe(near: dict[str, int]) -> list[str]:
+def describe(near: dict[str, int], what: str = "test images") -> list[str]:
     """What near_copies has found, as a line, or no line where that is nothing."""
     if not near["found"]:
         return []
     estimate = near["of"] < near["test"] or near["searched"] < near["train"]
     return [
-        f"{near['found']} of {near['of']} test images have a near copy in training"
+        f"{near['found']} of {near['of']} {what} have a near copy in training"
         + (f" (looked for among {near['searched']} images)" if estimate else "")
         + ": keep what belongs together apart with --group-by"
     ]

@@ -125,7 +125,11 @@ def load(
     sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
     data = with_pairs(sets, recipe, seed)
     dirty = int(np.sum(trained & (part == TEST)))
-    near = None if name in DATASETS else copies.near_copies(data.test.images, data.train.images)
+    near = {}
+    if name not in DATASETS:  # the others are what they are, and known to hold few
+        near["test"] = copies.near_copies(data.test.images, data.train.images)
+        if data.choices is not data.train:
+            near["choices"] = copies.near_copies(data.choices.images, data.train.images)
     data = replace(
         data,
         new_classes=images.labels is not None
@@ -209,6 +213,7 @@ def describe(data: DataSet) -> list[str]:
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
             "images were trained on before"
         )
-    if parts["near_copies"]:
-        lines += copies.describe(parts["near_copies"])
+    for part, what in (("test", "test images"), ("choices", "images to choose by")):
+        if part in parts["near_copies"]:
+            lines += copies.describe(parts["near_copies"][part], what)
     return lines

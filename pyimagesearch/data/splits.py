@@ -95,6 +95,7 @@ def within_classes(
     order = order[np.lexsort((chance[firsts][order], labels[firsts][order]))]
     (of, size, number) = (labels[firsts][order], unit_sizes[order], chance[firsts][order])
     total = np.bincount(of, size, minlength=classes).astype(int)
+    room = np.minimum(half, total)  # the most that a class gives away
     upto = np.cumsum(size) - (np.cumsum(total) - total)[of]  # images of the class to here,
     downto = total[of] - upto + size  # and from here to its end; this unit in both
 
@@ -105,7 +106,7 @@ def within_classes(
         np.minimum.at(row, of[enough], reach[enough])
     shares = np.array(shares)[:, np.newaxis]
     need[shares[:, 0] == 0] = 0
-    gives = _who_gives(need, half, total, class_chance, shares)
+    gives = _who_gives(need, room, total, class_chance, shares)
     if (gives.sum(axis=1) < 2)[shares[:, 0] > 0].any():
         wanted = "two classes of four images"
         if (shares > 0).all():
@@ -117,17 +118,17 @@ def within_classes(
             "--split classes with six classes or more."
         )
 
-    # and the most it may: where chance takes more than half, each part its share of that, but
-    # what it has to give in any case
+    # and the most it may: where chance takes more than there is room for, each part its share
+    # of the room, but what it has to give in any case
     (low, high) = (number < shares[0], number >= 1 - shares[1])
-    over = np.bincount(of, size * (low | high), minlength=classes) > half
-    most = np.where(over, np.maximum(np.floor(half * shares / shares.sum()), need), half)
+    over = np.bincount(of, size * (low | high), minlength=classes) > room
+    most = np.where(over, np.maximum(np.floor(room * shares / shares.sum()), need), room)
     small = (shares * total < need) & (classes > MANY_CLASSES)
     most = np.where(small, need, most)
-    most = np.minimum(most, half - np.where(gives, need, 0)[::-1])  # what the other part needs
+    most = np.minimum(most, room - np.where(gives, need, 0)[::-1])  # what the other part needs
     test = gives[0][of] & (upto <= most[0][of])
     test &= low | (upto <= need[0][of])
-    left = half - np.bincount(of[test], size[test], minlength=classes)
+    left = room - np.bincount(of[test], size[test], minlength=classes)
     validation = gives[1][of] & (downto <= np.minimum(most[1], left)[of])
     validation &= high | (downto <= need[1][of])
 
@@ -137,10 +138,10 @@ def within_classes(
     return part[unit_of]
 
 
-def _who_gives(need, half, total, chance, shares):
+def _who_gives(need, room, total, chance, shares):
     # which classes give images to the test and to the validation: bool (2, C)
-    able = (need <= half) & (shares > 0)
-    both = need.sum(axis=0) <= half
+    able = (need <= room) & (shares > 0)
+    both = need.sum(axis=0) <= room
     likely = np.minimum(shares * total / np.maximum(need, 1), 1)  # gives so often to do its share
     if len(chance) <= MANY_CLASSES:
         likely = np.where(both & (shares > 0), 1, likely)

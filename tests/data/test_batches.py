@@ -107,6 +107,14 @@ def test_an_epoch_leaves_out_at_most_one_in_twenty():
             assert (steps - 1) * got < n <= steps * got
 
 
+def test_a_set_smaller_than_a_batch_is_one_batch():
+    images, labels = numbered_images(5), np.array([0, 0, 1, 1, 1], np.int32)
+    ((batch, _),), steps = image_batches(images, labels, 128, range(1), 0)
+    assert steps == 1 and sorted(pixels(batch)) == list(range(5))
+    (((anchors, _), y),), steps = pair_batches(images, sample_pairs(labels, 0), 64, range(1), 0)
+    assert steps == 1 and sorted(pixels(anchors)) == list(range(5)) and len(y) == 10
+
+
 UNEVEN = np.repeat(np.arange(9), [900] + 8 * [12]).astype(np.int32)
 
 

@@ -1,5 +1,6 @@
 """datasets.load: the four parts of a data set, decided in one place, and what is said of them."""
 
+import json
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,7 +101,7 @@ def test_parts_are_counted_and_said(load):
         "{} to train on, {} to choose by, {} to test with, 10 classes, "
         "9 files skipped, 3 copies left out".format(*sizes)
     ]
-    parts = data.parts
+    parts = json.loads(json.dumps(data.parts))
     assert [parts[kind] for kind in ("train", "choices", "test")] == sizes
     assert (parts["files"], parts["copies"], parts["classes"], parts["split"]) == (
         (611, 3, 10, "images")
@@ -153,9 +154,10 @@ def test_near_copies_across_the_parts_are_said(load):
         f"{tested} of {tested} test images have a near copy in training: "
         "keep what belongs together apart with --group-by"
     )
-    assert data.parts["near_copies"]["found"] == tested
+    assert data.parts["near_copies"]["test"]["found"] == tested
+    assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
     data, lines = load(Folder(**{**vars(frames), "groups": groups}), group_by="clip")
-    assert len(lines) == 1 and data.parts["near_copies"]["found"] == 0
+    assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 20)
 
 

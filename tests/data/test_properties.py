@@ -5,8 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from pyimagesearch.config import Reading
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
+from pyimagesearch.data.parts import assign
+from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.metrics import binary_cross_entropy, contrastive_loss, triplet_loss
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import cosine_distance, euclidean_distance, make_pairs
 
 quickly = settings(max_examples=60, deadline=None, derandomize=True)
@@ -41,6 +46,58 @@ def test_pairs_of_any_labels_are_true_or_refused(labels, seed):
     if len(np.unique(flat)) >= 2:
         pairs, y = make_pairs(images, labels, seed)
         assert pairs.shape == (2 * len(flat), 2, 1) and y.shape == (2 * len(flat), 1)
+
+
+readings = st.builds(
+    Reading, tested=st.sampled_from([0.05, 0.2, 0.4]), held_out=st.sampled_from([0, 0.1, 0.5])
+)
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=2, max_size=12)
+    | st.lists(st.integers(2, 9), min_size=101, max_size=130),
+    readings,
+    st.sampled_from([None, "images", "classes"]),
+    st.integers(1, 9),
+    st.booleans(),
+    st.integers(0, 1000),
+)
+@quickly
+def test_a_split_keeps_its_promises_or_is_refused(sizes, reading, split, group, grouped, seed):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    n = len(labels)
+    # groups of up to `group` images, inside the classes
+    groups = np.unique(labels * 100 + rng.integers(0, 40 // group, n), return_inverse=True)[1]
+    images = ImageSet(
+        np.zeros((n, 1, 1, 1), np.uint8),
+        labels,
+        class_names=tuple(map(str, range(len(sizes)))),
+        groups=groups if grouped else None,
+        contents=rng.integers(2**62, size=n).astype(np.uint64),
+    )
+    trained = rng.random(n) < rng.choice([0, 0.3, 0.9])
+    try:
+        (part, how) = assign(images, None, reading, seed, split, trained)
+    except InputError as error:
+        assert "Expected" in str(error) and "Received" in str(error)
+        # two classes of eight single images, four of four, or six classes are always enough
+        sizes = np.array(sizes)
+        enough = (np.sum(sizes >= 8) >= 2 or np.sum(sizes >= 4) >= 4) and not grouped
+        assert not (split in (None, "images") and enough)
+        return
+    of = np.stack([np.bincount(labels[part == kind], minlength=len(sizes))
+                   for kind in (TRAIN, VALIDATION, TEST)])  # fmt: skip
+    wanted = (TRAIN, TEST, VALIDATION) if reading.held_out else (TRAIN, TEST)
+    for kind in wanted:
+        assert np.sum(of[kind] >= 2) >= 2
+    assert reading.held_out or not of[VALIDATION].any()
+    if grouped:
+        assert all(len(set(part[groups == k])) == 1 for k in range(groups.max() + 1))
+    if how == "classes":
+        assert ((of > 0).sum(axis=0) == 1).all()
+    else:
+        assert (of[VALIDATION] + of[TEST] <= np.array(sizes) // 2).all()
 
 
 vectors = st.integers(1, 6).flatmap(
