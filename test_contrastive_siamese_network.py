@@ -42,7 +42,7 @@ def main():
     # load the model from disk; its settings say what images it takes
     print("[INFO] loading siamese model...")
     model = SiameseModel(args["model"])
-    print(f"[INFO] images are read {model.reads()}")
+    print(f"[INFO] images are read {images.described(model.image_shape)}")
 
     # grab the test dataset: sorted by name, so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")

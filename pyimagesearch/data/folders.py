@@ -11,10 +11,11 @@ import numpy as np
 
 from pyimagesearch.data import layout, leftovers
 from pyimagesearch.data.cache import looks_of, pixels_of
+from pyimagesearch.data.images import described
 from pyimagesearch.data.layout import PAIR_FOLDERS, Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -76,9 +77,8 @@ def read_folder(
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
     log.info(
-        "%s images read%s, in %s at %dx%d", f"{len(pixels):,}",
-        f", {len(bad):,} files skipped" if bad else "",
-        "grey" if shape[2] == 1 else "colour", shape[1], shape[0],
+        "%s images read%s, %s", f"{len(pixels):,}",
+        f", {len(bad):,} files skipped" if bad else "", described(shape),
     )  # fmt: skip
 
     files = [plan.files[k] for k in reading.good()]

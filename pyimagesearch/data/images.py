@@ -166,6 +166,12 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
 
 
+def described(shape: tuple[int, int, int]) -> str:
+    """How images of a shape (H, W, C) are read, in words: "in grey at 28x28", width first."""
+    (height, width, channels) = shape
+    return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}"
+
+
 def read_images(
     paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:

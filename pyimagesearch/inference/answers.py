@@ -16,6 +16,7 @@ from pyimagesearch.data import images
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.evaluation import figures, measuring, verification
 from pyimagesearch.evaluation.embeddings import pair_distances
+from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.inference import evaluating, search
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.inference.settings import write_settings
@@ -112,8 +113,7 @@ def evaluate(args: argparse.Namespace) -> None:
     (distances, y) = pair_distances(embeddings, test.pairs, model.distance)
     best = verification.choose_threshold(distances, y)
     best_accuracy = verification.accuracy(distances, y, best)
-    high = measured.accuracy.high
-    suits = best_accuracy <= (measured.accuracy.value if high is None else high)
+    suits = _within(best_accuracy, measured.accuracy)
     verdict = "suits" if suits else "does not suit"
     sentence = (
         f"The threshold {calibration['threshold']:.3f} {verdict} this data: the best one for it, "
@@ -192,7 +192,7 @@ ANSWERS = {
 def _model(args: argparse.Namespace) -> tuple[SiameseModel, float]:
     model = SiameseModel(args.model)
     threshold = model.threshold_for(args.fmr)
-    _note([f"images are read {model.reads()}, as the model wants"])
+    _note([f"images are read {images.described(model.image_shape)}, as the model wants"])
     return model, threshold
 
 
@@ -212,6 +212,14 @@ def _note(lines: Iterable[str]) -> None:
 
 def _say(args: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
     print(json.dumps(answer) if args.json else text, flush=True)
+
+
+def _within(value: float, figure: Figure) -> bool:
+    """Whether a value is no further from a figure than its interval reaches, up or down."""
+    if figure.low is None or figure.high is None:
+        return value == figure.value
+    reach = max(figure.high - figure.value, figure.value - figure.low)
+    return abs(value - figure.value) <= reach
 
 
 def _verdict(same: bool) -> str:

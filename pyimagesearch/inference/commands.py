@@ -76,9 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--calibrate", action="store_true", help="choose and store a new threshold")
     sub.add_argument(
-        "--class-level", type=terminal.positive_int, help="as in training: the folder's level"
+        "--class-level",
+        type=int,
+        choices=(1, 2),
+        help="which level of subfolders are the classes (what the folder looks like)",
     )
-    sub.add_argument("--group-by", help="as in training: what belongs together")
+    sub.add_argument(
+        "--group-by",
+        metavar="REGEX",
+        help="a pattern for file names: images whose names give the same text stay together",
+    )
     command("matrix", "All distances of a folder.", ["directory"], "matrix.png")
     sub = command("cache", "The cache of pixels and embeddings.", model=False)
     sub.add_argument("--clear", action="store_true", help="empty it")

@@ -4,8 +4,10 @@ Loading a SavedModel runs its graph: a model from a stranger is a program from a
 """
 
 import errno
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def save(
     with whole_directory(path) as new:
         os.makedirs(new, exist_ok=True)
         try:
-            with plain_path(new) as plain:
+            with plain_path(new) as plain, _no_new_log_handler():
                 archive.write_out(plain, verbose=False)
         except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
             raise OSError(errno.EIO, first_line(error)) from None
@@ -101,6 +103,18 @@ def _endpoints(encoder: keras.Model, comparison: keras.Model) -> keras.export.Ex
         "distance", distance, [pair(encoder.output_shape, tf.float32, "embedding")]
     )
     return archive
+
+
+@contextmanager
+def _no_new_log_handler() -> Iterator[None]:
+    # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
+    # each message of the program around this would appear twice
+    handler = logging.NullHandler()
+    logging.root.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)
 
 
 class SiameseModel:
@@ -195,11 +209,6 @@ class SiameseModel:
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
         return np.asarray(distances) < (self.threshold if threshold is None else threshold)
-
-    def reads(self) -> str:
-        """How it wants images, in words: "in grey at 28x28", width before height."""
-        (height, width, channels) = self.image_shape
-        return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}"
 
     def trained_on(self) -> np.ndarray:
         """Digests of the pixels it was trained on: uint64 (N,), sorted; none where unknown."""

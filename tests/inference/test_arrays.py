@@ -123,3 +123,18 @@ def test_files_are_embedded_as_training_reads_them(tmp_path):
         model.embed(images / 255.0)
     with pytest.raises(InputError, match="Expected a pair"):
         model.distance([images, images])
+
+
+def test_images_on_disk_are_read_batch_by_batch(tmp_path):
+    """5,000 images stay on disk but for 255 (200,000 pixels) at a time in each of four threads."""
+
+    class Counted(Rows):
+        def __getitem__(self, key):
+            taken.append(len(self.rows[key]))
+            return super().__getitem__(key)
+
+    taken = []
+    model = SiameseModel(small_model.save(tmp_path / "model"))
+    array = np.broadcast_to(np.uint8(255), (5000, *small_model.SHAPE))
+    feats = model.embed(Counted(array, np.arange(5000)))
+    assert feats.shape == (5000, 49) and max(taken) == 255 and sum(taken) == 5000

@@ -52,6 +52,7 @@ def save_models(path, scales):
         small_model.save(path, np.array([scale], np.uint64), scale=scale, scale_of_it=scale)
 
 
+@pytest.mark.slow
 def test_eight_searches_a_matrix_and_an_evaluation(start, tmp_path):
     digits = small_model.write_folder(tmp_path / "digits", 4, 10)
     small_model.save(tmp_path / "output" / "contrastive_siamese_model")
