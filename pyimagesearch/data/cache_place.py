@@ -24,6 +24,8 @@ def place() -> Path:
     if named := os.environ.get("CONTRASTIVE_CACHE"):
         return Path(named)
     home = Path(os.path.expanduser("~"))
+    if not home.is_absolute():  # a user without a home
+        home = Path(tempfile.gettempdir())
     if sys.platform == "win32":
         caches = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
     elif sys.platform == "darwin":

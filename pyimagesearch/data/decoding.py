@@ -76,7 +76,7 @@ def endings() -> tuple[str, ...]:
     if features.check("jpg_2000"):
         kinds += [".j2k", ".jp2"]
     if pi_heif():
-        kinds += [".heic", ".heif"]
+        kinds += [".heic", ".heif", ".hif"]
     return tuple(sorted(kinds))
 
 

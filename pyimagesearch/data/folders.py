@@ -15,7 +15,7 @@ from pyimagesearch.data.images import described
 from pyimagesearch.data.layout import PAIR_FOLDERS, Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.rows import Rows, take
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -100,7 +100,7 @@ def read_folder(
         "skipped": dict(sorted((+skipped).items())),
     }
     return Folder(
-        pixels=Rows(pixels.array, pixels.rows[rows]),
+        pixels=take(pixels, rows),
         files=names,
         labels=labels,
         class_names=class_names,

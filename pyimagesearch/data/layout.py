@@ -166,20 +166,21 @@ def _of_parts(scan, parts, skipped):
 
 def _level(files, directory):
     """1, the level of the classes, where there is no doubt."""
-    direct, inner = Counter(), {}
+    first, second, direct = Counter(), Counter(), set()
+    places: dict[str, set] = {}  # of each first folder, the folders in it that hold images
     for file in files:
-        inner.setdefault(file.below[0], Counter())
-        if len(file.below) == 2:
-            direct[file.below[0]] += 1
+        (top, *deeper) = file.below[:-1]
+        first[top] += 1
+        places.setdefault(top, set()).add(tuple(deeper))
+        if deeper:
+            second[f"{top}/{deeper[0]}"] += 1
         else:
-            inner[file.below[0]]["/".join(file.below[:2])] += 1
-    two_levels = [top for top, subs in inner.items() if len(subs) > 1 and not direct[top]]
-    if 2 * len(two_levels) <= len(inner):
+            direct.add(top)
+    branched = sum(len(places[top]) > 1 for top in places.keys() - direct)
+    if 2 * branched <= len(first):
         return 1
-    first = Counter(file.below[0] for file in files)
-    second = sum((subs for subs in inner.values()), Counter())
     raise InputError(
         f"Expected one level of class folders. Received: {printable(directory)}, which can be read "
         f"as {len(first):,} classes ({few_of(first)}) or as {len(second):,} ({few_of(second)}). "
-        "Choose with --class-level 1 or --class-level 2."
+        "Choose with --class-level 1 or --class-level 2, or name the folder that holds the classes."
     )

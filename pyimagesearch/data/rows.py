@@ -1,6 +1,7 @@
 """Some rows of an array on disk."""
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
@@ -23,6 +24,12 @@ class Rows:
         return np.asarray(self.array[self.rows[key]])
 
 
+@overload
+def take(pixels: np.ndarray, rows: Sequence[int] | np.ndarray) -> np.ndarray: ...
+@overload
+def take(pixels: Rows, rows: Sequence[int] | np.ndarray) -> Rows: ...
+@overload
+def take(pixels: np.ndarray | Rows, rows: Sequence[int] | np.ndarray) -> np.ndarray | Rows: ...
 def take(pixels: np.ndarray | Rows, rows: Sequence[int] | np.ndarray) -> np.ndarray | Rows:
     """pixels[rows]: copied where they are in memory, left on disk where they are there."""
     return Rows(pixels.array, pixels.rows[rows]) if isinstance(pixels, Rows) else pixels[rows]

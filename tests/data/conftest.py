@@ -2,11 +2,15 @@
 
 import ctypes
 import logging
+import os
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
+from pyimagesearch.data import images
+from tests.data.pictures import gradient
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +50,29 @@ def write(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def photo():
+    """A colour gradient, 40 rows by 30 columns. BGR."""
+    return gradient()
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that are decoded from now on."""
+    names = []
+    decode = images.decode
+
+    def noted(data, path, *rest):
+        names.append(os.path.basename(path))
+        return decode(data, path, *rest)
+
+    monkeypatch.setattr(images, "decode", noted)
+    return names
+
+
+@pytest.fixture
+def files(write):
+    """Six images, red 0 10 20 …, in a folder."""
+    return [str(write(f"{k}.png", (0, 0, 10 * k))) for k in range(6)]

@@ -137,6 +137,13 @@ def test_a_stray_image_does_not_settle_it(tree):
         tree(*ALPHABETS, *several("Runic/a", "Runic/b"), "Greek/0.png")
 
 
+def test_classes_that_lie_deeper_are_not_overlooked(tree):
+    """As an archive unpacks that holds seg_train/seg_train/<class> and the same for the test."""
+    folders = [f"seg_{part}/seg_{part}/{name}" for part in ("train", "test") for name in "ab"]
+    with pytest.raises(ValueError, match="name the folder that holds the classes"):
+        tree(*several(*folders))
+
+
 def test_two_levels_inside_train_and_test(tree):
     names = [f"{part}/{name}" for part in ("train", "test") for name in ALPHABETS]
     with pytest.raises(ValueError, match="--class-level 2"):

@@ -1,0 +1,47 @@
+"""Pictures that the tests encode, and what the reader makes of bytes."""
+
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from pyimagesearch.data.images import decode
+
+
+def gradient():
+    """A colour gradient, 40 rows by 30 columns, smooth so that JPEG keeps it. BGR."""
+    y, x = np.mgrid[0:40, 0:30]
+    return np.stack([x * 8, y * 6, 255 - x * 4], axis=-1).astype(np.uint8)
+
+
+def opencv_bytes(image, ending):
+    return cv2.imencode(ending, image)[1].tobytes()
+
+
+def pillow_bytes(image, kind, **options):
+    file = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(
+        file, kind, **options
+    )
+    return file.getvalue()
+
+
+def seen(data):
+    return decode(bytes(data), "name")
+
+
+SMALL = (4, 6, 3)  # of the pictures of one colour that a cache is asked for
+
+
+def reds(pixels):
+    return pixels[:][:, 0, 0, 0].tolist()
+
+
+def mean(batch):
+    """A model that embeds a picture as its red and 1."""
+    return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
+
+
+def rows_files(cache):
+    return list(cache.glob("contrastive-*.rows"))
