@@ -56,6 +56,13 @@ def assign(
         free = np.flatnonzero(part == TRAIN)
         kept = np.zeros(len(free), bool) if trained is None else trained[free]
         (part[free], how) = _without_known(images.part(free), shares, seed, split, kept, exact)
+    if how == "classes" and split is None:
+        log.info(
+            "%d classes of about %d images: whole classes are kept to choose by and to test with "
+            "(--split images takes some of every class)",
+            len(_sizes(images)),
+            np.median(_sizes(images)),
+        )
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
         rows = np.flatnonzero(part == kind)
         if not _measurable(images, rows) and (kind != VALIDATION or len(rows)):
@@ -68,44 +75,54 @@ def assign(
 
 
 def _without_known(images, shares, seed, split, kept, exact):
-    # what was trained on before stays in training, unless less than half of the test is left
-    none = np.zeros_like(kept)
-    if kept.any() and not kept.all():
-        unknown = 1 - kept.mean()
-        scaled = Shares(*(share / max(unknown, sum(shares)) for share in shares))
+    # What was trained on before stays in training: with the parts as they would be without it,
+    # or else, to be large enough, with other parts of what is left. Where that is too little it
+    # is tested on in classes that have nothing else, and then in all.
+    relaxed = kept & _with_others(images, kept)
+    attempts = [(kept, False), (kept, True), (relaxed, True)] if kept.any() else []
+    for some, larger in attempts:
+        unknown = 1 - some.mean()
+        if unknown in (0, 1):
+            continue
+        scale = 1 / max(unknown, sum(shares)) if larger else 1
+        tried = Shares(*(scale * share for share in shares))
         try:
-            (part, how) = _by_default(images, scaled, seed, split, kept, exact)
-            if np.sum(part == TEST) >= shares.test * len(images) / 2:
-                return part, how
+            (part, how) = _by_default(images, tried, seed, split, some, exact or larger)
         except InputError:
-            pass
-    return _by_default(images, shares, seed, split, none, exact)
+            continue
+        (test, validation) = (np.mean(part == kind) for kind in (TEST, VALIDATION))
+        if test >= shares.test / 2 and (larger or validation >= shares.validation / 2):
+            return part, how
+    return _by_default(images, shares, seed, split, np.zeros_like(kept), exact)
+
+
+def _with_others(images, kept):
+    # which images are of a class with enough that was not trained on, for two parts
+    if images.labels is None:
+        return np.ones(len(images), bool)
+    others = np.bincount(images.labels[~kept], minlength=images.labels.max() + 1)
+    return others[images.labels] >= 2 * LEAST
 
 
 def _by_default(images, shares, seed, split, kept, exact):
     # by images, but by classes where these are many and small, or where nothing else is possible
     if split is not None or images.labels is None or images.groups is not None:
         return _bounded(images, shares, seed, split or "images", kept, exact)
-    sizes = np.bincount(images.labels)
-    sizes = sizes[sizes > 0]
-    small = len(sizes) >= MANY_SMALL and np.median(sizes) < SMALL_CLASS
-    if not small:
+    sizes = _sizes(images)
+    if len(sizes) >= MANY_SMALL and np.median(sizes) < SMALL_CLASS:
+        return _bounded(images, shares, seed, "classes", kept, exact)
+    try:
+        return _bounded(images, shares, seed, "images", kept, exact)
+    except InputError as error:
         try:
-            return _bounded(images, shares, seed, "images", kept, exact)
-        except InputError as error:
-            try:
-                result = _bounded(images, shares, seed, "classes", kept, exact)
-            except InputError:
-                raise error from None
-    else:
-        result = _bounded(images, shares, seed, "classes", kept, exact)
-    log.info(
-        "%d classes of about %d images: whole classes are kept to choose by and to test with "
-        "(--split images takes some of every class)",
-        len(sizes),
-        np.median(sizes),
-    )
-    return result
+            return _bounded(images, shares, seed, "classes", kept, exact)
+        except InputError:
+            raise error from None
+
+
+def _sizes(images):
+    sizes = np.bincount(images.labels)
+    return sizes[sizes > 0]
 
 
 def _bounded(images, shares, seed, split, kept, exact):
