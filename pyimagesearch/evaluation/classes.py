@@ -6,7 +6,7 @@ import numpy as np
 
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.embeddings import Comparison, distances_of
-from pyimagesearch.evaluation.intervals import Figure, share_of_counts
+from pyimagesearch.evaluation.intervals import Figure, counts_of, share_of_counts
 from pyimagesearch.system.names import printable
 
 MOST_PAIRS = 1_000_000  # same pairs that are looked at
@@ -91,7 +91,7 @@ def same_pairs(labels: np.ndarray, sizes: np.ndarray, most: int) -> np.ndarray:
 
 def _of_each(hits, pairs, labels, ends):
     # of each class: the share of its images' pairs that are hits, or None where it has no pair
-    (hits, pairs) = (np.bincount(x.ravel(), minlength=len(labels)) for x in (hits, pairs))
+    (hits, pairs) = (counts_of(some, len(labels)) for some in (hits, pairs))
     order = np.argsort(labels, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(labels))[:-1]):
         yield share_of_counts(hits[rows], pairs[rows], ends) if pairs[rows].any() else None
@@ -108,7 +108,7 @@ def _confused(labels, names, matched, different, most=5):
 
     (wrong, counts) = np.unique(couples(matched), return_counts=True)
     # how many different pairs each of these couples has: all of the images that were compared
-    compared = np.bincount(different.ravel(), minlength=len(labels)) > 0
+    compared = counts_of(different, len(labels)) > 0
     sizes = np.bincount(labels[compared], minlength=len(names))
     shares = counts / (sizes[wrong // len(names)] * sizes[wrong % len(names)])
     for k in np.argsort(-shares, kind="stable")[:most]:

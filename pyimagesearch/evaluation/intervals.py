@@ -135,6 +135,12 @@ def share_of_counts(hits: np.ndarray, pairs: np.ndarray, ends: int = 2) -> Figur
     return _figure(value, (hits - value * pairs) / count, shared, pairs / count)
 
 
+def counts_of(pairs: np.ndarray, units: int) -> np.ndarray:
+    """How many of the pairs, int (B, 2), each of so many units stands in: int (U,)."""
+    # end by end: bincount copies what it is given
+    return sum(np.bincount(pairs[:, end], minlength=units) for end in (0, 1))
+
+
 def effective(value: float, sums: np.ndarray, shared: float, loads: np.ndarray) -> float:
     """How many independent trials say as much about a share q as these pairs do.
 

@@ -75,7 +75,8 @@ def report(measurement: Measurement, title: str) -> str:
             text += f"; FMR here {point.fmr.rate()}"
         lines.append(f"  TMR at {100 * float(rate):g} % FMR".ljust(26) + text)
     if any(m.operating_points.values()):
-        lines.append(f"  the FMR rests on all pairs of {m.fmr_images} images")
+        which = "all" if m.classes else "the different"
+        lines.append(f"  the FMR rests on {which} pairs of {m.fmr_images} images")
     if m.classes:
         lines += _of_classes(m.classes, m.tmr.value)
     if m.collapsed:

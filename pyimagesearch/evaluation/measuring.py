@@ -19,7 +19,13 @@ from pyimagesearch.evaluation.embeddings import (
     pair_distances,
     raw_pixels,
 )
-from pyimagesearch.evaluation.intervals import Figure, Trials, interval, share_of_counts
+from pyimagesearch.evaluation.intervals import (
+    Figure,
+    Trials,
+    counts_of,
+    interval,
+    share_of_counts,
+)
 from pyimagesearch.evaluation.measurement import Measurement, OperatingPoint, report
 
 __all__ = ["calibrate", "different_pairs", "measure", "measure_raw_pixels", "report"]
@@ -43,14 +49,16 @@ def calibrate(
     (distances, y) = pair_distances(embeddings, images.pairs, comparison)
     (different, apart) = different_pairs(embeddings, images, comparison)
     threshold = verification.choose_threshold(distances, y)
+    # frames of one clip are no more independent than one image
+    owners = different if images.groups is None else images.groups[different]
     return {
         "threshold": threshold,
         "calibration_accuracy": verification.accuracy(distances, y, threshold),
         "operating_points": {
-            fmr: verification.threshold_at_fmr(apart, float(fmr), different) if len(apart) else None
+            fmr: verification.threshold_at_fmr(apart, float(fmr), owners) if len(apart) else None
             for fmr in FALSE_MATCH_RATES
         },
-        "operating_images": int(np.count_nonzero(np.bincount(different.ravel()))),
+        "operating_images": int(np.count_nonzero(counts_of(different, len(embeddings)))),
         "collapsed": verification.is_collapsed(distances),
     }
 
@@ -105,7 +113,7 @@ def measure(
         auc=auc,
         eer=eer,
         operating_points={rate: None if t is None else point(t) for rate, t in points.items()},
-        fmr_images=int(np.count_nonzero(np.bincount(different.ravel()))),
+        fmr_images=int(np.count_nonzero(counts_of(different, len(embeddings)))),
         collapsed=verification.is_collapsed(distances),
         classes=classes,
     )
@@ -138,25 +146,30 @@ def different_pairs(
         most = int(min(MOST_IMAGES, MOST_IMAGES * (64 / embeddings.shape[1]) ** 0.5))
         some = evenly(len(embeddings), most).astype(np.int32)
         labels = np.ravel(images.labels)[some]
-        (a, b) = (x.astype(np.int32) for x in np.triu_indices(len(some), 1))
-        different = labels[a] != labels[b]
-        pairs = np.stack([some[a[different]], some[b[different]]], axis=1)
+        pairs = np.concatenate(list(_of_two_classes(some, labels)))
     return pairs, distances_of(embeddings, pairs, comparison)
+
+
+def _of_two_classes(rows, labels, block=256):
+    # block by block, which bounds the memory: the table of all pairs is larger than its result
+    places = np.arange(len(rows))
+    for start in range(0, len(rows), block):
+        first = places[start : start + block, np.newaxis]
+        (a, b) = np.nonzero((first < places) & (labels[first] != labels))
+        yield np.stack([rows[start + a], rows[b]], axis=1)
 
 
 def _units(images, count, new_classes):
     # what the intervals count, and which of them each image belongs to, (N,)
     if new_classes and images.labels is not None:
-        return "classes", np.unique(images.labels, return_inverse=True)[1]
+        return "classes", np.unique(images.labels, return_inverse=True)[1].astype(np.int32)
     if images.groups is not None:
-        return "groups", np.unique(images.groups, return_inverse=True)[1]
-    return "images", np.arange(count)
+        return "groups", np.unique(images.groups, return_inverse=True)[1].astype(np.int32)
+    return "images", np.arange(count, dtype=np.int32)
 
 
 def _share_of_pairs(pairs, count, hits):
-    return share_of_counts(
-        *(np.bincount(some.ravel(), minlength=count) for some in (pairs[hits], pairs))
-    )
+    return share_of_counts(counts_of(pairs[hits], count), counts_of(pairs, count))
 
 
 def _auc_and_eer(distances, y, trials):

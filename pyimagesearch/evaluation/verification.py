@@ -60,7 +60,7 @@ def threshold_at_fmr(
     None where fewer than 30 of the false matches would be independent, no two of them sharing
     an image: two images with wrong labels make many false matches, but only two such.
     """
-    different, _ = _checked(different, np.zeros(np.size(different)))
+    different = _finite(different)
     matches = int(fmr * len(different) + 1e-9)  # 0.01 * 3000 is a little below 30
     if matches < MIN_FALSE_MATCHES:
         return None
@@ -185,18 +185,23 @@ def _both_kinds(distances, y):
 
 
 def _checked(distances, y):
-    distances = np.asarray(distances, dtype=np.float64).ravel()
     y = np.asarray(y).ravel()
-    if len(distances) != len(y) or not len(y):
+    if np.size(distances) != len(y) or not len(y):
         raise ValueError(
             "Expected one label for each distance, and at least one pair. "
-            f"Received: {len(distances)} distances, {len(y)} labels."
+            f"Received: {np.size(distances)} distances, {len(y)} labels."
         )
+    distances = _finite(distances)
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(y)[:5].tolist()}.")
+    return distances, y.astype(int)
+
+
+def _finite(distances):
+    distances = np.asarray(distances, dtype=np.float64).ravel()
     if not np.isfinite(distances).all():
         raise ValueError(
             "Expected finite distances. "
             f"Received: {np.sum(~np.isfinite(distances))} that are NaN or infinite."
         )
-    if not np.isin(y, (0, 1)).all():
-        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(y)[:5].tolist()}.")
-    return distances, y.astype(int)
+    return distances

@@ -160,6 +160,14 @@ def test_few_images_support_no_rate():
     assert "rests on" not in measuring.report(figures, "here")
 
 
+def test_false_matches_of_few_groups_support_no_rate():
+    (embeddings, labels) = clusters(2000, 0.2, 0)
+    images = measurable(labels, 0)
+    assert measuring.calibrate(embeddings, images)["operating_points"]["0.01"] is not None
+    clips = images.replace(groups=np.arange(2000, dtype=np.int32) // 50)  # 40: 20 couples at most
+    assert measuring.calibrate(embeddings, clips)["operating_points"]["0.01"] is None
+
+
 def test_a_rate_says_on_how_many_images_it_rests():
     text = measuring.report(measured(2000), "here")
     assert "rests on all pairs of 2000 images" in text
