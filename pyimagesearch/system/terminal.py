@@ -59,6 +59,8 @@ def setup(program_output: bool = False) -> None:
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     show_messages(program_output)
+    # a root without any gets one from TensorFlow's absl, which shows each message once more
+    logging.getLogger().addHandler(logging.NullHandler())
     # before OpenCV is imported, which Keras does where it finds it
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
