@@ -195,6 +195,22 @@ def test_train_and_test_folders_are_used_as_what_they_are(ask, folder, tmp_path)
     assert answer["part"] == "test" and answer["images"] == 12 and answer["pairs"] == 24
 
 
+def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
+    # two alphabets of two characters each: two readings, and the choice is the user's
+    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
+        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
+    flags = ("evaluate", tmp_path / "alphabets", "--json")
+    code, out, err = ask(*flags)
+    assert code == 2 and out == "" and "--class-level 1 or --class-level 2" in err
+    assert json.loads(ask(*flags, "--class-level", 1)[1])["folder"]["classes"] == 2
+    answer = json.loads(ask(*flags, "--class-level", 2)[1])
+    assert answer["folder"]["classes"] == 4 and answer["accuracy"]["value"] == 1.0
+    # the files of one number are a group: twelve, each with an image of each class
+    groups = ("--class-level", 2, "--group-by", r"\d+(?=\.png)")
+    answer = json.loads(ask(*flags, *groups, "--calibrate")[1])
+    assert answer["unit"] == "groups" and answer["units"] == 6  # the other six choose
+
+
 def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     pairs = small_model.write_pairs(tmp_path / "pairs", groups=6)
     code, out, err = ask("evaluate", pairs, "--json")
