@@ -12,13 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT, command, run
 
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
 from pyimagesearch import config
 from pyimagesearch.inference import saved_model
 from pyimagesearch.system import terminal
+from tests.scripts import ENVIRONMENT, ROOT, command, run
 
 
 def test_training_learns_and_writes(trained):

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 import small_model
-from conftest import ROOT, run
 
 from pyimagesearch.data.sets import pixel_digests
 from pyimagesearch.inference import answers, commands, search
+from tests.scripts import ROOT, run
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from fuzz_images import write_files

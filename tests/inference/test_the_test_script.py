@@ -5,7 +5,8 @@ import shutil
 
 import cv2
 import small_model
-from conftest import ROOT, run
+
+from tests.scripts import ROOT, run
 
 
 def test_names_of_any_bytes(tmp_path):

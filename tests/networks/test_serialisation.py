@@ -6,7 +6,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT
 
 from pyimagesearch import config, metrics, utils
 from pyimagesearch.data import batches
@@ -15,6 +14,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.networks import acceleration
 from pyimagesearch.siamese_network import build_siamese_model
 from pyimagesearch.training import assemble
+from tests.scripts import ENVIRONMENT, ROOT
 
 
 def load_in_a_new_process(imports, path, inputs):

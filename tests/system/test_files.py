@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, ROOT
 
 from pyimagesearch.system import exchange, files, locks, temporary
 from pyimagesearch.system.errors import InputError
@@ -24,6 +23,7 @@ from pyimagesearch.system.files import (
     whole_directory,
     whole_file,
 )
+from tests.scripts import ENVIRONMENT, ROOT
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ENVIRONMENT, ROOT
+
+from tests.scripts import ENVIRONMENT, ROOT
 
 PACKAGE = ROOT / "pyimagesearch"
 # who stands further down may import who stands further up, and nobody the other way round

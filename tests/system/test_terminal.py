@@ -8,10 +8,10 @@ import sys
 import textwrap
 
 import pytest
-from conftest import ENVIRONMENT, ROOT
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
+from tests.scripts import ENVIRONMENT, ROOT
 
 
 def python(code, *arguments, **variables):

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from conftest import run
+
+from tests.scripts import run
 
 
 @pytest.mark.slow

@@ -12,13 +12,13 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, command, run
 
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import callbacks, checkpoints
+from tests.scripts import ENVIRONMENT, command, run
 
 SCRIPT = "train_contrastive_siamese_network.py"
 

@@ -6,7 +6,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT, run
+
+from tests.scripts import ENVIRONMENT, ROOT, run
 
 SCRIPT = "train_contrastive_siamese_network.py"
 

@@ -1,0 +1,49 @@
+"""Running the real scripts, in an environment made from scratch.
+
+No test depends on the machine's variables or on anybody's home: the tests' own process and
+those that it starts have an environment made from scratch, with a home that goes afterwards.
+"""
+
+import atexit
+import os
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HOME = tempfile.mkdtemp(prefix="home-of-tests-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+ENVIRONMENT = {
+    # what systems need to find programs, libraries and a place for temporary files
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH")
+        or name.startswith(("DYLD_", "PYTEST_", "COV_"))
+    },
+    "HOME": HOME,
+    "USERPROFILE": HOME,  # Windows' name for it
+    "PYTHONUSERBASE": site.getuserbase(),  # packages that lie in the real home
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "Agg",
+}
+os.environ.clear()
+os.environ.update(ENVIRONMENT)
+
+
+def command(script: str, *flags: object) -> list[str]:
+    return [sys.executable, str(ROOT / script), *map(str, flags)]
+
+
+def run(script: str, *flags: object, cwd: Path = ROOT, **variables: str):
+    """Run a script to its end, by default in the project's folder; `variables` come on top."""
+    return subprocess.run(
+        command(script, *flags),
+        cwd=cwd,
+        env=ENVIRONMENT | variables,
+        capture_output=True,
+        text=True,
+    )
