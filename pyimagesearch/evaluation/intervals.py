@@ -138,7 +138,8 @@ def share_of_counts(hits: np.ndarray, pairs: np.ndarray, ends: int = 2) -> Figur
 def counts_of(pairs: np.ndarray, units: int) -> np.ndarray:
     """How many of the pairs, int (B, 2), each of so many units stands in: int (U,)."""
     # end by end: bincount copies what it is given
-    return sum(np.bincount(pairs[:, end], minlength=units) for end in (0, 1))
+    first = np.bincount(pairs[:, 0], minlength=units)
+    return first + np.bincount(pairs[:, 1], minlength=units)
 
 
 def effective(value: float, sums: np.ndarray, shared: float, loads: np.ndarray) -> float:
