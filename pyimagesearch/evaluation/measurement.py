@@ -56,7 +56,7 @@ def report(measurement: Measurement, title: str) -> str:
     m = measurement
     intervals = "95 % intervals"
     if m.units < LEAST_UNITS:
-        intervals = f"no interval: {m.units} {m.unit} are too few"
+        intervals = f"no interval: fewer than {LEAST_UNITS} {m.unit} ({m.units})"
     elif m.unit != "images":
         intervals += f" over {m.units} {m.unit}"
     lines = [

@@ -71,7 +71,6 @@ def write(
         f"the raw pixels, the line to beat: {raw.accuracy.value:.2%} of test pairs right, "
         f"AUC {raw.auc.value:.5f}"
     )
-    log.info(sizes(data))
     log.info(measuring.report(measured, "the network on test images"))
     log.info(f"test loss {measured.loss:.4f}, AUC {measured.auc.value:.5f}")
     log.info(
@@ -79,17 +78,6 @@ def write(
         f"calling them the same where distance < {settings['threshold']:.3f}"
     )
     return measured
-
-
-def sizes(data: DataSet) -> str:
-    """How many images each part of a data set has, as text."""
-    parts = [f"{len(data.train)} images to train on"]
-    if data.validation is not data.test:
-        parts.append(f"{len(data.validation)} to choose by")
-    parts.append(f"{len(data.test)} to test")
-    if data.new_classes:
-        parts[-1] += ", of classes that were not trained on"
-    return ", ".join(parts)
 
 
 def write_history(path: str, history: Mapping[str, Sequence[float]]) -> None:

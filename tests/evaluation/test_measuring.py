@@ -186,7 +186,7 @@ def test_below_ten_new_classes_there_is_no_interval():
     assert figures.accuracy == Figure(figures.accuracy.value, None, None)
     assert figures.auc.low is None and figures.operating_points["0.01"].fmr.high is None
     text = measuring.report(figures, "here")
-    assert "no interval: 8 classes are too few" in text
+    assert "no interval: fewer than 10 classes (8)" in text
     assert f"right at the threshold  {100 * figures.accuracy.value:.2f} %\n" in text
 
 

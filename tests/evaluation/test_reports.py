@@ -93,10 +93,3 @@ def test_pictures_are_written_whole_and_nothing_else(written):
     names = {path.name for path in written[0].iterdir()}
     pictures = {f"contrastive_{name}.png" for name in ("roc", "histogram", "map", "worst")}
     assert names == {"metrics.json", "history.csv"} | pictures
-
-
-def test_parts_of_a_recipe_that_holds_out_none():
-    (train, test) = (image_set(9, 0), image_set(6, 1))
-    assert reports.sizes(DataSet(train, test, train, test)) == "9 images to train on, 6 to test"
-    text = reports.sizes(DataSet(train, test, train, test, new_classes=True))
-    assert text.endswith("6 to test, of classes that were not trained on")
