@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from pyimagesearch.system import terminal
 from pyimagesearch.system.names import printable
 from pyimagesearch.data import images
 
@@ -104,6 +105,7 @@ def read_all(paths, errors):
 def serve(pipe, errors):
     """Read the files whose paths come through the pipe, until None comes."""
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    terminal.silence_image_libraries()
     images.opencv()
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     pipe.send("ready")
