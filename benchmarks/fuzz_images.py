@@ -10,26 +10,23 @@ the file's name, a line written past Python, over two seconds for a file, or ove
 """
 
 import argparse
-import ctypes
-import logging
 import multiprocessing
 import os
 import resource
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from pyimagesearch.system import terminal
 from pyimagesearch.system.names import printable
 from pyimagesearch.data import images
 from benchmarks.broken_images import CHANGES, SPECIAL, special_files
 from benchmarks.sound_images import sound_files
 
-from PIL import Image
 
 SHAPE = (28, 28, 3)
 PATIENCE = 20  # seconds before a file counts as a crash
@@ -102,7 +99,7 @@ def read_all(paths, errors):
 def serve(pipe, errors):
     """Read the files whose paths come through the pipe, until None comes."""
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-    quiet()
+    terminal.silence_image_libraries()
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     pipe.send("ready")
     while (path := pipe.recv()) is not None:
@@ -112,14 +109,6 @@ def serve(pipe, errors):
         seconds = min(time.perf_counter() - start, time.process_time() - work)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         pipe.send((outcome, seconds, memory))
-
-
-def quiet():
-    """What the scripts ask of the decoders for themselves: no lines of their own."""
-    images.opencv().utils.logging.setLogLevel(0)
-    warnings.filterwarnings("ignore", module="PIL")
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 
 def read(path):

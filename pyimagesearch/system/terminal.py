@@ -61,15 +61,12 @@ def setup(program_output: bool = False) -> None:
     show_messages(program_output)
     # a root without any gets one from TensorFlow's absl, which shows each message once more
     logging.getLogger().addHandler(logging.NullHandler())
-    # before OpenCV is imported, which Keras does where it finds it
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
+    silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
     try:
         _import_keras()
     except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
         print(f"{_script()}: error: {first_line(error)}", file=sys.stderr)
         sys.exit(2)
-    _silence_image_libraries()
 
 
 def _import_keras() -> None:
@@ -136,12 +133,17 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _silence_image_libraries() -> None:
-    # what is wrong with a file is said in one line, by name: no library adds lines of its own
+def silence_image_libraries() -> None:
+    """Let Pillow, libtiff and OpenCV write nothing of their own about broken image files.
+
+    What is wrong with a file is said in one line, by name. Part of setup().
+    """
     import ctypes
 
     from PIL import Image
 
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     with suppress(OSError, AttributeError):  # Pillow's libtiff writes to stderr past Python

@@ -1,15 +1,13 @@
 """Each test of files has a cache of its own, and decoders that write no lines past Python."""
 
-import ctypes
-import logging
 import os
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from pyimagesearch.data import images
+from pyimagesearch.system import terminal
 from tests.data.pictures import gradient
 
 
@@ -24,9 +22,7 @@ def cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True, scope="session")
 def quiet_decoders():
     """What the scripts ask of the decoders for themselves."""
-    cv2.utils.logging.setLogLevel(0)
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    terminal.silence_image_libraries()
 
 
 @pytest.fixture
