@@ -83,41 +83,15 @@ def load(
     again; where that cannot be, parts["clean"] is False.
     Raises InputError where the folder is none, or cannot be split.
     """
-    if name in DATASETS:
-        flags = (image_size, channels, class_level, group_by, split)
-        if any(flag is not None for flag in flags):
-            raise InputError(
-                "Expected --image-size, --channels, --split, --class-level and --group-by with "
-                f"a folder alone. Received: --dataset {name}."
-            )
-        (images, given) = _whole(name)
-        counts = {}
-    else:
-        if not Path(name).is_dir():
-            raise InputError(
-                f"Expected --dataset {', '.join(DATASETS)} or a folder. "
-                f"Received: {printable(name)}, no folder."
-            )
-        folder = folders.read_folder(
-            name,
-            recipe.reading.least_shape,
-            image_size=image_size,
-            channels=channels,
-            class_level=class_level,
-            group_by=group_by,
-        )
-        images = ImageSet(
-            images=folder.pixels,
-            labels=folder.labels,
-            pairs=folder.pairs,
-            class_names=tuple(folder.class_names),
-            groups=folder.groups,
-            contents=folder.contents,
-        )
-        (given, counts) = (folder.splits, folder.counts)
-
-    if images.pairs is not None and images.groups is None:
-        images = images.replace(groups=splits.connected(len(images), images.pairs.indices()))
+    (images, given, counts) = _read(
+        name,
+        recipe,
+        split,
+        image_size=image_size,
+        channels=channels,
+        class_level=class_level,
+        group_by=group_by,
+    )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
@@ -156,14 +130,37 @@ def classes_of(images: ImageSet) -> set[int]:
     return set() if images.labels is None else set(np.unique(images.labels).tolist())
 
 
-def _whole(name: str) -> tuple[ImageSet, np.ndarray]:
-    # a set that brings its own test images, as one image set, and which part each is of
-    parts = DATASETS[name]()
-    (images, labels) = (np.concatenate(x) for x in zip(*parts))
-    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(labels) for _, labels in parts])
-    names = tuple(str(number) for number in range(labels.max() + 1))
-    whole = ImageSet(images, labels, class_names=names, contents=pixel_digests(images))
-    return whole, given
+def _read(name, recipe, split, **flags):
+    # all images as one set, which part each is of where that is given, and what was counted
+    if name in DATASETS:
+        if split or any(flag is not None for flag in flags.values()):
+            raise InputError(
+                "Expected --image-size, --channels, --split, --class-level and --group-by with "
+                f"a folder alone. Received: --dataset {name}."
+            )
+        parts = DATASETS[name]()
+        (images, labels) = (np.concatenate(x) for x in zip(*parts))
+        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(labels) for _, labels in parts])
+        names = tuple(str(number) for number in range(labels.max() + 1))
+        contents = pixel_digests(images)
+        return ImageSet(images, labels, class_names=names, contents=contents), given, {}
+    if not Path(name).is_dir():
+        raise InputError(
+            f"Expected --dataset {', '.join(DATASETS)} or a folder. "
+            f"Received: {printable(name)}, no folder."
+        )
+    folder = folders.read_folder(name, recipe.reading.least_shape, **flags)
+    images = ImageSet(
+        images=folder.pixels,
+        labels=folder.labels,
+        pairs=folder.pairs,
+        class_names=tuple(folder.class_names),
+        groups=folder.groups,
+        contents=folder.contents,
+    )
+    if images.pairs is not None and images.groups is None:
+        images = images.replace(groups=splits.connected(len(images), images.pairs.indices()))
+    return images, folder.splits, folder.counts
 
 
 def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:

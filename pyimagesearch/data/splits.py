@@ -30,7 +30,7 @@ def chances(contents: np.ndarray, seed: int) -> np.ndarray:
 
     The first eight bytes of BLAKE2b of seed and content, both little-endian, as a fraction.
     """
-    key = int(seed).to_bytes(8, "little")
+    key = (int(seed) % 2**64).to_bytes(8, "little")
     digests = b"".join(
         hashlib.blake2b(key + content, digest_size=8).digest()
         for content in map(np.ndarray.tobytes, contents.astype("<u8").reshape(-1, 1))
