@@ -34,10 +34,13 @@ class ByClass:
     classes: tuple[ClassFigures, ...]  # in the order of their numbers
     confused: tuple[tuple[str, str, float], ...]  # two names and the share of pairs that match
 
-    def worst(self, count: int) -> list[ClassFigures]:
-        """The classes of which the smallest share of same pairs matches, small classes first."""
-        known = [c for c in self.classes if c.tmr is not None]
-        return sorted(known, key=lambda c: (c.tmr.value, c.images))[:count]
+    def worst(self, count: int) -> list[tuple[str, int, float]]:
+        """The classes of which the smallest shares of same pairs match, small classes first.
+
+        Of each its name, how many images it has, and the share.
+        """
+        known = [(c.name, c.images, c.tmr.value) for c in self.classes if c.tmr is not None]
+        return sorted(known, key=lambda c: (c[2], c[1]))[:count]
 
     def as_dict(self) -> dict:
         """For JSON: {"figures": [a class …], "confused": [{"classes", "fmr"} …]}."""
@@ -61,7 +64,8 @@ def by_class(
     classes have more than a million. FMR: over the different pairs, int (B, 2), with these
     distances, (B,). The units of the intervals are the class's own images.
     """
-    (numbers, labels, sizes) = np.unique(images.labels, return_inverse=True, return_counts=True)
+    known = np.ravel(images.labels)
+    (numbers, labels, sizes) = np.unique(known, return_inverse=True, return_counts=True)
     names = [printable(images.class_names[k] if images.class_names else str(k)) for k in numbers]
     same = same_pairs(labels, sizes, int(MOST_PAIRS * min(1, 64 / embeddings.shape[1])))
     found = distances_of(embeddings, same, comparison) < threshold

@@ -47,7 +47,7 @@ def plot_histogram(
     """How many same and different pairs lie at which distance, with the threshold."""
     distances, y = np.ravel(distances), np.ravel(y)
     (fig, ax) = _axes()
-    bins = np.linspace(min(0, distances.min()), max(distances.max() * 1.0001, 1e-6), 60)
+    bins = np.linspace(min(0, distances.min()), max(distances.max() * 1.0001, 1e-6), 60).tolist()
     kinds = ((1, SAME, "//", "same"), (0, DIFFERENT, "", "different"))
     for kind, color, hatch, name in kinds:
         ax.hist(distances[y == kind], bins, color=color, alpha=0.6, hatch=hatch, label=name)
@@ -84,7 +84,8 @@ def plot_map(
     (fig, ax) = _axes()
     colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
     for k, color in zip(classes, colors):
-        ax.scatter(*places[labels == k].T, s=6, color=color, alpha=0.6)
+        (x, y) = places[labels == k].T
+        ax.scatter(x, y, s=6, color=color, alpha=0.6)
     if 1 < len(classes) <= 30:
         (names, fonts) = lettering([str(class_names[k] if class_names else k) for k in classes])
         for k, name, color in zip(classes, names, colors):

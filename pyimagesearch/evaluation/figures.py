@@ -157,8 +157,10 @@ def show(fig: Figure) -> None:
 
     if plt.get_backend().lower() == "agg":
         return
-    manager = plt.figure(figsize=fig.get_size_inches()).canvas.manager
-    manager.canvas.figure = fig
+    manager = plt.figure(figsize=tuple(fig.get_size_inches())).canvas.manager
+    if manager is None:
+        return
+    manager.canvas.figure = fig  # the window was made for an empty one
     fig.set_canvas(manager.canvas)
     plt.show()
 

@@ -138,7 +138,8 @@ def share_of_counts(hits: np.ndarray, pairs: np.ndarray, ends: int = 2) -> Figur
 def counts_of(pairs: np.ndarray, units: int) -> np.ndarray:
     """How many of the pairs, int (B, 2), each of so many units stands in: int (U,)."""
     # end by end: bincount copies what it is given
-    return sum(np.bincount(pairs[:, end], minlength=units) for end in (0, 1))
+    first = np.bincount(pairs[:, 0], minlength=units)
+    return first + np.bincount(pairs[:, 1], minlength=units)
 
 
 def effective(value: float, sums: np.ndarray, shared: float, loads: np.ndarray) -> float:
@@ -148,8 +149,8 @@ def effective(value: float, sums: np.ndarray, shared: float, loads: np.ndarray) 
     (2015): sum over units of S_u^2, less the sum over dyads (couples of units) of S_uv^2, which
     the first counts twice. S_u: the sum over u's pairs of (hit - q) / B.
     A few wrong pairs do not tell whether they come from bad images, all of whose pairs are
-    wrong: the variance is a mean of what is seen, weighing as many errors as were seen, and of
-    what bad images would give, weighing one.
+    wrong: the variance is a mean of what is seen, which weighs as much as there are errors, and
+    of what bad images would give, which weighs half an error.
     At most the number of units: Kish's effective number, where they stand in unequal numbers of
     pairs; exactly that where no error was seen.
     sums: (U,), the S_u. shared: the sum over dyads. loads: (U,), the share of pairs that each
@@ -161,7 +162,7 @@ def effective(value: float, sums: np.ndarray, shared: float, loads: np.ndarray) 
         return most
     seen = max(float(sums @ sums - shared), 0.0)
     bad_images = value * (1 - value) * float(loads @ loads) / float(loads.sum())
-    variance = (errors * seen + bad_images) / (errors + 1)
+    variance = (errors * seen + bad_images / 2) / (errors + 1 / 2)
     return min(most, value * (1 - value) / variance)
 
 
@@ -174,36 +175,34 @@ def _figure(value, sums, shared, loads):
 def interval(share: float, trials: float) -> tuple[float, float]:
     """Clopper and Pearson's 95 % interval of a share of independent trials, mid-p: (low, high).
 
-    Its ends are quantiles of ½ Beta(x, n - x + 1) + ½ Beta(x + 1, n - x), with x = share n hits
-    of n trials, neither of which need be a whole number. Mid-p (Lancaster, 1961; Berry and
-    Armitage, 1995) counts half of the chance of x itself, without which the interval would hold
-    the truth more often than it says. No hit of n: 0 to 1 - 0.05^(1/n).
+    The high end is where x hits of n or fewer have a chance of 2.5 %, the low end where x or
+    more have; of the chance of x itself a part is counted, as in mid-p (Lancaster, 1961; Berry
+    and Armitage, 1995): all of it would make the interval hold the truth more often than it says.
+    The part is 1/2, and 3/4 for the end that is nearer to 0 or 1, where errors that come in
+    clumps need it (tests/evaluation/test_intervals.py). x = share n and n need not be whole:
+    the chances are those of Beta distributions. No hit of n: 0 to 1 - 0.05^(1/n).
     """
-    (x, n) = (share * trials, trials)
-    ends = [
-        0.0 if x < 0.05 else 1.0 - _mid_quantile(n - x, n, (1 + LEVEL) / 2),
-        1.0 if n - x < 0.05 else _mid_quantile(x, n, (1 + LEVEL) / 2),
-    ]
-    return min(ends[0], share), max(ends[1], share)
+    hits = share * trials
+    (low_part, high_part) = (3 / 4, 1 / 2) if share <= 1 / 2 else (1 / 2, 3 / 4)
+    low = 0.0 if hits < 0.05 else 1 - _high_end(trials - hits, trials, low_part)
+    high = 1.0 if trials - hits < 0.05 else _high_end(hits, trials, high_part)
+    return min(low, share), max(high, share)
 
 
-def _mid_quantile(x, n, level):
-    # the point that the mixture of the two Beta's stays below with this chance
+def _high_end(x, n, part):
+    # where (1 - part) of the chance of x - 1 hits or fewer, plus part of that of x or fewer, is
+    # 2.5 %: a quantile of (1 - part) Beta(x, n - x + 1) + part Beta(x + 1, n - x)
+    level = (1 + LEVEL) / 2
     if x < 0.05:  # the first of them lies at 0
-        return 1 - (2 * (1 - level)) ** (1 / n)
-    (a, b) = (np.array([x, x + 1.0]), np.array([n - x + 1.0, n - x]))
-    middle = np.log(a / b)
-    spread = 10 * np.sqrt(1 / a + 1 / b)
-    low = np.min(middle - np.maximum(spread, 36 / a))
-    high = np.max(middle + np.maximum(spread, 36 / b))
-    t = np.linspace(low, high, 4001)  # p = 1 / (1 + exp(-t)), in which the densities are smooth
-    total = np.zeros_like(t)
-    for a_, b_ in zip(a, b):
-        log = a_ * t - (a_ + b_) * np.logaddexp(0, t)
-        density = np.exp(log - log.max())
-        below = np.cumsum(density) - density / 2
-        total += below / density.sum() / 2
-    return 1 / (1 + math.exp(-np.interp(level, total, t)))
+        return 1 - ((1 - level) / part) ** (1 / n)
+    (a, b) = (np.array([x, x + 1]), np.array([n - x + 1, n - x]))
+    middle, spread = np.log(a / b), 10 * np.sqrt(1 / a + 1 / b)
+    ends = np.min(middle - np.maximum(spread, 36 / a)), np.max(middle + np.maximum(spread, 36 / b))
+    t = np.linspace(*ends, 4001)[:, np.newaxis]  # p = 1 / (1 + exp(-t)) has smooth densities in t
+    log = a * t - (a + b) * np.logaddexp(0, t)  # (4001, 2)
+    density = np.exp(log - log.max(axis=0))
+    below = (np.cumsum(density, axis=0) - density / 2) / density.sum(axis=0)
+    return 1 / (1 + math.exp(-np.interp(level, below @ [1 - part, part], t[:, 0])))
 
 
 def _rounded(percent, away):

@@ -26,7 +26,7 @@ def lettering(names: Sequence[str]) -> tuple[list[str], list[str]]:
     texts = [shortened(printable(name)) for name in names]
     families = fonts_for("".join(texts))
     known = frozenset().union(*(characters(family) for family in families))
-    legend = {}
+    legend: dict[str, str] = {}
     for k, text in enumerate(texts):
         if drawable(text, known):
             texts[k] = text.replace("$", r"\$")

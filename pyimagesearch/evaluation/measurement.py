@@ -88,13 +88,13 @@ def _of_classes(classes: ByClass, tmr: float) -> list[str]:
     # the worst three, where they are below the whole or classes are of very different size
     sizes = [c.images for c in classes.classes]
     uneven = max(sizes) > VERY_DIFFERENT * min(sizes)
-    worst = [c for c in classes.worst(3) if uneven or c.tmr.value < tmr]
-    lines = [
-        f"  {'the worst class' if k == 0 else 'and then'}: {c.name}, {100 * c.tmr.value:.1f} % "
-        f"of its same pairs found, {c.images} images"
-        for k, c in enumerate(worst)
-    ]
-    for a, b, share in classes.confused[:1]:
-        share = f"{100 * share:.3g}"
-        lines.append(f"  most confused: {a} and {b}, {share} % of their pairs called the same")
+    lines: list[str] = []
+    for name, images, found in classes.worst(3):
+        if uneven or found < tmr:
+            which = "and then" if lines else "the worst class"
+            share = f"{100 * found:.1f} % of its same pairs found"
+            lines.append(f"  {which}: {name}, {share}, {images} images")
+    for a, b, confused in classes.confused[:1]:
+        share = f"{100 * confused:.3g} % of their pairs called the same"
+        lines.append(f"  most confused: {a} and {b}, {share}")
     return lines

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,16 +88,15 @@ def measure(
     right = (distances < threshold) == same
     (auc, eer) = _auc_and_eer(distances, y, trials)
     (different, apart) = different_pairs(embeddings, images, comparison)
-    if unit == "images" and images.labels is not None:  # no two pairs of the same two: shorter
-        fmr = partial(_share_of_pairs, different, len(embeddings))
-    else:
-        fmr = Trials(unit_of[different]).share
+    points = calibration["operating_points"]
+    share = None
+    if any(t is not None for t in points.values()):
+        share = _sharer(different, images, unit, unit_of)
 
     def point(threshold):
         tmr = same_trials.share(distances[same] < threshold)
-        return OperatingPoint(threshold, tmr, fmr(apart < threshold))
+        return OperatingPoint(threshold, tmr, share(apart < threshold))
 
-    points = calibration["operating_points"]
     classes = None
     if images.labels is not None:
         classes = by_class(embeddings, images, threshold, comparison, different, apart)
@@ -168,8 +166,13 @@ def _units(images, count, new_classes):
     return "images", np.arange(count, dtype=np.int32)
 
 
-def _share_of_pairs(pairs, count, hits):
-    return share_of_counts(counts_of(pairs[hits], count), counts_of(pairs, count))
+def _sharer(pairs, images, unit, unit_of):
+    # a function of hits (B,): their share of these pairs, as a Figure
+    if unit != "images" or images.labels is None:
+        return Trials(unit_of[pairs]).share
+    # no two of the pairs are of the same two images, of which their counts say all
+    counts = counts_of(pairs, len(unit_of))
+    return lambda hits: share_of_counts(counts_of(pairs[hits], len(unit_of)), counts)
 
 
 def _auc_and_eer(distances, y, trials):

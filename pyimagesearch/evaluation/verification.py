@@ -32,19 +32,19 @@ def choose_threshold(distances: ArrayLike, y: ArrayLike) -> float:
 
     Of several equally good ones, the one in the middle.
     """
-    distances, y = _checked(distances, y)
-    order = np.argsort(distances, kind="stable")
-    distances, y = distances[order], y[order]
+    d, kinds = _checked(distances, y)
+    order = np.argsort(d, kind="stable")
+    d, kinds = d[order], kinds[order]
 
     # right[k]: pairs called right when the k nearest are called the same
-    right = np.concatenate([[0], np.cumsum(np.where(y == 1, 1, -1))]) + np.sum(y == 0)
+    right = np.concatenate([[0], np.cumsum(np.where(kinds == 1, 1, -1))]) + np.sum(kinds == 0)
 
     # a cut between two equal distances does not exist
-    edges = np.concatenate([[distances[0]], distances, [np.nextafter(distances[-1], np.inf)]])
-    exists = np.concatenate([[True], distances[1:] > distances[:-1], [True]])
+    edges = np.concatenate([[d[0]], d, [np.nextafter(d[-1], np.inf)]])
+    exists = np.concatenate([[True], d[1:] > d[:-1], [True]])
     best = np.flatnonzero(exists & (right == right[exists].max()))
     k = best[len(best) // 2]
-    if k in (0, len(distances)):  # nothing is the same, or everything
+    if k in (0, len(d)):  # nothing is the same, or everything
         return float(edges[k + 1])
     # above the lower of the two even where rounding would put the mean upon it
     return float(max((edges[k] + edges[k + 1]) / 2, np.nextafter(edges[k], np.inf)))
@@ -60,14 +60,14 @@ def threshold_at_fmr(
     None where fewer than 30 of the false matches would be independent, no two of them sharing
     an image: two images with wrong labels make many false matches, but only two such.
     """
-    different = _finite(different)
-    matches = int(fmr * len(different) + 1e-9)  # 0.01 * 3000 is a little below 30
+    d = _finite(different)
+    matches = int(fmr * len(d) + 1e-9)  # 0.01 * 3000 is a little below 30
     if matches < MIN_FALSE_MATCHES:
         return None
-    threshold = float(np.partition(different, matches)[matches])
+    threshold = float(np.partition(d, matches)[matches])
     if images is not None:
-        matched = np.flatnonzero(different < threshold)
-        nearest = matched[np.argsort(different[matched], kind="stable")]
+        matched = np.flatnonzero(d < threshold)
+        nearest = matched[np.argsort(d[matched], kind="stable")]
         if apart(np.asarray(images)[nearest], MIN_FALSE_MATCHES) < MIN_FALSE_MATCHES:
             return None
     return threshold
@@ -78,31 +78,33 @@ def apart(images: np.ndarray, most: int) -> int:
 
     images: int (B, 2), the two images of each pair.
     """
-    taken: set[int] = set()
+    (count, taken) = (0, set[int]())
     for a, b in images.tolist():
-        if len(taken) >= 2 * most:
+        if count == most:
             break
         if a not in taken and b not in taken:
             taken |= {a, b}
-    return len(taken) // 2
+            count += 1
+    return count
 
 
 def accuracy(
     distances: ArrayLike, y: ArrayLike, threshold: float, weights: ArrayLike | None = None
 ) -> float:
     """The share of pairs called right, 0 to 1. weights: how often each pair counts."""
-    distances, y = _checked(distances, y)
-    return float(np.average((distances < threshold) == (y == 1), weights=weights))
+    d, kinds = _checked(distances, y)
+    counts = None if weights is None else np.asarray(weights)
+    return float(np.average((d < threshold) == (kinds == 1), weights=counts))
 
 
 def match_rates(
     distances: ArrayLike, y: ArrayLike, threshold: float, weights: ArrayLike | None = None
 ) -> tuple[float, float]:
     """(TMR, FMR) at a threshold. ValueError where one kind of pair is missing."""
-    distances, y = _both_kinds(distances, y)
-    weights = np.ones(len(y)) if weights is None else np.asarray(weights)
-    matched = distances < threshold
-    same, different = weights * (y == 1), weights * (y == 0)
+    d, kinds = _both_kinds(distances, y)
+    counts = np.ones(len(d)) if weights is None else np.asarray(weights)
+    matched = d < threshold
+    same, different = counts * (kinds == 1), counts * (kinds == 0)
     return (
         float(same[matched].sum() / same.sum()),
         float(different[matched].sum() / different.sum()),
@@ -116,20 +118,20 @@ class Ranking:
     """
 
     def __init__(self, distances: ArrayLike, y: ArrayLike):
-        distances, y = _both_kinds(distances, y)
-        self.order = np.argsort(distances, kind="stable")
-        distances = distances[self.order]
-        self.same = (y[self.order] == 1).astype(np.float64)
+        d, kinds = _both_kinds(distances, y)
+        self.order = np.argsort(d, kind="stable")
+        d = d[self.order]
+        self.same = kinds[self.order].astype(np.float64)
         # of each run of equal distances: ties move both rates in one step
-        self.last = np.flatnonzero(np.append(distances[1:] > distances[:-1], True))
-        self.thresholds = np.append(distances[self.last], np.inf)
+        self.last = np.flatnonzero(np.append(d[1:] > d[:-1], True))
+        self.thresholds = np.append(d[self.last], np.inf)
 
     def curve(self, weights: ArrayLike | None = None) -> Roc:
         """The Roc. weights: (B,), how often each pair counts, in the order they were given."""
         same, different = self.same, 1 - self.same
         if weights is not None:
-            weights = np.asarray(weights, dtype=np.float64)[self.order]
-            same, different = weights * same, weights * different
+            counts = np.asarray(weights, dtype=np.float64)[self.order]
+            same, different = counts * same, counts * different
         tmr, fmr = np.cumsum(same)[self.last], np.cumsum(different)[self.last]
         return Roc(
             np.append(0, fmr / fmr[-1]),
@@ -175,33 +177,34 @@ def is_collapsed(distances: ArrayLike) -> bool:
     return bool(high - low <= 1e-3 * max(high, 1e-2))
 
 
-def _both_kinds(distances, y):
-    distances, y = _checked(distances, y)
-    if y.all() or not y.any():
+def _both_kinds(distances: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    d, kinds = _checked(distances, y)
+    same = int(kinds.sum())
+    if same in (0, len(kinds)):
         raise ValueError(
-            f"Expected pairs of both kinds. Received: {y.sum()} same, {len(y) - y.sum()} different."
+            f"Expected pairs of both kinds. Received: {same} same, {len(kinds) - same} different."
         )
-    return distances, y
+    return d, kinds
 
 
-def _checked(distances, y):
-    y = np.asarray(y).ravel()
-    if np.size(distances) != len(y) or not len(y):
+def _checked(distances: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    kinds = np.asarray(y).ravel()
+    if np.size(distances) != len(kinds) or not len(kinds):
         raise ValueError(
             "Expected one label for each distance, and at least one pair. "
-            f"Received: {np.size(distances)} distances, {len(y)} labels."
+            f"Received: {np.size(distances)} distances, {len(kinds)} labels."
         )
-    distances = _finite(distances)
-    if not np.isin(y, (0, 1)).all():
-        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(y)[:5].tolist()}.")
-    return distances, y.astype(int)
+    d = _finite(distances)
+    if not np.isin(kinds, (0, 1)).all():
+        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(kinds)[:5].tolist()}.")
+    return d, kinds.astype(int)
 
 
-def _finite(distances):
-    distances = np.asarray(distances, dtype=np.float64).ravel()
-    if not np.isfinite(distances).all():
+def _finite(distances: ArrayLike) -> np.ndarray:
+    d = np.asarray(distances, dtype=np.float64).ravel()
+    if not np.isfinite(d).all():
         raise ValueError(
             "Expected finite distances. "
-            f"Received: {np.sum(~np.isfinite(distances))} that are NaN or infinite."
+            f"Received: {np.sum(~np.isfinite(d))} that are NaN or infinite."
         )
-    return distances
+    return d

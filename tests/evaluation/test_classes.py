@@ -29,7 +29,7 @@ def test_rates_of_each_class_by_hand():
     # a's 3 images have 9 pairs with others, the 3 with c match; b's 8 none; of c's 5 pairs 3
     assert (a.fmr.value, b.fmr.value, c.fmr.value) == (3 / 9, 0, 3 / 5)
     assert figures.confused == (("a", "c", 1.0),)
-    assert [x.name for x in figures.worst(3)] == ["b", "a"]
+    assert figures.worst(3) == [("b", 2, 0.0), ("a", 3, 1.0)]
 
 
 def test_a_class_of_two_that_is_never_recognised_shows():

@@ -16,14 +16,17 @@ RUNS = 1000
 
 
 @pytest.mark.parametrize("x, n", [(1, 120), (3, 60), (60, 120), (119, 120), (5, 30000), (2, 3)])
-def test_ends_are_where_half_the_chance_of_x_and_all_of_more_is_a_fortieth(x, n):
+def test_ends_are_where_more_or_fewer_hits_have_a_chance_of_a_fortieth(x, n):
+    # of the chance of x itself three quarters count at the end nearer to 0 or 1, half elsewhere
+    (of_more, of_fewer) = (3 / 4, 1 / 2) if 2 * x <= n else (1 / 2, 3 / 4)
+
     def more(p):
-        return (binom.sf(x, n, p) + binom.sf(x - 1, n, p)) / 2 - 0.025
+        return binom.sf(x, n, p) + of_more * binom.pmf(x, n, p) - 0.025
 
-    def less(p):
-        return (binom.cdf(x, n, p) + binom.cdf(x - 1, n, p)) / 2 - 0.025
+    def fewer(p):
+        return binom.cdf(x - 1, n, p) + of_fewer * binom.pmf(x, n, p) - 0.025
 
-    expected = brentq(more, 1e-12, x / n), brentq(less, x / n, 1 - 1e-12)
+    expected = brentq(more, 1e-12, x / n), brentq(fewer, x / n, 1 - 1e-12)
     assert interval(x / n, n) == pytest.approx(expected, rel=1e-3)
 
 
@@ -109,8 +112,8 @@ def test_effective_number_by_hand():
     seen = 3.70 / 1600
     # all pairs of bad images wrong: q (1 - q) * sum of loads^2 / sum of loads, loads 2 / 40 each
     worst = 0.0475 * 40 * (2 / 40) ** 2 / 2
-    # 0.05 * 40 = 2 errors in images' terms weigh the first, one more the second
-    expected = 0.0475 / ((2 * seen + worst) / 3)
+    # 0.05 * 40 = 2 errors in images' terms weigh the first, half an error the second
+    expected = 0.0475 / ((2 * seen + worst / 2) / 2.5)
     value = trials.share(wrong)
     assert (value.low, value.high) == pytest.approx(interval(0.05, expected))
     assert trials.share(np.zeros(40)).high == pytest.approx(interval(0, 40)[1])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 
 import keras
 import numpy as np
@@ -25,6 +26,17 @@ def image_set(n, seed):
     return ImageSet(images, labels, sample_pairs(labels, seed), NAMES)
 
 
+class Lines(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     output = tmp_path_factory.mktemp("reports")
@@ -38,17 +50,16 @@ def written(tmp_path_factory):
     calibration = measuring.calibrate(embed(encoder, validation.images), validation, comparison)
     settings = {"recipe": "article", **calibration}
     history = {"loss": [0.5, 0.25], "seconds": [1.0, 2.0], "val_loss": [0.4, 0.3]}
-    lines = []
-    handler = type("Lines", (), {"level": 0, "handle": lambda _, r: lines.append(r.getMessage())})
-    logger = reports.log
-    (level, logger.level) = (logger.level, 10)
-    logger.addHandler(handler())
+    lines = Lines()
+    level = reports.log.level
+    reports.log.addHandler(lines)
+    reports.log.setLevel("INFO")
     try:
         measured = reports.write(str(output), settings, recipe, history, encoder, comparison, data)
     finally:
-        logger.level = level
-        logger.handlers.clear()
-    return output, measured, "\n".join(lines)
+        reports.log.removeHandler(lines)
+        reports.log.setLevel(level)
+    return output, measured, "\n".join(lines.messages)
 
 
 def test_numbers_are_written_with_the_parts_and_the_classes(written):
