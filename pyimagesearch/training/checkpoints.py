@@ -15,7 +15,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.training import devices
-from pyimagesearch.training.progress import Progress
+from pyimagesearch.training.progress import Logs, Progress
 
 log = logging.getLogger(__name__)
 NAMES = (".checkpoint.npz", ".checkpoint-before.npz")  # the newest, and the one before it
@@ -71,7 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
             )
         log.info("no checkpoint to go on from: starting with the first epoch")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.saved:
             return
@@ -86,7 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
             variable.assign(value)
         self.saved, self.variables = {}, []
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.progress.cut or self.progress.diverged:
             return
         header = {

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+Logs = dict[str, Any] | None  # the figures that Keras hands its callbacks
+
 
 @dataclass
 class Progress:
