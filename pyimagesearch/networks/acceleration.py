@@ -53,10 +53,11 @@ def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
             config["dtype"] = bfloat16
         if layer.name in before_pooling:
             config["activation"] = "linear"
-        faster = {Dropout: SixteenBitDropout}
+        kinds: dict[type, type] = {Dropout: SixteenBitDropout}
         if layer.name in after_relu:
-            faster[MaxPooling2D] = MaxPoolingThenReLU
-        return faster.get(type(layer), type(layer)).from_config(config)
+            kinds[MaxPooling2D] = MaxPoolingThenReLU
+        kind: Any = kinds.get(type(layer), type(layer))
+        return kind.from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())

@@ -94,7 +94,9 @@ class Checkpoint(keras.callbacks.Callback):
             "devices": devices.describe(self.model),
             "progress": self.progress.as_dict(),
         }
-        arrays = {f"variables_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays: dict[str, Any] = {
+            f"variables_{i}": np.asarray(v) for i, v in enumerate(self._variables())
+        }
         arrays |= {f"best_{i}": value for i, value in enumerate(self.progress.best_weights)}
         try:
             if os.path.exists(self.paths[0]):
@@ -163,7 +165,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     # the settings, those of a group as "training.epochs"
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
         inner = _flat(value) if isinstance(value, dict) else None
         flat |= {name: value} if inner is None else {f"{name}.{k}": v for k, v in inner.items()}

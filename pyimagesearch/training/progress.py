@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Logs = dict[str, Any] | None  # the figures that Keras hands its callbacks
+Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where there are none
 
 
 @dataclass
