@@ -100,9 +100,11 @@ def build_encoder(recipe: Recipe, accelerated: bool = False) -> Model:
     return Model(inputs, Average()([network(Cropping2D(crop)(padded)) for crop in crops]))
 
 
-def network_shape(recipe: Recipe) -> tuple[int, ...]:
+def network_shape(recipe: Recipe) -> tuple[int, int, int]:
     """The shape of the images inside the model: the data's, at least the recipe's least_shape."""
-    return tuple(max(pair) for pair in zip(recipe.reading.image_shape, recipe.reading.least_shape))
+    shapes = zip(recipe.reading.image_shape, recipe.reading.least_shape)
+    (height, width, channels) = (max(pair) for pair in shapes)
+    return height, width, channels
 
 
 @keras_defaults()

@@ -183,7 +183,7 @@ def fails(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (("--recipe", "slow"), "'slow'.*article"),
+        (("--recipe", "slow"), "article.*'slow'"),
         (("--epochs", "0"), "from 1 up, received '0'"),
         (("--batch-size", "-4"), "from 1 up, received '-4'"),
         (("--batch-size", "many"), "from 1 up, received 'many'"),

@@ -97,7 +97,7 @@ def evaluate(args: argparse.Namespace) -> None:
     if used:
         _note([f"{used} of these {len(test)} images were trained on"])
 
-    rates = model.settings.get("operating_points", {})
+    rates = model.operating_points()
     calibration = {
         "threshold": threshold,
         "operating_points": {rate: rates.get(rate) for rate in measuring.FALSE_MATCH_RATES},

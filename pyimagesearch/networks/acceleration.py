@@ -53,10 +53,11 @@ def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
             config["dtype"] = bfloat16
         if layer.name in before_pooling:
             config["activation"] = "linear"
-        faster = {Dropout: SixteenBitDropout}
+        kinds: dict[type, type] = {Dropout: SixteenBitDropout}
         if layer.name in after_relu:
-            faster[MaxPooling2D] = MaxPoolingThenReLU
-        return faster.get(type(layer), type(layer)).from_config(config)
+            kinds[MaxPooling2D] = MaxPoolingThenReLU
+        kind: Any = kinds.get(type(layer), type(layer))
+        return kind.from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
@@ -103,9 +104,13 @@ class InParts(AroundNetwork):
     def call(self, images: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
         # mask: clone_model hands one on
         n = tf.shape(images)[0]
-        cuts = [n * i // self.parts for i in range(self.parts + 1)]
+        # no part may be empty, since some of TensorFlow's convolutions fail on no image
+        spare = tf.zeros([tf.maximum(self.parts - n, 0), *images.shape[1:]], images.dtype)
+        images = tf.concat([images, spare], axis=0)
+        size = tf.maximum(n, self.parts)
+        cuts = [size * i // self.parts for i in range(self.parts + 1)]
         parts = [images[a:b] for a, b in pairwise(cuts)]
-        return tf.concat([self.network(part, training=training) for part in parts], axis=0)
+        return tf.concat([self.network(part, training=training) for part in parts], axis=0)[:n]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.network.compute_output_shape(input_shape)

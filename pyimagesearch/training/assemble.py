@@ -30,7 +30,7 @@ def networks(recipe: Recipe, train: ImageSet) -> Parts:
     encoder = build_encoder(recipe, accelerated=True)
     load_weights(encoder, recipe)
     sisters = None
-    if recipe.training.pairing != "batch":
+    if recipe.training.pairing != "batch" and train.pairs is not None:
         sisters = SisterNetworks(encoder, train.pairs.others.shape[1])
     return Parts(encoder, sisters, build_comparison(recipe))
 

@@ -16,7 +16,7 @@ from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices
 from pyimagesearch.training.assemble import Parts
 from pyimagesearch.training.checkpoints import Checkpoint
-from pyimagesearch.training.progress import Progress
+from pyimagesearch.training.progress import Logs, Progress
 from pyimagesearch.training.signals import StopOnSignal
 
 log = logging.getLogger(__name__)
@@ -51,15 +51,15 @@ class Divergence(keras.callbacks.Callback):
         super().__init__()
         self.progress = progress
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.before = self.model.get_weights()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if not math.isfinite(logs["loss"]):
             self.progress.diverged = True
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if not self.progress.diverged:
             return
         if not self.progress.epoch:
@@ -86,7 +86,7 @@ class Validation(keras.callbacks.Callback):
         self.progress, self.parts, self.recipe = progress, parts, recipe
         self.validation = validation
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         progress, training = self.progress, self.recipe.training
         if progress.diverged:
             return
@@ -110,7 +110,7 @@ class Validation(keras.callbacks.Callback):
         elif training.patience and epoch + 1 - progress.best_epoch >= training.patience:
             self.model.stop_training = progress.out_of_patience = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self.progress.best_weights:
             self.model.set_weights(self.progress.best_weights)
 
@@ -125,11 +125,11 @@ class Record(keras.callbacks.History):
         super().__init__()
         self.progress, self.history = progress, progress.history
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
         self.mark = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds = time.monotonic() - self.mark  # validation included
         self.mark += seconds
         if self.progress.diverged:
@@ -151,10 +151,10 @@ class Messages(keras.callbacks.Callback):
         self.progress, self.hint = progress, hint
         self.said = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         log.info("training on {device}, in {precision}".format(**devices.describe(self.model)))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         progress = self.progress
         if progress.collapsed:
             log.info("the network has collapsed: all distances are alike")
@@ -169,7 +169,7 @@ class Messages(keras.callbacks.Callback):
             (hint, self.said) = (self.hint if first else "", True)
             log.info("about %s left, %d of %d epochs%s", expected, left, progress.epochs, hint)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         progress = self.progress
         if progress.diverged:
             log.info(

@@ -15,7 +15,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.training import devices
-from pyimagesearch.training.progress import Progress
+from pyimagesearch.training.progress import Logs, Progress
 
 log = logging.getLogger(__name__)
 NAMES = (".checkpoint.npz", ".checkpoint-before.npz")  # the newest, and the one before it
@@ -71,7 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
             )
         log.info("no checkpoint to go on from: starting with the first epoch")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.saved:
             return
@@ -86,7 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
             variable.assign(value)
         self.saved, self.variables = {}, []
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.progress.cut or self.progress.diverged:
             return
         header = {
@@ -94,7 +94,9 @@ class Checkpoint(keras.callbacks.Callback):
             "devices": devices.describe(self.model),
             "progress": self.progress.as_dict(),
         }
-        arrays = {f"variables_{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays: dict[str, Any] = {
+            f"variables_{i}": np.asarray(v) for i, v in enumerate(self._variables())
+        }
         arrays |= {f"best_{i}": value for i, value in enumerate(self.progress.best_weights)}
         try:
             if os.path.exists(self.paths[0]):
@@ -163,7 +165,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     # the settings, those of a group as "training.epochs"
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
         inner = _flat(value) if isinstance(value, dict) else None
         flat |= {name: value} if inner is None else {f"{name}.{k}": v for k, v in inner.items()}

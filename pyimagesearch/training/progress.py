@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where there are none
+
 
 @dataclass
 class Progress:

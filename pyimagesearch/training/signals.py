@@ -5,10 +5,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
-from pyimagesearch.training.progress import Progress
+from pyimagesearch.training.progress import Logs, Progress
 
 log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -39,22 +40,22 @@ class StopOnSignal(keras.callbacks.Callback):
         super().__init__()
         self.progress = progress
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if _is_main_thread():
             self.handlers = {s: signal.signal(s, self._stop) for s in SIGNALS}
 
-    def _stop(self, signum, frame):
+    def _stop(self, signum: int, frame: Any) -> None:
         self.progress.stopped = True
         for s, handler in self.handlers.items():
             signal.signal(s, handler)
         log.info("\nstopping; press Ctrl-C again to quit at once and lose what was learned")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if self.progress.stopped:
             self.progress.cut = batch + 1 < self.params["steps"]
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.model.stop_training |= self.progress.stopped
 
 

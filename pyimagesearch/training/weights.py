@@ -24,6 +24,8 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
     """
     if recipe.network.weights in ("none", "imagenet"):
         return None
+    if not Path(recipe.network.weights).is_file():
+        return None  # load_weights names it
     path = Path(recipe.network.weights).parent / TRAINED_ON
     try:
         digests = np.load(path, allow_pickle=False)

@@ -202,6 +202,14 @@ def test_settings_are_untrusted_text(tmp_path, text, message):
         stored.read_settings(tmp_path)
 
 
+@pytest.mark.parametrize("points", [None, 3, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}])
+def test_operating_points_are_untrusted_text(tmp_path, points):
+    model = saved_model.SiameseModel(small_model.save(tmp_path / "model", operating_points=points))
+    assert not any(model.operating_points().values())
+    with pytest.raises(InputError, match=r"calibrated for: none\. Received: 0\.01"):
+        model.threshold_for(0.01)
+
+
 def test_a_foreign_directory(tmp_path):
     with pytest.raises(InputError, match="not there"):
         saved_model.SiameseModel(tmp_path / "nothing")

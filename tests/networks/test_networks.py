@@ -46,6 +46,24 @@ def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
     np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("images", [0, 1, 3, 4, 7])
+def test_fewer_images_than_cores(images, monkeypatch):
+    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(acceleration.os, "cpu_count", lambda: 4)
+    x = inputs = keras.Input((64, 64, 3))
+    for size, strides in (
+        (11, 4),
+        (5, 1),
+    ):  # as the dogs text's, of which TensorFlow needs an image
+        x = keras.layers.Conv2D(8, size, strides=strides, activation="relu")(x)
+    network = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    pixels = np.random.default_rng(0).random((images, 64, 64, 3), dtype="float32")
+    got = tf.function(accelerate(network))(pixels)
+    assert got.shape == (images, 2)
+    if images:
+        np.testing.assert_allclose(got, network(pixels), atol=1e-5)
+
+
 def test_accelerated_network_has_the_same_gradient(monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     network = build_siamese_model((8, 8, 1), 4)

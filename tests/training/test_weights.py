@@ -52,6 +52,8 @@ def test_digests_beside_the_weights(tmp_path, caplog):
     assert weights.known_digests(recipe) is None
     recipe = recipe.changed(weights=str(tmp_path / "encoder.keras"))
     with caplog.at_level("INFO", logger="pyimagesearch"):
+        assert weights.known_digests(recipe) is None and not caplog.records  # no such file
+        (tmp_path / "encoder.keras").touch()
         assert weights.known_digests(recipe) is None
     assert "says which images it was trained on" in caplog.text
     folder = tmp_path / "contrastive_siamese_model" / "assets.extra"
