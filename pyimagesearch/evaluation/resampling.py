@@ -20,30 +20,26 @@ except ImportError:  # until intervals is there
 LEAST_UNITS = 10  # fewer units that can be drawn anew say too little about the spread
 
 
-def mean_figure(
-    scores: np.ndarray, units: np.ndarray, level_z: float = 1.96, repeats: int = 500, seed: int = 0
-) -> Figure:
-    """The mean of scores between 0 and 1, and Wilson's interval for it.
+def mean_figure(scores: np.ndarray, units: np.ndarray, most: int | None = None) -> Figure:
+    """The mean of scores between 0 and 1, and Wilson's 95 % interval for it.
 
-    units: int (B,), which scores belong together: the image that a score is of, or its class
-    where the classes themselves are a sample. Whole units are drawn anew with replacement; from
-    the variance v of the mean m that they give follows the number of independent trials,
-    n = m (1 - m) / v, at most the number of units, which is taken where v is 0.
-    scores: (B,), 0 to 1. level_z: 1.96 for 95 %. No interval below ten units.
+    scores: (B,), 0 to 1. units: int (B,), the unit that each score is of: an image, or a class
+    where the classes themselves are a sample; or (B, 2), two units that it lies between.
+    Scores that share a unit are not independent. From the variance v of their mean m, that of
+    sums over units (Liang and Zeger, 1986; for two units Aronow, Samii and Assenova, 2015),
+    follows the number of independent trials, n = m (1 - m) / v. It is at most the number of
+    units, or `most`; where v is 0, the number of units. No interval below ten units.
     """
     scores = np.asarray(scores, np.float64)
-    (_, unit) = np.unique(units, return_inverse=True)
-    count = int(unit.max()) + 1
     mean = float(scores.mean())
+    (known, unit) = np.unique(units, return_inverse=True)
+    (count, unit) = (len(known), unit.reshape(len(scores), -1))
     if count < LEAST_UNITS:
         return Figure(mean, None, None)
-    sums = np.bincount(unit, scores)
-    sizes = np.bincount(unit).astype(np.float64)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), repeats)  # (repeats, count)
-    variance = np.var(drawn @ sums / (drawn @ sizes)) * count / (count - 1)
-    trials = min(mean * (1 - mean) / variance, count) if variance > 0 else count
-    return Figure(mean, *wilson(mean, trials, level_z))
+    sums = sum(np.bincount(column, scores - mean, count) for column in unit.T)
+    variance = np.square(sums).sum() / len(scores) ** 2 * count / (count - 1)
+    trials = count if variance < 1e-12 else mean * (1 - mean) / variance
+    return Figure(mean, *wilson(mean, min(trials, most or count)))
 
 
 def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:

@@ -134,7 +134,7 @@ def test_the_interval_of_a_mean_holds_the_truth_and_never_closes():
     units, hits = np.repeat(np.arange(40), 20), 0
     for _ in range(200):
         scores = rng.random(800) < rng.uniform(0.5, 1, 40)[units]
-        figure = mean_figure(scores, units, repeats=200)
+        figure = mean_figure(scores, units)
         hits += figure.low <= 0.75 <= figure.high
     assert hits >= 0.92 * 200
 
