@@ -48,7 +48,9 @@ def export(
     reference: Embed | None = None,
     distance: Callable | None = None,
 ) -> Exported:
-    """Write the encoder for LiteRT or ONNX, and NAME.json beside it; both whole or not at all.
+    """Write the encoder for LiteRT or ONNX, and its settings beside it; both whole or not at all.
+
+    NAME.tflite and NAME.tflite.json, or NAME.onnx and NAME.onnx.json.
 
     encoder: a Model, uint8 (B, H, W, C) -> (B, D), or the file encoder.keras beside a SavedModel.
     settings: those of siamese.json. path: ends with .tflite or .onnx. format: "tflite" or "onnx",
@@ -66,7 +68,7 @@ def export(
     described = settings | head.parameters(settings, distance, encoder.output_shape[1])
     wanted = (reference or (lambda batch: encoder(batch, training=False).numpy()))(images)
 
-    beside = Path(path).with_suffix(".json")
+    beside = Path(f"{path}.json")
     with whole_file(path) as new:
         # TensorFlow and tf2onnx warn of what only those who made them can change
         with warnings.catch_warnings():

@@ -66,7 +66,7 @@ def test_the_recipes_encoders_run_elsewhere_on_any_number_of_images(tmp_path, na
 
 def test_the_settings_lie_beside_it(tmp_path):
     found = export(small(), SETTINGS, tmp_path / "net.tflite", pictures())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.tflite", "net.tflite.json"]
     written = json.loads(found.settings.read_text())
     assert written | SETTINGS == written
     assert written["export"] == {
