@@ -1,0 +1,58 @@
+"""All distances between two sets of embeddings at once: float32 (Q, N), smaller = more alike.
+
+NumPy alone. The values are those that utils gives for pairs, to within float32's rounding.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+EPSILON = 1e-7  # under the root, as in utils.euclidean_distance
+PAIRS_AT_ONCE = 2_000_000  # numbers of the embeddings that a comparison is given in one go
+
+DistanceMatrix = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def euclidean_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """sqrt(max(sum((a - b)^2), 1e-7)) for each row of a with each of b.
+
+    a: (Q, D). b: (N, D). In float64 inside: |a|^2 + |b|^2 - 2 a b loses half of the digits.
+    """
+    (a, b) = (np.asarray(x, np.float64) for x in (a, b))
+    squared = np.square(a).sum(axis=1)[:, np.newaxis] + np.square(b).sum(axis=1) - 2 * (a @ b.T)
+    return np.sqrt(np.maximum(squared, EPSILON)).astype(np.float32)
+
+
+def cosine_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1 - sum(a b) / (|a| |b|) for each row of a with each of b, 0 to 2.
+
+    a: (Q, D). b: (N, D). A vector of zeros is at distance 1 from every other.
+    """
+    (a, b) = (np.asarray(x, np.float64) for x in (a, b))
+    (a, b) = (x / np.sqrt(np.maximum(np.square(x).sum(axis=1), 1e-12))[:, None] for x in (a, b))
+    return (1 - a @ b.T).astype(np.float32)
+
+
+def matrix_of(distance: Callable) -> DistanceMatrix:
+    """The matrix that any distance of pairs gives: a comparison with a head, for one.
+
+    distance: of [(B, D), (B, D)], as utils.euclidean_distance or SiameseModel.distance; gives
+    (B,) or (B, 1). It is called with so many pairs that the memory is bounded.
+    """
+
+    def matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        result = np.empty((len(a), len(b)), np.float32)
+        rows = max(PAIRS_AT_ONCE // max(b.size, 1), 1)
+        columns = max(PAIRS_AT_ONCE // b.shape[1], 1)
+        for i in range(0, len(a), rows):
+            for j in range(0, len(b), columns):
+                (left, right) = (a[i : i + rows], b[j : j + columns])
+                pairs = [np.repeat(left, len(right), axis=0), np.tile(right, (len(left), 1))]
+                found = np.asarray(distance(pairs)).reshape(len(left), len(right))
+                result[i : i + rows, j : j + columns] = found
+        return result
+
+    return matrix
+
+
+MATRICES: dict[str, DistanceMatrix] = {"euclidean": euclidean_matrix, "cosine": cosine_matrix}

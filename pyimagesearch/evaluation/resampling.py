@@ -1,0 +1,53 @@
+"""The mean of scores that are not independent, with its interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+try:
+    from pyimagesearch.evaluation.intervals import Figure
+except ImportError:  # until intervals is there
+
+    @dataclass(frozen=True)
+    class Figure:
+        """A value with its interval. low, high: None where there is no interval."""
+
+        value: float
+        low: float | None = None
+        high: float | None = None
+
+
+LEAST_UNITS = 10  # fewer units that can be drawn anew say too little about the spread
+
+
+def mean_figure(scores: np.ndarray, units: np.ndarray, most: int | None = None) -> Figure:
+    """The mean of scores between 0 and 1, and Wilson's 95 % interval for it.
+
+    scores: (B,), 0 to 1. units: int (B,), the unit that each score is of: an image, or a class
+    where the classes themselves are a sample; or (B, 2), two units that it lies between.
+    Scores that share a unit are not independent. From the variance v of their mean m, that of
+    sums over units (Liang and Zeger, 1986; for two units Aronow, Samii and Assenova, 2015),
+    follows the number of independent trials, n = m (1 - m) / v. It is at most the number of
+    units, or `most`; where v is 0, the number of units. No interval below ten units.
+    """
+    scores = np.asarray(scores, np.float64)
+    mean = float(scores.mean())
+    (known, unit) = np.unique(units, return_inverse=True)
+    (count, unit) = (len(known), unit.reshape(len(scores), -1))
+    if count < LEAST_UNITS:
+        return Figure(mean, None, None)
+    sums = sum(np.bincount(column, scores - mean, count) for column in unit.T)
+    variance = np.square(sums).sum() / len(scores) ** 2 * count / (count - 1)
+    trials = count if variance < 1e-12 else mean * (1 - mean) / variance
+    return Figure(mean, *wilson(mean, min(trials, most or count)))
+
+
+def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval for a share: (low, high).
+
+    (share + z^2 / 2n -+ z sqrt(share (1 - share) / n + z^2 / 4n^2)) / (1 + z^2 / n).
+    """
+    middle = share + z**2 / (2 * trials)
+    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    scale = 1 + z**2 / trials
+    return float(max((middle - half) / scale, 0)), float(min((middle + half) / scale, 1))

@@ -1,0 +1,153 @@
+"""Who or what is this? The nearest class of a gallery, or nobody that it knows.
+
+A gallery is a folder with one subfolder for each person or thing, one image or more in each; here
+it is embeddings, labels and class names. Terms as in evaluation.identification.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pyimagesearch.data import images
+from pyimagesearch.evaluation.identification import effective_size, threshold_for
+from pyimagesearch.system.errors import InputError
+
+log = logging.getLogger(__name__)
+
+FPIR = 0.01  # the rate that is held where none is named
+
+
+class Model(Protocol):
+    """What is wanted of a SiameseModel."""
+
+    image_shape: tuple[int, int, int]
+    settings: dict[str, Any]
+    threshold: float
+
+    def embed(self, images: np.ndarray) -> np.ndarray: ...
+
+    def distance_to_all(self, feats: np.ndarray, gallery: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Below which distance a class is returned, and what is known of it."""
+
+    threshold: float
+    fpir: float | None  # the false positive identification rate that it holds; None: unknown
+    gallery_size: int  # the classes it was chosen for, more where they have many images
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An enrolled class. Its distance is the smallest over its images."""
+
+    name: str
+    distance: float  # smaller = more alike
+    image: int  # the row of the gallery that is nearest
+
+
+@dataclass(frozen=True)
+class Identification:
+    """The answer to one query."""
+
+    known: bool  # whether the nearest class's distance < threshold
+    candidates: tuple[Candidate, ...]  # nearest first, the runners-up included
+    limit: Limit
+
+    @property
+    def name(self) -> str | None:
+        """The class it is; None where it is unknown."""
+        return self.candidates[0].name if self.known else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "known": self.known,
+            "name": self.name,
+            **asdict(self.limit),
+            "candidates": [asdict(candidate) for candidate in self.candidates],
+        }
+
+
+def limit_for(model: Model, labels: np.ndarray, fpir: float = FPIR) -> Limit:
+    """The threshold that holds the rate for a gallery with these labels, int (N,).
+
+    Where the model's calibration does not reach so far, the strictest that it has: of the
+    thresholds of this rate, and the one for pairs. Its rate is then unknown.
+    """
+    calibration = model.settings.get("identification")
+    size = effective_size(labels, calibration)
+    threshold = threshold_for(calibration, size, fpir)
+    if threshold is not None:
+        return Limit(threshold, fpir, size)
+    log.info("FPIR unknown: the model is not calibrated for %g in a gallery of %d", fpir, size)
+    smaller = [threshold_for(calibration, k, fpir) for k in _sizes(calibration)]
+    return Limit(min([model.threshold, *(t for t in smaller if t is not None)]), None, size)
+
+
+def identify(
+    model: Model,
+    queries: np.ndarray,
+    gallery: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    fpir: float = FPIR,
+    top: int = 5,
+) -> list[Identification]:
+    """The nearest class for each query, its distance and the runners-up, and whether it is known.
+
+    queries: float32 (Q, D). gallery: float32 (N, D). labels: int (N,), places in class_names;
+    a name without images is nobody. fpir: see limit_for. top: how many candidates are named.
+    Classes at one distance come in the order of their names. Raises InputError for an empty
+    gallery, or where the arrays do not belong together.
+    """
+    labels = np.asarray(labels).ravel()
+    if not len(labels) or len(labels) != len(gallery) or labels.max() >= len(class_names):
+        raise InputError(
+            "Expected a gallery of one image at least, each with a class that has a name. "
+            f"Received: {len(gallery)} images, {len(labels)} labels, {len(class_names)} names."
+        )
+    limit = limit_for(model, labels, fpir)
+    return [_identify(model, query, gallery, labels, class_names, limit, top) for query in queries]
+
+
+def identify_files(
+    model: Model,
+    paths: Sequence[str | Path],
+    gallery: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    fpir: float = FPIR,
+    top: int = 5,
+) -> list[Identification]:
+    """As identify, of image files. Raises InputError where one cannot be read."""
+    pixels = np.stack([images.read_image(str(path), model.image_shape) for path in paths])
+    return identify(model, model.embed(pixels), gallery, labels, class_names, fpir, top)
+
+
+def _identify(
+    model: Model,
+    query: np.ndarray,
+    gallery: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    limit: Limit,
+    top: int,
+) -> Identification:
+    distances = model.distance_to_all(query, gallery)
+    order = np.argsort(distances, kind="stable")
+    (classes, first) = np.unique(labels[order], return_index=True)  # the nearest image of each
+    nearest = order[first]
+    ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
+    candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
+    return Identification(candidates[0].distance < limit.threshold, candidates, limit)
+
+
+def _sizes(calibration: Any) -> list[int]:
+    sizes = calibration.get("gallery_sizes") if isinstance(calibration, dict) else None
+    return [k for k in sizes if type(k) is int] if isinstance(sizes, list) else []
