@@ -18,6 +18,7 @@ from pyimagesearch.system.files import (
     whole_directory,
     whole_file,
 )
+from tests.system.writing import names, text_of, write_directory
 
 
 def test_whole_file_replaces_at_the_end_only(tmp_path):
