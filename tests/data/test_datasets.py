@@ -1,7 +1,5 @@
 """The image sets, and the batches that training draws from them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
