@@ -244,4 +244,20 @@ RECIPES: dict[str, Recipe] = {
         ),
         reading=Reading(least_shape=(32, 32, 3), held_out=0.05),
     ),
+    # the same training from the weights that ship, which have seen photos: no network needed
+    "triplet-shipped": Recipe(
+        source="the triplet text's training, with EfficientNet-Lite0 in MobileNetV2's place",
+        network=Network("efficientnet_lite0", distance="cosine", embedding_dim=1280),
+        training=Training(
+            pairing="triplets",
+            loss="triplet",
+            batch_size=64,
+            epochs=50,
+            margin=0.4,
+            learning_rate=1e-4,
+            keep_best=True,
+            patience=2,
+        ),
+        reading=Reading(least_shape=(32, 32, 3), held_out=0.05),
+    ),
 }

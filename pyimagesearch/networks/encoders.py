@@ -18,6 +18,7 @@ from keras.layers import (
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
+from pyimagesearch.networks.efficientnet import build_efficientnet_lite0
 from pyimagesearch.system.errors import InputError
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -126,4 +127,5 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model,
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,
+    "efficientnet_lite0": build_efficientnet_lite0,
 }

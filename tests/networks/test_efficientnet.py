@@ -1,0 +1,45 @@
+"""EfficientNet-Lite0 with the weights that ship."""
+
+import keras
+import numpy as np
+import pytest
+
+from pyimagesearch.networks.efficientnet import WEIGHTS, build_efficientnet_lite0
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_efficientnet_lite0((64, 48, 3))
+
+
+def test_every_stored_array_is_in_the_network(network):
+    with np.load(WEIGHTS) as data:
+        stored = sum(data[name].size for name in data.files)
+    assert network.count_params() == stored == 3_413_024
+    assert network.output_shape == (None, 1280)
+
+
+def test_the_first_convolution_by_hand(network):
+    """One output of the stem: 27 products, the batch norm and ReLU6."""
+    image = np.random.default_rng(0).random((1, 64, 48, 3)).astype("float32")
+    stem = keras.Model(network.input, network.get_layer("bn0_relu6").output)
+    with np.load(WEIGHTS) as data:
+        kernel = data["_conv_stem.kernel"].astype("float64")  # (3, 3, 3, 32)
+        (gamma, beta, mean, variance) = (
+            data[f"_bn0.{name}"] for name in ("weight", "bias", "running_mean", "running_var")
+        )
+    pixels = (image[0] * 255 - 127) / 128
+    # "same" with stride 2 on an even side pads below and to the right: place (5, 7) sees 10, 14 on
+    products = np.einsum("ijc,ijcf->f", pixels[10:13, 14:17], kernel)
+    expected = np.clip(gamma * (products - mean) / np.sqrt(variance + 1e-3) + beta, 0, 6)
+    np.testing.assert_allclose(stem(image)[0, 5, 7], expected, atol=1e-3)
+
+
+def test_it_has_seen_photos(network):
+    """A picture and its shifted copy lie nearer than two pictures of other things."""
+    (rows, columns) = np.mgrid[:64, :48]
+    disc = ((rows - 30) ** 2 + (columns - 24) ** 2 < 300)[..., None] * [1.0, 0.4, 0.1]
+    stripes = (columns // 6 % 2)[..., None] * [0.2, 0.9, 0.3]
+    (a, b, c) = np.asarray(network(np.stack([disc, np.roll(disc, 3, 1), stripes])))
+    assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
+    assert a @ b > 0.9 > a @ c + 0.2
