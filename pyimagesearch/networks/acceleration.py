@@ -105,8 +105,8 @@ class InParts(AroundNetwork):
         # mask: clone_model hands one on
         n = tf.shape(images)[0]
         # no part may be empty, since some of TensorFlow's convolutions fail on no image
-        spare = tf.zeros([tf.maximum(self.parts - n, 0), *images.shape[1:]], images.dtype)
-        images = tf.concat([images, spare], axis=0)
+        shape = tf.concat([[tf.maximum(self.parts - n, 0)], tf.shape(images)[1:]], axis=0)
+        images = tf.concat([images, tf.zeros(shape, images.dtype)], axis=0)
         size = tf.maximum(n, self.parts)
         cuts = [size * i // self.parts for i in range(self.parts + 1)]
         parts = [images[a:b] for a, b in pairwise(cuts)]

@@ -9,6 +9,7 @@ from typing import Any
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.datasets import DATASETS
+from pyimagesearch.data.layout import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import terminal
@@ -17,7 +18,7 @@ from pyimagesearch.system.names import printable
 from pyimagesearch.training import checkpoints, recipes
 
 log = logging.getLogger(__name__)
-PAIR_FOLDERS = ("similar_all_images", "dissimilar_all_images")
+MOST_AROUND = 8  # single folders around those of the pairs
 
 
 def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
@@ -94,8 +95,16 @@ def default_recipe(dataset: str) -> str:
     """The recipe for a data set where none is asked for."""
     if dataset in DATASETS:
         return "article"
-    ready = all(os.path.isdir(os.path.join(dataset, name)) for name in PAIR_FOLDERS)
-    return "pairs" if ready else "photos"
+    if not os.path.isdir(dataset):
+        return "photos"  # datasets.load names it
+    # ready pairs lie in the folder itself, or in a single folder around everything
+    inside = [dataset]
+    for folder in inside:
+        folders = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+        if {os.path.basename(path) for path in folders} >= PAIR_FOLDERS.keys():
+            return "pairs"
+        inside += folders if len(folders) == 1 and len(inside) < MOST_AROUND else []
+    return "photos"
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:

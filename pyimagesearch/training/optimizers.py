@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.batches import MOST_STEPS
+from pyimagesearch.data.orders import steps_of_a_call
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
@@ -29,7 +29,7 @@ def steps_per_execution(steps: int) -> int:
 
     Keras runs whole calls only: with any other number an epoch would run into the next.
     """
-    return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
+    return steps_of_a_call(steps)
 
 
 def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:

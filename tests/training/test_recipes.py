@@ -103,8 +103,11 @@ def test_fields_that_no_recipe_has_are_named_beside_those_it_has():
 
 
 def test_a_folder_gets_the_recipe_that_can_train_on_it(tmp_path):
-    (tmp_path / "similar_all_images").mkdir()
+    around = tmp_path / "unpacked" / "pairs"
+    (around / "similar_all_images").mkdir(parents=True)
     assert arguments.default_recipe(str(tmp_path)) == "photos"
-    (tmp_path / "dissimilar_all_images").mkdir()
-    assert arguments.default_recipe(str(tmp_path)) == "pairs"
+    (around / "dissimilar_all_images").mkdir()
+    for folder in (around, around.parent, tmp_path):
+        assert arguments.default_recipe(str(folder)) == "pairs"
+    assert arguments.default_recipe(str(tmp_path / "missing")) == "photos"
     assert arguments.default_recipe("mnist") == "article"

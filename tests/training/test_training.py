@@ -35,12 +35,6 @@ def test_epochs_do_not_run_into_each_other(images, steps):
     assert counts == [steps, 2 * steps, 3 * steps]
 
 
-def test_a_large_image_batch_count_is_rounded_down():
-    images, labels = np.zeros((130, 1, 1, 1), np.uint8), np.arange(130) % 2
-    dataset, steps = batches.image_batches(images, labels, 4, epochs=range(2), seed=0)
-    assert steps == 25 and len(list(dataset)) == 50  # 130 // 4 = 32
-
-
 def test_optimizer_follows_the_recipe():
     article = optimizers.make_optimizer(RECIPES["article"], 1875)
     assert float(article.learning_rate) == pytest.approx(0.001)
