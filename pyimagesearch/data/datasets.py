@@ -149,7 +149,9 @@ def _read(name, recipe, split, **flags):
             f"Expected --dataset {', '.join(DATASETS)} or a folder. "
             f"Received: {printable(name)}, no folder."
         )
-    folder = folders.read_folder(name, recipe.reading.least_shape, **flags)
+    folder = folders.read_folder(
+        name, recipe.reading.least_shape, side=recipe.reading.side, **flags
+    )
     images = ImageSet(
         images=folder.pixels,
         labels=folder.labels,

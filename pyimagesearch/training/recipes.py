@@ -12,6 +12,7 @@ from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training.optimizers import OPTIMIZERS
+from pyimagesearch.training.ways import WAYS
 from pyimagesearch.utils import DISTANCES
 
 GROUPS = ("network", "training", "reading")  # the tables of a recipe's file
@@ -105,9 +106,13 @@ def _values(table: dict[str, Any], group: type, name: str, path: str) -> dict[st
         shape = get_origin(hint) is tuple
         if shape and isinstance(value, list):
             value = tuple(value)
+        names = shape and get_args(hint)[-1] is Ellipsis  # as many texts as one likes
         if float in (hint, *get_args(hint)) and type(value) is int:
             value = float(value)
-        if shape:
+        if names:
+            fits = type(value) is tuple and all(type(x) is str for x in value)
+            wanted = "texts in brackets"
+        elif shape:
             fits = type(value) is tuple and [type(x) for x in value] == list(get_args(hint))
             wanted = "three whole numbers: height, width, channels"
         else:
@@ -138,6 +143,7 @@ def _check_names(recipe: Recipe) -> None:
         ("training.pairing", training.pairing, SAMPLERS),
         ("training.loss", training.loss, LOSSES),
         ("training.optimizer", training.optimizer, OPTIMIZERS),
+        *(("training.ways", way, WAYS) for way in training.ways),
     ]
     for field, name, known in names:
         if name not in known:
@@ -154,9 +160,11 @@ def _check_numbers(recipe: Recipe) -> None:
         ("training.patience", training.patience, 1),
         ("training.warmup_steps", training.warmup_steps, 0),
         ("training.shift", training.shift, 0),
+        ("training.least_steps", training.least_steps, 0),
         ("training.turn", training.turn, 0),
         ("reading.image_shape", min(reading.image_shape), 1),
         ("reading.least_shape", min(reading.least_shape), 1),
+        ("reading.side", reading.side, 1),
     ]
     for field, value, least in whole:
         if value is not None and value < least:
@@ -215,6 +223,16 @@ def _check_together(recipe: Recipe) -> None:
             training.loss != "members_contrastive" or network.name == "best",
             "network.name best, three networks, with training.loss members_contrastive",
             network.name,
+        ),
+        (
+            not training.ways or (in_batch and network.name == "features"),
+            'network.name features and training.pairing "batch" with training.ways',
+            f"{network.name} and {training.pairing}",
+        ),
+        (
+            not training.ways or reading.held_out > 0,
+            "reading.held_out above 0 with training.ways, of which it chooses",
+            f"{reading.held_out}",
         ),
         (
             training.patience is None or training.keep_best,
