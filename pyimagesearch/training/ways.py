@@ -69,7 +69,6 @@ def train(
     way stays. Ctrl-C keeps the best way so far.
     """
     chosen = Choice(data.validation)
-    chosen.start()
     whitened = _whitened(features, data.train)
     held = embed(whitened, data.validation.images)
     views = _views(whitened, data.train, recipe, seed)
@@ -194,6 +193,8 @@ class Choice:
         self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
         self.kept = ""
         self.encoder: keras.Model | None = None
+        self.own = np.zeros(0)  # each held-out image's own AUC
+        self.start()
 
     def start(self) -> None:
         """A way begins: its time counts from here."""
