@@ -33,19 +33,20 @@ def batches(train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0) ->
     Returns (dataset of all epochs from first_epoch on, steps in one).
     Raises InputError where the recipe needs classes, and only pairs are known.
     """
-    if train.labels is None and recipe.training.pairing in ("batch", "triplets"):
-        raise InputError(
-            "Expected classes, which this recipe draws its pairs from. Received: a folder of "
-            "ready pairs. Recipes for it: article, bce, keras-io, dogs."
-        )
     # a training that was resumed after its last epoch still builds its model from a batch
-    (size, epochs) = (recipe.training.batch_size, recipe.training.epochs)
-    epochs = range(min(first_epoch, epochs - 1), epochs)
-    if recipe.training.pairing == "batch":
+    (size, last) = (recipe.training.batch_size, recipe.training.epochs)
+    epochs = range(min(first_epoch, last - 1), last)
+    if train.labels is None:
+        if recipe.training.pairing in ("batch", "triplets"):
+            raise InputError(
+                "Expected classes, which this recipe draws its pairs from. Received: a folder of "
+                "ready pairs. Recipes for it: pairs, article, bce, keras-io, dogs."
+            )
+    elif recipe.training.pairing == "batch":
         return image_batches(train.images, train.labels, size, epochs, seed, recipe)
     if recipe.training.pairing == "triplets":
-        size *= train.pairs.others.shape[1]
-    return pair_batches(train.images, train.pairs, size, epochs, seed, recipe, train.labels)
+        size *= train.drawn.others.shape[1]
+    return pair_batches(train.images, train.drawn, size, epochs, seed, recipe, train.labels)
 
 
 def pair_batches(

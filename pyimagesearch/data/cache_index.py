@@ -74,7 +74,7 @@ class Cache:
     def __enter__(self) -> "Cache":
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self._db.close()
 
     def content(self, path: bytes, state: str) -> bytes | None:

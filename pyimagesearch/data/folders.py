@@ -83,12 +83,11 @@ def read_folder(
 
     files = [plan.files[k] for k in reading.good()]
     skipped[leftovers.UNREADABLE] += len(bad)
+    (labels, class_names, pairs) = (None, tuple[str, ...](), None)
     if plan.pairs:
         (rows, pairs) = _pairs(files, contents, skipped)
-        (labels, class_names) = (None, ())
     else:
         (rows, labels, class_names) = _classes(files, contents, plan, skipped)
-        pairs = None
     files = [files[row] for row in rows]
     names = [found.name for found in files]
     counts = {
@@ -112,7 +111,9 @@ def read_folder(
     )
 
 
-def _classes(files: list[Found], contents, plan, skipped: Counter):
+def _classes(
+    files: list[Found], contents: np.ndarray, plan: layout.Layout, skipped: Counter
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Rows, labels and class names of what can be used of a folder of classes."""
     class_of = [found.class_at(plan.level) for found in files]
     same: dict[int, list[int]] = {}
@@ -156,7 +157,7 @@ def _classes(files: list[Found], contents, plan, skipped: Counter):
     return kept, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
 
 
-def _pairs(files: list[Found], contents, skipped: Counter):
+def _pairs(files: list[Found], contents: np.ndarray, skipped: Counter) -> tuple[np.ndarray, Pairs]:
     """The images that stand in pairs, and the Pairs: NAME_first beside NAME_second."""
     first_row: dict[int, int] = {}
     halves: dict[str, dict[str, int]] = {}
@@ -185,10 +186,7 @@ def _pairs(files: list[Found], contents, skipped: Counter):
         "%s pairs of one class and %s of two, of %s images",
         f"{int(y.sum()):,}", f"{int(len(y) - y.sum()):,}", f"{len(rows):,}",
     )  # fmt: skip
-    return (
-        rows,
-        Pairs(anchors, others[:, np.newaxis], y),
-    )
+    return rows, Pairs(anchors, others[:, np.newaxis], y)
 
 
 def _pattern(group_by):
@@ -200,14 +198,16 @@ def _pattern(group_by):
         ) from None
 
 
-def _groups(names: list[str], pattern, pairs: Pairs | None) -> np.ndarray | None:
+def _groups(
+    names: list[str], pattern: re.Pattern[str] | None, pairs: Pairs | None
+) -> np.ndarray | None:
     """int32 (N,): one number for images of one name by the pattern, and for those in one pair."""
     if not pattern and pairs is None:
         return None
-    keys = []
+    keys: list[str | None] = []
     for name in names:
-        match = pattern and pattern.search(name.replace(os.sep, "/"))
-        keys.append(match and (match[1] if pattern.groups and match[1] else match[0]))
+        match = pattern.search(name.replace(os.sep, "/")) if pattern else None
+        keys.append(match and ((match[1] if match.re.groups else None) or match[0]))
     first: dict[str, int] = {}
     same = [(k, first.setdefault(key, k)) for k, key in enumerate(keys) if key is not None]
     groups = connected(len(names), same + (pairs.indices().tolist() if pairs else []))

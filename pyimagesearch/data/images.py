@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -184,7 +184,7 @@ def read_images(
     return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 
-def _results(paths, shape) -> Iterator[tuple]:
+def _results(paths, shape):
     def read(path):
         try:
             return path, read_image(path, shape), None

@@ -166,7 +166,7 @@ def _of_parts(scan, parts, skipped):
 
 def _level(files, directory):
     """1, the level of the classes, where there is no doubt."""
-    first, second, direct = Counter(), Counter(), set()
+    (first, second, direct) = (Counter[str](), Counter[str](), set[str]())
     places: dict[str, set] = {}  # of each first folder, the folders in it that hold images
     for file in files:
         (top, *deeper) = file.below[:-1]

@@ -28,6 +28,6 @@ class Progress:
             line = f"{self.done:,} of {self.total:,} {self.what}, {left:,.0f} s left"
             print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.shown:
             print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)

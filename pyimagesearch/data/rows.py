@@ -1,7 +1,7 @@
 """Some rows of an array on disk."""
 
 from collections.abc import Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key) -> np.ndarray:
+    def __getitem__(self, key: Any) -> np.ndarray:
         return np.asarray(self.array[self.rows[key]])
 
 

@@ -27,18 +27,24 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def drawn(self) -> Pairs:
+        """The pairs, where they are there. Raises ValueError where they are still to be drawn."""
+        if self.pairs is None:
+            raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
+        return self.pairs
+
     def replace(self, **changes: Any) -> "ImageSet":
         """The same set with other values."""
         return replace(self, **changes)
 
     def take(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, without pairs. rows: int, which."""
-        known = {
-            name: None if value is None else value[rows]
-            for name, value in vars(self).items()
-            if name in ("labels", "groups", "contents")
-        }
-        return replace(self, images=take(self.images, rows), pairs=None, **known)
+        (labels, groups, contents) = (
+            None if known is None else known[rows]
+            for known in (self.labels, self.groups, self.contents)
+        )
+        return ImageSet(take(self.images, rows), labels, None, self.class_names, groups, contents)
 
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
@@ -64,7 +70,7 @@ def some_pairs(image_set: ImageSet, most: int) -> ImageSet:
     An anchor keeps all its others, so that both kinds of pair stay equally many where they
     were. No image of the result is compared with itself, and none is in no pair.
     """
-    pairs = image_set.pairs
+    pairs = image_set.drawn
     pairs = Pairs(*(x[(pairs.others != pairs.anchors[:, np.newaxis]).all(axis=1)] for x in pairs))
     used = np.unique(pairs.indices())
     if len(used) > most:

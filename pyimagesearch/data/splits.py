@@ -104,12 +104,12 @@ def within_classes(
     for row, reach in zip(need, (upto, downto)):
         enough = reach >= LEAST
         np.minimum.at(row, of[enough], reach[enough])
-    shares = np.array(shares)[:, np.newaxis]
-    need[shares[:, 0] == 0] = 0
-    gives = _who_gives(need, room, total, class_chance, shares)
-    if (gives.sum(axis=1) < 2)[shares[:, 0] > 0].any():
+    wanted_share = np.array(shares)[:, np.newaxis]  # (2, 1)
+    need[wanted_share[:, 0] == 0] = 0
+    gives = _who_gives(need, room, total, class_chance, wanted_share)
+    if (gives.sum(axis=1) < 2)[wanted_share[:, 0] > 0].any():
         wanted = "two classes of four images"
-        if (shares > 0).all():
+        if (wanted_share > 0).all():
             wanted = "two classes of eight images, four of four"
         raise InputError(
             f"Expected at least {wanted}, since no class gives more than half of its images away "
@@ -120,10 +120,10 @@ def within_classes(
 
     # and the most it may: where chance takes more than there is room for, each part its share
     # of the room, but what it has to give in any case
-    (low, high) = (number < shares[0], number >= 1 - shares[1])
+    (low, high) = (number < shares.test, number >= 1 - shares.validation)
     over = np.bincount(of, size * (low | high), minlength=classes) > room
-    most = np.where(over, np.maximum(np.floor(room * shares / shares.sum()), need), room)
-    small = (shares * total < need) & (classes > MANY_CLASSES)
+    most = np.where(over, np.maximum(np.floor(room * wanted_share / sum(shares)), need), room)
+    small = (wanted_share * total < need) & (classes > MANY_CLASSES)
     most = np.where(small, need, most)
     most = np.minimum(most, room - np.where(gives, need, 0)[::-1])  # what the other part needs
     test = gives[0][of] & (upto <= most[0][of])

@@ -70,8 +70,11 @@ def retrieve(
     ]
     (scores, nearest) = (np.concatenate(part) for part in zip(*parts))
     drawn = labels[queries] if units == "classes" else _couples(queries, nearest, len(labels))
-    figures = [mean_figure(column, drawn) for column in scores.T]
-    return Retrieval(*figures, queries=len(queries), left_out=left_out)
+    columns = ("recall_at_1", "recall_at_5", "recall_at_10", "r_precision", "map_at_r")
+    figures: dict[str, Any] = {
+        name: mean_figure(column, drawn) for name, column in zip(columns, scores.T)
+    }
+    return Retrieval(**figures, queries=len(queries), left_out=left_out)
 
 
 def checked(embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

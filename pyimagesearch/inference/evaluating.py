@@ -36,10 +36,10 @@ def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
             name = name_of_part
             break
     if images.labels is None:
-        if np.unique(images.pairs.y).tolist() != [0, 1]:
+        if np.unique(images.drawn.y).tolist() != [0, 1]:
             raise InputError(
                 "Expected same and different pairs. Received: "
-                f"{np.sum(images.pairs.y == 1)} same, {np.sum(images.pairs.y == 0)} different."
+                f"{np.sum(images.drawn.y == 1)} same, {np.sum(images.drawn.y == 0)} different."
             )
         return images, [], name
     counts = np.bincount(images.labels, minlength=len(images.class_names))
@@ -70,15 +70,15 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
         # images of one group are connected, too: each with the first of its group
         (_, first, unit) = np.unique(units, return_index=True, return_inverse=True)
         edges = np.stack([np.arange(len(images)), first[unit]], axis=1)
-        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]))
-        (of_item, kinds) = (units[images.pairs.anchors], images.pairs.y)
+        units = connected(len(images), np.concatenate([images.drawn.indices(), edges]))
+        (of_item, kinds) = (units[images.drawn.anchors], images.drawn.y)
         second = np.isin(units, _second_half(of_item.repeat(kinds.shape[1]), kinds.ravel()))
         (choices, test) = (images.part(np.flatnonzero(rows)) for rows in (~second, second))
         for half in (choices, test):
-            if np.unique(half.pairs.y).tolist() != [0, 1]:
+            if np.unique(half.drawn.y).tolist() != [0, 1]:
                 raise InputError(
                     "Expected same and different pairs for each of two halves that share no "
-                    f"image. Received: {images.pairs.y.size} pairs, which hang together in "
+                    f"image. Received: {images.drawn.y.size} pairs, which hang together in "
                     f"{len(np.unique(of_item))} groups. Calibrate on a larger folder."
                 )
         return choices, test, []
@@ -99,8 +99,11 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
             f"Received: {np.sum(sides.min(axis=0) >= 2)} such classes. {'; '.join(messages[:3])}"
         )
     used = ~np.isin(images.labels, few)
-    (choices, test) = (images.take(np.flatnonzero(used & s)) for s in (~second, second))
-    return *(h.replace(pairs=sample_pairs(h.labels, 0)) for h in (choices, test)), messages
+    (choices, test) = (
+        half.replace(pairs=sample_pairs(half.labels, 0))
+        for half in (images.take(np.flatnonzero(used & side)) for side in (~second, second))
+    )
+    return choices, test, messages
 
 
 def trained_on(images: ImageSet, model: SiameseModel) -> int | None:
