@@ -22,6 +22,9 @@ BASE_OUTPUT = "output"
 MODEL_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_siamese_model"])
 PLOT_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_plot.png"])
 
+# define what keeps roots and logarithms away from where their gradient is infinite: Keras' epsilon
+EPSILON = 1e-7
+
 
 @dataclass(frozen=True)
 class Reading:

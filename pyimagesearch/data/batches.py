@@ -6,21 +6,12 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import orders
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, MOST_STEPS, steps_and_size
+from pyimagesearch.data.labels import are_uneven
+from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, steps_and_size
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-
-__all__ = [
-    "MOST_STEPS",
-    "batches",
-    "image_batches",
-    "moved",
-    "pair_batches",
-    "pairs_of_a_batch",
-    "steps_and_size",
-]
 
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
 
@@ -92,7 +83,7 @@ def pair_batches(
     order = orders.shuffled(count)
     if labels is not None:
         classes = _numbered(labels[pairs.anchors])
-        if _uneven(classes):
+        if are_uneven(np.bincount(classes)):
             order = orders.balanced(classes, count, together=1)
     return _batches(order, steps, size, epochs, seed, gather), steps
 
@@ -129,7 +120,7 @@ def image_batches(
         return batch, tf.gather(class_of, indices)
 
     (steps, size) = steps_and_size(len(classes), batch_size)
-    if _uneven(classes):
+    if are_uneven(np.bincount(classes)):
         together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
         size = together * round(size / together)  # P classes x K images
         order = orders.balanced(classes, steps * size, together)
@@ -175,11 +166,6 @@ def _gatherer(images):
 def _numbered(labels):
     # 0 to classes - 1, none of them empty
     return np.unique(labels, return_inverse=True)[1]
-
-
-def _uneven(classes):
-    sizes = np.bincount(classes)
-    return sizes.max() > orders.UNEVEN * sizes.min()
 
 
 def _batches(order, steps, size, epochs, seed, gather, whole=False):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import copies, folders, splits
+from pyimagesearch.data import copies, folders
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
@@ -149,17 +149,7 @@ def _read(name, recipe, split, **flags):
             f"Received: {printable(name)}, no folder."
         )
     folder = folders.read_folder(name, recipe.reading.least_shape, **flags)
-    images = ImageSet(
-        images=folder.pixels,
-        labels=folder.labels,
-        pairs=folder.pairs,
-        class_names=tuple(folder.class_names),
-        groups=folder.groups,
-        contents=folder.contents,
-    )
-    if images.pairs is not None and images.groups is None:
-        images = images.replace(groups=splits.connected(len(images), images.pairs.indices()))
-    return images, folder.splits, folder.counts
+    return folder.image_set(), folder.splits, folder.counts
 
 
 def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:

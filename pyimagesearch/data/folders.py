@@ -12,10 +12,12 @@ import numpy as np
 from pyimagesearch.data import layout, leftovers
 from pyimagesearch.data.cache import looks_of, pixels_of
 from pyimagesearch.data.images import described
+from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.layout import PAIR_FOLDERS, Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -38,6 +40,12 @@ class Folder:
     groups: np.ndarray | None  # int32 (N,): images that belong together have one number
     contents: np.ndarray  # uint64 (N,): a digest of each file's content
     counts: dict[str, Any] = field(default_factory=dict)  # what was read and left out, for JSON
+
+    def image_set(self) -> ImageSet:
+        """The images, without what is known of their files."""
+        return ImageSet(
+            self.pixels, self.labels, self.pairs, self.class_names, self.groups, self.contents
+        )
 
 
 def read_folder(
@@ -137,8 +145,11 @@ def _classes(
         log.info("%s copies of other files left out: they are no images of their own%s",
             f"{copies:,}", f"; {across:,} were in another part" if across else "")  # fmt: skip
 
-    few = sorted(name for name, rows in usable.items() if len(rows) < 2)
-    say(f"left out class {printable(name)}: {len(usable[name])} images, 2 needed" for name in few)
+    few = sorted(name for name, rows in usable.items() if len(rows) < LEAST_IMAGES)
+    say(
+        f"left out class {printable(name)}: {len(usable[name])} images, {LEAST_IMAGES} needed"
+        for name in few
+    )
     skipped[leftovers.SMALL_CLASSES] += sum(len(usable.pop(name)) for name in few)
     if len(usable) < 2:
         raise InputError(

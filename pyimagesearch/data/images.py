@@ -16,8 +16,9 @@ from pyimagesearch.data.leftovers import LINKED, say_skipped
 from pyimagesearch.data.progress import Progress
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.threads import at_once
 
-THREADS = min(os.cpu_count() or 1, 4)  # each may hold a large photo
+THREADS = at_once()
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.system.errors import InputError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
-LEAST = 2  # images of a class that a part needs to compare two of them
 MANY_CLASSES = 100  # of so many, not every small class has to be in every part
 
 
@@ -46,12 +46,21 @@ def name_contents(names: tuple[str, ...]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def connected(count: int, edges: np.ndarray | Sequence[tuple[int, int]]) -> np.ndarray:
-    """Which things hang together by edges: int32 (count,), numbered as they appear.
+def connected(
+    count: int,
+    edges: np.ndarray | Sequence[tuple[int, int]] = (),
+    groups: Sequence[np.ndarray] = (),
+) -> np.ndarray:
+    """Which things hang together: int32 (count,), numbered as they appear.
 
-    edges: int (E, 2), two things that belong together.
+    edges: int (E, 2), two things that belong together. groups: int (count,) each; things of one
+    number belong together.
     """
-    edges = np.asarray(edges, int).reshape(-1, 2)
+    joined = [np.asarray(edges, int).reshape(-1, 2)]
+    for numbers in groups:  # each with the first of its group
+        (first, group) = np.unique(numbers, return_index=True, return_inverse=True)[1:]
+        joined.append(np.stack([np.arange(count), first[group]], axis=1))
+    edges = np.concatenate(joined)
     lowest = np.arange(count)
     while True:  # each takes the lowest number among its neighbours, and then that one's
         before = lowest.copy()
@@ -102,7 +111,7 @@ def within_classes(
     # what a class has to give to a part, if anything: the fewest units that bring two images
     need = np.full((2, classes), len(labels) + 1)
     for row, reach in zip(need, (upto, downto)):
-        enough = reach >= LEAST
+        enough = reach >= LEAST_IMAGES
         np.minimum.at(row, of[enough], reach[enough])
     wanted_share = np.array(shares)[:, np.newaxis]  # (2, 1)
     need[wanted_share[:, 0] == 0] = 0

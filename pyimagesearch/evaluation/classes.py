@@ -7,6 +7,7 @@ import numpy as np
 
 from pyimagesearch.evaluation.embeddings import Comparison, distances_of
 from pyimagesearch.evaluation.intervals import Figure, counts_of, share_of_counts
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.names import printable
 
 MOST_PAIRS = 1_000_000  # same pairs that are looked at
@@ -69,9 +70,9 @@ def by_class(
     (numbers, labels, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
     names = [printable(class_names[k] if class_names else str(k)) for k in numbers]
     same = same_pairs(labels, sizes, int(MOST_PAIRS * min(1, 64 / embeddings.shape[1])))
-    found = distances_of(embeddings, same, comparison) < threshold
+    found = called_same(distances_of(embeddings, same, comparison), threshold)
     tmr = _of_each(same[found], same, labels, ends=2)
-    matched = different[distances < threshold]
+    matched = different[called_same(distances, threshold)]
     fmr = _of_each(matched, different, labels, ends=1)
     figures = (ClassFigures(*each) for each in zip(names, sizes.tolist(), tmr, fmr))
     return ByClass(tuple(figures), tuple(_confused(labels, names, matched, different)))

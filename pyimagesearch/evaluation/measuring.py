@@ -8,13 +8,13 @@ import numpy as np
 
 from pyimagesearch import utils
 from pyimagesearch.data.pairs import Pairs
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.classes import by_class
 from pyimagesearch.evaluation.embeddings import (
     Comparison,
     distances_of,
-    evenly,
     pair_distances,
     raw_pixels,
 )
@@ -26,6 +26,7 @@ from pyimagesearch.evaluation.intervals import (
     share_of_counts,
 )
 from pyimagesearch.evaluation.measurement import Measurement, OperatingPoint, report
+from pyimagesearch.evaluation.verification import called_same
 
 __all__ = ["calibrate", "different_pairs", "measure", "measure_raw_pixels", "report"]
 
@@ -85,7 +86,7 @@ def measure(
     same = y == 1
     same_trials = Trials(trials.units[same])
     threshold = calibration["threshold"]
-    right = (distances < threshold) == same
+    right = called_same(distances, threshold) == same
     (auc, eer) = _auc_and_eer(distances, y, trials)
     (different, apart) = different_pairs(embeddings, images, comparison)
     share = _sharer(different, images, unit, unit_of)
@@ -93,8 +94,8 @@ def measure(
     def point(threshold):
         if threshold is None:
             return None
-        tmr = same_trials.share(distances[same] < threshold)
-        return OperatingPoint(threshold, tmr, share(apart < threshold))
+        tmr = same_trials.share(called_same(distances[same], threshold))
+        return OperatingPoint(threshold, tmr, share(called_same(apart, threshold)))
 
     classes = None
     if images.labels is not None:

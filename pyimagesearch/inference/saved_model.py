@@ -15,6 +15,7 @@ from pyimagesearch import utils
 from pyimagesearch.data import images
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.evaluation.embeddings import in_batches
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference import settings as stored
 from pyimagesearch.inference.arrays import checked_embeddings, checked_images
 from pyimagesearch.inference.saving import save
@@ -120,7 +121,7 @@ class SiameseModel:
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
-        return np.asarray(distances) < (self.threshold if threshold is None else threshold)
+        return called_same(distances, self.threshold if threshold is None else threshold)
 
     def trained_on(self) -> np.ndarray:
         """Digests of the pixels it was trained on: uint64 (N,), sorted; none where unknown."""

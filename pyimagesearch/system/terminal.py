@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.threads import of_each
 
 LOGGER = "pyimagesearch"
 
@@ -83,7 +84,7 @@ def _import_keras() -> None:
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py
-        tf.config.threading.set_intra_op_parallelism_threads(max((os.cpu_count() or 1) // 4, 1))
+        tf.config.threading.set_intra_op_parallelism_threads(of_each())
 
     config = keras.config
     if config.backend() != "tensorflow":

@@ -11,6 +11,7 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
@@ -174,7 +175,7 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 def fingerprint(images: ImageSet) -> int:
     """A number that changes with an ImageSet: its labels, its pairs and some of its pixels."""
-    some = np.linspace(0, len(images) - 1, 64).astype(int)
+    some = evenly(len(images), 64)
     parts = [images.images[some]]
     if images.labels is not None:
         parts.append(images.labels)
