@@ -13,9 +13,9 @@ from PIL import Image, UnidentifiedImageError
 from pyimagesearch.data.decoding import endings, is_image, pixels
 from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
 from pyimagesearch.data.leftovers import LINKED, say_skipped
-from pyimagesearch.data.progress import Progress
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import at_once
 
 THREADS = at_once()
@@ -192,7 +192,7 @@ def _results(paths, shape):
         except ValueError as error:
             return path, None, str(error)
 
-    with Progress(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
+    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
         for result in pool.map(read, paths):
             yield result
             progress.add(1)

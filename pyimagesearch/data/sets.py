@@ -11,7 +11,7 @@ import numpy as np
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
 
-BLOCK_BYTES = 2**26  # of pixels that are looked at in one go
+BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from pyimagesearch import utils
 from pyimagesearch.data import images
 from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.evaluation.embeddings import in_batches
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference import settings as stored
@@ -27,7 +28,6 @@ __all__ = ["SiameseModel", "save"]
 
 # what TensorFlow's loader raises for a damaged file, found by damaging files in many ways
 DAMAGED = (OSError, ValueError, LookupError, AttributeError, TypeError, tf.errors.OpError)
-BLOCK = 2**26  # bytes of pixels of files that are in memory at a time
 
 
 class SiameseModel:
@@ -85,7 +85,7 @@ class SiameseModel:
         """
         if isinstance(paths, str | bytes | Path):
             self.read(paths)
-        size = max(BLOCK // int(np.prod(self.image_shape)), 1)
+        size = max(BLOCK_BYTES // int(np.prod(self.image_shape)), 1)
         parts = [self.embed(self.read(paths[k : k + size])) for k in range(0, len(paths), size)]
         return np.concatenate([np.zeros((0, self.embedding_dim), np.float32), *parts])
 

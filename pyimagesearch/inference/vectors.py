@@ -61,7 +61,7 @@ def check(path: str | Path) -> None:
 def read(path: str | Path) -> Vectors:
     """What write put into an .npz file. Raises InputError where it is damaged or another's."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
             known = {name: data[name] for name in data.files}
         classes = known.get("classes")
         vectors = Vectors(

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import of_each
 
 LOGGER = "pyimagesearch"
@@ -60,6 +61,7 @@ def setup(program_output: bool = False) -> None:
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     show_messages(program_output)
+    ProgressBar.wanted = True
     # a root without any gets one from TensorFlow's absl, which shows each message once more
     logging.getLogger().addHandler(logging.NullHandler())
     silence_image_libraries()  # before Keras, which imports OpenCV where it finds it

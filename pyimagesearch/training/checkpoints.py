@@ -126,7 +126,7 @@ class Checkpoint(keras.callbacks.Callback):
             if not os.path.exists(path):
                 continue
             try:
-                with np.load(path, allow_pickle=False) as data:
+                with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
                     content = {name: data[name] for name in data.files}
                 header = json.loads(str(content.pop("header")))
                 settings = header["settings"]
