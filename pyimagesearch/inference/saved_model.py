@@ -21,8 +21,9 @@ from pyimagesearch.inference import settings as stored
 from pyimagesearch.inference.arrays import checked_embeddings, checked_images
 from pyimagesearch.inference.saving import save
 from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.files import plain_path, read_whole
+from pyimagesearch.system.files import read_whole
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.plain_paths import plain_path
 
 __all__ = ["SiameseModel", "save"]
 

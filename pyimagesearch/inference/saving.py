@@ -15,7 +15,8 @@ import tensorflow as tf
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.inference import settings as stored
 from pyimagesearch.system.errors import first_line
-from pyimagesearch.system.files import plain_path, whole_directory, whole_file
+from pyimagesearch.system.files import whole_directory, whole_file
+from pyimagesearch.system.plain_paths import plain_path
 from pyimagesearch.system.versions import versions
 
 

@@ -1,5 +1,6 @@
 """The weights that a training starts from, and the images that they have seen."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -13,6 +14,15 @@ from pyimagesearch.data.sets import DataSet, pixel_digests, read_trained_on
 from pyimagesearch.system.errors import InputError
 
 log = logging.getLogger(__name__)
+
+
+def file_digest(recipe: Recipe) -> str | None:
+    """A digest of the content of the file that the recipe starts from; None where it is none."""
+    try:
+        with open(recipe.network.weights, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def known_digests(recipe: Recipe) -> np.ndarray | None:
