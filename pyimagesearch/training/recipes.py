@@ -123,19 +123,23 @@ TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or
 def check(recipe: Recipe) -> None:
     """Raise InputError, naming the fields, where a recipe's values do not fit together."""
     for field, known in NAMES.items():
-        if (name := _value(recipe, field)) not in known:
-            raise InputError(f"Expected {field}, one of {', '.join(known)}. Received: {name!r}.")
+        for name in _values_in(recipe, field):
+            if name not in known:
+                raise InputError(
+                    f"Expected {field}, one of {', '.join(known)}. Received: {name!r}."
+                )
     for field, least in LEAST.items():
-        value = _value(recipe, field)
-        smallest = min(value) if isinstance(value, tuple) else value
-        if smallest is not None and smallest < least:
-            raise InputError(f"Expected {field} from {least} up. Received: {smallest}.")
+        for value in _values_in(recipe, field):
+            if value < least:
+                raise InputError(f"Expected {field} from {least} up. Received: {value}.")
     for field in ABOVE_0:
-        if not (value := _value(recipe, field)) > 0:
-            raise InputError(f"Expected {field} above 0. Received: {value}.")
+        for value in _values_in(recipe, field):
+            if not value > 0:
+                raise InputError(f"Expected {field} above 0. Received: {value}.")
     for field in SHARES:
-        if not 0 <= (value := _value(recipe, field)) < 1:
-            raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
+        for value in _values_in(recipe, field):
+            if not 0 <= value < 1:
+                raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
     _check_together(recipe)
 
 
@@ -163,10 +167,11 @@ ABOVE_0 = ("network.pixel_scale", "training.margin", "training.learning_rate", "
 SHARES = ("training.zoom", "reading.held_out", "reading.tested")
 
 
-def _value(recipe: Recipe, field: str) -> Any:
-    # of a field as a recipe's file names it, "training.epochs"
+def _values_in(recipe: Recipe, field: str) -> tuple:
+    # of a field as a recipe's file names it, "training.epochs": one, those of a tuple, or none
     (group, name) = field.split(".")
-    return getattr(getattr(recipe, group), name)
+    value = getattr(getattr(recipe, group), name)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _check_together(recipe: Recipe) -> None:
