@@ -73,11 +73,11 @@ def pair_batches(
     def gather(indices, seed):
         of_step = tf.reshape(tf.gather(others, indices), [-1])
         y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
-        (imagesA, imagesB) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
+        (images_a, images_b) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
         if recipe:
-            imagesA = moved(imagesA, recipe, seed)
-            imagesB = moved(imagesB, recipe, seed + 1)
-        return (imagesA, imagesB), y
+            images_a = moved(images_a, recipe, seed)
+            images_b = moved(images_b, recipe, seed + 1)
+        return (images_a, images_b), y
 
     (steps, size) = steps_and_size(count, batch_size // k, whole=False)
     order = orders.shuffled(count)
@@ -132,22 +132,22 @@ def image_batches(
 
 
 def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some pairs as the network sees them: (imagesA, imagesB, y), `count` same, then different.
+    """Some pairs as the network sees them: (images_a, images_b, y), `count` same, then different.
 
     batch: one element of either dataset. Fewer where the batch holds fewer.
     """
     (inputs, y) = batch
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
-        (imagesA, imagesB) = (x.numpy() for x in inputs)
-        imagesA = imagesA.repeat(len(imagesB) // len(imagesA), axis=0)
+        (images_a, images_b) = (x.numpy() for x in inputs)
+        images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
         y = y.numpy().ravel()
     else:  # every pair inside the batch
         order = np.random.default_rng(0).permutation(len(y) * (len(y) - 1) // 2)
         (a, b) = (indices[order] for indices in np.triu_indices(len(y), 1))
-        imagesA, imagesB = inputs.numpy()[a], inputs.numpy()[b]
+        images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
         y = (y.numpy()[a] == y.numpy()[b]).astype(int)
     some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
-    return imagesA[some], imagesB[some], y[some]
+    return images_a[some], images_b[some], y[some]
 
 
 def _gatherer(images):

@@ -105,12 +105,12 @@ class SiameseModel:
         )
 
     def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
-        """(featsA, featsB), each float (B, D) -> float32 (B,); smaller = more alike.
+        """(feats_a, feats_b), each float (B, D) -> float32 (B,); smaller = more alike.
 
         Raises InputError for anything else.
         """
-        (featsA, featsB) = checked_embeddings(vectors, self.embedding_dim)
-        inputs = {"embedding_a": tf.constant(featsA), "embedding_b": tf.constant(featsB)}
+        (feats_a, feats_b) = checked_embeddings(vectors, self.embedding_dim)
+        inputs = {"embedding_a": tf.constant(feats_a), "embedding_b": tf.constant(feats_b)}
         return self._archive.distance(inputs)["distance"].numpy()[:, 0]
 
     def distance_to_all(
