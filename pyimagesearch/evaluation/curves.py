@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation import verification
-from pyimagesearch.evaluation.embeddings import evenly
 from pyimagesearch.evaluation.figures import DIFFERENT, SAME, save
 from pyimagesearch.evaluation.lettering import lettering
 from pyimagesearch.evaluation.measurement import Measurement

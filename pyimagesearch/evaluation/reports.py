@@ -42,7 +42,7 @@ def write(
     test = data.test
     embeddings = embed(encoder, test.images)
     measured = measuring.measure(embeddings, test, settings, comparison, data.new_classes)
-    (distances, y) = pair_distances(embeddings, test.pairs, comparison)
+    (distances, y) = pair_distances(embeddings, test.drawn, comparison)
     measured = replace(measured, loss=float(metrics.pair_loss(recipe, y, distances)))
     if recipe.network.head != "none":
         measured = replace(measured, accuracy_at_half=float(metrics.pair_accuracy(y, distances)))
@@ -97,7 +97,7 @@ def draw(
     measured: Measurement,
 ) -> None:
     """The pictures of the test pairs beside the article's plot, each named contrastive_….png."""
-    (pairs, y) = (test.pairs.indices(), test.pairs.labels())
+    (pairs, y) = (test.drawn.indices(), test.drawn.labels())
     curves.plot_roc(distances, y, threshold, measured, _path(output, "roc"))
     curves.plot_histogram(distances, y, threshold, _path(output, "histogram"))
     curves.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
