@@ -58,7 +58,8 @@ async function state(file) {
   await wait(50);
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   found.pictured = pixels.some((value, k) => k % 4 === 3 && value);
-  const names = () => [...page.querySelectorAll("#classes tbody th")].map((name) => name.textContent);
+  const heads = () => [...page.querySelectorAll("#classes tbody th")];
+  const names = () => heads().map((name) => name.textContent);
   const sort = () => page.querySelector("#classes thead button")?.click(); // by name
   sort();
   found.names = names();

@@ -16,7 +16,7 @@ function showFigures() {
       if (rest.length) cell.append(" ", element("small", {}, `(${rest.join(" (")}`));
       return cell;
     });
-    byId("figures").tBodies[0].append(element("tr", {}, element("th", { scope: "row" }, name), ...cells));
+    byId("figures").tBodies[0].append(element("tr", {}, element("th", { scope: "row" }, name.replaceAll(" %", "\u00a0%")), ...cells));
   }
 }
 
