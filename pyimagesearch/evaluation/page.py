@@ -46,7 +46,7 @@ def write(
     """
     settings = content["settings"]
     threshold = settings["threshold"]
-    indices, y = test.pairs.indices(), test.pairs.labels().ravel()
+    (indices, y) = (test.drawn.indices(), test.drawn.labels().ravel())
     distances = np.ravel(distances)
     chosen = page_pictures.pairs_to_show(indices, distances, y, threshold)
     (on_map, places, share) = page_pictures.map_of(embeddings)

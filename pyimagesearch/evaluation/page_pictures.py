@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import curves
-from pyimagesearch.evaluation.embeddings import evenly
 from pyimagesearch.evaluation.page_texts import short
 from pyimagesearch.system.names import printable
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.evaluation.embeddings import evenly
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure
 
 MOST_CLASSES = 1000

@@ -68,7 +68,7 @@ def _picture(small: np.ndarray, multiple: int, quality: int | None) -> dict[str,
         full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
         flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
     (_, content) = cv2.imencode(f".{kind}", pixels, flags)
-    text = base64.b64encode(content).decode()
+    text = base64.b64encode(content.tobytes()).decode()
     return {
         "src": f"data:image/{kind};base64,{text}",
         "width": width,
