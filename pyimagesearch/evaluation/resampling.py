@@ -1,23 +1,8 @@
 """The mean of scores that are not independent, with its interval."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-try:
-    from pyimagesearch.evaluation.intervals import Figure
-except ImportError:  # until intervals is there
-
-    @dataclass(frozen=True)
-    class Figure:
-        """A value with its interval. low, high: None where there is no interval."""
-
-        value: float
-        low: float | None = None
-        high: float | None = None
-
-
-LEAST_UNITS = 10  # fewer units that can be drawn anew say too little about the spread
+from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure
 
 
 def mean_figure(scores: np.ndarray, units: np.ndarray, most: int | None = None) -> Figure:

@@ -56,7 +56,7 @@ def find(args: argparse.Namespace) -> None:
     feats = model.embed(query)[0]
     (found, _) = search.nearest(feats, gallery, args.top)
     distances = model.distance_to_all(feats, gallery[found])
-    ranked = [
+    ranked: list[dict[str, Any]] = [
         {
             "file": printable(paths[k]),
             "distance": float(d),
@@ -98,7 +98,7 @@ def evaluate(args: argparse.Namespace) -> None:
         _note([f"{used} of these {len(test)} images were trained on"])
 
     rates = model.operating_points()
-    calibration = {
+    calibration: dict[str, Any] = {
         "threshold": threshold,
         "operating_points": {rate: rates.get(rate) for rate in measuring.FALSE_MATCH_RATES},
     }
@@ -110,7 +110,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     embeddings = model.embed(test.images)
     measured = measuring.measure(embeddings, test, calibration, model.distance)
-    (distances, y) = pair_distances(embeddings, test.pairs, model.distance)
+    (distances, y) = pair_distances(embeddings, test.drawn, model.distance)
     best = verification.choose_threshold(distances, y)
     best_accuracy = verification.accuracy(distances, y, best)
     suits = _within(best_accuracy, measured.accuracy)
@@ -138,7 +138,7 @@ def evaluate(args: argparse.Namespace) -> None:
     _say(args, answer, f"{measuring.report(measured, printable(args.directory))}\n{sentence}")
     if picture:
         figures.plot_worst(
-            test.images, test.pairs.indices(), distances, y, calibration["threshold"], picture
+            test.images, test.drawn.indices(), distances, y, calibration["threshold"], picture
         )
         _note([f"the worst errors: {picture}"])
 

@@ -139,7 +139,7 @@ def _layers(input_shape, folded=False):
     inputs = Input(input_shape)
     x = Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
     x = finished(x, conv(32, 3, 2, "conv_stem"))
-    blocks = []
+    blocks: list[Tensor] = []
     for repeats, kernel, first_stride, expansion, filters in STAGES:
         for repeat in range(repeats):
             (before, name) = (x, f"blocks_{len(blocks)}_")

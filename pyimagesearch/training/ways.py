@@ -19,7 +19,8 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import moved
 from pyimagesearch.data.orders import epochs_of
-from pyimagesearch.data.sets import DataSet, ImageSet, evenly, in_blocks
+from pyimagesearch.data.rows import evenly
+from pyimagesearch.data.sets import DataSet, ImageSet, in_blocks
 from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.networks.acceleration import InParts
