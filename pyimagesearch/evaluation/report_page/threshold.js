@@ -70,7 +70,7 @@ function showChanges(threshold) {
     shown = data.pairs;
     title = "Pairs nearest to the threshold";
     words = "These would change sides first.";
-  } else if (same + different > 12) words += " Some of them, the last to change first:";
+  } else if (same + different > 12) words += " Some of them, the nearest to the new threshold first:";
   byId("changes-title").textContent = title;
   show("changes", same + different, words);
   byId("changed").replaceChildren(...nearest(shown).slice(0, 12).map((pair) => pairCard(pair, threshold)));
