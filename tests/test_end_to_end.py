@@ -112,23 +112,21 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
         ("best", ("--split", "classes", "--image-size", "20x16")),
     ],
 )
-def test_every_recipe_trains_on_a_folder(recipe, flags, photos, tmp_path):
+def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
     common = ("--dataset", photos, "--epochs", 1, "--output", tmp_path)
-    done = run("train_contrastive_siamese_network.py", "--recipe", recipe, *common, *flags)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
+    printed = runs(train_script, "--recipe", recipe, *common, *flags)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert (
         f"{metrics['test']['accuracy']['value']:.2%} of {metrics['test']['pairs']} test pairs"
-        in (done.stdout)
+        in printed
     )
     assert metrics["settings"]["recipe"] == recipe and np.isfinite(metrics["test"]["loss"])
-    assert ("right at 0.5" in done.stdout) == (recipe in ("bce", "keras-io"))
+    assert ("right at 0.5" in printed) == (recipe in ("bce", "keras-io"))
     # the model answers on the very files
     model = ("--model", tmp_path / "contrastive_siamese_model")
     figure = tmp_path / "pairs.png"
-    done = run("test_contrastive_siamese_network.py", "-i", photos, "--output", figure, *model)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    assert len(re.findall("(same|different)$", done.stdout, re.M)) == 10
+    printed = runs(test_script, "-i", photos, "--output", figure, *model)
+    assert len(re.findall("(same|different)$", printed, re.M)) == 10
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +140,21 @@ def photos(tmp_path_factory):
         (folder / f"class {k % 6}").mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"class {k % 6}" / f"{k}.png"), image)
     return folder
+
+
+@pytest.fixture
+def runs(monkeypatch, capsys):
+    """Runs a script's main in this process, which must end well; returns what it printed."""
+
+    def runs(script, *flags):
+        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
+        with pytest.raises(SystemExit) as stop:
+            terminal.run(script.main)
+        (printed, errors) = capsys.readouterr()
+        assert (stop.value.code, errors) == (0, "")
+        return printed
+
+    return runs
 
 
 @pytest.fixture
