@@ -316,6 +316,7 @@ def test_compare_that_cannot_print_fails_with_2(original):
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_as_a_user_runs_it(original):
     done = subprocess.run([*USER, original], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
