@@ -69,9 +69,10 @@ def fitted(name, folder):
     return model, inputs
 
 
-@pytest.mark.parametrize(
-    "name", ["article", "fast", pytest.param("best", marks=pytest.mark.slow), "keras-io"]
-)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("best", "keras-io")]
+
+
+@pytest.mark.parametrize("name", ["article", "fast", *SLOW])
 def test_keras_model_checkpoint_of_what_is_trained(name, tmp_path, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     (model, inputs) = fitted(name, tmp_path)

@@ -7,6 +7,7 @@ import pytest
 from tests.scripts import python, started
 
 
+@pytest.mark.slow
 def test_lines_reach_a_pipe_at_once():
     code = """
     import time
