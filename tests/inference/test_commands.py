@@ -307,6 +307,7 @@ def test_names_of_any_bytes(ask, folder, tmp_path):
 USER = [sys.executable, "-m", "pyimagesearch", "compare", *["examples/image_01.png"] * 2, "--model"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_compare_that_cannot_print_fails_with_2(original):
     with open("/dev/full", "w") as full:
@@ -316,6 +317,7 @@ def test_compare_that_cannot_print_fails_with_2(original):
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_as_a_user_runs_it(original):
     done = subprocess.run([*USER, original], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
