@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.evaluation.distances import DistanceMatrix, euclidean_matrix
-from pyimagesearch.evaluation.resampling import Figure, mean_figure
+from pyimagesearch.evaluation.intervals import Figure
+from pyimagesearch.evaluation.resampling import mean_figure
 from pyimagesearch.evaluation.retrieval import checked
+from pyimagesearch.evaluation.verification import apart
 from pyimagesearch.system.errors import InputError
 
 RATES = ("0.1", "0.01", "0.001")  # of FPIR, as text: they are keys in JSON files
@@ -87,6 +89,21 @@ def threshold_for(calibration: Any, gallery_size: int, fpir: float) -> float | N
         return next(float(t) for size, t in pairs if size >= gallery_size and t is not None)
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
         return None
+
+
+def is_calibration(found: Any) -> bool:
+    """Whether this, read from a file, is what calibrate gives."""
+    try:
+        thresholds = found["thresholds"]
+        (sizes, each) = (found["gallery_sizes"], found["images_per_class"])
+        numbers = [t for row in thresholds.values() for t in row if t is not None]
+        return (
+            all(type(k) is int and k > 0 for k in [each, *sizes])
+            and all(type(t) in (int, float) for t in numbers)
+            and all(float(rate) > 0 and len(row) == len(sizes) for rate, row in thresholds.items())
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def effective_size(labels: np.ndarray, calibration: Any) -> int:
@@ -219,17 +236,5 @@ def _threshold(draws: list[Draw], fpir: float) -> float | None:
     # what is nearer than the threshold is returned
     threshold = distances[order[allowed]]
     false_positives = images[order[:allowed]][distances[order[:allowed]] < threshold]
-    return float(threshold) if _disjoint(false_positives) >= MIN_FALSE_POSITIVES else None
-
-
-def _disjoint(pairs: np.ndarray) -> int:
-    """How many of the pairs, taken in turn, share no image with one taken before; 30 at most."""
-    seen: set[int] = set()
-    count = 0
-    for a, b in pairs.tolist():
-        if a not in seen and b not in seen:
-            seen |= {a, b}
-            count += 1
-            if count == MIN_FALSE_POSITIVES:
-                break
-    return count
+    enough = apart(false_positives, MIN_FALSE_POSITIVES) == MIN_FALSE_POSITIVES
+    return float(threshold) if enough else None

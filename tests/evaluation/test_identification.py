@@ -51,7 +51,6 @@ def test_false_positives_that_share_an_image_count_once(monkeypatch):
     # the same probes over again in a second draw are no others
     again = [strangers([5, 6, 7, 8, 9], (0.1, 0.9, 0.9, 0.9, 0.9))] * 2
     assert identification._threshold(again, 0.2) is None
-    assert identification._disjoint(np.array([[0, 5], [0, 6], [1, 5], [1, 6]])) == 2
 
 
 def test_a_probe_is_missed_where_another_is_as_near_or_none_is_near_enough():
