@@ -13,7 +13,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import identification
 from pyimagesearch.evaluation.distances import MATRICES, matrix_for
 from pyimagesearch.evaluation.embeddings import Comparison
-from pyimagesearch.evaluation.retrieval import Retrieval, retrieve
+from pyimagesearch.evaluation.retrieval import Retrieval, Units, retrieve
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,14 @@ def measure(
     if images.labels is None:
         return None
     labels = np.ravel(images.labels)
-    units = "classes" if new_classes else "images" if images.groups is None else images.groups
+    units: Units = "images" if images.groups is None else images.groups
+    if new_classes:
+        units = "classes"
     matrix = matrix_for(settings, comparison)
     # a head changes no ranks, and takes long
     ranking = MATRICES.get(str(settings.get("distance")), matrix)
     calibration = settings.get("identification")
     points = {}
-    if identification.is_calibration(calibration):
+    if isinstance(calibration, dict) and identification.is_calibration(calibration):
         points = identification.measure(embeddings, labels, calibration, matrix)
     return Ranks(retrieve(embeddings, labels, ranking, units), points)

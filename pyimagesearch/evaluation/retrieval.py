@@ -24,6 +24,7 @@ from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.evaluation.resampling import mean_figure
 from pyimagesearch.system.errors import InputError
 
+Units = Literal["images", "classes"] | np.ndarray
 RANKS = (1, 5, 10)  # k of recall@k
 MOST_PAIRS = 25_000_000  # of queries with images: more queries are thinned out, the gallery is not
 BLOCK = 4_000_000  # distances that are in memory at a time
@@ -50,7 +51,7 @@ def retrieve(
     embeddings: np.ndarray,
     labels: np.ndarray,
     distances: DistanceMatrix = euclidean_matrix,
-    units: Literal["images", "classes"] | np.ndarray = "images",
+    units: Units = "images",
 ) -> Retrieval:
     """The figures of N images, each compared with all others.
 

@@ -39,8 +39,7 @@ def export(args: argparse.Namespace) -> None:
         "difference": done.difference,
         "images_checked": len(images),
     }
-    text = f"{answer['file']}, settings: {answer['settings']}; as the model to within "
-    say(args, answer, f"{text}{done.difference:.1g} on {len(images)} images")
+    say(args, answer, f"{answer['file']}, settings: {answer['settings']}")
 
 
 def _images(shape: tuple[int, int, int], folder: str | None) -> np.ndarray:

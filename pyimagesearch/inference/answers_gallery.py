@@ -73,9 +73,8 @@ def embed(args: argparse.Namespace) -> None:
     else:
         vectors.write(output, found.embeddings, found.names, found.classes, found.model)
         answer["file"] = printable(output)
-    kinds = "no classes" if found.classes is None else f"{len(set(found.classes))} classes"
-    text = f"{count} images of {kinds}, {size} numbers each: {answer.get('file')}"
-    say(args, answer, text)
+    kinds = "" if found.classes is None else f" of {len(set(found.classes))} classes"
+    say(args, answer, f"{count} images{kinds}, {size} numbers each: {answer.get('file')}")
 
 
 def _sentence(found: Identification) -> str:

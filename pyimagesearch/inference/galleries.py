@@ -39,12 +39,13 @@ def embed_folder(
     (paths, embeddings, messages, reused) = search.embed_folder(model, paths, directory)
     say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(paths), reused)
-    return Vectors(
-        np.asarray(embeddings),
-        tuple(os.path.relpath(path, directory) for path in paths),
-        None if class_of is None else tuple(class_of[path] for path in paths),
-        model.digest,
-    )
+    classes = None
+    if class_of is not None:
+        classes = tuple(class_of[path] for path in paths)
+        gone = sorted(set(class_of.values()) - set(classes))
+        say(f"left out class {printable(name)}: no image of it is left" for name in gone)
+    names = tuple(os.path.relpath(path, directory) for path in paths)
+    return Vectors(np.asarray(embeddings), names, classes, model.digest)
 
 
 def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:

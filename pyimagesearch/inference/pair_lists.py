@@ -1,6 +1,7 @@
 """A list of pairs of image files in a CSV file, read line by line; every fault is named."""
 
 import csv
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
-SAME = {"1": True, "true": True, "yes": True, "same": True}
+SAME: dict[str, bool | None] = {"1": True, "true": True, "yes": True, "same": True}
 SAME |= {"0": False, "false": False, "no": False, "different": False, "": None}
 
 
@@ -45,7 +46,7 @@ def read(path: str | Path) -> PairList:
     shown = printable(path)
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as f:
-            (lines, faults) = _parse(f.read().splitlines(keepends=True), shown)
+            (lines, faults) = _parse(f.read(), shown)
     except OSError as error:
         raise InputError(
             f"Expected a list of pairs. Received: {shown}, which cannot be opened "
@@ -58,9 +59,9 @@ def read(path: str | Path) -> PairList:
     return PairList(lines, faults, os.path.dirname(path))
 
 
-def _parse(text: list[str], shown: str) -> tuple[list[Line], list[tuple[int, str]]]:
-    first = text[0] if text else ""
-    rows = csv.reader(text, delimiter=max(",;\t", key=first.count))
+def _parse(text: str, shown: str) -> tuple[list[Line], list[tuple[int, str]]]:
+    (first, *_) = text.split("\n", 1)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     header = [name.strip().casefold() for name in next(rows, [])]
     if header.count("a") != 1 or header.count("b") != 1 or header.count("same") > 1:
         raise InputError(
