@@ -15,8 +15,6 @@ import pytest
 
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
-from pyimagesearch import config
-from pyimagesearch.inference import saved_model
 from pyimagesearch.system import terminal
 from tests.scripts import ENVIRONMENT, ROOT, command, run
 
@@ -26,8 +24,9 @@ def test_training_learns_and_writes(trained):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     steps = re.findall(r"^\[INFO\] (\w+ \w+)", done.stdout, re.M)
-    assert steps[:5] == [
+    assert steps[:6] == [
         "loading mnist",
+        "54000 to",  # … train on, 6000 to choose by, 10000 to test with
         "preparing positive",
         "building siamese",
         "compiling model",
@@ -79,23 +78,6 @@ def pairs_of(done):
     return re.findall(
         r"^(\S+\.png) +(\S+\.png) +(\d+\.\d{4})  (same|different)$", done.stdout, re.M
     )
-
-
-def test_the_model_that_ships_gets_the_examples_right(tmp_path):
-    shipped = saved_model.read_settings(ROOT / "output" / "contrastive_siamese_model")
-    if (shipped["recipe"], shipped["epochs"]) != ("fast", config.RECIPES["fast"].training.epochs):
-        pytest.skip("output/ holds a model of another run now")
-    figure = tmp_path / "pairs.png"
-    done = run("test_contrastive_siamese_network.py", "-i", "examples", "--output", figure)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    digits = dict(zip([f"image_{k:02d}.png" for k in range(1, 14)], "7305201679543"))
-    pairs = pairs_of(done)
-    assert len(pairs) == 10
-    for a, b, _, verdict in pairs:
-        assert a != b
-        assert (digits[a] == digits[b]) == (verdict == "same")
-    size = sum(p.stat().st_size for p in (ROOT / "output").rglob("*") if p.is_file())
-    assert size < 2_000_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
