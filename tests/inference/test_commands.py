@@ -314,8 +314,11 @@ def test_no_command_falls_over_hostile_files(ask, tmp_path):
         ("search", ROOT / "examples" / "image_01.png", folder, *output),
         ("matrix", folder, *output),
         ("evaluate", folder, *output),
+        ("embed", folder, "--output", tmp_path / "vectors.npz"),
+        ("identify", ROOT / "examples" / "image_01.png", folder, "--top", 1),
     ):
         code, out, err = ask(*arguments)
+        code -= arguments[0] == "identify"  # 1: unknown
         assert code == 0 and err == "" and "skipped" in out
     codes = [ask("compare", path, paths[0])[0] for path in paths[1::10]]
     assert set(codes) <= {0, 1, 2} and 2 in codes
