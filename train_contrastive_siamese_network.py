@@ -17,7 +17,7 @@ from keras.layers import Input
 from keras.models import Model
 from pyimagesearch import utils
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.evaluation import measuring, reports
+from pyimagesearch.evaluation import measuring, ranks, reports
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.inference import saved_model
 from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
@@ -79,7 +79,9 @@ def train(args, recipe):
     print("[INFO] calibrating the threshold...")
     exported = assemble.exported(recipe, featureExtractor)
     settings |= devices.describe(featureExtractor)
-    settings |= measuring.calibrate(embed(exported, data.choices.images), data.choices, comparison)
+    feats = embed(exported, data.choices.images)
+    settings |= measuring.calibrate(feats, data.choices, comparison)
+    settings |= ranks.calibrate(feats, data.choices, comparison, settings, data.new_choices)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
