@@ -42,14 +42,17 @@ def serve(args: argparse.Namespace) -> None:
     if args.gallery:
         gallery = Gallery(args.gallery, embed_folder(model, args.gallery, args.class_level))
     local = ipaddress.ip_address(host).is_loopback
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     with own_folder(Path(tempfile.gettempdir())) as folder:
         os.environ["GRADIO_TEMP_DIR"] = str(folder / NEW)
         page = build(gr, Questions(model, threshold, gallery, args.fpir))
+        font = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))  # 600 lacks letters
         try:
             page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
+                theme=gr.themes.Default(font=[font, "system-ui", "sans-serif"]),
                 css=page_html.STYLE,
                 max_file_size=MOST_UPLOADED,
                 footer_links=[],
@@ -102,7 +105,11 @@ def build(gr: ModuleType, asks: Questions) -> Any:
 def _place(gr: ModuleType, label: str) -> tuple[Any, Any]:
     # where an image is dropped, pasted or taken, and below it what is said of it
     with gr.Column():
-        image = gr.Image(label=label, type="filepath", height=320, buttons=[], elem_classes="place")
+        as_it_is = gr.WebcamOptions(mirror=False)  # a mirrored letter would be another one
+        image = gr.Image(
+            label=label, type="filepath", height=320, buttons=[], elem_classes="place",
+            webcam_options=as_it_is,
+        )  # fmt: skip
         # Gradio would open the file to convert it, and fail on a broken one
         image.preprocess = lambda upload: upload and upload.path
         return image, gr.HTML()

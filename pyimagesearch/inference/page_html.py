@@ -15,7 +15,7 @@ STYLE = """
 .place img { width: 100%; height: 100%; object-fit: contain; }
 .answer { font-size: 1rem; line-height: 1.5; padding: .25rem 0; overflow-wrap: anywhere; }
 .answer p { margin: .25rem 0; }
-.answer .verdict { font-size: 2rem; font-weight: 600; line-height: 1.2; }
+.answer .verdict { font-size: 2rem; font-weight: 700; line-height: 1.2; }
 .answer .yes { color: #15803d; } .dark .answer .yes { color: #4ade80; }
 .answer .no { color: #b45309; } .dark .answer .no { color: #fbbf24; }
 .answer .small { font-size: .875rem; color: #52525b; } .dark .answer .small { color: #a1a1aa; }
@@ -29,7 +29,7 @@ STYLE = """
 .answer .meter span { position: absolute; top: -.25rem; width: .5rem; height: 1.25rem;
   margin-left: -.25rem; border-radius: .25rem; background: #111827; border: 1px solid #fff; }
 .answer .ends { display: flex; justify-content: space-between; }
-.answer .title { margin: 1.25rem 0 .25rem; font-weight: 600; }
+.answer .title { margin: 1.25rem 0 .25rem; font-weight: 700; }
 .answer ol { list-style: none; padding: 0; margin: 0; }
 .answer li { padding: .25rem 0; margin: 0; border-top: 1px solid var(--border-color-primary); }
 """
