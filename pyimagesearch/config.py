@@ -22,19 +22,18 @@ BASE_OUTPUT = "output"
 MODEL_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_siamese_model"])
 PLOT_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_plot.png"])
 
+# define what keeps roots and logarithms away from where their gradient is infinite: Keras' epsilon
+EPSILON = 1e-7
+
 
 @dataclass(frozen=True)
 class Reading:
     """What is read, and how it is split."""
 
-    image_shape: tuple[int, int, int] = (
-        IMG_SHAPE  # (height, width, channels); the data's own take its place
-    )
-    least_shape: tuple[int, int, int] = (
-        1,
-        1,
-        1,
-    )  # smaller images are enlarged to it, inside the model
+    # (height, width, channels); the data's own take its place
+    image_shape: tuple[int, int, int] = IMG_SHAPE
+    # smaller images are enlarged to it, inside the model
+    least_shape: tuple[int, int, int] = (1, 1, 1)
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
     # the share of the training images that is never trained on, kept for choosing the threshold
     # and, with keep_best, the best epoch. 0: train on all images, take the threshold from the

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 from keras.saving import register_keras_serializable
 
-from pyimagesearch.config import Recipe
+from pyimagesearch.config import EPSILON, Recipe
 from pyimagesearch.system.errors import InputError
 
 Tensor = Any  # a tensor of Keras' backend, or an array
@@ -59,7 +59,7 @@ def batch_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tenso
     squared_distances = squared_norms + ops.transpose(squared_norms) - 2 * products
 
     # the root's gradient is infinite at 0: keep away from it
-    squared_distances = ops.maximum(squared_distances, 1e-7)
+    squared_distances = ops.maximum(squared_distances, EPSILON)
     distances = ops.sqrt(squared_distances)
 
     # which pairs are of one class, an image with itself left out   # (B, B)
@@ -95,7 +95,7 @@ def binary_cross_entropy(y: Tensor, preds: Tensor, margin: float | None = None) 
     >>> round(float(binary_cross_entropy([1, 0], [0.5, 0.25])), 4)  # (ln 2 + ln 4) / 2
     1.0397
     """
-    preds = ops.clip(ops.cast(preds, "float32"), 1e-7, 1 - 1e-7)
+    preds = ops.clip(ops.cast(preds, "float32"), EPSILON, 1 - EPSILON)
     y = _one_to_one(y, preds)
     return -ops.mean(y * ops.log(1 - preds) + (1 - y) * ops.log(preds))
 

@@ -1,19 +1,17 @@
 """The article's helpers: pairs of images, the distance between their features, the plot."""
 
 # import the necessary packages
-
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
 from keras.saving import register_keras_serializable
 from matplotlib.ticker import MaxNLocator
 
+from pyimagesearch.config import EPSILON
 from pyimagesearch.data.labels import class_numbers
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
-
-EPSILON = 1e-7  # under the root of the distance: its gradient stays finite
 
 
 def make_pairs(images, labels, rng=None):

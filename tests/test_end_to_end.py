@@ -57,6 +57,10 @@ def test_numbers_are_the_same_everywhere(trained):
     for fmr, point in test["operating_points"].items():
         assert point["threshold"] == stored["operating_points"][fmr]
         assert f"{100 * point['tmr']['value']:.2f} %" in done.stdout
+    recall = metrics["retrieval"]["recall_at_1"]["value"]
+    assert recall > 0.9 and f"  recall@1                {100 * recall:.2f} %" in done.stdout
+    assert stored["identification"] == metrics["settings"]["identification"]
+    assert stored["identification"]["gallery_sizes"] == [1, 2, 5] and stored["head"] == "none"
     assert metrics["raw_pixels"]["accuracy"]["value"] < 0.75 < test["accuracy"]["value"]
     assert metrics["settings"]["seed"] == 3 and set(metrics["versions"]) > {"keras", "tensorflow"}
     with open(output / "history.csv", newline="") as f:

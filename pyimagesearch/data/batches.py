@@ -6,21 +6,12 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import orders
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, MOST_STEPS, steps_and_size
+from pyimagesearch.data.labels import are_uneven
+from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, steps_and_size
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-
-__all__ = [
-    "MOST_STEPS",
-    "batches",
-    "image_batches",
-    "moved",
-    "pair_batches",
-    "pairs_of_a_batch",
-    "steps_and_size",
-]
 
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
 
@@ -33,19 +24,20 @@ def batches(train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0) ->
     Returns (dataset of all epochs from first_epoch on, steps in one).
     Raises InputError where the recipe needs classes, and only pairs are known.
     """
-    if train.labels is None and recipe.training.pairing in ("batch", "triplets"):
-        raise InputError(
-            "Expected classes, which this recipe draws its pairs from. Received: a folder of "
-            "ready pairs. Recipes for it: article, bce, keras-io, dogs."
-        )
     # a training that was resumed after its last epoch still builds its model from a batch
-    (size, epochs) = (recipe.training.batch_size, recipe.training.epochs)
-    epochs = range(min(first_epoch, epochs - 1), epochs)
-    if recipe.training.pairing == "batch":
+    (size, last) = (recipe.training.batch_size, recipe.training.epochs)
+    epochs = range(min(first_epoch, last - 1), last)
+    if train.labels is None:
+        if recipe.training.pairing in ("batch", "triplets"):
+            raise InputError(
+                "Expected classes, which this recipe draws its pairs from. Received: a folder of "
+                "ready pairs. Recipes for it: pairs, article, bce, keras-io, dogs."
+            )
+    elif recipe.training.pairing == "batch":
         return image_batches(train.images, train.labels, size, epochs, seed, recipe)
     if recipe.training.pairing == "triplets":
-        size *= train.pairs.others.shape[1]
-    return pair_batches(train.images, train.pairs, size, epochs, seed, recipe, train.labels)
+        size *= train.drawn.others.shape[1]
+    return pair_batches(train.images, train.drawn, size, epochs, seed, recipe, train.labels)
 
 
 def pair_batches(
@@ -81,17 +73,17 @@ def pair_batches(
     def gather(indices, seed):
         of_step = tf.reshape(tf.gather(others, indices), [-1])
         y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
-        (imagesA, imagesB) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
+        (images_a, images_b) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
         if recipe:
-            imagesA = moved(imagesA, recipe, seed)
-            imagesB = moved(imagesB, recipe, seed + 1)
-        return (imagesA, imagesB), y
+            images_a = moved(images_a, recipe, seed)
+            images_b = moved(images_b, recipe, seed + 1)
+        return (images_a, images_b), y
 
     (steps, size) = steps_and_size(count, batch_size // k, whole=False)
     order = orders.shuffled(count)
     if labels is not None:
         classes = _numbered(labels[pairs.anchors])
-        if _uneven(classes):
+        if are_uneven(np.bincount(classes)):
             order = orders.balanced(classes, count, together=1)
     return _batches(order, steps, size, epochs, seed, gather), steps
 
@@ -128,7 +120,7 @@ def image_batches(
         return batch, tf.gather(class_of, indices)
 
     (steps, size) = steps_and_size(len(classes), batch_size)
-    if _uneven(classes):
+    if are_uneven(np.bincount(classes)):
         together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
         size = together * round(size / together)  # P classes x K images
         order = orders.balanced(classes, steps * size, together)
@@ -140,22 +132,22 @@ def image_batches(
 
 
 def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some pairs as the network sees them: (imagesA, imagesB, y), `count` same, then different.
+    """Some pairs as the network sees them: (images_a, images_b, y), `count` same, then different.
 
     batch: one element of either dataset. Fewer where the batch holds fewer.
     """
     (inputs, y) = batch
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
-        (imagesA, imagesB) = (x.numpy() for x in inputs)
-        imagesA = imagesA.repeat(len(imagesB) // len(imagesA), axis=0)
+        (images_a, images_b) = (x.numpy() for x in inputs)
+        images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
         y = y.numpy().ravel()
     else:  # every pair inside the batch
         order = np.random.default_rng(0).permutation(len(y) * (len(y) - 1) // 2)
         (a, b) = (indices[order] for indices in np.triu_indices(len(y), 1))
-        imagesA, imagesB = inputs.numpy()[a], inputs.numpy()[b]
+        images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
         y = (y.numpy()[a] == y.numpy()[b]).astype(int)
     some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
-    return imagesA[some], imagesB[some], y[some]
+    return images_a[some], images_b[some], y[some]
 
 
 def _gatherer(images):
@@ -174,11 +166,6 @@ def _gatherer(images):
 def _numbered(labels):
     # 0 to classes - 1, none of them empty
     return np.unique(labels, return_inverse=True)[1]
-
-
-def _uneven(classes):
-    sizes = np.bincount(classes)
-    return sizes.max() > orders.UNEVEN * sizes.min()
 
 
 def _batches(order, steps, size, epochs, seed, gather, whole=False):

@@ -16,15 +16,15 @@ import numpy as np
 from pyimagesearch.data import images
 from pyimagesearch.data.cache_index import Cache
 from pyimagesearch.data.cache_place import clear, place, size, use
-from pyimagesearch.data.progress import Progress
 from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import state
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.progress_bar import ProgressBar
 
 __all__ = ["clear", "embeddings_of", "looks_of", "pixels_of", "place", "size"]
 
-BLOCK_BYTES = 2**26  # of pixels that wait in memory
 BLOCK_FILES = 1000  # so that little is lost with an interrupted reading
 SAMPLE = 64  # pixels: a picture's own size is looked at up to here
 
@@ -176,7 +176,7 @@ def _fill(
             return content, None, str(error)
 
     step = max(min(BLOCK_BYTES // math.prod(shape), BLOCK_FILES), images.THREADS)
-    with Progress(len(wanted), what) as progress, ThreadPoolExecutor(images.THREADS) as pool:
+    with ProgressBar(len(wanted), what) as progress, ThreadPoolExecutor(images.THREADS) as pool:
         for start in range(0, len(wanted), step):
             block = wanted[start : start + step]
             files, notes, new = [], [], {}

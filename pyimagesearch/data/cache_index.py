@@ -45,7 +45,7 @@ class Cache:
         self.folder = folder
         self.added = False  # whether rows were
         self._abilities = abilities()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = filelock.FileLock(folder / LOCK, timeout=PATIENCE)
         try:
@@ -74,7 +74,7 @@ class Cache:
     def __enter__(self) -> "Cache":
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self._db.close()
 
     def content(self, path: bytes, state: str) -> bytes | None:
@@ -103,8 +103,7 @@ class Cache:
 
     def array(self, store: str) -> np.ndarray:
         """All rows of a store, mapped from its file: (M, ...)."""
-        count = self._one("SELECT max(row) + 1 FROM rows WHERE store = ?", store) or 0
-        if not count:
+        if not (count := self._count(store)):
             return np.empty(0, np.uint8)
         (path, dtype, shape) = self._store(store)
         return np.memmap(path, dtype=dtype, mode="r", shape=(count, *shape))
@@ -133,7 +132,7 @@ class Cache:
 
     def _append(self, store, contents, rows):
         # another process may have brought the same in the meantime
-        new = [k for k, content in enumerate(contents) if self._row(store, content) is None]
+        new = [k for k, content in enumerate(contents) if self.row(store, content) is None]
         if not new:
             return
         if not self._store(store):
@@ -143,8 +142,7 @@ class Cache:
                 "INSERT INTO stores VALUES (?, ?, ?, ?)", (store, file, str(rows.dtype), shape)
             )
         (path, dtype, shape) = self._store(store)
-        query = "SELECT max(row) + 1 FROM rows WHERE store = ?"
-        start = self._db.execute(query, (store,)).fetchone()[0] or 0
+        start = self._count(store)
         with open(path, "r+b" if path.exists() else "w+b") as f:
             f.seek(start * _bytes(dtype, shape))  # over what was not finished
             f.write(rows[new] if len(new) < len(rows) else rows)
@@ -158,7 +156,7 @@ class Cache:
 
     @contextmanager
     def looking_up(self) -> Iterator[None]:
-        """Makes many questions in the block fast: the index is locked once for all."""
+        """Make many look-ups in the block fast: the index is locked once for all."""
         self._db.execute("BEGIN")
         try:
             yield
@@ -181,9 +179,8 @@ class Cache:
             found = self._db.execute(query, values).fetchone()
         return found and found[0]
 
-    def _row(self, store, content):
-        query = "SELECT row FROM rows WHERE store = ? AND content = ?"
-        return self._db.execute(query, (store, content)).fetchone()
+    def _count(self, store):
+        return self._one("SELECT max(row) + 1 FROM rows WHERE store = ?", store) or 0
 
     def _store(self, store):
         # its file, dtype and the shape of a row; None where it has none yet

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import BLOCK_BYTES, evenly
+from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.data.sets import BLOCK_BYTES
 
 ALIKE = 0.985  # two images whose pixels correlate more than this are near copies
 SIDE = 8  # of the thumbnails that propose

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import copies, folders, splits
+from pyimagesearch.data import copies, folders
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
@@ -34,7 +34,8 @@ def load_mnist(path: Path | str = MNIST_PATH) -> Arrays:
     with np.load(path) as data:
         parts = [(data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test")]
     # add a channel dimension to the images
-    return tuple((images[..., np.newaxis], labels.astype(np.int32)) for images, labels in parts)
+    (train, test) = ((x[..., np.newaxis], y.astype(np.int32)) for x, y in parts)
+    return train, test
 
 
 def load_keras(name: str) -> Arrays:
@@ -45,10 +46,8 @@ def load_keras(name: str) -> Arrays:
         raise InputError(
             f"Expected {name} on this disk, or a network to fetch it. Received: {error}."
         ) from None
-    return tuple(
-        (images.reshape(*images.shape[:3], -1), labels.ravel().astype(np.int32))
-        for images, labels in parts
-    )
+    (train, test) = ((x.reshape(*x.shape[:3], -1), y.ravel().astype(np.int32)) for x, y in parts)
+    return train, test
 
 
 DATASETS = {
@@ -141,28 +140,18 @@ def _read(name, recipe, split, **flags):
                 f"a folder alone. Received: --dataset {name}."
             )
         parts = DATASETS[name]()
-        (images, labels) = (np.concatenate(x) for x in zip(*parts))
+        (pixels, labels) = (np.concatenate(x) for x in zip(*parts))
         given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(labels) for _, labels in parts])
         names = tuple(str(number) for number in range(labels.max() + 1))
-        contents = pixel_digests(images)
-        return ImageSet(images, labels, class_names=names, contents=contents), given, {}
+        contents = pixel_digests(pixels)
+        return ImageSet(pixels, labels, class_names=names, contents=contents), given, {}
     if not Path(name).is_dir():
         raise InputError(
             f"Expected --dataset {', '.join(DATASETS)} or a folder. "
             f"Received: {printable(name)}, no folder."
         )
     folder = folders.read_folder(name, recipe.reading.least_shape, **flags)
-    images = ImageSet(
-        images=folder.pixels,
-        labels=folder.labels,
-        pairs=folder.pairs,
-        class_names=tuple(folder.class_names),
-        groups=folder.groups,
-        contents=folder.contents,
-    )
-    if images.pairs is not None and images.groups is None:
-        images = images.replace(groups=splits.connected(len(images), images.pairs.indices()))
-    return images, folder.splits, folder.counts
+    return folder.image_set(), folder.splits, folder.counts
 
 
 def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:

@@ -55,21 +55,8 @@ def abilities() -> str:
 def endings() -> tuple[str, ...]:
     """The endings of the files that can be decoded here, lower case."""
     kinds = [
-        ".bmp",
-        ".dib",
-        ".gif",
-        ".jfif",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tif",
-        ".tiff",
-        ".webp",
+        *(".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+        *(".pnm", ".ppm", ".tif", ".tiff", ".webp"),
     ]
     if features.check("avif"):
         kinds.append(".avif")

@@ -12,10 +12,12 @@ import numpy as np
 from pyimagesearch.data import layout, leftovers
 from pyimagesearch.data.cache import looks_of, pixels_of
 from pyimagesearch.data.images import described
+from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.layout import PAIR_FOLDERS, Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -38,6 +40,12 @@ class Folder:
     groups: np.ndarray | None  # int32 (N,): images that belong together have one number
     contents: np.ndarray  # uint64 (N,): a digest of each file's content
     counts: dict[str, Any] = field(default_factory=dict)  # what was read and left out, for JSON
+
+    def image_set(self) -> ImageSet:
+        """The images, without what is known of their files."""
+        return ImageSet(
+            self.pixels, self.labels, self.pairs, self.class_names, self.groups, self.contents
+        )
 
 
 def read_folder(
@@ -83,12 +91,11 @@ def read_folder(
 
     files = [plan.files[k] for k in reading.good()]
     skipped[leftovers.UNREADABLE] += len(bad)
+    (labels, class_names, pairs) = (None, tuple[str, ...](), None)
     if plan.pairs:
         (rows, pairs) = _pairs(files, contents, skipped)
-        (labels, class_names) = (None, ())
     else:
         (rows, labels, class_names) = _classes(files, contents, plan, skipped)
-        pairs = None
     files = [files[row] for row in rows]
     names = [found.name for found in files]
     counts = {
@@ -112,7 +119,9 @@ def read_folder(
     )
 
 
-def _classes(files: list[Found], contents, plan, skipped: Counter):
+def _classes(
+    files: list[Found], contents: np.ndarray, plan: layout.Layout, skipped: Counter
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Rows, labels and class names of what can be used of a folder of classes."""
     class_of = [found.class_at(plan.level) for found in files]
     same: dict[int, list[int]] = {}
@@ -136,8 +145,11 @@ def _classes(files: list[Found], contents, plan, skipped: Counter):
         log.info("%s copies of other files left out: they are no images of their own%s",
             f"{copies:,}", f"; {across:,} were in another part" if across else "")  # fmt: skip
 
-    few = sorted(name for name, rows in usable.items() if len(rows) < 2)
-    say(f"left out class {printable(name)}: {len(usable[name])} images, 2 needed" for name in few)
+    few = sorted(name for name, rows in usable.items() if len(rows) < LEAST_IMAGES)
+    say(
+        f"left out class {printable(name)}: {len(usable[name])} images, {LEAST_IMAGES} needed"
+        for name in few
+    )
     skipped[leftovers.SMALL_CLASSES] += sum(len(usable.pop(name)) for name in few)
     if len(usable) < 2:
         raise InputError(
@@ -156,7 +168,7 @@ def _classes(files: list[Found], contents, plan, skipped: Counter):
     return kept, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
 
 
-def _pairs(files: list[Found], contents, skipped: Counter):
+def _pairs(files: list[Found], contents: np.ndarray, skipped: Counter) -> tuple[np.ndarray, Pairs]:
     """The images that stand in pairs, and the Pairs: NAME_first beside NAME_second."""
     first_row: dict[int, int] = {}
     halves: dict[str, dict[str, int]] = {}
@@ -185,10 +197,7 @@ def _pairs(files: list[Found], contents, skipped: Counter):
         "%s pairs of one class and %s of two, of %s images",
         f"{int(y.sum()):,}", f"{int(len(y) - y.sum()):,}", f"{len(rows):,}",
     )  # fmt: skip
-    return (
-        rows,
-        Pairs(anchors, others[:, np.newaxis], y),
-    )
+    return rows, Pairs(anchors, others[:, np.newaxis], y)
 
 
 def _pattern(group_by):
@@ -200,14 +209,16 @@ def _pattern(group_by):
         ) from None
 
 
-def _groups(names: list[str], pattern, pairs: Pairs | None) -> np.ndarray | None:
+def _groups(
+    names: list[str], pattern: re.Pattern[str] | None, pairs: Pairs | None
+) -> np.ndarray | None:
     """int32 (N,): one number for images of one name by the pattern, and for those in one pair."""
     if not pattern and pairs is None:
         return None
-    keys = []
+    keys: list[str | None] = []
     for name in names:
-        match = pattern and pattern.search(name.replace(os.sep, "/"))
-        keys.append(match and (match[1] if pattern.groups and match[1] else match[0]))
+        match = pattern.search(name.replace(os.sep, "/")) if pattern else None
+        keys.append(match and ((match[1] if match.re.groups else None) or match[0]))
     first: dict[str, int] = {}
     same = [(k, first.setdefault(key, k)) for k, key in enumerate(keys) if key is not None]
     groups = connected(len(names), same + (pairs.indices().tolist() if pairs else []))

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 from pyimagesearch.data.decoding import endings, is_image, pixels
 from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
 from pyimagesearch.data.leftovers import LINKED, say_skipped
-from pyimagesearch.data.progress import Progress
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.progress_bar import ProgressBar
+from pyimagesearch.system.threads import at_once
 
-THREADS = min(os.cpu_count() or 1, 4)  # each may hold a large photo
+THREADS = at_once()
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -184,14 +185,14 @@ def read_images(
     return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 
-def _results(paths, shape) -> Iterator[tuple]:
+def _results(paths, shape):
     def read(path):
         try:
             return path, read_image(path, shape), None
         except ValueError as error:
             return path, None, str(error)
 
-    with Progress(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
+    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
         for result in pool.map(read, paths):
             yield result
             progress.add(1)

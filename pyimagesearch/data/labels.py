@@ -1,10 +1,13 @@
-"""Labels of any kind come in, int32 numbers of classes go out."""
+"""Labels of any kind come in, int32 numbers of classes go out; what sizes of classes mean."""
 
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.system.errors import InputError
+
+LEAST_IMAGES = 2  # of a class: its same pair takes two
+UNEVEN = 3  # times the smallest class
 
 
 def class_numbers(labels: Any) -> np.ndarray:
@@ -33,6 +36,14 @@ def class_numbers(labels: Any) -> np.ndarray:
     if labels.dtype.kind not in "biufUS":
         raise _no_labels(f"an array of {labels.dtype}")
     return np.unique(labels, return_inverse=True)[1].astype(np.int32)
+
+
+def are_uneven(sizes: np.ndarray) -> bool:
+    """Whether the largest class has more than three times as many images as the smallest.
+
+    sizes: int (C,), above 0. Such classes are drawn equally often, and their figures shown.
+    """
+    return bool(np.max(sizes) > UNEVEN * np.min(sizes))
 
 
 def _numbered(values):

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 
 from pyimagesearch.data.leftovers import BESIDE, few_of, say, say_skipped
 from pyimagesearch.data.scan import Scan
+from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
 log = logging.getLogger(__name__)
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
-PARTS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2,
-    "testing": 2, "eval": 2}  # fmt: skip
+PARTS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "eval"), TEST),
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Found:
 
     name: str  # its path from the folder on that was asked for
     below: tuple[str, ...]  # its path from the class folders on: class, …, file
-    part: int  # 0 train, 1 validation, 2 test
+    part: int  # TRAIN, VALIDATION or TEST
 
     def class_at(self, level: int) -> str:
         """The class's name where the classes are the first or second folders; "" above them."""
@@ -62,7 +66,7 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
     scan = _unwrapped(Scan.of(directory, directory), skipped)
     pairs = scan.tops.keys() >= PAIR_FOLDERS.keys()
     parts = {} if pairs else _parts(scan, class_level)
-    scans = _of_parts(scan, parts, skipped) if parts else [(scan, 0)]
+    scans = _of_parts(scan, parts, skipped) if parts else [(scan, TRAIN)]
     files = [file for scan, part in scans for file in _files(scan, part)]
     for scan, _ in scans:
         skipped[BESIDE] += len(scan.loose)
@@ -93,7 +97,7 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
     return Layout(kept, level, parted=parted, skipped=+skipped)
 
 
-def _files(scan, part=0):
+def _files(scan, part):
     return [
         Found(name, tuple(unicodedata.normalize("NFC", p) for p in scan.below(name)), part)
         for names in scan.tops.values()
@@ -166,7 +170,7 @@ def _of_parts(scan, parts, skipped):
 
 def _level(files, directory):
     """1, the level of the classes, where there is no doubt."""
-    first, second, direct = Counter(), Counter(), set()
+    (first, second, direct) = (Counter[str](), Counter[str](), set[str]())
     places: dict[str, set] = {}  # of each first folder, the folders in it that hold images
     for file in files:
         (top, *deeper) = file.below[:-1]

@@ -9,7 +9,6 @@ MOST_STEPS = 25  # of an epoch in one call of TensorFlow
 LEAST_STEPS = 10  # in one call, where an epoch has many
 LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
 IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
-UNEVEN = 3  # times the smallest class: where the largest is larger, classes are drawn evenly
 
 Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
 

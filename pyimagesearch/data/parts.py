@@ -6,8 +6,9 @@ import numpy as np
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data import splits
+from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.sets import ImageSet, pixel_digests
-from pyimagesearch.data.splits import LEAST, TEST, TRAIN, VALIDATION, Shares
+from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION, Shares
 from pyimagesearch.system.errors import InputError
 
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
@@ -101,7 +102,7 @@ def _with_others(images, kept):
     if images.labels is None:
         return np.ones(len(images), bool)
     others = np.bincount(images.labels[~kept], minlength=images.labels.max() + 1)
-    return others[images.labels] >= 2 * LEAST
+    return others[images.labels] >= 2 * LEAST_IMAGES
 
 
 def _by_default(images, shares, seed, split, kept, exact):
@@ -137,16 +138,11 @@ def _bounded(images, shares, seed, split, kept, exact):
 
 
 def _split(images, shares, seed, split, kept, exact):
-    n = len(images)
     belong = [] if images.groups is None else [images.groups]
     if split == "classes":
         belong.append(images.labels)
-    # each image with the first of its group
-    edges = [] if images.pairs is None else [images.pairs.indices()]
-    for numbers in belong:
-        (first, inverse) = np.unique(numbers, return_index=True, return_inverse=True)[1:]
-        edges.append(np.stack([np.arange(n), first[inverse]], axis=1))
-    units = splits.connected(n, np.concatenate(edges)) if edges else np.arange(n)
+    edges = () if images.pairs is None else images.pairs.indices()
+    units = splits.connected(len(images), edges, belong)
 
     contents = images.contents
     if split == "classes":  # a class stays where it is when images are added to it
@@ -205,5 +201,5 @@ def _ranks(chance, labels):
 def _measurable(images, rows):
     # whether both kinds of pairs can be made of these images
     if images.labels is not None:
-        return bool(np.sum(np.bincount(images.labels[rows]) >= LEAST) >= 2)
+        return bool(np.sum(np.bincount(images.labels[rows]) >= LEAST_IMAGES) >= 2)
     return set(np.unique(images.pairs.within(rows).y)) == {0, 1}

@@ -1,7 +1,7 @@
-"""Some rows of an array on disk."""
+"""Some rows of an array, in memory or on disk."""
 
 from collections.abc import Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key) -> np.ndarray:
+    def __getitem__(self, key: Any) -> np.ndarray:
         return np.asarray(self.array[self.rows[key]])
 
 
@@ -33,3 +33,8 @@ def take(pixels: np.ndarray | Rows, rows: Sequence[int] | np.ndarray) -> np.ndar
 def take(pixels: np.ndarray | Rows, rows: Sequence[int] | np.ndarray) -> np.ndarray | Rows:
     """pixels[rows]: copied where they are in memory, left on disk where they are there."""
     return Rows(pixels.array, pixels.rows[rows]) if isinstance(pixels, Rows) else pixels[rows]
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
+    return np.linspace(0, count - 1, min(count, most)).astype(int)

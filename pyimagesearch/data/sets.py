@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
 
-BLOCK_BYTES = 2**26  # of pixels that are looked at in one go
+BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
+TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,24 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def drawn(self) -> Pairs:
+        """The pairs, where they are there. Raises ValueError where they are still to be drawn."""
+        if self.pairs is None:
+            raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
+        return self.pairs
+
     def replace(self, **changes: Any) -> "ImageSet":
         """The same set with other values."""
         return replace(self, **changes)
 
     def take(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, without pairs. rows: int, which."""
-        known = {
-            name: None if value is None else value[rows]
-            for name, value in vars(self).items()
-            if name in ("labels", "groups", "contents")
-        }
-        return replace(self, images=take(self.images, rows), pairs=None, **known)
+        (labels, groups, contents) = (
+            None if known is None else known[rows]
+            for known in (self.labels, self.groups, self.contents)
+        )
+        return ImageSet(take(self.images, rows), labels, None, self.class_names, groups, contents)
 
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
@@ -59,27 +67,6 @@ class DataSet:
     new_choices: bool = False  # whether no class of the choices is
 
 
-def some_pairs(image_set: ImageSet, most: int) -> ImageSet:
-    """Some of the pairs of an image set, evenly spread, which stand on at most `most` images.
-
-    An anchor keeps all its others, so that both kinds of pair stay equally many where they
-    were. No image of the result is compared with itself, and none is in no pair.
-    """
-    pairs = image_set.pairs
-    pairs = Pairs(*(x[(pairs.others != pairs.anchors[:, np.newaxis]).all(axis=1)] for x in pairs))
-    used = np.unique(pairs.indices())
-    if len(used) > most:
-        rows = evenly(len(pairs.anchors), most // (1 + pairs.others.shape[1]))
-        pairs = Pairs(*(x[rows] for x in pairs))
-        used = np.unique(pairs.indices())
-    return image_set.take(used).replace(pairs=pairs.within(used))
-
-
-def evenly(count: int, most: int) -> np.ndarray:
-    """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
-    return np.linspace(0, count - 1, min(count, most)).astype(int)
-
-
 def in_blocks(images: np.ndarray | Rows) -> list[slice]:
     """Slices that cut the images into blocks of at most 64 MB of pixels, at least one image."""
     size = max(BLOCK_BYTES // max(math.prod(images.shape[1:]), 1), 1)
@@ -98,3 +85,18 @@ def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
         for image in images[rows]
     ]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+
+
+def read_trained_on(model: str | Path) -> np.ndarray:
+    """The pixel_digests of what a model was trained on, from its directory: uint64 (N,).
+
+    Raises FileNotFoundError where it says none, ValueError where they are damaged.
+    """
+    try:
+        # mapped first: a damaged header cannot ask for more memory than the file has bytes
+        digests = np.array(np.load(Path(model, TRAINED_ON), mmap_mode="r", allow_pickle=False))
+    except (EOFError, SyntaxError) as error:
+        raise ValueError(str(error)) from None
+    if digests.dtype != np.uint64 or digests.ndim != 1:
+        raise ValueError(f"Expected uint64 (N,). Received: {digests.dtype} {digests.shape}.")
+    return digests

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.system.errors import InputError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
-LEAST = 2  # images of a class that a part needs to compare two of them
 MANY_CLASSES = 100  # of so many, not every small class has to be in every part
 
 
@@ -46,12 +46,21 @@ def name_contents(names: tuple[str, ...]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def connected(count: int, edges: np.ndarray | Sequence[tuple[int, int]]) -> np.ndarray:
-    """Which things hang together by edges: int32 (count,), numbered as they appear.
+def connected(
+    count: int,
+    edges: np.ndarray | Sequence[tuple[int, int]] = (),
+    groups: Sequence[np.ndarray] = (),
+) -> np.ndarray:
+    """Which things hang together: int32 (count,), numbered as they appear.
 
-    edges: int (E, 2), two things that belong together.
+    edges: int (E, 2), two things that belong together. groups: int (count,) each; things of one
+    number belong together.
     """
-    edges = np.asarray(edges, int).reshape(-1, 2)
+    joined = [np.asarray(edges, int).reshape(-1, 2)]
+    for numbers in groups:  # each with the first of its group
+        (first, group) = np.unique(numbers, return_index=True, return_inverse=True)[1:]
+        joined.append(np.stack([np.arange(count), first[group]], axis=1))
+    edges = np.concatenate(joined)
     lowest = np.arange(count)
     while True:  # each takes the lowest number among its neighbours, and then that one's
         before = lowest.copy()
@@ -102,14 +111,14 @@ def within_classes(
     # what a class has to give to a part, if anything: the fewest units that bring two images
     need = np.full((2, classes), len(labels) + 1)
     for row, reach in zip(need, (upto, downto)):
-        enough = reach >= LEAST
+        enough = reach >= LEAST_IMAGES
         np.minimum.at(row, of[enough], reach[enough])
-    shares = np.array(shares)[:, np.newaxis]
-    need[shares[:, 0] == 0] = 0
-    gives = _who_gives(need, room, total, class_chance, shares)
-    if (gives.sum(axis=1) < 2)[shares[:, 0] > 0].any():
+    wanted_share = np.array(shares)[:, np.newaxis]  # (2, 1)
+    need[wanted_share[:, 0] == 0] = 0
+    gives = _who_gives(need, room, total, class_chance, wanted_share)
+    if (gives.sum(axis=1) < 2)[wanted_share[:, 0] > 0].any():
         wanted = "two classes of four images"
-        if (shares > 0).all():
+        if (wanted_share > 0).all():
             wanted = "two classes of eight images, four of four"
         raise InputError(
             f"Expected at least {wanted}, since no class gives more than half of its images away "
@@ -120,10 +129,10 @@ def within_classes(
 
     # and the most it may: where chance takes more than there is room for, each part its share
     # of the room, but what it has to give in any case
-    (low, high) = (number < shares[0], number >= 1 - shares[1])
+    (low, high) = (number < shares.test, number >= 1 - shares.validation)
     over = np.bincount(of, size * (low | high), minlength=classes) > room
-    most = np.where(over, np.maximum(np.floor(room * shares / shares.sum()), need), room)
-    small = (shares * total < need) & (classes > MANY_CLASSES)
+    most = np.where(over, np.maximum(np.floor(room * wanted_share / sum(shares)), need), room)
+    small = (wanted_share * total < need) & (classes > MANY_CLASSES)
     most = np.where(small, need, most)
     most = np.minimum(most, room - np.where(gives, need, 0)[::-1])  # what the other part needs
     test = gives[0][of] & (upto <= most[0][of])

@@ -1,12 +1,13 @@
 """Figures by class: which are not recognised, and which are taken for one another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.embeddings import Comparison, distances_of
 from pyimagesearch.evaluation.intervals import Figure, counts_of, share_of_counts
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.names import printable
 
 MOST_PAIRS = 1_000_000  # same pairs that are looked at
@@ -52,7 +53,8 @@ class ByClass:
 
 def by_class(
     embeddings: np.ndarray,
-    images: ImageSet,
+    labels: np.ndarray,
+    class_names: Sequence[str],
     threshold: float,
     comparison: Comparison,
     different: np.ndarray,
@@ -60,17 +62,17 @@ def by_class(
 ) -> ByClass:
     """The figures of each class where distance < threshold is called the same.
 
-    embeddings: (N, D). TMR: over all same pairs of a class, of its first images where all
-    classes have more than a million. FMR: over the different pairs, int (B, 2), with these
-    distances, (B,). The units of the intervals are the class's own images.
+    embeddings: (N, D). labels: int (N,), places in class_names, which may be empty.
+    TMR: over all same pairs of a class, of its first images where all classes have more than a
+    million. FMR: over the different pairs, int (B, 2), with these distances, (B,). The units of
+    the intervals are the class's own images.
     """
-    known = np.ravel(images.labels)
-    (numbers, labels, sizes) = np.unique(known, return_inverse=True, return_counts=True)
-    names = [printable(images.class_names[k] if images.class_names else str(k)) for k in numbers]
+    (numbers, labels, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
+    names = [printable(class_names[k] if class_names else str(k)) for k in numbers]
     same = same_pairs(labels, sizes, int(MOST_PAIRS * min(1, 64 / embeddings.shape[1])))
-    found = distances_of(embeddings, same, comparison) < threshold
+    found = called_same(distances_of(embeddings, same, comparison), threshold)
     tmr = _of_each(same[found], same, labels, ends=2)
-    matched = different[distances < threshold]
+    matched = different[called_same(distances, threshold)]
     fmr = _of_each(matched, different, labels, ends=1)
     figures = (ClassFigures(*each) for each in zip(names, sizes.tolist(), tmr, fmr))
     return ByClass(tuple(figures), tuple(_confused(labels, names, matched, different)))

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation import verification
-from pyimagesearch.evaluation.embeddings import evenly
 from pyimagesearch.evaluation.figures import DIFFERENT, SAME, save
 from pyimagesearch.evaluation.lettering import lettering
 from pyimagesearch.evaluation.measurement import Measurement
@@ -74,12 +74,7 @@ def plot_map(
     labels = np.zeros(len(embeddings), int) if labels is None else np.ravel(labels)
     some = evenly(len(labels), most)
     (labels, embeddings) = (labels[some], embeddings[some])
-    centred = embeddings - embeddings.mean(axis=0)
-    (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ axes[:2].T
-    if places.shape[1] == 1:  # a one-dimensional embedding is a line
-        places = np.hstack([places, np.zeros_like(places)])
-    share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
+    (places, share) = principal_places(embeddings)
     classes = np.unique(labels)
     (fig, ax) = _axes()
     colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
@@ -104,6 +99,19 @@ def plot_map(
         ylabel="Second principal component",
     )
     return save(fig, path)
+
+
+def principal_places(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
+    """Where embeddings lie along their two directions of largest variance (PCA).
+
+    embeddings: (N, D). Returns (places (N, 2), the share of the variance that they show, 0 to 1).
+    """
+    centred = embeddings - embeddings.mean(axis=0)
+    (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
+    places = centred @ axes[:2].T
+    if places.shape[1] == 1:  # a one-dimensional embedding is a line
+        places = np.hstack([places, np.zeros_like(places)])
+    return places, float(np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12))
 
 
 def _axes() -> tuple[Figure, Axes]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-EPSILON = 1e-7  # under the root, as in utils.euclidean_distance
+from pyimagesearch.config import EPSILON
+
 PAIRS_AT_ONCE = 2_000_000  # numbers of the embeddings that a comparison is given in one go
 
 DistanceMatrix = Callable[[np.ndarray, np.ndarray], np.ndarray]

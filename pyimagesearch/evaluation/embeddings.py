@@ -1,6 +1,5 @@
 """Images through an encoder, each once; and the distances of pairs of them."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
+from pyimagesearch.system.threads import at_once
 from pyimagesearch.utils import euclidean_distance
 
 # of two arrays of embeddings, each (B, D): the distances, (B,) or (B, 1), smaller = more alike
@@ -42,15 +42,10 @@ def in_batches(
     """
     batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     starts = range(0, len(images), batch_size)
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+    with ThreadPoolExecutor(at_once()) as pool:
         # a batch is taken from the images, which may be on disk, when its turn comes
         parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
         return np.concatenate(list(parts))
-
-
-def evenly(count: int, most: int) -> np.ndarray:
-    """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
-    return np.linspace(0, count - 1, min(count, most)).astype(int)
 
 
 def pair_distances(

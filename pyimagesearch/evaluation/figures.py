@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.evaluation.lettering import lettering
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable, whole_file
 
@@ -53,7 +54,7 @@ def plot_verdicts(
     path: str | Path,
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold."""
-    same = np.asarray(distances) < threshold
+    same = called_same(distances, threshold)
     titles = [f"{d:.2f} {'same' if s else 'different'}" for d, s in zip(distances, same)]
     colors = [SAME if s else DIFFERENT for s in same]
     return plot_pairs(
@@ -111,7 +112,7 @@ def plot_ranked(
     """A query and the images most like it, nearest first. uint8 (H, W, C) and (B, H, W, C)."""
     queries = np.repeat(query[None], len(images), axis=0)
     titles = [f"{rank}: {d:.2f}" for rank, d in enumerate(distances, 1)]
-    colors = [SAME if d < threshold else DIFFERENT for d in distances]
+    colors = [SAME if same else DIFFERENT for same in called_same(distances, threshold)]
     return plot_pairs(
         queries,
         images,

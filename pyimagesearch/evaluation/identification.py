@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation.distances import DistanceMatrix, euclidean_matrix
 from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.evaluation.resampling import mean_figure
 from pyimagesearch.evaluation.retrieval import checked
-from pyimagesearch.evaluation.verification import apart
+from pyimagesearch.evaluation.verification import MIN_FALSE_MATCHES, apart, called_same
 from pyimagesearch.system.errors import InputError
 
 RATES = ("0.1", "0.01", "0.001")  # of FPIR, as text: they are keys in JSON files
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)  # enrolled classes
-MIN_FALSE_POSITIVES = 30  # Doddington's rule of 30, as for false match rates
 MOST_IMAGES = 3000  # which bounds the matrix of their distances to 36 MB
 
 
@@ -153,7 +153,7 @@ def rates_at(draws: list[Draw], labels: np.ndarray, threshold: float) -> tuple[F
     (probes, nearest, distances, mated, right) = (
         np.concatenate([getattr(draw, field.name) for draw in draws]) for field in fields(Draw)
     )
-    returned = distances < threshold
+    returned = called_same(distances, threshold)
     missed = ~(returned & right)
     # a false positive lies between two classes, the probe's and the enrolled one's
     between = np.stack([labels[probes], labels[nearest]], axis=1)[~mated]
@@ -187,12 +187,9 @@ def _of_all_classes(labels: np.ndarray, each: int) -> np.ndarray:
     (_, firsts, sizes) = np.unique(labels[order], return_index=True, return_counts=True)
     (firsts, sizes) = (firsts[sizes > each], sizes[sizes > each])
     most = MOST_IMAGES // (each + 1)
-    some = np.linspace(0, len(sizes) - 1, min(len(sizes), most)).astype(int)
+    some = evenly(len(sizes), most)
     quota = max(MOST_IMAGES // max(len(some), 1), each + 1)
-    places = [
-        first + np.linspace(0, size - 1, min(size, quota)).astype(int)
-        for first, size in zip(firsts[some], sizes[some])
-    ]
+    places = [first + evenly(size, quota) for first, size in zip(firsts[some], sizes[some])]
     return order[np.concatenate([np.zeros(0, int), *places])]
 
 
@@ -236,5 +233,5 @@ def _threshold(draws: list[Draw], fpir: float) -> float | None:
     # what is nearer than the threshold is returned
     threshold = distances[order[allowed]]
     false_positives = images[order[:allowed]][distances[order[:allowed]] < threshold]
-    enough = apart(false_positives, MIN_FALSE_POSITIVES) == MIN_FALSE_POSITIVES
-    return float(threshold) if enough else None
+    supported = apart(false_positives, MIN_FALSE_MATCHES) == MIN_FALSE_MATCHES
+    return float(threshold) if supported else None

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from pyimagesearch.data.labels import are_uneven
 from pyimagesearch.evaluation.classes import ByClass
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure
-
-VERY_DIFFERENT = 3  # the largest class over the smallest
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ def report(measurement: Measurement, title: str) -> str:
 
 def _of_classes(classes: ByClass, tmr: float) -> list[str]:
     # the worst three, where they are below the whole or classes are of very different size
-    sizes = [c.images for c in classes.classes]
-    uneven = max(sizes) > VERY_DIFFERENT * min(sizes)
+    uneven = are_uneven(np.array([c.images for c in classes.classes]))
     lines: list[str] = []
     for name, images, found in classes.worst(3):
         if uneven or found < tmr:

@@ -8,13 +8,13 @@ import numpy as np
 
 from pyimagesearch import utils
 from pyimagesearch.data.pairs import Pairs
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.classes import by_class
 from pyimagesearch.evaluation.embeddings import (
     Comparison,
     distances_of,
-    evenly,
     pair_distances,
     raw_pixels,
 )
@@ -26,6 +26,7 @@ from pyimagesearch.evaluation.intervals import (
     share_of_counts,
 )
 from pyimagesearch.evaluation.measurement import Measurement, OperatingPoint, report
+from pyimagesearch.evaluation.verification import called_same
 
 __all__ = ["calibrate", "different_pairs", "measure", "measure_raw_pixels", "report"]
 
@@ -45,7 +46,7 @@ def calibrate(
     about 4,000 of them at most, "operating_images"; None where too few false matches support it.
     "collapsed": whether all distances are alike.
     """
-    (distances, y) = pair_distances(embeddings, images.pairs, comparison)
+    (distances, y) = pair_distances(embeddings, images.drawn, comparison)
     (different, apart) = different_pairs(embeddings, images, comparison)
     threshold = verification.choose_threshold(distances, y)
     # frames of one clip are no more independent than one image
@@ -78,28 +79,29 @@ def measure(
     Below ten of them there is no interval. Intervals of shares: see Trials.share; of AUC and
     EER: Trials.bootstrap, but at least as far as that of a share without an error.
     """
-    (distances, y) = pair_distances(embeddings, images.pairs, comparison)
+    (distances, y) = pair_distances(embeddings, images.drawn, comparison)
     (distances, y) = (distances.ravel(), y.ravel())
     (unit, unit_of) = _units(images, len(embeddings), new_classes)
-    trials = Trials(unit_of[images.pairs.indices()])
+    trials = Trials(unit_of[images.drawn.indices()])
     same = y == 1
     same_trials = Trials(trials.units[same])
     threshold = calibration["threshold"]
-    right = (distances < threshold) == same
+    right = called_same(distances, threshold) == same
     (auc, eer) = _auc_and_eer(distances, y, trials)
     (different, apart) = different_pairs(embeddings, images, comparison)
-    points = calibration["operating_points"]
-    share = None
-    if any(t is not None for t in points.values()):
-        share = _sharer(different, images, unit, unit_of)
+    share = _sharer(different, images, unit, unit_of)
 
     def point(threshold):
-        tmr = same_trials.share(distances[same] < threshold)
-        return OperatingPoint(threshold, tmr, share(apart < threshold))
+        if threshold is None:
+            return None
+        tmr = same_trials.share(called_same(distances[same], threshold))
+        return OperatingPoint(threshold, tmr, share(called_same(apart, threshold)))
 
     classes = None
     if images.labels is not None:
-        classes = by_class(embeddings, images, threshold, comparison, different, apart)
+        classes = by_class(
+            embeddings, images.labels, images.class_names, threshold, comparison, different, apart
+        )
     return Measurement(
         images=len(embeddings),
         pairs=len(y),
@@ -110,7 +112,7 @@ def measure(
         tmr=same_trials.share(right[same]),
         auc=auc,
         eer=eer,
-        operating_points={rate: None if t is None else point(t) for rate, t in points.items()},
+        operating_points={rate: point(t) for rate, t in calibration["operating_points"].items()},
         fmr_images=int(np.count_nonzero(counts_of(different, len(embeddings)))),
         collapsed=verification.is_collapsed(distances),
         classes=classes,
@@ -138,7 +140,7 @@ def different_pairs(
     Returns (int (B, 2), which images; float32 (B,)).
     """
     if images.labels is None:
-        pairs = images.pairs.indices()[images.pairs.labels().ravel() == 0]
+        pairs = images.drawn.indices()[images.drawn.labels().ravel() == 0]
     else:
         # a bound on time and memory: fewer images where the embeddings are long
         most = int(min(MOST_IMAGES, MOST_IMAGES * (64 / embeddings.shape[1]) ** 0.5))
@@ -198,7 +200,7 @@ def _some_pairs(images, most):
     # of more than `most` images some of the pairs, as many as hold so many of the images
     if len(images) <= most:
         return images
-    pairs = images.pairs.singly()
+    pairs = images.drawn.singly()
     # the only image of a class is paired with itself
     proper = np.flatnonzero(pairs.anchors != pairs.others[:, 0])
     order = np.random.default_rng(0).permutation(proper)

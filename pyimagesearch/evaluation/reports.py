@@ -13,9 +13,9 @@ import numpy as np
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import batches
+from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet, ImageSet
-from pyimagesearch.evaluation import curves, figures, measuring, ranks
+from pyimagesearch.evaluation import curves, figures, measuring, page, ranks
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.evaluation.measurement import Measurement
 from pyimagesearch.system.files import whole_file
@@ -33,7 +33,7 @@ def write(
     comparison: keras.Model,
     data: DataSet,
 ) -> Measurement:
-    """Measure on the test images; write metrics.json, history.csv and the pictures.
+    """Measure on the test images; write metrics.json, history.csv, the pictures, report.html.
 
     settings: of the training, calibration included. history: of fit, a list for each figure.
     encoder, comparison: what was saved. Returns what the network has on data.test, its loss and,
@@ -42,7 +42,7 @@ def write(
     test = data.test
     embeddings = embed(encoder, test.images)
     measured = measuring.measure(embeddings, test, settings, comparison, data.new_classes)
-    (distances, y) = pair_distances(embeddings, test.pairs, comparison)
+    (distances, y) = pair_distances(embeddings, test.drawn, comparison)
     measured = replace(measured, loss=float(metrics.pair_loss(recipe, y, distances)))
     if recipe.network.head != "none":
         measured = replace(measured, accuracy_at_half=float(metrics.pair_accuracy(y, distances)))
@@ -68,6 +68,16 @@ def write(
     with whole_file(os.path.join(output, "history.csv")) as path:
         write_history(path, history)
     draw(output, embeddings, distances, test, settings["threshold"], measured)
+    page.write(
+        os.path.join(output, "report.html"),
+        content,
+        history,
+        test,
+        embeddings,
+        distances,
+        measuring.different_pairs(embeddings, test, comparison)[1],
+        datasets.describe(data),
+    )
 
     log.info(
         f"the raw pixels, the line to beat: {raw.accuracy.value:.2%} of test pairs right, "
@@ -100,7 +110,7 @@ def draw(
     measured: Measurement,
 ) -> None:
     """The pictures of the test pairs beside the article's plot, each named contrastive_….png."""
-    (pairs, y) = (test.pairs.indices(), test.pairs.labels())
+    (pairs, y) = (test.drawn.indices(), test.drawn.labels())
     curves.plot_roc(distances, y, threshold, measured, _path(output, "roc"))
     curves.plot_histogram(distances, y, threshold, _path(output, "histogram"))
     curves.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation.distances import DistanceMatrix, euclidean_matrix
 from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.evaluation.resampling import mean_figure
@@ -75,8 +76,11 @@ def retrieve(
         drawn = units[queries]
     else:
         drawn = labels[queries] if units == "classes" else _couples(queries, nearest, len(labels))
-    figures = [mean_figure(column, drawn) for column in scores.T]
-    return Retrieval(*figures, queries=len(queries), left_out=left_out)
+    columns = ("recall_at_1", "recall_at_5", "recall_at_10", "r_precision", "map_at_r")
+    figures: dict[str, Any] = {
+        name: mean_figure(column, drawn) for name, column in zip(columns, scores.T)
+    }
+    return Retrieval(**figures, queries=len(queries), left_out=left_out)
 
 
 def checked(embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,8 +110,7 @@ def _queries(labels: np.ndarray) -> tuple[np.ndarray, int]:
             f"{len(sizes)} classes. Add images of the same class."
         )
     most = max(MOST_PAIRS // len(labels), 1)
-    some = np.linspace(0, len(able) - 1, min(len(able), most)).astype(int)
-    return able[some], len(labels) - len(able)
+    return able[evenly(len(able), most)], len(labels) - len(able)
 
 
 def _couples(queries: np.ndarray, nearest: np.ndarray, count: int) -> np.ndarray:

@@ -27,6 +27,14 @@ class Roc(NamedTuple):
     thresholds: np.ndarray  # ascending; the last is infinite
 
 
+def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
+    """Whether pairs are called the same: distance < threshold, bool in the distances' shape.
+
+    In float64, so that a threshold between two float32 distances is not rounded to one of them.
+    """
+    return np.asarray(distances) < np.float64(threshold)
+
+
 def choose_threshold(distances: ArrayLike, y: ArrayLike) -> float:
     """The threshold that calls most pairs right: half-way between two neighbouring distances.
 
@@ -66,7 +74,7 @@ def threshold_at_fmr(
         return None
     threshold = float(np.partition(d, matches)[matches])
     if images is not None:
-        matched = np.flatnonzero(d < threshold)
+        matched = np.flatnonzero(called_same(d, threshold))
         nearest = matched[np.argsort(d[matched], kind="stable")]
         if apart(np.asarray(images)[nearest], MIN_FALSE_MATCHES) < MIN_FALSE_MATCHES:
             return None
@@ -94,7 +102,7 @@ def accuracy(
     """The share of pairs called right, 0 to 1. weights: how often each pair counts."""
     d, kinds = _checked(distances, y)
     counts = None if weights is None else np.asarray(weights)
-    return float(np.average((d < threshold) == (kinds == 1), weights=counts))
+    return float(np.average(called_same(d, threshold) == (kinds == 1), weights=counts))
 
 
 def match_rates(
@@ -103,7 +111,7 @@ def match_rates(
     """(TMR, FMR) at a threshold. ValueError where one kind of pair is missing."""
     d, kinds = _both_kinds(distances, y)
     counts = np.ones(len(d)) if weights is None else np.asarray(weights)
-    matched = d < threshold
+    matched = called_same(d, threshold)
     same, different = counts * (kinds == 1), counts * (kinds == 0)
     return (
         float(same[matched].sum() / same.sum()),

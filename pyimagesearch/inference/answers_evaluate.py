@@ -54,7 +54,7 @@ def evaluate(args: argparse.Namespace) -> None:
     embeddings = model.embed(test.images)
     measured = measuring.measure(embeddings, test, calibration, model.distance)
     ranked = ranks.measure(embeddings, test, model.distance, model.settings | calibration)
-    (distances, y) = pair_distances(embeddings, test.pairs, model.distance)
+    (distances, y) = pair_distances(embeddings, test.drawn, model.distance)
     best = verification.choose_threshold(distances, y)
     best_accuracy = verification.accuracy(distances, y, best)
     suits = _within(best_accuracy, measured.accuracy)
@@ -86,7 +86,7 @@ def evaluate(args: argparse.Namespace) -> None:
     say(args, answer, "\n".join(lines))
     if figure:
         figures.plot_worst(
-            test.images, test.pairs.indices(), distances, y, calibration["threshold"], figure
+            test.images, test.drawn.indices(), distances, y, calibration["threshold"], figure
         )
         note([f"the worst errors: {figure}"])
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data.images import read_images
+from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.evaluation.intervals import Trials
 from pyimagesearch.inference import pair_lists
 from pyimagesearch.inference.answering import asked, say, verdict
 from pyimagesearch.inference.pair_lists import Line, PairList
-from pyimagesearch.inference.saved_model import BLOCK, SiameseModel
+from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -76,7 +77,7 @@ def _embed(
     row_of: dict[str, int] = {}
     unreadable: dict[str, str] = {}
     names = pairs.files()
-    size = max(BLOCK // int(np.prod(model.image_shape)), 1)
+    size = max(BLOCK_BYTES // int(np.prod(model.image_shape)), 1)
     for start in range(0, len(names), size):
         path_of = {name: os.path.join(pairs.folder, name) for name in names[start : start + size]}
         (good, pixels, messages) = read_images(path_of.values(), model.image_shape)

@@ -32,7 +32,7 @@ def checked_images(images: Any, shape: tuple[int, int, int]) -> np.ndarray | Row
 
 def checked_embeddings(vectors: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Two float32 (B, D) where a pair of floats of that shape came; InputError where not."""
-    wanted = f"a pair (featsA, featsB), each floats of shape (B, {size})"
+    wanted = f"a pair (feats_a, feats_b), each floats of shape (B, {size})"
     try:
         (a, b) = vectors
     except (TypeError, ValueError):

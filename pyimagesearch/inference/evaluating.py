@@ -3,14 +3,18 @@
 import numpy as np
 
 from pyimagesearch.data.folders import Folder
+from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet, pixel_digests
-from pyimagesearch.data.splits import connected
+from pyimagesearch.data.splits import TEST, VALIDATION, connected
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
-PARTS = {2: "test", 1: "val"}  # of a folder that is split already: the first that is there
+PARTS = {
+    TEST: "test",
+    VALIDATION: "val",
+}  # of a folder that is split already: the first that is there
 
 
 def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
@@ -21,36 +25,30 @@ def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
     Returns (the ImageSet, a message for each class left out, the name of the part or None).
     Raises InputError where fewer than two classes are left, or one kind of pair is missing.
     """
-    images = ImageSet(
-        images=folder.pixels,
-        labels=folder.labels,
-        class_names=folder.class_names,
-        pairs=folder.pairs,
-        groups=folder.groups,
-        contents=folder.contents,
-    )
-    name = None
+    (images, name) = (folder.image_set(), None)
     for number, name_of_part in PARTS.items():
         if folder.splits is not None and np.any(folder.splits == number):
             images = images.part(np.flatnonzero(folder.splits == number))
             name = name_of_part
             break
     if images.labels is None:
-        if np.unique(images.pairs.y).tolist() != [0, 1]:
+        if np.unique(images.drawn.y).tolist() != [0, 1]:
             raise InputError(
                 "Expected same and different pairs. Received: "
-                f"{np.sum(images.pairs.y == 1)} same, {np.sum(images.pairs.y == 0)} different."
+                f"{np.sum(images.drawn.y == 1)} same, {np.sum(images.drawn.y == 0)} different."
             )
         return images, [], name
     counts = np.bincount(images.labels, minlength=len(images.class_names))
-    few = np.flatnonzero(counts == 1)
+    few = np.flatnonzero((counts > 0) & (counts < LEAST_IMAGES))
     messages = [
-        f"left out class {printable(images.class_names[k])}: 1 image, 2 needed" for k in few
+        f"left out class {printable(images.class_names[k])}: {counts[k]} image, "
+        f"{LEAST_IMAGES} needed"
+        for k in few
     ]
-    if np.sum(counts > 1) < 2:
+    if np.sum(counts >= LEAST_IMAGES) < 2:
         raise InputError(
             "Expected at least two classes with at least two images each. "
-            f"Received: {np.sum(counts > 1)} such."
+            f"Received: {np.sum(counts >= LEAST_IMAGES)} such."
         )
     images = images.take(np.flatnonzero(~np.isin(images.labels, few)))
     return images.replace(pairs=sample_pairs(images.labels, 0)), messages, name
@@ -67,18 +65,15 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
     """
     units = np.arange(len(images)) if images.groups is None else images.groups
     if images.labels is None:
-        # images of one group are connected, too: each with the first of its group
-        (_, first, unit) = np.unique(units, return_index=True, return_inverse=True)
-        edges = np.stack([np.arange(len(images)), first[unit]], axis=1)
-        units = connected(len(images), np.concatenate([images.pairs.indices(), edges]))
-        (of_item, kinds) = (units[images.pairs.anchors], images.pairs.y)
+        units = connected(len(images), images.drawn.indices(), [units])
+        (of_item, kinds) = (units[images.drawn.anchors], images.drawn.y)
         second = np.isin(units, _second_half(of_item.repeat(kinds.shape[1]), kinds.ravel()))
         (choices, test) = (images.part(np.flatnonzero(rows)) for rows in (~second, second))
         for half in (choices, test):
-            if np.unique(half.pairs.y).tolist() != [0, 1]:
+            if np.unique(half.drawn.y).tolist() != [0, 1]:
                 raise InputError(
                     "Expected same and different pairs for each of two halves that share no "
-                    f"image. Received: {images.pairs.y.size} pairs, which hang together in "
+                    f"image. Received: {images.drawn.y.size} pairs, which hang together in "
                     f"{len(np.unique(of_item))} groups. Calibrate on a larger folder."
                 )
         return choices, test, []
@@ -86,21 +81,25 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
     second = np.isin(units, _second_half(units, images.labels))
     count = len(images.class_names)
     sides = np.stack([np.bincount(images.labels[s], minlength=count) for s in (~second, second)])
-    few = np.flatnonzero((sides.min(axis=0) < 2) & (sides.sum(axis=0) > 0))
+    few = np.flatnonzero((sides.min(axis=0) < LEAST_IMAGES) & (sides.sum(axis=0) > 0))
     together = "" if images.groups is None else ", in groups that stay together"
     messages = [
         f"left out class {printable(images.class_names[k])}: {sides[:, k].sum()} images{together}; "
         "4 needed, 2 to choose by and 2 to report on"
         for k in few
     ]
-    if np.sum(sides.min(axis=0) >= 2) < 2:
+    enough = int(np.sum(sides.min(axis=0) >= LEAST_IMAGES))
+    if enough < 2:
         raise InputError(
             "Expected at least 4 images of each of two classes to calibrate with. "
-            f"Received: {np.sum(sides.min(axis=0) >= 2)} such classes. {'; '.join(messages[:3])}"
+            f"Received: {enough} such classes. {'; '.join(messages[:3])}"
         )
     used = ~np.isin(images.labels, few)
-    (choices, test) = (images.take(np.flatnonzero(used & s)) for s in (~second, second))
-    return *(h.replace(pairs=sample_pairs(h.labels, 0)) for h in (choices, test)), messages
+    (choices, test) = (
+        half.replace(pairs=sample_pairs(half.labels, 0))
+        for half in (images.take(np.flatnonzero(used & side)) for side in (~second, second))
+    )
+    return choices, test, messages
 
 
 def trained_on(images: ImageSet, model: SiameseModel) -> int | None:

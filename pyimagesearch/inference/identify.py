@@ -14,6 +14,7 @@ import numpy as np
 
 from pyimagesearch.data import images
 from pyimagesearch.evaluation.identification import effective_size, threshold_for
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,8 @@ def _identify(
     nearest = order[first]
     ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
     candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
-    return Identification(candidates[0].distance < limit.threshold, candidates, limit)
+    known = bool(called_same(candidates[0].distance, limit.threshold))
+    return Identification(known, candidates, limit)
 
 
 def _sizes(calibration: Any) -> list[int]:

@@ -14,19 +14,21 @@ import tensorflow as tf
 from pyimagesearch import utils
 from pyimagesearch.data import images
 from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.evaluation.embeddings import in_batches
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference import settings as stored
 from pyimagesearch.inference.arrays import checked_embeddings, checked_images
 from pyimagesearch.inference.saving import save
 from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.files import plain_path, read_whole
+from pyimagesearch.system.files import read_whole
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.plain_paths import plain_path
 
 __all__ = ["SiameseModel", "save"]
 
 # what TensorFlow's loader raises for a damaged file, found by damaging files in many ways
 DAMAGED = (OSError, ValueError, LookupError, AttributeError, TypeError, tf.errors.OpError)
-BLOCK = 2**26  # bytes of pixels of files that are in memory at a time
 
 
 class SiameseModel:
@@ -84,7 +86,7 @@ class SiameseModel:
         """
         if isinstance(paths, str | bytes | Path):
             self.read(paths)
-        size = max(BLOCK // int(np.prod(self.image_shape)), 1)
+        size = max(BLOCK_BYTES // int(np.prod(self.image_shape)), 1)
         parts = [self.embed(self.read(paths[k : k + size])) for k in range(0, len(paths), size)]
         return np.concatenate([np.zeros((0, self.embedding_dim), np.float32), *parts])
 
@@ -103,12 +105,12 @@ class SiameseModel:
         )
 
     def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
-        """(featsA, featsB), each float (B, D) -> float32 (B,); smaller = more alike.
+        """(feats_a, feats_b), each float (B, D) -> float32 (B,); smaller = more alike.
 
         Raises InputError for anything else.
         """
-        (featsA, featsB) = checked_embeddings(vectors, self.embedding_dim)
-        inputs = {"embedding_a": tf.constant(featsA), "embedding_b": tf.constant(featsB)}
+        (feats_a, feats_b) = checked_embeddings(vectors, self.embedding_dim)
+        inputs = {"embedding_a": tf.constant(feats_a), "embedding_b": tf.constant(feats_b)}
         return self._archive.distance(inputs)["distance"].numpy()[:, 0]
 
     def distance_to_all(
@@ -120,7 +122,7 @@ class SiameseModel:
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
-        return np.asarray(distances) < (self.threshold if threshold is None else threshold)
+        return called_same(distances, self.threshold if threshold is None else threshold)
 
     def trained_on(self) -> np.ndarray:
         """Digests of the pixels it was trained on: uint64 (N,), sorted; none where unknown."""

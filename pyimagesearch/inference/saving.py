@@ -12,9 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.inference import settings as stored
 from pyimagesearch.system.errors import first_line
-from pyimagesearch.system.files import plain_path, whole_directory, whole_file
+from pyimagesearch.system.files import whole_directory, whole_file
+from pyimagesearch.system.plain_paths import plain_path
 from pyimagesearch.system.versions import versions
 
 
@@ -62,7 +64,7 @@ def save(
         header = {"format_version": stored.FORMAT_VERSION, "versions": versions()}
         stored.write(Path(new) / stored.SETTINGS, header | settings)
         if trained_on is not None:
-            np.save(Path(new) / stored.TRAINED_ON, np.unique(trained_on.astype(np.uint64)))
+            np.save(Path(new) / TRAINED_ON, np.unique(trained_on.astype(np.uint64)))
 
 
 def _endpoints(encoder: keras.Model, comparison: keras.Model) -> keras.export.ExportArchive:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data import sets
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import find_directory, locked, whole_file
 from pyimagesearch.system.names import printable
 
 FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
-TRAINED_ON = Path("assets.extra", "trained_on.npy")
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
 
 
@@ -79,20 +79,15 @@ def read_trained_on(path: str | Path) -> np.ndarray:
 
     See data.sets.pixel_digests. Raises InputError where the file is damaged.
     """
-    file = Path(path, TRAINED_ON)
-    if not file.is_file():
-        return np.zeros(0, np.uint64)
     try:
-        # mapped first: a damaged header cannot ask for more memory than the file has bytes
-        digests = np.array(np.load(file, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError, SyntaxError):
-        digests = np.zeros(0)
-    if digests.dtype != np.uint64 or digests.ndim != 1:
+        return sets.read_trained_on(path)
+    except FileNotFoundError:
+        return np.zeros(0, np.uint64)
+    except ValueError:
         raise InputError(
-            f"Expected uint64 numbers in {printable(file)}. Received: a damaged file. "
-            "Remove it, and no command says any more what the model was trained on."
-        )
-    return digests
+            f"Expected uint64 numbers in {printable(Path(path, sets.TRAINED_ON))}. Received: a "
+            "damaged file. Remove it, and no command says any more what the model was trained on."
+        ) from None
 
 
 def digest(path: str | Path) -> str:

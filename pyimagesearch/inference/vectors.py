@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def check(path: str | Path) -> None:
 def read(path: str | Path) -> Vectors:
     """What write put into an .npz file. Raises InputError where it is damaged or another's."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
             known = {name: data[name] for name in data.files}
         classes = known.get("classes")
         vectors = Vectors(
@@ -82,10 +83,15 @@ def read(path: str | Path) -> Vectors:
 
 
 def _write_npz(path: str, vectors: Vectors) -> None:
-    known = {"classes": np.array(vectors.classes, np.str_)} if vectors.classes is not None else {}
-    names = np.array(vectors.names, np.str_)
+    arrays: dict[str, Any] = {
+        "embeddings": vectors.embeddings,
+        "names": np.array(vectors.names, np.str_),
+        "model": vectors.model,
+    }
+    if vectors.classes is not None:
+        arrays["classes"] = np.array(vectors.classes, np.str_)
     with open(path, "wb") as f:  # to a path NumPy would add an ending
-        np.savez(f, embeddings=vectors.embeddings, names=names, model=vectors.model, **known)
+        np.savez(f, **arrays)
 
 
 def _write_csv(path: str, vectors: Vectors) -> None:

@@ -1,6 +1,5 @@
 """What makes the networks train in fewer milliseconds, without changing what they compute."""
 
-import os
 import sys
 from itertools import pairwise
 from typing import Any
@@ -13,6 +12,8 @@ from keras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+
+from pyimagesearch.system.threads import at_once
 
 
 def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
@@ -99,7 +100,7 @@ class InParts(AroundNetwork):
 
     def __init__(self, network: keras.Model, **kwargs: Any):
         super().__init__(network, **kwargs)
-        self.parts = 1 if tf.config.list_physical_devices("GPU") else min(os.cpu_count() or 1, 4)
+        self.parts = 1 if tf.config.list_physical_devices("GPU") else at_once()
 
     def call(self, images: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
         # mask: clone_model hands one on

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.progress_bar import ProgressBar
+from pyimagesearch.system.threads import of_each
 
 LOGGER = "pyimagesearch"
 
@@ -59,6 +61,7 @@ def setup(program_output: bool = False) -> None:
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     show_messages(program_output)
+    ProgressBar.wanted = True
     # a root without any gets one from TensorFlow's absl, which shows each message once more
     logging.getLogger().addHandler(logging.NullHandler())
     silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
@@ -83,7 +86,7 @@ def _import_keras() -> None:
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py
-        tf.config.threading.set_intra_op_parallelism_threads(max((os.cpu_count() or 1) // 4, 1))
+        tf.config.threading.set_intra_op_parallelism_threads(of_each())
 
     config = keras.config
     if config.backend() != "tensorflow":
@@ -164,7 +167,7 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     name = name or _script()
     if _messages not in logging.getLogger(LOGGER).handlers:
         show_messages()
-    code: object = 0
+    code: str | int | None = 0
     try:
         try:
             main()
@@ -191,7 +194,7 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
             line = "a bug of this project, not of what you did: please report the lines above"
             print(f"{name}: error: {line}", file=sys.stderr)
         code = 2
-    sys.exit(code)  # type: ignore[arg-type]
+    sys.exit(code)
 
 
 def _script() -> str:
@@ -222,14 +225,12 @@ def verbosity() -> str | int:
 
 def positive_int(text: str) -> int:
     """For argparse: a whole number of 1 or more."""
-    return _whole_number(text, lambda value: value >= 1, "from 1 up")
+    return _whole_number(text, range(1, sys.maxsize), "from 1 up")
 
 
 def image_size(text: str) -> tuple[int, int]:
     """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
-    sides = [
-        _whole_number(side, lambda n: 1 <= n <= 4096, "from 1 to 4096") for side in text.split("x")
-    ]
+    sides = [_whole_number(side, range(1, 4097), "from 1 to 4096") for side in text.split("x")]
     if len(sides) > 2:
         raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
     return (sides[-1], sides[0])
@@ -237,14 +238,11 @@ def image_size(text: str) -> tuple[int, int]:
 
 def seed(text: str) -> int:
     """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
-    return _whole_number(text, lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
+    return _whole_number(text, range(2**31), "from 0 to 2147483647")
 
 
-def _whole_number(text: str, fits: Callable[[int], bool], wanted: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = None
-    if value is None or not fits(value):
-        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")
-    return value
+def _whole_number(text: str, allowed: range, wanted: str) -> int:
+    with suppress(ValueError):
+        if (value := int(text)) in allowed:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")

@@ -13,9 +13,9 @@ from pyimagesearch.data.layout import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import check_writable, state
+from pyimagesearch.system.files import check_writable
 from pyimagesearch.system.names import printable
-from pyimagesearch.training import checkpoints, recipes
+from pyimagesearch.training import checkpoints, recipes, weights
 
 log = logging.getLogger(__name__)
 MOST_AROUND = 8  # single folders around those of the pairs
@@ -135,7 +135,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "group_by": args.group_by,
         "seed": args.seed,
         "deterministic": args.deterministic,
-        "weights_file": state(recipe.network.weights),
+        "weights_file": weights.file_digest(recipe),
         "class_names": [printable(name) for name in data.train.class_names],
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],

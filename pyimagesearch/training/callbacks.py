@@ -93,7 +93,7 @@ class Validation(keras.callbacks.Callback):
         embeddings = embed(self.parts.encoder, self.validation.images)
         # the last step's weights may be infinite where the loss before it was not
         finite = np.all(np.isfinite(embeddings))
-        (distances, y) = pair_distances(embeddings, self.validation.pairs, self.parts.comparison)
+        (distances, y) = pair_distances(embeddings, self.validation.drawn, self.parts.comparison)
         loss = float(metrics.pair_loss(self.recipe, y, distances))
         if not (finite and math.isfinite(loss)):
             progress.diverged = self.model.stop_training = True

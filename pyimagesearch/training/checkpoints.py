@@ -11,6 +11,7 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
+from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
@@ -125,7 +126,7 @@ class Checkpoint(keras.callbacks.Callback):
             if not os.path.exists(path):
                 continue
             try:
-                with np.load(path, allow_pickle=False) as data:
+                with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
                     content = {name: data[name] for name in data.files}
                 header = json.loads(str(content.pop("header")))
                 settings = header["settings"]
@@ -174,7 +175,7 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 def fingerprint(images: ImageSet) -> int:
     """A number that changes with an ImageSet: its labels, its pairs and some of its pixels."""
-    some = np.linspace(0, len(images) - 1, 64).astype(int)
+    some = evenly(len(images), 64)
     parts = [images.images[some]]
     if images.labels is not None:
         parts.append(images.labels)

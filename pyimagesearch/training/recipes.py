@@ -1,7 +1,7 @@
 """A recipe by its name or from a file of one's own, and whether what it asks for fits together."""
 
 import tomllib
-from dataclasses import replace
+from collections.abc import Collection
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -72,10 +72,8 @@ def read(path: str) -> Recipe:
         table = content.get(name, {})
         if not isinstance(table, dict):
             raise InputError(f"Expected [{name}], a table. Received: {table!r}, in {path}.")
-        values = _values(table, hints[name], name, path)
-        if base:
-            groups[name] = replace(getattr(RECIPES[base], name), **values)
-            continue
+        values = vars(getattr(RECIPES[base], name)) if base else {}
+        values = values | _values(table, hints[name], name, path)
         try:
             groups[name] = hints[name](**values)
         except TypeError as error:  # Python names the fields that are missing
@@ -124,60 +122,56 @@ TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or
 
 def check(recipe: Recipe) -> None:
     """Raise InputError, naming the fields, where a recipe's values do not fit together."""
-    _check_names(recipe)
-    _check_numbers(recipe)
+    for field, known in NAMES.items():
+        for name in _values_in(recipe, field):
+            if name not in known:
+                raise InputError(
+                    f"Expected {field}, one of {', '.join(known)}. Received: {name!r}."
+                )
+    for field, least in LEAST.items():
+        for value in _values_in(recipe, field):
+            if value < least:
+                raise InputError(f"Expected {field} from {least} up. Received: {value}.")
+    for field in ABOVE_0:
+        for value in _values_in(recipe, field):
+            if not value > 0:
+                raise InputError(f"Expected {field} above 0. Received: {value}.")
+    for field in SHARES:
+        for value in _values_in(recipe, field):
+            if not 0 <= value < 1:
+                raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
     _check_together(recipe)
 
 
-def _check_names(recipe: Recipe) -> None:
-    network, training = recipe.network, recipe.training
-    names = [
-        ("network.name", network.name, NETWORKS),
-        ("network.distance", network.distance, DISTANCES),
-        ("network.head", network.head, HEADS),
-        ("training.pairing", training.pairing, SAMPLERS),
-        ("training.loss", training.loss, LOSSES),
-        ("training.optimizer", training.optimizer, OPTIMIZERS),
-    ]
-    for field, name, known in names:
-        if name not in known:
-            raise InputError(f"Expected {field}, one of {', '.join(known)}. Received: {name!r}.")
+NAMES: dict[str, Collection[str]] = {
+    "network.name": NETWORKS,
+    "network.distance": DISTANCES,
+    "network.head": HEADS,
+    "training.pairing": SAMPLERS,
+    "training.loss": LOSSES,
+    "training.optimizer": OPTIMIZERS,
+}
+LEAST = {
+    "network.embedding_dim": 1,
+    "network.test_shift": 0,
+    "training.batch_size": 1,
+    "training.epochs": 1,
+    "training.patience": 1,
+    "training.warmup_steps": 0,
+    "training.shift": 0,
+    "training.turn": 0,
+    "reading.image_shape": 1,
+    "reading.least_shape": 1,
+}
+ABOVE_0 = ("network.pixel_scale", "training.margin", "training.learning_rate", "reading.tested")
+SHARES = ("training.zoom", "reading.held_out", "reading.tested")
 
 
-def _check_numbers(recipe: Recipe) -> None:
-    network, training, reading = recipe.network, recipe.training, recipe.reading
-    whole = [
-        ("network.embedding_dim", network.embedding_dim, 1),
-        ("network.test_shift", network.test_shift, 0),
-        ("training.batch_size", training.batch_size, 1),
-        ("training.epochs", training.epochs, 1),
-        ("training.patience", training.patience, 1),
-        ("training.warmup_steps", training.warmup_steps, 0),
-        ("training.shift", training.shift, 0),
-        ("training.turn", training.turn, 0),
-        ("reading.image_shape", min(reading.image_shape), 1),
-        ("reading.least_shape", min(reading.least_shape), 1),
-    ]
-    for field, value, least in whole:
-        if value is not None and value < least:
-            raise InputError(f"Expected {field} from {least} up. Received: {value}.")
-    positive = [
-        ("network.pixel_scale", network.pixel_scale),
-        ("training.margin", training.margin),
-        ("training.learning_rate", training.learning_rate),
-        ("reading.tested", reading.tested),
-    ]
-    for field, value in positive:
-        if not value > 0:
-            raise InputError(f"Expected {field} above 0. Received: {value}.")
-    shares = [
-        ("training.zoom", training.zoom),
-        ("reading.held_out", reading.held_out),
-        ("reading.tested", reading.tested),
-    ]
-    for field, value in shares:
-        if not 0 <= value < 1:
-            raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
+def _values_in(recipe: Recipe, field: str) -> tuple:
+    # of a field as a recipe's file names it, "training.epochs": one, those of a tuple, or none
+    (group, name) = field.split(".")
+    value = getattr(getattr(recipe, group), name)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _check_together(recipe: Recipe) -> None:

@@ -1,5 +1,6 @@
 """The weights that a training starts from, and the images that they have seen."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -9,11 +10,19 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.sets import DataSet, pixel_digests
+from pyimagesearch.data.sets import DataSet, pixel_digests, read_trained_on
 from pyimagesearch.system.errors import InputError
 
 log = logging.getLogger(__name__)
-TRAINED_ON = Path(os.path.basename(config.MODEL_PATH), "assets.extra", "trained_on.npy")
+
+
+def file_digest(recipe: Recipe) -> str | None:
+    """A digest of the content of the file that the recipe starts from; None where it is none."""
+    try:
+        with open(recipe.network.weights, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def known_digests(recipe: Recipe) -> np.ndarray | None:
@@ -26,19 +35,16 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
         return None
     if not Path(recipe.network.weights).is_file():
         return None  # load_weights names it
-    path = Path(recipe.network.weights).parent / TRAINED_ON
+    model = Path(recipe.network.weights).parent / os.path.basename(config.MODEL_PATH)
     try:
-        digests = np.load(path, allow_pickle=False)
-        if digests.dtype != np.uint64 or digests.ndim != 1:
-            raise ValueError(f"{digests.dtype} {digests.shape}")
-    except (OSError, ValueError, EOFError):
+        return read_trained_on(model)
+    except (OSError, ValueError):
         log.info(
             "nothing beside %s says which images it was trained on: the figures are not clean "
             "where test images are among them",
             recipe.network.weights,
         )
         return None
-    return digests
 
 
 def trained_on(data: DataSet, known: np.ndarray | None = None) -> np.ndarray:

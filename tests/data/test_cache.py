@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data import cache_index, decoding, images, progress
+from pyimagesearch.data import cache_index, decoding, images
 from pyimagesearch.data.cache import embeddings_of, pixels_of
 from pyimagesearch.data.folders import read_folder
+from pyimagesearch.system import progress_bar
 from tests.data.pictures import SMALL as SHAPE
 from tests.data.pictures import mean, reds
 
@@ -131,12 +132,13 @@ def test_no_more_than_a_block_waits_in_memory(files, tmp_path, monkeypatch):
 def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
     def shown():
         now = iter([0.0, 0.5, 2.0, 2.5, 5.0])
-        monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
-        with progress.Progress(2000, "images read") as bar:
+        monkeypatch.setattr(progress_bar.time, "monotonic", lambda: next(now))
+        with progress_bar.ProgressBar(2000, "images read") as bar:
             for _ in range(4):
                 bar.add(400)
         return [line.strip() for line in capsys.readouterr().err.split("\r") if line.strip()]
 
+    monkeypatch.setattr(progress_bar.ProgressBar, "wanted", True)  # by one of the programs
     assert shown() == []
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     # 800 in 2 s, so 1,200 more in 3; 1,600 in 5 s, so 400 more in 1.25
@@ -144,6 +146,8 @@ def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
         "800 of 2,000 images read, 3 s left",
         "1,600 of 2,000 images read, 1 s left",
     ]
+    monkeypatch.setattr(progress_bar.ProgressBar, "wanted", False)  # in somebody else's program
+    assert shown() == []
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):

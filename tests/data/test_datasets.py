@@ -2,8 +2,7 @@
 
 import json
 import logging
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,33 +10,27 @@ import pytest
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data import datasets
 from pyimagesearch.data.datasets import load_mnist
+from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 
 PHOTOS, ARTICLE = RECIPES["photos"], RECIPES["article"]
 
 
-@dataclass(frozen=True)
-class Folder:
+def made_up(pixels, labels, class_names=(), **known):
     """What folders.read_folder gives, of images made up here."""
-
-    pixels: np.ndarray
-    labels: np.ndarray | None
-    class_names: tuple[str, ...] = ()
-    pairs: Pairs | None = None
-    splits: np.ndarray | None = None
-    groups: np.ndarray | None = None
-    contents: np.ndarray | None = None
-    counts: dict[str, Any] = field(default_factory=dict)
+    unknown = dict.fromkeys(("pairs", "splits", "groups"))
+    known = unknown | {"contents": pixel_digests(pixels), "files": []} | known
+    return Folder(pixels=pixels, labels=labels, class_names=class_names, **known)
 
 
 def folder(sizes, seed=0, **known):
     labels = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
     pixels = np.random.default_rng(seed).integers(0, 255, (len(labels), 8, 8, 1), dtype=np.uint8)
     names = tuple(f"class {i}" for i in range(len(sizes)))
-    known = {"contents": pixel_digests(pixels), "class_names": names} | known
-    return Folder(pixels, labels, **known)
+    return made_up(pixels, labels, names, **known)
 
 
 @pytest.fixture
@@ -147,7 +140,7 @@ def test_near_copies_across_the_parts_are_said(load):
     pixels = (clips + rng.integers(0, 5, (4, 5, 6, 8, 8, 1))).reshape(120, 8, 8, 1).astype(np.uint8)
     groups = np.repeat(np.arange(20), 6).astype(np.int32)
     frames = folder([30] * 4)
-    frames = Folder(pixels, frames.labels, frames.class_names, contents=pixel_digests(pixels))
+    frames = made_up(pixels, frames.labels, frames.class_names)
     data, lines = load(frames)
     tested = len(data.test)
     assert lines[1] == (
@@ -156,7 +149,7 @@ def test_near_copies_across_the_parts_are_said(load):
     )
     assert data.parts["near_copies"]["test"]["found"] == tested
     assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
-    data, lines = load(Folder(**{**vars(frames), "groups": groups}), group_by="clip")
+    data, lines = load(replace(frames, groups=groups), group_by="clip")
     assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 20)
 
@@ -178,10 +171,11 @@ def test_ready_pairs(load):
     # eight people, three images of each, all three pairs; the last image is a forgery
     first = np.arange(0, 24, 3)
     anchors = np.concatenate([first, first, first + 1])
-    others = np.concatenate([first + 1, first + 2, first + 2])[:, np.newaxis]
+    others = np.concatenate([first + 1, first + 2, first + 2])
     y = np.repeat([[1], [0], [0]], 8, axis=0)
     pixels = np.random.default_rng(0).integers(0, 255, (24, 8, 8, 1), dtype=np.uint8)
-    read = Folder(pixels, None, (), Pairs(anchors, others, y), contents=pixel_digests(pixels))
+    pairs = Pairs(anchors, others[:, np.newaxis], y)
+    read = made_up(pixels, None, pairs=pairs, groups=connected(24, pairs.indices()))
     data, lines = load(read, RECIPES["keras-io"])
     assert lines[0].endswith("to test with, 8 groups of pairs that share images")
     assert not data.new_classes and data.test.labels is None

@@ -7,7 +7,6 @@ import pytest
 
 from pyimagesearch.data.labels import class_numbers
 from pyimagesearch.data.pairs import Pairs, sample_pairs, sample_triplets
-from pyimagesearch.data.sets import ImageSet, some_pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
 
@@ -120,23 +119,6 @@ def test_pairs_within_some_images():
     assert some.anchors.tolist() == [1, 0] and some.others.tolist() == [[2], [1]]
     assert some.y.tolist() == [[1], [1]]
     assert len(pairs.within(np.array([], int)).anchors) == 0
-
-
-def test_some_pairs_stand_on_so_many_images_at_most():
-    labels = np.repeat(np.arange(500, dtype=np.int32), 2)  # small classes: evenly chosen images
-    images = np.arange(1000, dtype=np.int32).reshape(-1, 1, 1, 1)  # would share none
-    everything = ImageSet(images, labels, sample_pairs(labels, 0))
-    some = some_pairs(everything, 90)
-    assert len(some) <= 90 and len(some.pairs.anchors) == 30
-    (a, b) = some.images[some.pairs.indices()][:, :, 0, 0, 0].T
-    assert (a != b).all() and ((labels[a] == labels[b]) == (some.pairs.y.ravel() == 1)).all()
-    assert (some.labels == labels[some.images[:, 0, 0, 0]]).all()
-    whole = some_pairs(everything, 1000)
-    assert len(whole) == 1000 and (whole.pairs.others == everything.pairs.others).all()
-    # pairs of an image with itself, from wherever they come, are left out
-    own = Pairs(np.array([0, 1]), np.array([[0], [2]]), np.array([[1], [1]]))
-    some = some_pairs(ImageSet(images[:3], None, own), 10)
-    assert len(some) == 2 and some.pairs.indices().tolist() == [[0, 1]]
 
 
 def test_long_names_take_no_memory():

@@ -12,11 +12,10 @@ CALIBRATION = {"threshold": 1.0, "operating_points": {}}
 
 def figures_of(points, labels, names, threshold=1.0):
     embeddings = np.array(points, "float32")[:, None]
-    images = ImageSet(None, np.array(labels, np.int32), None, tuple(names))
-    (different, distances) = measuring.different_pairs(embeddings, images)
-    return by_class(
-        embeddings, images, threshold, measuring.utils.euclidean_distance, different, distances
-    )
+    labels = np.array(labels, np.int32)
+    (different, distances) = measuring.different_pairs(embeddings, ImageSet(None, labels))
+    distance = measuring.utils.euclidean_distance
+    return by_class(embeddings, labels, names, threshold, distance, different, distances)
 
 
 def test_rates_of_each_class_by_hand():

@@ -15,6 +15,7 @@ from pyimagesearch.evaluation.identification import (
     rates_at,
     threshold_for,
 )
+from pyimagesearch.evaluation.verification import apart
 from pyimagesearch.system.errors import InputError
 
 
@@ -34,7 +35,7 @@ def strangers(nearest, distances=(0.1, 0.2, 0.3, 0.4, 0.5)):
 
 def test_threshold_by_hand(monkeypatch):
     # 40 % of five probes: two may be returned; they are nearer than the third distance
-    monkeypatch.setattr(identification, "MIN_FALSE_POSITIVES", 2)
+    monkeypatch.setattr(identification, "MIN_FALSE_MATCHES", 2)
     assert identification._threshold([strangers([5, 6, 7, 8, 9])], 0.4) == pytest.approx(0.3)
     # of equal distances none: a threshold cannot part them, and so one false positive is left
     tied = strangers([5, 6, 7, 8, 9], (0.1, 0.2, 0.2, 0.4, 0.5))
@@ -45,12 +46,13 @@ def test_threshold_by_hand(monkeypatch):
 
 
 def test_false_positives_that_share_an_image_count_once(monkeypatch):
-    monkeypatch.setattr(identification, "MIN_FALSE_POSITIVES", 2)
+    monkeypatch.setattr(identification, "MIN_FALSE_MATCHES", 2)
     # one enrolled image is near to all: a wrong label, perhaps
     assert identification._threshold([strangers([5, 5, 5, 5, 5])], 0.4) is None
     # the same probes over again in a second draw are no others
     again = [strangers([5, 6, 7, 8, 9], (0.1, 0.9, 0.9, 0.9, 0.9))] * 2
     assert identification._threshold(again, 0.2) is None
+    assert apart(np.array([[0, 5], [0, 6], [1, 5], [1, 6]]), 30) == 2
 
 
 def test_a_probe_is_missed_where_another_is_as_near_or_none_is_near_enough():

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import re
 
 import keras
 import numpy as np
@@ -16,6 +17,8 @@ from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.siamese_network import build_comparison
 
 NAMES = ("猫", "b", "$c$")
+SIZES = {"train": 90, "choices": 60, "test": 60, "classes": 3}
+PARTS = {**SIZES, "clean": True, "skipped": {".txt": 2}, "near_copies": {}}
 
 
 def image_set(n, seed):
@@ -42,7 +45,7 @@ def written(tmp_path_factory):
     output = tmp_path_factory.mktemp("reports")
     recipe = config.RECIPES["article"]
     (train, validation, test) = (image_set(n, seed) for n, seed in ((90, 0), (60, 1), (60, 2)))
-    data = DataSet(train, validation, validation, test, {"train": 90, "skipped": {".txt": 2}})
+    data = DataSet(train, validation, validation, test, PARTS)
     inputs = keras.Input((4, 4, 1), dtype="uint8")
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
     encoder = keras.Model(inputs, keras.layers.Dense(recipe.network.embedding_dim)(flat))
@@ -67,9 +70,10 @@ def test_numbers_are_written_with_the_parts_and_the_classes(written):
     stored = json.loads((output / "metrics.json").read_text())
     assert stored["test"]["accuracy"] == measured.accuracy.as_dict()
     assert stored["test"]["loss"] == measured.loss
-    assert stored["parts"] == {"train": 90, "skipped": {".txt": 2}}
+    assert stored["parts"] == PARTS
     assert [c["name"] for c in stored["classes"]["figures"]] == list(NAMES)
     assert "classes" not in stored["test"] and "classes" not in stored["raw_pixels"]
+    assert stored["retrieval"]["map_at_r"]["value"] > 0.9 and stored["identification"] == {}
     assert stored["epochs_run"] == 2 and stored["training_seconds"] == 3
     assert {"python", "numpy", "keras"} < set(stored["versions"])
 
@@ -78,6 +82,7 @@ def test_the_log_says_what_was_measured_on_what(written):
     (_, measured, lines) = written
     assert "the network on test images, 120 pairs of 60 images, 95 % intervals:" in lines
     assert "the raw pixels, the line to beat: 100.00% of test pairs right" in lines
+    assert "  recall@1                100.00 % (at least" in lines and "60 images asked" in lines
     assert f"test loss {measured.loss:.4f}, AUC {measured.auc.value:.5f}" in lines
     assert f"{measured.accuracy.value:.2%} of 120 test pairs right, calling them" in lines
 
@@ -91,4 +96,17 @@ def test_the_epochs_are_rows(written):
 def test_pictures_are_written_whole_and_nothing_else(written):
     names = {path.name for path in written[0].iterdir()}
     pictures = {f"contrastive_{name}.png" for name in ("roc", "histogram", "map", "worst")}
-    assert names == {"metrics.json", "history.csv"} | pictures
+    assert names == {"metrics.json", "history.csv", "report.html"} | pictures
+
+
+def test_the_page_has_the_same_figures(written):
+    (output, _, lines) = written
+    text = (output / "report.html").read_text(encoding="utf-8")
+    (found,) = re.findall('<script type="application/json" id="data">(.*?)</script>', text)
+    data = json.loads(found)
+    assert data["notes"][0] == (
+        "90 to train on, 60 to choose by, 60 to test with, 3 classes, 2 files skipped"
+    )
+    assert data["summary"] in lines
+    for name, network, _ in data["figures"][:4]:
+        assert f"{network}\n" in lines, name

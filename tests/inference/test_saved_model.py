@@ -14,6 +14,7 @@ import pytest
 import small_model
 
 from pyimagesearch import config
+from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.inference import saved_model
 from pyimagesearch.inference import settings as stored
 from pyimagesearch.siamese_network import build_comparison, build_encoder
@@ -145,10 +146,10 @@ def header_of_a_terabyte() -> bytes:
 @pytest.mark.parametrize("content", [b"", b"no numpy file", header_of_a_terabyte()])
 def test_a_damaged_list_of_what_it_was_trained_on(tmp_path, content):
     path = small_model.save(tmp_path / "model")
-    (path / stored.TRAINED_ON).write_bytes(content)
+    (path / TRAINED_ON).write_bytes(content)
     with pytest.raises(InputError, match="uint64 numbers"):
         saved_model.SiameseModel(path)
-    np.save(path / stored.TRAINED_ON, np.zeros(3))
+    np.save(path / TRAINED_ON, np.zeros(3))
     with pytest.raises(InputError, match="uint64 numbers"):
         saved_model.SiameseModel(path)
 

@@ -49,7 +49,7 @@ def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
 @pytest.mark.parametrize("images", [0, 1, 3, 4, 7])
 def test_fewer_images_than_cores(images, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
-    monkeypatch.setattr(acceleration.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(acceleration, "at_once", lambda: 4)
     x = inputs = keras.Input((64, 64, 3))
     for size, strides in (
         (11, 4),

@@ -1,8 +1,5 @@
 """Models as .keras files: saved in one process, loaded in another that imports the package."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -14,7 +11,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.networks import acceleration
 from pyimagesearch.siamese_network import build_siamese_model
 from pyimagesearch.training import assemble
-from tests.scripts import ENVIRONMENT, ROOT
+from tests.scripts import python
 
 
 def load_in_a_new_process(imports, path, inputs):
@@ -28,9 +25,7 @@ inputs = list(np.load({str(path.with_suffix(".npz"))!r}).values())
 np.save({str(path.with_suffix(".npy"))!r}, model(inputs if len(inputs) > 1 else inputs[0]))
 assert model.loss is not None
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
-    )
+    done = python(program)
     assert done.returncode == 0, done.stderr
     return np.load(path.with_suffix(".npy"))
 

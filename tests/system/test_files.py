@@ -99,6 +99,13 @@ def test_read_whole_reads_again_what_was_replaced_meanwhile(tmp_path):
         return first, text_of(place)
 
     assert read_whole(path, read) == ("second", "second")
+
+    def replaced_each_time(place):
+        write_directory(path, "again")
+        return text_of(place)
+
+    with pytest.raises(InputError, match="stays while it is read"):
+        read_whole(path, replaced_each_time)
     with pytest.raises(FileNotFoundError):
         read_whole(tmp_path / "missing", text_of)
 

@@ -2,12 +2,10 @@
 
 import ast
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.scripts import ENVIRONMENT, ROOT
+from tests.scripts import ROOT, python
 
 PACKAGE = ROOT / "pyimagesearch"
 # who stands further down may import who stands further up, and nobody the other way round
@@ -130,13 +128,7 @@ def module_of(path):
 def test_importing_a_module_changes_nothing_in_a_program_that_uses_tensorflow():
     modules = [module_of(path) for path in SOURCES if path.is_relative_to(PACKAGE)]
     # in one process, in which TensorFlow has been used already
-    done = subprocess.run(
-        [sys.executable, "-c", STATE, *modules],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
+    done = python(STATE, *modules)
     assert done.returncode == 0, done.stderr
     changed = json.loads(done.stdout.splitlines()[-1])
     assert not changed, "\n".join(changed)
@@ -158,7 +150,5 @@ try:
 except AttributeError as error:
     print(error)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
-    )
+    done = python(code)
     assert done.stdout == "module 'pyimagesearch' has no attribute 'no_such_name'\n", done.stderr

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pyimagesearch.system.files import plain_path, whole_directory
+from pyimagesearch.system.files import whole_directory
+from pyimagesearch.system.plain_paths import plain_path
 
 NAMES = ["run [v2]", "a*b", "what?", "back\\slash", "two\nlines", "日本語", b"caf\xe9", "plain"]
 

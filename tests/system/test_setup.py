@@ -1,24 +1,10 @@
 """What a script's setup() does, and what importing the module does not."""
 
 import json
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
-from tests.scripts import ENVIRONMENT, ROOT
-
-
-def python(code, *arguments, **variables):
-    """Run Python on `code` in a process of its own, in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        cwd=ROOT,
-        env=ENVIRONMENT | variables,
-        capture_output=True,
-        text=True,
-    )
+from tests.scripts import python, started
 
 
 def test_lines_reach_a_pipe_at_once():
@@ -30,14 +16,7 @@ def test_lines_reach_a_pipe_at_once():
     print("a name that is no text: \\udce9")
     time.sleep(60)
     """
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with started(code) as process:
         assert process.stdout.readline() == "a line\n"
         assert process.stdout.readline() == "a name that is no text: \\udce9\n"
         assert process.poll() is None  # it still runs

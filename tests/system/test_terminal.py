@@ -5,13 +5,12 @@ import logging
 import os
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
-from tests.scripts import ENVIRONMENT, ROOT
+from tests.scripts import ENVIRONMENT, ROOT, started
 
 
 @pytest.fixture
@@ -80,17 +79,10 @@ def test_a_closed_pipe_ends_quietly():
             print("line")
     terminal.run(main)
     """
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    with process:
-        assert process.stdout.readline() == b"line\n"
+    with started(code) as process:
+        assert process.stdout.readline() == "line\n"
         process.stdout.close()
-        assert process.stderr.read() == b"" and process.wait(timeout=20) == 141
+        assert process.stderr.read() == "" and process.wait(timeout=20) == 141
 
 
 def test_messages(capsys):

@@ -1,25 +1,16 @@
 """What the tests of files share: directories to write, and other processes."""
 
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 from pyimagesearch.system.files import whole_directory
-from tests.scripts import ENVIRONMENT, ROOT
+from tests.scripts import started
 
 
 @contextmanager
 def in_another_process(code, *arguments):
     """Python on `code`, which has printed a line where it should be; killed after the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with started(code, *arguments) as process:
         assert process.stdout.readline() == "there\n"
         yield process
         process.kill()

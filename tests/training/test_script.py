@@ -1,13 +1,10 @@
 """The train script inside other programs: a notebook, a thread; and what it refuses."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
 
-from tests.scripts import ENVIRONMENT, ROOT, run
+from tests.scripts import python, run
 
 SCRIPT = "train_contrastive_siamese_network.py"
 
@@ -48,8 +45,7 @@ thread.join()
 assert codes == [0, 0, 0], codes
 assert handlers == [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
 """
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    done = python(program)
     assert done.returncode == 0, done.stdout + done.stderr
     # and each message once, however often the script was set up
     assert done.stdout.count("[INFO] training on ") == 3

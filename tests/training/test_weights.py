@@ -1,5 +1,7 @@
 """The weights that a training starts from, and the digests of the images behind them."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,18 @@ def test_weights_to_start_from(tmp_path):
         load_weights(encoder, recipe)
     with pytest.raises(ValueError, match="recipe triplet alone"):
         load_weights(encoder, recipe.changed(weights="imagenet"))
+
+
+def test_a_weights_file_is_known_by_its_content(tmp_path):
+    recipe = config.RECIPES["fast"]
+    assert weights.file_digest(recipe) is None
+    (first, second) = (recipe.changed(weights=str(tmp_path / name)) for name in "ab")
+    (tmp_path / "a").write_bytes(b"abc")
+    shutil.copy(tmp_path / "a", tmp_path / "b")  # another inode, another time
+    assert weights.file_digest(first).startswith("ba7816bf")  # FIPS 180's example of SHA-256
+    assert weights.file_digest(second) == weights.file_digest(first)
+    (tmp_path / "b").write_bytes(b"abd")
+    assert weights.file_digest(second) != weights.file_digest(first)
 
 
 def a_part(start, stop):
