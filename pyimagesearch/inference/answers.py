@@ -17,6 +17,7 @@ from pyimagesearch.inference.answers_export import export
 from pyimagesearch.inference.answers_gallery import embed, identify
 from pyimagesearch.inference.answers_pairs import compare_pairs
 from pyimagesearch.inference.galleries import same_file
+from pyimagesearch.inference.page import serve
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
@@ -127,5 +128,6 @@ ANSWERS = {
     "evaluate": evaluate,
     "matrix": matrix,
     "export": export,
+    "page": serve,
     "cache": cache,
 }

@@ -9,6 +9,7 @@
   evaluate DIR            how good is the model on this folder, of classes or of ready pairs?
   matrix DIR              all distances of a folder, as CSV and figure
   export --format NAME    the encoder as a file for programs without TensorFlow: tflite, onnx
+  page                    a page in the browser that compares images, and says who it is
   cache                   where the cache of pixels and embeddings lies, and how large it is
 
 Smaller distance = more alike; the similarity runs from 1 (distance 0) over 0.5 (at the
@@ -115,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     default = os.path.join(config.BASE_OUTPUT, "encoder.tflite")
     sub.add_argument("--output", help=f"the file ({default}, or .onnx)")
     sub.add_argument("--images", metavar="DIR", help="images that the file is tried on")
+    sub = command("page", "A page in the browser: compare images, say who or what it is.", fmr=True)
+    text = "a folder that images are looked for in, with a subfolder for each person or thing"
+    sub.add_argument("--gallery", metavar="DIR", help=text)
+    sub.add_argument("--fpir", type=_share, default=0.01, help="as of identify (0.01)")
+    class_level(sub)
+    sub.add_argument("--host", default="127.0.0.1", help="(127.0.0.1: for this machine alone)")
+    sub.add_argument("--port", type=int, default=7860, help="(7860; 0: any free one)")
     sub = command("cache", "The cache of pixels and embeddings.", model=False)
     sub.add_argument("--clear", action="store_true", help="empty it")
     return ap
