@@ -116,7 +116,8 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, photos, tmp_p
 @pytest.mark.parametrize(
     "recipe, flags",
     [
-        ("photos", ()),
+        ("photos", ("--quick",)),
+        ("photos-small", ()),
         ("bce", ("--batch-size", 16)),
         ("keras-io", ("--image-size", "28", "--channels", 1)),
         ("triplet", ("--weights", "none", "--batch-size", 8)),
