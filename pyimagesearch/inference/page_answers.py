@@ -69,6 +69,8 @@ class Questions:
             return note, ""
         feats = self.model.embed(pixels[np.newaxis])
         gallery = self.gallery
+        if gallery is None:  # the page offers this only where a gallery was given
+            raise ValueError("Expected a gallery.")
         who = "" if gallery.vectors.classes is None else self._who(gallery, feats)
         return note, page_html.answer(who, self._most_like(gallery, feats[0]))
 
@@ -94,7 +96,7 @@ class Questions:
         return pixels, page_html.answer(page_html.read_as(pixels, images.described(shape)))
 
     def _who(self, gallery: Gallery, feats: np.ndarray) -> str:
-        (names, labels) = np.unique(gallery.vectors.classes, return_inverse=True)
+        (names, labels) = np.unique(np.array(gallery.vectors.classes), return_inverse=True)
         shown = [printable(name) for name in names]
         (found,) = identify(
             self.model, feats, gallery.vectors.embeddings, labels, shown, self.fpir, TOP
