@@ -24,6 +24,7 @@ ENVIRONMENT = {
         for name, value in os.environ.items()
         if name in ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH")
         or name.startswith(("DYLD_", "PYTEST_", "COV_"))
+        or name == "CONTRASTIVE_BROWSER_TESTS"  # "required": a test in a browser is never skipped
     },
     "HOME": HOME,
     "USERPROFILE": HOME,  # Windows' name for it

@@ -107,6 +107,8 @@ def load(
         data,
         new_classes=images.labels is not None
         and not classes_of(data.test) & classes_of(data.train),
+        new_choices=images.labels is not None
+        and not classes_of(data.choices) & classes_of(data.train),
         parts={
             **counts,
             **{kind: len(getattr(data, kind)) for kind in PARTS},

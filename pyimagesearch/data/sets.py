@@ -64,6 +64,7 @@ class DataSet:
     test: ImageSet  # reports
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
+    new_choices: bool = False  # whether no class of the choices is
 
 
 def in_blocks(images: np.ndarray | Rows) -> list[slice]:

@@ -3,7 +3,8 @@
 NumPy alone. The values are those that utils gives for pairs, to within float32's rounding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -57,3 +58,14 @@ def matrix_of(distance: Callable) -> DistanceMatrix:
 
 
 MATRICES: dict[str, DistanceMatrix] = {"euclidean": euclidean_matrix, "cosine": cosine_matrix}
+
+
+def matrix_for(settings: Mapping[str, Any], comparison: Callable) -> DistanceMatrix:
+    """The matrix of what a model puts out: its distance's own, with a head what comparison gives.
+
+    settings: the model's, "distance" and "head". comparison: as distance in matrix_of.
+    """
+    name = settings.get("distance")
+    if settings.get("head", "none") == "none" and name in list(MATRICES):
+        return MATRICES[name]
+    return matrix_of(comparison)

@@ -24,7 +24,8 @@ import numpy as np
 
 from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation.distances import DistanceMatrix, euclidean_matrix
-from pyimagesearch.evaluation.resampling import Figure, mean_figure
+from pyimagesearch.evaluation.intervals import Figure
+from pyimagesearch.evaluation.resampling import mean_figure
 from pyimagesearch.evaluation.retrieval import checked
 from pyimagesearch.evaluation.verification import MIN_FALSE_MATCHES, apart, called_same
 from pyimagesearch.system.errors import InputError
@@ -88,6 +89,21 @@ def threshold_for(calibration: Any, gallery_size: int, fpir: float) -> float | N
         return next(float(t) for size, t in pairs if size >= gallery_size and t is not None)
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
         return None
+
+
+def is_calibration(found: Any) -> bool:
+    """Whether this, read from a file, is what calibrate gives."""
+    try:
+        thresholds = found["thresholds"]
+        (sizes, each) = (found["gallery_sizes"], found["images_per_class"])
+        numbers = [t for row in thresholds.values() for t in row if t is not None]
+        return (
+            all(type(k) is int and k > 0 for k in [each, *sizes])
+            and all(type(t) in (int, float) for t in numbers)
+            and all(float(rate) > 0 and len(row) == len(sizes) for rate, row in thresholds.items())
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def effective_size(labels: np.ndarray, calibration: Any) -> int:

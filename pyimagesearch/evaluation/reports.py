@@ -15,13 +15,24 @@ from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet, ImageSet
-from pyimagesearch.evaluation import curves, figures, measuring, page
+from pyimagesearch.evaluation import curves, figures, measuring, page, ranks
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.evaluation.measurement import Measurement
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.versions import versions
 
 log = logging.getLogger(__name__)
+
+
+def calibrate(
+    encoder: keras.Model, comparison: keras.Model, data: DataSet, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The thresholds from data.choices, as a dict for JSON: of measuring and of ranks."""
+    embeddings = embed(encoder, data.choices.images)
+    thresholds = measuring.calibrate(embeddings, data.choices, comparison)
+    return thresholds | ranks.calibrate(
+        embeddings, data.choices, comparison, settings, data.new_choices
+    )
 
 
 def write(
@@ -47,11 +58,13 @@ def write(
     if recipe.network.head != "none":
         measured = replace(measured, accuracy_at_half=float(metrics.pair_accuracy(y, distances)))
     raw = measuring.measure_raw_pixels(data.choices, test, data.new_classes)
+    ranked = ranks.measure(embeddings, test, comparison, settings, data.new_classes)
 
     of_test = measured.as_dict()
     content = {
         "classes": of_test.pop("classes", None),
         "test": of_test,
+        **(ranked.as_dict() if ranked else {}),
         "raw_pixels": raw.as_dict(),
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
@@ -81,7 +94,8 @@ def write(
         f"the raw pixels, the line to beat: {raw.accuracy.value:.2%} of test pairs right, "
         f"AUC {raw.auc.value:.5f}"
     )
-    log.info(measuring.report(measured, "the network on test images"))
+    lines = [measuring.report(measured, "the network on test images")]
+    log.info("\n".join(lines + ([ranked.report()] if ranked else [])))
     log.info(f"test loss {measured.loss:.4f}, AUC {measured.auc.value:.5f}")
     log.info(
         f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right, "

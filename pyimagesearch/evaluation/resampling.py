@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure
+from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, interval
 
 
 def mean_figure(scores: np.ndarray, units: np.ndarray, most: int | None = None) -> Figure:
-    """The mean of scores between 0 and 1, and Wilson's 95 % interval for it.
+    """The mean of scores between 0 and 1, and its 95 % interval: see intervals.interval.
 
     scores: (B,), 0 to 1. units: int (B,), the unit that each score is of: an image, or a class
     where the classes themselves are a sample; or (B, 2), two units that it lies between.
@@ -24,15 +24,4 @@ def mean_figure(scores: np.ndarray, units: np.ndarray, most: int | None = None) 
     sums = sum(np.bincount(column, scores - mean, count) for column in unit.T)
     variance = np.square(sums).sum() / len(scores) ** 2 * count / (count - 1)
     trials = count if variance < 1e-12 else mean * (1 - mean) / variance
-    return Figure(mean, *wilson(mean, min(trials, most or count)))
-
-
-def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval for a share: (low, high).
-
-    (share + z^2 / 2n -+ z sqrt(share (1 - share) / n + z^2 / 4n^2)) / (1 + z^2 / n).
-    """
-    middle = share + z**2 / (2 * trials)
-    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    scale = 1 + z**2 / trials
-    return float(max((middle - half) / scale, 0)), float(min((middle + half) / scale, 1))
+    return Figure(mean, *interval(mean, min(trials, most or count)))

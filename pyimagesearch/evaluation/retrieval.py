@@ -21,9 +21,11 @@ import numpy as np
 
 from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation.distances import DistanceMatrix, euclidean_matrix
-from pyimagesearch.evaluation.resampling import Figure, mean_figure
+from pyimagesearch.evaluation.intervals import Figure
+from pyimagesearch.evaluation.resampling import mean_figure
 from pyimagesearch.system.errors import InputError
 
+Units = Literal["images", "classes"] | np.ndarray
 RANKS = (1, 5, 10)  # k of recall@k
 MOST_PAIRS = 25_000_000  # of queries with images: more queries are thinned out, the gallery is not
 BLOCK = 4_000_000  # distances that are in memory at a time
@@ -50,16 +52,16 @@ def retrieve(
     embeddings: np.ndarray,
     labels: np.ndarray,
     distances: DistanceMatrix = euclidean_matrix,
-    units: Literal["images", "classes"] = "images",
+    units: Units = "images",
 ) -> Retrieval:
     """The figures of N images, each compared with all others.
 
     embeddings: float (N, D). labels: int (N,). distances: of (Q, D) and (N, D) -> (Q, N), see
     evaluation.distances; a head changes no ranks, so the distance in front of it will do.
     units: what is drawn anew for the intervals: "images", of which two that are each other's
-    nearest go together, since what is right for one is right for both; or "classes" where the
-    classes are a sample of all that there are (test classes that were not in training). Below
-    ten of them no interval.
+    nearest go together, since what is right for one is right for both; "classes" where the
+    classes are a sample of all that there are (test classes that were not in training); or
+    int (N,), the group of each image. Below ten of them no interval.
     Raises InputError where no class has two images, or an embedding is not finite.
     """
     (embeddings, labels) = checked(embeddings, labels)
@@ -70,7 +72,10 @@ def retrieve(
         for some in np.split(queries, range(rows, len(queries), rows))
     ]
     (scores, nearest) = (np.concatenate(part) for part in zip(*parts))
-    drawn = labels[queries] if units == "classes" else _couples(queries, nearest, len(labels))
+    if isinstance(units, np.ndarray):
+        drawn = units[queries]
+    else:
+        drawn = labels[queries] if units == "classes" else _couples(queries, nearest, len(labels))
     columns = ("recall_at_1", "recall_at_5", "recall_at_10", "r_precision", "map_at_r")
     figures: dict[str, Any] = {
         name: mean_figure(column, drawn) for name, column in zip(columns, scores.T)

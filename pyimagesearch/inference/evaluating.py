@@ -108,6 +108,14 @@ def trained_on(images: ImageSet, model: SiameseModel) -> int | None:
     return int(np.isin(pixel_digests(images.images), known).sum()) if len(known) else None
 
 
+def new_classes(images: ImageSet, model: SiameseModel) -> bool:
+    """Whether the model was trained on none of these classes, as far as names and pixels say."""
+    known = model.settings.get("class_names")
+    if trained_on(images, model) or not isinstance(known, list):
+        return False
+    return not {str(name) for name in known} & set(images.class_names)
+
+
 def _second_half(units: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """The units of the second half, where each kind is on both sides about equally often.
 

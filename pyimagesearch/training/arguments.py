@@ -141,6 +141,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         **asdict(recipe),
         "image_shape": recipe.reading.image_shape,
         "distance": recipe.network.distance,
+        "head": recipe.network.head,
         "dataset": printable(args.dataset),
         "split": args.split,
         "class_level": args.class_level,

@@ -73,6 +73,7 @@ def test_numbers_are_written_with_the_parts_and_the_classes(written):
     assert stored["parts"] == PARTS
     assert [c["name"] for c in stored["classes"]["figures"]] == list(NAMES)
     assert "classes" not in stored["test"] and "classes" not in stored["raw_pixels"]
+    assert stored["retrieval"]["map_at_r"]["value"] > 0.9 and stored["identification"] == {}
     assert stored["epochs_run"] == 2 and stored["training_seconds"] == 3
     assert {"python", "numpy", "keras"} < set(stored["versions"])
 
@@ -81,6 +82,7 @@ def test_the_log_says_what_was_measured_on_what(written):
     (_, measured, lines) = written
     assert "the network on test images, 120 pairs of 60 images, 95 % intervals:" in lines
     assert "the raw pixels, the line to beat: 100.00% of test pairs right" in lines
+    assert "  recall@1                100.00 % (at least" in lines and "60 images asked" in lines
     assert f"test loss {measured.loss:.4f}, AUC {measured.auc.value:.5f}" in lines
     assert f"{measured.accuracy.value:.2%} of 120 test pairs right, calling them" in lines
 

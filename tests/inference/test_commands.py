@@ -14,51 +14,11 @@ import pytest
 import small_model
 
 from pyimagesearch.data.sets import pixel_digests
-from pyimagesearch.inference import answers, commands, search
+from pyimagesearch.inference import answers, search
 from tests.scripts import ROOT, run
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from fuzz_images import write_files
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """12 images of each digit, one subfolder each; only read."""
-    return small_model.write_folder(tmp_path_factory.mktemp("folder") / "digits")
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    points = {"0.01": 0.4, "0.001": 0.3, "0.0001": None}
-    path = tmp_path_factory.mktemp("models") / "model"
-    return small_model.save(path, operating_points=points)
-
-
-@pytest.fixture
-def model(original, tmp_path, monkeypatch):
-    """A copy of a model: commands may write beside it and into it; with a cache of its own."""
-    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
-    return shutil.copytree(original, tmp_path / "models" / "model")
-
-
-@pytest.fixture
-def ask(model, tmp_path, monkeypatch, capsys):
-    """Runs a command; returns its exit code and what it printed."""
-
-    def ask(*arguments):
-        monkeypatch.chdir(tmp_path)
-        where = [] if arguments[0] == "cache" else ["--model", str(model)]
-        with pytest.raises(SystemExit) as stop:
-            commands.main([*map(str, arguments), *where])
-        streams = capsys.readouterr()
-        return stop.value.code or 0, streams.out, streams.err
-
-    return ask
-
-
-@pytest.fixture
-def seven(folder):
-    return sorted((folder / "7").iterdir())
 
 
 def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
@@ -142,6 +102,9 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     measured = json.loads(out)
     assert measured["accuracy"]["value"] > 0.95 and measured["pairs"] == 240
     assert measured["images"] == 120 and measured["trained_on"] is None
+    assert measured["retrieval"]["recall_at_1"]["value"] == 1.0
+    assert measured["retrieval"]["queries"] == 120 and measured["identification"] == {}
+    assert "recall@1                100.00 %" in ask(*flags)[1]
 
     # a threshold that calls everything the same does not suit
     settings.write_text(json.dumps(json.loads(before) | {"threshold": 99.0}))
@@ -152,8 +115,23 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     assert code == 0 and 0.2 < stored["threshold"] < 1.2
     assert stored["operating_points"]["0.0001"] is None
     assert set(stored) >= set(json.loads(before)) | {"calibrated_before"}
+    # 30 false positives that share no image are more than 60 images have: no rate is known
+    galleries = stored["identification"]
+    assert galleries["gallery_sizes"] == [1, 2, 5] and galleries["images"] == 60
+    assert galleries["thresholds"]["0.1"] == [None] * 3 and "FNIR" not in out
+    assert galleries["new_classes"] is False  # nothing says that they are
     assert stored["calibrated_before"]["threshold"] == 99.0
     assert "suits this data" in ask(*flags)[1]
+
+    # where a threshold is stored for galleries, what it gives here is told
+    galleries["thresholds"]["0.1"] = [1.0, 1.0, 0.5]
+    settings.write_text(json.dumps(stored | {"class_names": ["anna", "bert"]}))
+    assert "  FNIR at 10 % FPIR       0 %" in ask(*flags)[1]
+    point = json.loads(ask(*flags, "--json")[1])["identification"]["0.1"][2]
+    assert (point["gallery_size"], point["threshold"], point["fnir"]["value"]) == (5, 0.5, 0)
+    # none of these classes is one that the model was trained on
+    ask(*flags, "--calibrate")
+    assert json.loads(settings.read_text())["identification"]["new_classes"] is True
 
 
 def test_matrix(ask, tmp_path):
@@ -223,6 +201,8 @@ def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     assert code == 0 and answer["pairs"] == 18 and answer["images"] == 21
     stored = json.loads((model / "assets.extra" / "siamese.json").read_text())
     assert 0.1 < stored["threshold"] < 1.2
+    # who is who is not known of pairs: no rate is promised by a calibration on other images
+    assert stored["identification"] is None and "retrieval" not in answer
 
 
 def test_a_class_too_small_to_calibrate_with_is_left_out_and_named(ask, folder, tmp_path, model):
@@ -247,7 +227,7 @@ def test_images_that_were_trained_on_are_counted(ask, folder, tmp_path, model):
 @pytest.mark.parametrize(
     "question",
     [["compare", "7/0.png", "7/1.png"], ["search", "7/0.png", "."], ["matrix", "7"],
-        ["evaluate", "."]],
+        ["evaluate", "."], ["identify", "7/0.png", "."], ["embed", "."]],
 )  # fmt: skip
 def test_json_alone_on_standard_output_and_no_file(ask, folder, tmp_path, question):
     (name, *paths) = question
@@ -307,6 +287,7 @@ def test_names_of_any_bytes(ask, folder, tmp_path):
 USER = [sys.executable, "-m", "pyimagesearch", "compare", *["examples/image_01.png"] * 2, "--model"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_compare_that_cannot_print_fails_with_2(original):
     with open("/dev/full", "w") as full:
@@ -316,6 +297,7 @@ def test_compare_that_cannot_print_fails_with_2(original):
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_as_a_user_runs_it(original):
     done = subprocess.run([*USER, original], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
@@ -334,8 +316,11 @@ def test_no_command_falls_over_hostile_files(ask, tmp_path):
         ("search", ROOT / "examples" / "image_01.png", folder, *output),
         ("matrix", folder, *output),
         ("evaluate", folder, *output),
+        ("embed", folder, "--output", tmp_path / "vectors.npz"),
+        ("identify", ROOT / "examples" / "image_01.png", folder, "--top", 1),
     ):
         code, out, err = ask(*arguments)
+        code -= arguments[0] == "identify"  # 1: unknown
         assert code == 0 and err == "" and "skipped" in out
     codes = [ask("compare", path, paths[0])[0] for path in paths[1::10]]
     assert set(codes) <= {0, 1, 2} and 2 in codes

@@ -1,0 +1,48 @@
+"""What the answers to commands share: the model that is asked, where they go, their words."""
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from pyimagesearch import config
+from pyimagesearch.data import images
+from pyimagesearch.evaluation import figures
+from pyimagesearch.inference.saved_model import SiameseModel
+
+log = logging.getLogger(__name__)
+
+
+def asked(args: argparse.Namespace) -> tuple[SiameseModel, float]:
+    """The model, and the threshold for --fmr where the command has that flag."""
+    model = SiameseModel(args.model)
+    threshold = model.threshold_for(getattr(args, "fmr", None))
+    note([f"images are read {images.described(model.image_shape)}, as the model wants"])
+    return model, threshold
+
+
+def picture(args: argparse.Namespace) -> str | None:
+    """The figure's file; None where a program asks, which names one if it wants it."""
+    if args.json and not args.output:
+        return None
+    path = args.output or os.path.join(config.BASE_OUTPUT, args.picture)
+    figures.check_output(path)
+    return path
+
+
+def note(lines: Iterable[str]) -> None:
+    """Say what is no answer: on standard error while a program reads the answer."""
+    for line in lines:
+        log.info(line)
+
+
+def say(args: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
+    """Print the answer: with --json the dict, on one line, else the text."""
+    print(json.dumps(answer) if args.json else text, flush=True)
+
+
+def verdict(same: bool) -> str:
+    """The word for it."""
+    return "same" if same else "different"
