@@ -21,7 +21,7 @@ from pyimagesearch.evaluation import measuring, ranks, reports
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.inference import saved_model
 from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
-    optimizers, signals, weights)
+    optimizers, signals, ways, weights)
 
 
 def main():
@@ -39,7 +39,7 @@ def train(args, recipe):
     print(f"[INFO] loading {args.dataset} dataset...")
     known = weights.known_digests(recipe)
     data = datasets.load(args.dataset, recipe, args.seed, known=known, **arguments.reading(args))
-    recipe = recipe.changed(image_shape=tuple(data.train.images.shape[1:]))
+    recipe = assemble.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
 
@@ -63,17 +63,24 @@ def train(args, recipe):
         distance = comparison([featsA, featsB])
         model = Model(inputs=[imgA, imgB], outputs=distance)
 
-    # compile the model
-    print("[INFO] compiling model...")
-    model.compile(**assemble.compiling(recipe, steps))
-
-    # train the model
-    print("[INFO] training model...")
     reports.draw_training_pairs(args.output, next(iter(trainBatches)))
-    history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
-        initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
-        verbose=terminal.verbosity(),
-        callbacks=callbacks.make_callbacks(parts, data.validation, recipe, checkpoint))
+    if recipe.training.ways:
+        # own photos: from a network that has seen many, the best of several ways on
+        print("[INFO] training model...")
+        (featureExtractor, history, found) = ways.train(featureExtractor, trainBatches, steps,
+            data, recipe, args.seed, checkpoint)
+        settings |= found
+    else:
+        # compile the model
+        print("[INFO] compiling model...")
+        model.compile(**assemble.compiling(recipe, steps))
+
+        # train the model
+        print("[INFO] training model...")
+        history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
+            initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
+            verbose=terminal.verbosity(),
+            callbacks=callbacks.make_callbacks(parts, data.validation, recipe, checkpoint))
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
     print("[INFO] calibrating the threshold...")

@@ -24,6 +24,7 @@ RUNS = {
     "best": ([], ""),
     "keras-io": ([], "0.8144 right at 0.5"),
     "photos": (["--dataset"], ""),
+    "photos-small": (["--dataset"], ""),
     "triplet": (["--weights", "none", "--dataset"], "no figure in its text"),
     "dogs": (["--epochs", "5", "--dataset"], "loss from 1.6 to about 1"),
 }

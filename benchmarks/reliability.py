@@ -40,6 +40,7 @@ def main():
     ap.add_argument("--kills", type=terminal.positive_int, default=50)
     ap.add_argument("--epochs", type=terminal.positive_int, default=50, help="of the long run")
     ap.add_argument("--images", type=terminal.positive_int, default=40_000, help="of the large one")
+    ap.add_argument("--full-disks", type=terminal.positive_int, default=5, help="sizes of them")
     ap.add_argument("--seed", type=terminal.seed, default=0, help="of the moments of the kills")
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +49,7 @@ def main():
         long_run(folder, args.epochs)
         large_folder(folder, args.images)
         kills(folder, args.kills, random.Random(args.seed))
-        full_disk(folder)
+        full_disk(folder, args.full_disks)
     for failure in failures:
         print(f"FAILED: {failure}")
     sys.exit(1 if failures else 0)
@@ -155,9 +156,9 @@ def settings_of(seed):
     return ["--epochs", 6, "--deterministic", "--seed", seed]
 
 
-def full_disk(folder):
+def full_disk(folder, sizes):
     """Files may not grow beyond a limit: each step of saving fails once."""
-    output, limits = folder / "killed", (0, 2_000, 20_000, 60_000, 100_000)
+    output, limits = folder / "killed", (0, 20_000, 2_000, 60_000, 100_000)[:sizes]
     before = weights(output)
     refused = 0
     for limit in limits:

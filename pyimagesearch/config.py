@@ -34,6 +34,8 @@ class Reading:
     image_shape: tuple[int, int, int] = IMG_SHAPE
     # smaller images are enlarged to it, inside the model
     least_shape: tuple[int, int, int] = (1, 1, 1)
+    # pixels: a folder's larger images are reduced to it, where no size is asked for
+    side: int = 64
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
     # the share of the training images that is never trained on, kept for choosing the threshold
     # and, with keep_best, the best epoch. 0: train on all images, take the threshold from the
@@ -77,6 +79,8 @@ class Training:
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees
     zoom: float = 0  # and zoomed by up to this share of its size
+    least_steps: int = 0  # as many epochs more as bring so many steps, where a folder is small
+    ways: tuple[str, ...] = ()  # in training.ways.WAYS, in their order; (): one network, trained
     keep_best: bool = False  # the weights of the epoch with the best validation loss
     patience: int | None = None  # stop after so many epochs without a better validation loss
 
@@ -157,6 +161,26 @@ RECIPES: dict[str, Recipe] = {
     ),
     # what a folder of photos gets by default
     "photos": Recipe(
+        source="this project: EfficientNet-Lite0, whitened, with a head, its last blocks trained "
+        "on; what is best on held-out images is kept. The loss: Khosla et al., 2020",
+        network=Network("features", embedding_dim=5632),
+        training=Training(
+            pairing="batch",
+            loss="supervised_contrastive",
+            batch_size=64,
+            epochs=4,
+            least_steps=300,
+            learning_rate=5e-4,
+            warmup_steps=20,
+            shift=9,
+            turn=15,
+            zoom=0.2,
+            ways=("whitened", "linear head", "two-layer head", "trained on"),
+        ),
+        reading=Reading(least_shape=(96, 96, 3), side=96, held_out=0.15),
+    ),
+    # the same from nothing, a small network
+    "photos-small": Recipe(
         source="this project: fast for photographs in colour",
         network=Network("photos"),
         training=Training(
@@ -175,7 +199,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     # what a folder of ready pairs gets by default
     "pairs": Recipe(
-        source="this project: photos for pairs that are given instead of classes",
+        source="this project: photos-small for pairs that are given instead of classes",
         network=Network("photos"),
         training=Training(
             pairing="pairs",

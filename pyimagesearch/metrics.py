@@ -13,6 +13,7 @@ from pyimagesearch.system.errors import InputError
 
 Tensor = Any  # a tensor of Keras' backend, or an array
 MEMBERS = 3  # of an ensemble
+TEMPERATURE = 0.1  # of supervised_contrastive_loss
 
 
 @register_keras_serializable(package="pyimagesearch")
@@ -85,6 +86,40 @@ def members_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Ten
 
 
 @register_keras_serializable(package="pyimagesearch")
+def supervised_contrastive_loss(
+    y: Tensor, preds: Tensor, margin: float | None = None, temperature: float = TEMPERATURE
+) -> Tensor:
+    """Supervised contrastive loss of a batch: how hard an image's own class is to pick out.
+
+    For an anchor i and another image p of its class, -ln of the softmax over all other images a
+    of the batch: -ln(exp(s_ip) / sum_a exp(s_ia)), s_ia = <e_i, e_a> / temperature. The mean over
+    an anchor's p, then over the anchors that have any; 0 where none has.
+    y: as batch_contrastive_loss. preds: (B, D) embeddings of length 1: then a smaller distance is
+    a larger s, d^2 = 2 - 2 <e_i, e_a>. margin is not used. Returns a float32 scalar.
+    Source: Khosla et al., "Supervised Contrastive Learning", 2020, its L_out.
+
+    >>> # two images of one class at right angles, one of another class opposite the first:
+    >>> # -ln(e^0 / (e^0 + e^-1)) = ln(1 + 1/e) and -ln(e^0 / (e^0 + e^0)) = ln 2
+    >>> e = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]
+    >>> round(float(supervised_contrastive_loss([0, 0, 1], e, temperature=1)), 4)
+    0.5032
+    """
+    y = ops.reshape(y, (-1, 1))
+    preds = ops.cast(preds, "float32")
+    itself = ops.eye(ops.shape(preds)[0], dtype="float32")
+
+    # no image stands in its own softmax                              # (B, B)
+    similarities = ops.matmul(preds, ops.transpose(preds)) / temperature - 1e9 * itself
+    logarithms = similarities - ops.logsumexp(similarities, axis=1, keepdims=True)
+    same = ops.cast(ops.equal(y, ops.transpose(y)), "float32") - itself
+
+    positives = ops.sum(same, axis=1)
+    of_anchor = -ops.sum(same * logarithms, axis=1) / ops.maximum(positives, 1)
+    anchors = ops.sum(ops.cast(positives > 0, "float32"))
+    return ops.sum(of_anchor) / ops.maximum(anchors, 1)
+
+
+@register_keras_serializable(package="pyimagesearch")
 def binary_cross_entropy(y: Tensor, preds: Tensor, margin: float | None = None) -> Tensor:
     """Binary cross-entropy of pairs: the mean of -y ln(1 - p) - (1 - y) ln(p).
 
@@ -148,11 +183,12 @@ LOSSES: dict[str, Callable] = {
     "contrastive": contrastive_loss,
     "batch_contrastive": batch_contrastive_loss,
     "members_contrastive": members_contrastive_loss,
+    "supervised_contrastive": supervised_contrastive_loss,
     "binary_cross_entropy": binary_cross_entropy,
     "triplet": triplet_loss,
 }
 # the losses that form the pairs of a batch themselves, from class numbers and embeddings
-BATCH_LOSSES = ("batch_contrastive", "members_contrastive")
+BATCH_LOSSES = ("batch_contrastive", "members_contrastive", "supervised_contrastive")
 # the same of given pairs and their distances, for validation and test
 PAIR_LOSSES = LOSSES | dict.fromkeys(BATCH_LOSSES, contrastive_loss)
 

@@ -113,7 +113,7 @@ def build_comparison(recipe: Recipe) -> Model:
 
     The distance, or with a head how different the two images are, from 0 to 1.
     """
-    feats = [Input((recipe.network.embedding_dim,)) for _ in "AB"]
+    feats = [Input((None,)) for _ in "AB"]  # of whatever size the encoder's are
     distance = utils.DISTANCES[recipe.network.distance](feats)
     return Model(feats, HEADS[recipe.network.head](distance))
 

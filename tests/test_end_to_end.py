@@ -16,9 +16,11 @@ import pytest
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
 from pyimagesearch.system import terminal
+from tests.inference import small_model
 from tests.scripts import ENVIRONMENT, ROOT, command, run
 
 
+@pytest.mark.slow
 def test_training_learns_and_writes(trained):
     done, output = trained
     assert done.returncode == 0, done.stderr
@@ -44,6 +46,7 @@ def test_training_learns_and_writes(trained):
     assert not any(Path(p).name.startswith(".") for p in written)
 
 
+@pytest.mark.slow
 def test_numbers_are_the_same_everywhere(trained):
     done, output = trained
     metrics = json.loads((output / "metrics.json").read_text())
@@ -68,6 +71,7 @@ def test_numbers_are_the_same_everywhere(trained):
     assert row["epoch"] == "1" and f"loss: {float(row['loss']):.4f}" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_trained_model_in_the_test_script(trained, tmp_path):
     _, output = trained
     figure = tmp_path / "figures" / "pairs.png"
@@ -84,10 +88,13 @@ def pairs_of(done):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
+def test_a_signal_ends_training_and_keeps_what_was_learned(number, photos, tmp_path):
+    # in the middle of a long epoch, and between short ones
+    flags = () if number == signal.SIGINT else ("--dataset", photos, "--recipe", "article")
     process = subprocess.Popen(
-        command("train_contrastive_siamese_network.py", "--output", tmp_path),
+        command("train_contrastive_siamese_network.py", *flags, "--output", tmp_path),
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -96,7 +103,7 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
     for line in process.stdout:
         if line.startswith("Epoch 1/100"):
             break
-    time.sleep(5)
+    time.sleep(1)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
@@ -105,10 +112,12 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
     assert (tmp_path / "contrastive_siamese_model" / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe, flags",
     [
-        ("photos", ()),
+        ("photos", ("--quick",)),
+        ("photos-small", ()),
         ("bce", ("--batch-size", 16)),
         ("keras-io", ("--image-size", "28", "--channels", 1)),
         ("triplet", ("--weights", "none", "--batch-size", 8)),
@@ -116,23 +125,21 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, tmp_path):
         ("best", ("--split", "classes", "--image-size", "20x16")),
     ],
 )
-def test_every_recipe_trains_on_a_folder(recipe, flags, photos, tmp_path):
+def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
     common = ("--dataset", photos, "--epochs", 1, "--output", tmp_path)
-    done = run("train_contrastive_siamese_network.py", "--recipe", recipe, *common, *flags)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
+    printed = runs(train_script, "--recipe", recipe, *common, *flags)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert (
         f"{metrics['test']['accuracy']['value']:.2%} of {metrics['test']['pairs']} test pairs"
-        in (done.stdout)
+        in printed
     )
     assert metrics["settings"]["recipe"] == recipe and np.isfinite(metrics["test"]["loss"])
-    assert ("right at 0.5" in done.stdout) == (recipe in ("bce", "keras-io"))
+    assert ("right at 0.5" in printed) == (recipe in ("bce", "keras-io"))
     # the model answers on the very files
     model = ("--model", tmp_path / "contrastive_siamese_model")
     figure = tmp_path / "pairs.png"
-    done = run("test_contrastive_siamese_network.py", "-i", photos, "--output", figure, *model)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    assert len(re.findall("(same|different)$", done.stdout, re.M)) == 10
+    printed = runs(test_script, "-i", photos, "--output", figure, *model)
+    assert len(re.findall("(same|different)$", printed, re.M)) == 10
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +153,21 @@ def photos(tmp_path_factory):
         (folder / f"class {k % 6}").mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"class {k % 6}" / f"{k}.png"), image)
     return folder
+
+
+@pytest.fixture
+def runs(monkeypatch, capsys):
+    """Runs a script's main in this process, which must end well; returns what it printed."""
+
+    def runs(script, *flags):
+        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
+        with pytest.raises(SystemExit) as stop:
+            terminal.run(script.main)
+        (printed, errors) = capsys.readouterr()
+        assert (stop.value.code, errors) == (0, "")
+        return printed
+
+    return runs
 
 
 @pytest.fixture
@@ -208,8 +230,9 @@ def test_test_script_input(fails, tmp_path, monkeypatch):
     assert "with none" in fails(test_script, "-i", tmp_path / "in", *output)
     (tmp_path / "in" / "words.png").write_text("words")
     cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))
+    model = ("--model", small_model.save(tmp_path / "model"))
     assert "at least 2 readable images. Received: 1" in fails(
-        test_script, "-i", tmp_path / "in", *output
+        test_script, "-i", tmp_path / "in", *model, *output
     )
     assert "Expected a model directory" in fails(
         test_script, "-i", "examples", "--model", tmp_path, *output
@@ -218,6 +241,7 @@ def test_test_script_input(fails, tmp_path, monkeypatch):
     assert not (tmp_path / "pairs.png").exists()
 
 
+@pytest.mark.slow
 def test_the_benchmark_runs():
     done = run("benchmarks/compare_with_article.py", "--images", 640, "--epochs", 1)
     assert done.returncode == 0, done.stderr

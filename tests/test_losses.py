@@ -11,6 +11,7 @@ from pyimagesearch.metrics import (
     contrastive_loss,
     members_contrastive_loss,
     pair_accuracy,
+    supervised_contrastive_loss,
     triplet_loss,
 )
 from pyimagesearch.utils import angular_similarity, cosine_distance, euclidean_distance
@@ -155,3 +156,35 @@ def test_distances_in_numpy():
 def test_pair_accuracy_by_hand():
     # right: same at 0.4, different at 0.5 and 0.9; wrong: same at 0.6
     assert float(pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75
+
+
+def test_supervised_contrastive_loss_by_hand():
+    # unit vectors: a and b of class 0 at right angles, c of class 1 opposite a. Temperature 1.
+    # a: b against b, c: -ln(e^0 / (e^0 + e^-1)) = ln(1 + 1/e) = 0.31326
+    # b: a against a, c, both at right angles: ln 2 = 0.69315. c has no other of its class
+    vectors = np.array([[1.0, 0], [0, 1], [-1, 0]], "float32")
+    loss = supervised_contrastive_loss([0, 0, 1], vectors, temperature=1)
+    assert float(loss) == pytest.approx((0.31326 + 0.69315) / 2, abs=1e-5)
+    assert float(supervised_contrastive_loss([0, 1, 2], vectors)) == 0
+
+
+def test_supervised_contrastive_loss_in_plain_loops():
+    rng = np.random.default_rng(0)
+    labels, vectors = rng.integers(0, 3, 12), rng.normal(size=(12, 5)).astype("float32")
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    anchors = []
+    for i in range(12):
+        others = [a for a in range(12) if a != i]
+        below = sum(np.exp(vectors[i] @ vectors[a] / 0.1) for a in others)
+        terms = [
+            -np.log(np.exp(vectors[i] @ vectors[p] / 0.1) / below)
+            for p in others
+            if labels[p] == labels[i]
+        ]
+        anchors += [np.mean(terms)] if terms else []
+    found = float(supervised_contrastive_loss(labels, vectors))
+    assert found == pytest.approx(np.mean(anchors), rel=1e-5)
+    # the labels may stand in a column, and the same image twice is no division by zero
+    again = float(supervised_contrastive_loss(labels[:, None], vectors))
+    assert again == pytest.approx(found)
+    assert np.isfinite(float(supervised_contrastive_loss([1, 1], vectors[[0, 0]])))

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import copies, folders
-from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
+from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
@@ -150,7 +150,9 @@ def _read(name, recipe, split, **flags):
             f"Expected --dataset {', '.join(DATASETS)} or a folder. "
             f"Received: {printable(name)}, no folder."
         )
-    folder = folders.read_folder(name, recipe.reading.least_shape, **flags)
+    folder = folders.read_folder(
+        name, recipe.reading.least_shape, side=recipe.reading.side, **flags
+    )
     return folder.image_set(), folder.splits, folder.counts
 
 
@@ -169,7 +171,7 @@ def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
     test = drawn(sets[TEST], sample_pairs, seed)
     if not len(sets[VALIDATION]):
         return DataSet(train, test, train, test)
-    held = drawn(sets[VALIDATION], sample_pairs, np.random.default_rng([seed, VALIDATION]))
+    held = drawn(sets[VALIDATION], sample_many_pairs, np.random.default_rng([seed, VALIDATION]))
     return DataSet(train, held, held, test)
 
 

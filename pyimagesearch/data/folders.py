@@ -24,8 +24,6 @@ from pyimagesearch.system.names import printable
 
 log = logging.getLogger(__name__)
 
-MOST_PIXELS = 64  # of a side, where nobody asks for more
-
 
 @dataclass(frozen=True)
 class Folder:
@@ -52,6 +50,7 @@ def read_folder(
     directory: str | os.PathLike,
     least_shape: tuple[int, int, int] = (1, 1, 1),
     *,
+    side: int = 64,
     shape: tuple[int, int, int] | None = None,
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -66,7 +65,7 @@ def read_folder(
     on, with / between; what its first group matches, or all of it, names the file's group.
 
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
-    from about a hundred of the pictures: colour if any has it, and the files' own size up to 64
+    from about a hundred of the pictures: colour if any has it, and the files' own size up to `side`
     pixels, but at least least_shape.
     Logs the classes with their sizes, and what is left out: other kinds of files, unreadable
     ones, classes with fewer than two images, copies of the same file.
@@ -78,7 +77,7 @@ def read_folder(
     skipped = plan.skipped
     leftovers.say_skipped(skipped)
     paths = [os.path.join(directory, found.name) for found in plan.files]
-    shape = shape or _shape(paths, least_shape, image_size, channels)
+    shape = shape or _shape(paths, least_shape, side, image_size, channels)
     (pixels, contents, reading) = pixels_of(paths, shape)
     bad = reading.bad()
     if not len(pixels):
@@ -231,14 +230,14 @@ def _groups(
     return groups
 
 
-def _shape(paths, least_shape, image_size, channels):
+def _shape(paths, least_shape, most, image_size, channels):
     """The shape to read all images in, where it is not asked for from a hundred of them."""
     looks = []
     if image_size is None or channels is None:
         looks = looks_of(paths[:: max(len(paths) // 100, 1)])
     (height, width, least_channels) = least_shape
     if image_size is None:
-        side = int(min(np.median([side for side, _ in looks] or [MOST_PIXELS]), MOST_PIXELS))
+        side = int(min(np.median([side for side, _ in looks] or [most]), most))
         image_size = (max(side, height), max(side, width))
     coloured = any(coloured for _, coloured in looks)
     return (*image_size, channels or max(3 if coloured else 1, least_channels))

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pyimagesearch.data.decoding import endings, is_image, pixels
 from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
-from pyimagesearch.data.leftovers import LINKED, say_skipped
+from pyimagesearch.data.leftovers import LINKED, ending_of, say_skipped
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 from pyimagesearch.system.progress_bar import ProgressBar
@@ -45,7 +45,7 @@ def list_images(directory: str | os.PathLike) -> list[str]:
         if looks_like_image(path, kinds):
             paths.append(path)
         else:
-            skipped[os.path.splitext(path)[1].lower() or "no ending"] += 1
+            skipped[ending_of(path)] += 1
     for folder, names, _ in os.walk(directory):
         names[:] = [name for name in names if not hidden(name)]
         skipped[LINKED] += sum(os.path.islink(os.path.join(folder, name)) for name in names)

@@ -1,6 +1,7 @@
 """What a reading of a folder found and left out, in lines that people can read."""
 
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,11 @@ PICTURES = {  # of other kinds, by their endings
     *(".ai", ".eps", ".exr", ".hdr", ".ico", ".j2c", ".jpx", ".jxl", ".pdf", ".psd", ".svg"),
     *(".avif", ".j2k", ".jp2", ".tga", ".xcf"),
 }
+
+
+def ending_of(path: str) -> str:
+    """What a file that is left out is counted by: the ending of its name, in small letters."""
+    return os.path.splitext(path)[1].lower() or "no ending"
 
 
 def say(messages: Iterable[str]) -> None:

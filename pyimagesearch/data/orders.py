@@ -40,6 +40,11 @@ def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
     return min(ranked)[1:]
 
 
+def epochs_of(n: int, size: int, epochs: int, least_steps: int) -> int:
+    """So many epochs of n images in batches of about `size`, and more where the steps are few."""
+    return max(epochs, -(-least_steps // steps_and_size(n, size)[0]))
+
+
 def _awkward(steps):
     return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS
 

@@ -75,6 +75,18 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     return Pairs(anchors, others[anchors], np.tile([1, 0], (len(anchors), 1)))
 
 
+def sample_many_pairs(labels: Any, rng: Rng = None, least: int = 4000) -> Pairs:
+    """sample_pairs, so many times that there are at least `least` pairs.
+
+    To choose a threshold by: of 60 images there are far more pairs than the 120 that a single
+    draw looks at. A pair may come more than once.
+    """
+    rng = _generator(rng)
+    times = max(-(-least // (2 * len(labels))), 1)
+    drawn = [sample_pairs(labels, rng) for _ in range(times)]
+    return Pairs(*(np.concatenate(parts) for parts in zip(*drawn)))
+
+
 def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
     """As sample_pairs, but each image is an anchor or a positive once: about N / 2 triplets.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyimagesearch.data import images
 from pyimagesearch.data.decoding import endings
-from pyimagesearch.data.leftovers import LINKED, UNOPENED
+from pyimagesearch.data.leftovers import LINKED, UNOPENED, ending_of
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -69,7 +69,7 @@ class Scan:
         if images.looks_like_image(path, kinds):
             taken.append(os.path.relpath(path, self.base))
         else:
-            left[os.path.splitext(path)[1].lower() or "no ending"] += 1
+            left[ending_of(path)] += 1
 
 
 def walk(folder: str, skipped: Counter) -> Iterator[str]:

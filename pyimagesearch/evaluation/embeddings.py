@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
+from pyimagesearch.evaluation.distances import PAIRS_AT_ONCE
 from pyimagesearch.system.threads import at_once
 from pyimagesearch.utils import euclidean_distance
 
@@ -52,13 +53,12 @@ def pair_distances(
     embeddings: np.ndarray,
     pairs: Pairs,
     distance: Comparison = euclidean_distance,
-    numbers: int = 2_000_000,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances and labels of Pairs: ((B, 1) float32, (B, 1) int).
 
-    embeddings: (N, D). distance: of two (B, D), as euclidean_distance. numbers: see distances_of.
+    embeddings: (N, D). distance: of two (B, D), as euclidean_distance.
     """
-    distances = distances_of(embeddings, pairs.indices(), distance, numbers)
+    distances = distances_of(embeddings, pairs.indices(), distance)
     return distances.reshape(-1, 1), pairs.labels()
 
 
@@ -66,14 +66,12 @@ def distances_of(
     embeddings: np.ndarray,
     indices: np.ndarray,
     distance: Comparison = euclidean_distance,
-    numbers: int = 2_000_000,
 ) -> np.ndarray:
     """The distances of pairs of images, float32 (B,). indices: int (B, 2), which images.
 
-    Each image was embedded once, however many pairs it stands in. numbers: how many of the
-    embeddings' are looked at in one go, which bounds the memory.
+    Each image was embedded once, however many pairs it stands in.
     """
-    block = max(numbers // embeddings.shape[1], 1)
+    block = max(PAIRS_AT_ONCE // embeddings.shape[1], 1)
     parts = [indices[i : i + block].T for i in range(0, len(indices), block)]
     distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in parts]
     return np.concatenate([np.empty(0, np.float32), *distances])

@@ -9,6 +9,7 @@ from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import curves
 from pyimagesearch.evaluation.page_texts import short
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.names import printable
 
 MOST_DISTANCES = 40_000  # of one kind of pair; of more, steps between them are left out
@@ -34,7 +35,7 @@ def pairs_to_show(
         of_kind = np.sort(first_seen[y[first_seen] == kind])
         ranked = of_kind[np.argsort(distances[of_kind], kind="stable")]
         wrong = ranked[::first][:WORST].tolist()
-        border = int(np.sum(distances[of_kind] < threshold))
+        border = int(np.sum(called_same(distances[of_kind], threshold)))
         for side in (ranked[:border][::-1], ranked[border:]):
             if len(side):
                 ranks = np.geomspace(1, len(side), AROUND).astype(int) - 1
@@ -56,8 +57,8 @@ def steps(distances: np.ndarray, stops: Sequence[float], most: int = MOST_DISTAN
     count = len(distances)
     ranks = np.arange(count)
     if count > most:
-        # float32, as where the figures are measured: NumPy compares so
-        exact = np.searchsorted(distances, np.array(stops, np.float32))
+        # in float64, as verification.called_same
+        exact = np.searchsorted(distances.astype(np.float64), stops)
         ranks = np.concatenate([np.arange(most // 2), evenly(count, most // 2), exact])
         ranks = np.unique(ranks[ranks < count])
         # of a run of equal distances the first, below which all that lie before it are counted

@@ -96,27 +96,17 @@ def apart(images: np.ndarray, most: int) -> int:
     return count
 
 
-def accuracy(
-    distances: ArrayLike, y: ArrayLike, threshold: float, weights: ArrayLike | None = None
-) -> float:
-    """The share of pairs called right, 0 to 1. weights: how often each pair counts."""
+def accuracy(distances: ArrayLike, y: ArrayLike, threshold: float) -> float:
+    """The share of pairs called right, 0 to 1."""
     d, kinds = _checked(distances, y)
-    counts = None if weights is None else np.asarray(weights)
-    return float(np.average(called_same(d, threshold) == (kinds == 1), weights=counts))
+    return float(np.mean(called_same(d, threshold) == (kinds == 1)))
 
 
-def match_rates(
-    distances: ArrayLike, y: ArrayLike, threshold: float, weights: ArrayLike | None = None
-) -> tuple[float, float]:
+def match_rates(distances: ArrayLike, y: ArrayLike, threshold: float) -> tuple[float, float]:
     """(TMR, FMR) at a threshold. ValueError where one kind of pair is missing."""
     d, kinds = _both_kinds(distances, y)
-    counts = np.ones(len(d)) if weights is None else np.asarray(weights)
     matched = called_same(d, threshold)
-    same, different = counts * (kinds == 1), counts * (kinds == 0)
-    return (
-        float(same[matched].sum() / same.sum()),
-        float(different[matched].sum() / different.sum()),
-    )
+    return float(matched[kinds == 1].mean()), float(matched[kinds == 0].mean())
 
 
 class Ranking:

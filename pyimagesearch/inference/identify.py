@@ -7,12 +7,10 @@ it is embeddings, labels and class names. Terms as in evaluation.identification.
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from pyimagesearch.data import images
 from pyimagesearch.evaluation.identification import effective_size, threshold_for
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.errors import InputError
@@ -25,11 +23,8 @@ FPIR = 0.01  # the rate that is held where none is named
 class Model(Protocol):
     """What is wanted of a SiameseModel."""
 
-    image_shape: tuple[int, int, int]
     settings: dict[str, Any]
     threshold: float
-
-    def embed(self, images: np.ndarray) -> np.ndarray: ...
 
     def distance_to_all(self, feats: np.ndarray, gallery: np.ndarray) -> np.ndarray: ...
 
@@ -115,20 +110,6 @@ def identify(
         )
     limit = limit_for(model, labels, fpir)
     return [_identify(model, query, gallery, labels, class_names, limit, top) for query in queries]
-
-
-def identify_files(
-    model: Model,
-    paths: Sequence[str | Path],
-    gallery: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    fpir: float = FPIR,
-    top: int = 5,
-) -> list[Identification]:
-    """As identify, of image files. Raises InputError where one cannot be read."""
-    pixels = np.stack([images.read_image(str(path), model.image_shape) for path in paths])
-    return identify(model, model.embed(pixels), gallery, labels, class_names, fpir, top)
 
 
 def _identify(

@@ -1,15 +1,19 @@
 """EfficientNet-Lite0 with the weights that ship: a network that has seen a million photos."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from keras.layers import (
     Add,
     BatchNormalization,
+    Concatenate,
     Conv2D,
     DepthwiseConv2D,
+    Flatten,
     GlobalAveragePooling2D,
     Input,
     ReLU,
@@ -17,7 +21,9 @@ from keras.layers import (
     UnitNormalization,
 )
 from keras.models import Model
+from keras.saving import register_keras_serializable
 
+Tensor = Any
 WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
 STAGES = (  # repeats, kernel, stride, expansion, channels: Tan and Le, 2019, in Google's Lite form
     (1, 3, 1, 1, 16),
@@ -28,6 +34,16 @@ STAGES = (  # repeats, kernel, stride, expansion, channels: Tan and Le, 2019, in
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+NORM_OF = {  # a convolution, and the BatchNormalization that follows it
+    "conv_stem": "bn0",
+    "expand_conv": "bn0",
+    "depthwise_conv": "bn1",
+    "project_conv": "bn2",
+    "conv_head": "bn1",
+}
+EPSILON = 1e-3  # of these BatchNormalizations
+POOLED = {7: 4, 10: 4, 15: 2}  # block: tiles a side that its output is averaged over
+FEATURES = 80 * 16 + 112 * 16 + 320 * 4 + 1280  # 5,632
 
 
 def build_efficientnet_lite0(
@@ -44,7 +60,7 @@ def build_efficientnet_lite0(
         raise ValueError(
             f"Expected 1280, EfficientNet-Lite0's own size. Received: {embedding_dim}."
         )
-    (inputs, last) = _layers(input_shape)
+    (inputs, _, last) = _layers(input_shape)
     for layer in Model(inputs, last).layers:  # a folder has few batches: see build_mobilenet_model
         if isinstance(layer, BatchNormalization):
             layer.momentum = 0.9
@@ -53,34 +69,91 @@ def build_efficientnet_lite0(
     return model
 
 
-def _layers(input_shape):
-    def norm_relu(x, name, relu=True):
-        x = BatchNormalization(epsilon=1e-3, name=name)(x)
+def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATURES) -> keras.Model:
+    """What EfficientNet-Lite0 sees at four depths, side by side.
+
+    Blocks 7 and 10 averaged over 4x4 tiles, block 15 over 2x2, the last layer over the image:
+    80 * 16 + 112 * 16 + 320 * 4 + 1280 = 5,632 numbers. Each BatchNormalization is folded into
+    the convolution before it: as in inference, and nothing in it follows a batch.
+    Input as build_efficientnet_lite0. Returns a Model (B, H, W, 3) -> float32 (B, 5632).
+    Raises ValueError for another embedding_dim.
+    """
+    if embedding_dim != FEATURES:
+        raise ValueError(
+            f"Expected {FEATURES}, the size of four depths. Received: {embedding_dim}."
+        )
+    (inputs, blocks, last) = _layers(input_shape, folded=True)
+    depths = [Flatten()(AveragedOver(side)(blocks[k])) for k, side in POOLED.items()]
+    model = Model(inputs, Concatenate()([*depths, GlobalAveragePooling2D()(last)]))
+    _load_weights(model)
+    return model
+
+
+@register_keras_serializable(package="pyimagesearch")
+class AveragedOver(keras.layers.Layer):
+    """Averages a map over side x side tiles: (B, H, W, C) -> (B, side, side, C).
+
+    As matrix products, since TensorFlow's resize by area has no gradient. Tiles share a row or
+    column where side does not divide the map's height or width, and repeat it where it is larger.
+    """
+
+    def __init__(self, side: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.side = side
+
+    def build(self, input_shape: tuple) -> None:
+        # here: the batches of a training may not know their height and width
+        (self.rows, self.columns) = (_tiles(size, self.side) for size in input_shape[1:3])
+
+    def call(self, x: Tensor) -> Tensor:
+        return ops.einsum("bhwc,ih,jw->bijc", x, self.rows, self.columns)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.side, self.side, input_shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "side": self.side}
+
+
+def _tiles(size, side):
+    # (side, size): each row the share of every place in one tile, summing to 1
+    edges = np.linspace(0, size, side + 1)
+    (low, high) = (edges[:-1, None], edges[1:, None])
+    place = np.arange(size)
+    overlap = np.clip(np.minimum(high, place + 1) - np.maximum(low, place), 0, 1)
+    return (overlap / overlap.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def _layers(input_shape, folded=False):
+    # (inputs, the output of each block, the last map); folded: without BatchNormalization
+    def finished(x, conv, prefix="", relu=True):
+        x = conv(use_bias=folded)(x)
+        name = prefix + NORM_OF[conv.keywords["name"].removeprefix(prefix)]
+        if not folded:
+            x = BatchNormalization(epsilon=EPSILON, name=name)(x)
         return ReLU(6.0, name=f"{name}_relu6")(x) if relu else x
 
-    def conv(x, filters, kernel, stride, name):
-        return Conv2D(filters, kernel, stride, "same", use_bias=False, name=name)(x)
+    def conv(filters, kernel, stride, name):
+        return partial(Conv2D, filters, kernel, stride, "same", name=name)
 
     inputs = Input(input_shape)
     x = Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
-    x = norm_relu(conv(x, 32, 3, 2, "conv_stem"), "bn0")
-    block = 0
+    x = finished(x, conv(32, 3, 2, "conv_stem"))
+    blocks: list[Tensor] = []
     for repeats, kernel, first_stride, expansion, filters in STAGES:
         for repeat in range(repeats):
-            (before, name) = (x, f"blocks_{block}_")
+            (before, name) = (x, f"blocks_{len(blocks)}_")
             stride = first_stride if repeat == 0 else 1
             if expansion > 1:
-                x = conv(x, x.shape[-1] * expansion, 1, 1, f"{name}expand_conv")
-                x = norm_relu(x, f"{name}bn0")
-            x = DepthwiseConv2D(
-                kernel, stride, "same", use_bias=False, name=f"{name}depthwise_conv"
-            )(x)
-            x = norm_relu(x, f"{name}bn1")
-            x = norm_relu(conv(x, filters, 1, 1, f"{name}project_conv"), f"{name}bn2", relu=False)
+                wide = x.shape[-1] * expansion
+                x = finished(x, conv(wide, 1, 1, f"{name}expand_conv"), name)
+            depthwise = f"{name}depthwise_conv"
+            x = finished(x, partial(DepthwiseConv2D, kernel, stride, "same", name=depthwise), name)
+            x = finished(x, conv(filters, 1, 1, f"{name}project_conv"), name, relu=False)
             if stride == 1 and before.shape[-1] == filters:
                 x = Add(name=f"{name}add")([x, before])
-            block += 1
-    return inputs, norm_relu(conv(x, 1280, 1, 1, "conv_head"), "bn1")
+            blocks.append(x)
+    return inputs, blocks, finished(x, conv(1280, 1, 1, "conv_head"))
 
 
 @lru_cache(maxsize=1)
@@ -93,12 +166,28 @@ def _load_weights(model):
     for layer in model.layers:
         if not layer.weights:
             continue
-        name = "_" + layer.name.replace("blocks_", "blocks.")  # blocks_3_bn0 -> _blocks.3._bn0
-        if name.startswith("_blocks."):
-            (block, part) = name.removeprefix("_blocks.").split("_", 1)
-            name = f"_blocks.{block}._{part}"
         if isinstance(layer, BatchNormalization):
-            parts = ("weight", "bias", "running_mean", "running_var")
-            layer.set_weights([_stored()[f"{name}.{part}"] for part in parts])
-        else:
-            layer.set_weights([_stored()[f"{name}.kernel"]])
+            layer.set_weights(_norm(layer.name))
+            continue
+        kernel = _stored()[f"{_stored_name(layer.name)}.kernel"]
+        if not layer.use_bias:
+            layer.set_weights([kernel])
+            continue
+        part = next(part for part in NORM_OF if layer.name.endswith(part))
+        (gamma, beta, mean, variance) = _norm(layer.name.removesuffix(part) + NORM_OF[part])
+        scale = gamma / np.sqrt(variance + EPSILON)
+        one_a_channel = isinstance(layer, DepthwiseConv2D)  # kernels (h, w, C, 1), else (…, C)
+        layer.set_weights(
+            [kernel * (scale[:, None] if one_a_channel else scale), beta - mean * scale]
+        )
+
+
+def _norm(name):
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return [_stored()[f"{_stored_name(name)}.{part}"] for part in parts]
+
+
+def _stored_name(name):
+    # blocks_3_bn0 -> _blocks.3._bn0
+    (block, _, part) = name.removeprefix("blocks_").partition("_")
+    return f"_blocks.{block}._{part}" if name.startswith("blocks_") else f"_{name}"

@@ -18,7 +18,7 @@ from keras.layers import (
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
-from pyimagesearch.networks.efficientnet import build_efficientnet_lite0
+from pyimagesearch.networks.efficientnet import build_efficientnet_lite0, build_features
 from pyimagesearch.system.errors import InputError
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -128,4 +128,5 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,
     "efficientnet_lite0": build_efficientnet_lite0,
+    "features": build_features,
 }

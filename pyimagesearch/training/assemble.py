@@ -7,6 +7,7 @@ import keras
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
+from pyimagesearch.data.orders import epochs_of
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 from pyimagesearch.training import optimizers
@@ -20,6 +21,15 @@ class Parts:
     encoder: keras.Model  # uint8 (B, H, W, C) -> float32 (B, D), as it trains fastest
     sisters: SisterNetworks | None  # two batches of images, both through the encoder
     comparison: keras.Model  # two (B, D) -> (B, 1): the distance, or what a head makes of it
+
+
+def fitted(recipe: Recipe, train: ImageSet) -> Recipe:
+    """The recipe with what the data decides: the shape of the images, and how many epochs."""
+    training = recipe.training
+    epochs = training.epochs
+    if training.least_steps:
+        epochs = epochs_of(len(train), training.batch_size, epochs, training.least_steps)
+    return recipe.changed(image_shape=tuple(train.images.shape[1:]), epochs=epochs)
 
 
 def networks(recipe: Recipe, train: ImageSet) -> Parts:
@@ -50,6 +60,8 @@ def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
 
 def exported(recipe: Recipe, encoder: keras.Model) -> keras.Model:
     """The encoder as it is saved: float32 throughout, whatever precision trained it."""
+    if recipe.training.ways:
+        return encoder  # it is that
     plain = build_encoder(recipe)
     plain.set_weights(encoder.get_weights())
     return plain

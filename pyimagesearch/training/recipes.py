@@ -12,6 +12,7 @@ from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training.optimizers import OPTIMIZERS
+from pyimagesearch.training.ways import WAYS
 from pyimagesearch.utils import DISTANCES
 
 GROUPS = ("network", "training", "reading")  # the tables of a recipe's file
@@ -103,9 +104,13 @@ def _values(table: dict[str, Any], group: type, name: str, path: str) -> dict[st
         shape = get_origin(hint) is tuple
         if shape and isinstance(value, list):
             value = tuple(value)
+        names = shape and get_args(hint)[-1] is Ellipsis  # as many texts as one likes
         if float in (hint, *get_args(hint)) and type(value) is int:
             value = float(value)
-        if shape:
+        if names:
+            fits = type(value) is tuple and all(type(x) is str for x in value)
+            wanted = "texts in brackets"
+        elif shape:
             fits = type(value) is tuple and [type(x) for x in value] == list(get_args(hint))
             wanted = "three whole numbers: height, width, channels"
         else:
@@ -150,6 +155,7 @@ NAMES: dict[str, Collection[str]] = {
     "training.pairing": SAMPLERS,
     "training.loss": LOSSES,
     "training.optimizer": OPTIMIZERS,
+    "training.ways": WAYS,
 }
 LEAST = {
     "network.embedding_dim": 1,
@@ -160,8 +166,10 @@ LEAST = {
     "training.warmup_steps": 0,
     "training.shift": 0,
     "training.turn": 0,
+    "training.least_steps": 0,
     "reading.image_shape": 1,
     "reading.least_shape": 1,
+    "reading.side": 1,
 }
 ABOVE_0 = ("network.pixel_scale", "training.margin", "training.learning_rate", "reading.tested")
 SHARES = ("training.zoom", "reading.held_out", "reading.tested")
@@ -209,6 +217,16 @@ def _check_together(recipe: Recipe) -> None:
             training.loss != "members_contrastive" or network.name == "best",
             "network.name best, three networks, with training.loss members_contrastive",
             network.name,
+        ),
+        (
+            not training.ways or (in_batch and network.name == "features"),
+            'network.name features and training.pairing "batch" with training.ways',
+            f"{network.name} and {training.pairing}",
+        ),
+        (
+            not training.ways or reading.held_out > 0,
+            "reading.held_out above 0 with training.ways, of which it chooses",
+            f"{reading.held_out}",
         ),
         (
             training.patience is None or training.keep_best,

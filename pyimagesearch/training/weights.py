@@ -16,13 +16,13 @@ from pyimagesearch.system.errors import InputError
 log = logging.getLogger(__name__)
 
 
-def file_digest(recipe: Recipe) -> str | None:
-    """A digest of the content of the file that the recipe starts from; None where it is none."""
+def file_digest(recipe: Recipe) -> str:
+    """A digest of the content of the file that the recipe starts from; "missing" without one."""
     try:
         with open(recipe.network.weights, "rb") as f:
             return hashlib.file_digest(f, "sha256").hexdigest()
     except OSError:
-        return None
+        return "missing"
 
 
 def known_digests(recipe: Recipe) -> np.ndarray | None:

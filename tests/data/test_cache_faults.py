@@ -67,6 +67,7 @@ sys.exit(found[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * 20)
 )
 
 
+@pytest.mark.slow
 def test_eight_searches_at_a_time(files, cache):
     command = [sys.executable, "-c", SEARCH, *files * 20]
     searches = [subprocess.Popen(command, cwd=ROOT) for _ in range(8)]

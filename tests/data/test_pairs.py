@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data.labels import class_numbers
-from pyimagesearch.data.pairs import Pairs, sample_pairs, sample_triplets
+from pyimagesearch.data.pairs import Pairs, sample_many_pairs, sample_pairs, sample_triplets
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
 
@@ -159,3 +159,15 @@ def test_errors_say_what_came(images, labels, message):
     with pytest.raises(InputError, match=message) as error:
         make_pairs(images, labels)
     assert "\n" not in str(error.value)
+
+
+def test_few_images_are_compared_many_times():
+    labels = np.repeat([0, 1, 2], 4)
+    pairs = sample_many_pairs(labels, 0, least=100)
+    # 12 images give 24 pairs a draw: five draws
+    assert len(pairs.indices()) == 120 and pairs.y.mean() == 0.5
+    (a, b) = pairs.indices().T
+    assert ((labels[a] == labels[b]) == pairs.labels().ravel()).all() and (a != b).all()
+    assert len(np.unique(pairs.indices(), axis=0)) > 60
+    (once, plain) = (sample_many_pairs(labels, 0, least=24), sample_pairs(labels, 0))
+    assert all(np.array_equal(x, y) for x, y in zip(once, plain))

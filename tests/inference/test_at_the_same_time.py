@@ -84,6 +84,7 @@ def test_eight_searches_a_matrix_and_an_evaluation(start, tmp_path):
     assert "calibrated_before" in json.loads(settings.read_text())
 
 
+@pytest.mark.slow
 def test_no_reader_gets_a_mix_of_two_models(start, tmp_path):
     path = small_model.save(tmp_path / "model", np.array([1], np.uint64), scale_of_it=1)
     training = start(save_models, path, [2, 3, 1, 2, 3, 1, 2, 3])
@@ -104,6 +105,7 @@ def test_no_reader_gets_a_mix_of_two_models(start, tmp_path):
     assert os.listdir(tmp_path).count("model") == 1 and len(os.listdir(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_search_while_a_training_replaces_the_model(start, tmp_path):
     digits = small_model.write_folder(tmp_path / "digits", 3, 4)
     path = tmp_path / "output" / "contrastive_siamese_model"

@@ -48,7 +48,7 @@ def run_onnx(path, images):
     return onnxruntime.InferenceSession(path).run(None, {"images": images})[0]
 
 
-@pytest.mark.parametrize("name, shape", [("fast", (28, 28, 1)), ("photos", (48, 32, 3))])
+@pytest.mark.parametrize("name, shape", [("fast", (28, 28, 1)), ("photos-small", (48, 32, 3))])
 @pytest.mark.parametrize(
     "run",
     [pytest.param(run_tflite, id="tflite"), pytest.param(run_onnx, id="onnx", marks=needs_onnx)],

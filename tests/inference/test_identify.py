@@ -1,26 +1,21 @@
-"""Who is this: with a model that is a line, on which an image's first pixel is its place."""
+"""Who is this: with a model that is a line, on which each embedding is a place."""
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 
-from pyimagesearch.inference.identify import Limit, identify, identify_files, limit_for
+from pyimagesearch.inference.identify import Limit, identify, limit_for
 from pyimagesearch.system.errors import InputError
 
 
 class Line:
-    """Embeds an image as its first pixel; the distance is that of two places."""
+    """The distance of two embeddings is that of two places on a line."""
 
-    image_shape = (2, 2, 1)
     threshold = 10.0
 
     def __init__(self, identification=None):
         self.settings = {"identification": identification}
-
-    def embed(self, images):
-        return images[:, 0, 0, :].astype(np.float32)
 
     def distance_to_all(self, feats, gallery):
         return np.abs(gallery - feats)[:, 0]
@@ -78,16 +73,6 @@ def test_beyond_the_calibration_the_rate_is_unknown_and_the_threshold_the_strict
     # a rate that is not stored, and models that were never calibrated so: the one for pairs
     for identification in (CALIBRATION, None, [], {"gallery_sizes": None}):
         assert limit_for(Line(identification), many, 0.5) == Limit(10.0, None, 6)
-
-
-def test_files_are_read_as_the_model_wants(tmp_path):
-    paths = [tmp_path / f"{value}.png" for value in (1, 98)]
-    for path, value in zip(paths, (1, 98)):
-        cv2.imwrite(str(path), np.full((4, 4), value, np.uint8))
-    found = identify_files(Line(CALIBRATION), paths, GALLERY, LABELS, NAMES)
-    assert [answer.name for answer in found] == ["anna", "carl"]
-    with pytest.raises(InputError, match="absent"):
-        identify_files(Line(), [tmp_path / "absent.png"], GALLERY, LABELS, NAMES)
 
 
 @pytest.mark.parametrize("labels", [[], [0, 1], [0, 1, 2, 3]])

@@ -53,6 +53,7 @@ def saved(request, tmp_path_factory):
     return encoder, comparison, path
 
 
+@pytest.mark.slow
 def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
     encoder, comparison, path = saved
     rng = np.random.default_rng(0)
@@ -271,6 +272,7 @@ assert effects() == before, (before, effects())
 """
 
 
+@pytest.mark.slow
 def test_it_works_in_a_program_that_has_used_tensorflow(tmp_path):
     files = list(small_model.write_folder(tmp_path / "digits", 2, 2).rglob("*.png"))
     done = subprocess.run(

@@ -4,11 +4,13 @@ import os
 import shutil
 
 import cv2
+import pytest
 import small_model
 
 from tests.scripts import ROOT, run
 
 
+@pytest.mark.slow
 def test_names_of_any_bytes(tmp_path):
     place = tmp_path / "run [v2] *"
     images = small_model.write_folder(place / "images", 3, 2)
@@ -25,15 +27,6 @@ def test_names_of_any_bytes(tmp_path):
     lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
     assert len(lines) == 5 and all(line.endswith(("same", "different")) for line in lines)
     assert figure.exists() and cv2.imread(str(figure)) is not None
-
-
-def test_what_a_user_can_mend_is_one_line(tmp_path):
-    small_model.save(tmp_path / "model")
-    flags = ("--model", tmp_path / "model", "--output", tmp_path / "pairs.png")
-    images = small_model.write_folder(tmp_path / "one", 1, 1)
-    done = run("test_contrastive_siamese_network.py", "--input", images, *flags)
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert "Expected at least 2 readable images. Received: 1 in" in done.stderr
 
 
 def test_the_script_reads_like_the_article():

@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from pyimagesearch.networks.efficientnet import WEIGHTS, build_efficientnet_lite0
+from pyimagesearch.networks.efficientnet import (
+    FEATURES,
+    WEIGHTS,
+    AveragedOver,
+    build_efficientnet_lite0,
+    build_features,
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +49,24 @@ def test_it_has_seen_photos(network):
     (a, b, c) = np.asarray(network(np.stack([disc, np.roll(disc, 3, 1), stripes])))
     assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
     assert a @ b > 0.9 > a @ c + 0.2
+
+
+def test_the_features_are_those_of_the_network_with_its_norms(network):
+    """Folding each BatchNormalization into the convolution before it changes nothing."""
+    images = np.random.default_rng(0).random((2, 64, 48, 3)).astype("float32")
+    features = build_features((64, 48, 3))
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
+    found = np.asarray(features(images))
+    assert found.shape == (2, FEATURES) == (2, 5632)
+    for name, pooled in (("blocks_7_add", found[:, :1280]), ("bn1_relu6", found[:, -1280:])):
+        of_layer = keras.Model(network.input, network.get_layer(name).output)(images)
+        whole = np.asarray(of_layer).mean(axis=(1, 2))
+        tiles = pooled.reshape(2, -1, whole.shape[1]).mean(axis=1)  # of 4x3 places: 4x4 tiles
+        np.testing.assert_allclose(tiles, whole, atol=1e-3)
+
+
+def test_averages_over_tiles_by_hand():
+    rows = np.arange(3, dtype="float32").reshape(1, 3, 1, 1)
+    # two tiles of one and a half rows: (0 + 1 / 2) / 1.5 and (1 / 2 + 2) / 1.5
+    found = np.ravel(AveragedOver(2)(np.repeat(rows, 2, axis=2)))
+    np.testing.assert_allclose(found, [1 / 3, 1 / 3, 5 / 3, 5 / 3], rtol=1e-6)

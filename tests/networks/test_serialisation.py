@@ -30,6 +30,7 @@ assert model.loss is not None
     return np.load(path.with_suffix(".npy"))
 
 
+@pytest.mark.slow
 def test_the_article_s_own_model(tmp_path):
     imgA, imgB = keras.Input(config.IMG_SHAPE), keras.Input(config.IMG_SHAPE)
     featureExtractor = build_siamese_model(config.IMG_SHAPE)
@@ -68,7 +69,10 @@ def fitted(name, folder):
     return model, inputs
 
 
-@pytest.mark.parametrize("name", ["article", "fast", "best", "keras-io"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("best", "keras-io")]
+
+
+@pytest.mark.parametrize("name", ["article", "fast", *SLOW])
 def test_keras_model_checkpoint_of_what_is_trained(name, tmp_path, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     (model, inputs) = fitted(name, tmp_path)

@@ -125,6 +125,7 @@ def module_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@pytest.mark.slow
 def test_importing_a_module_changes_nothing_in_a_program_that_uses_tensorflow():
     modules = [module_of(path) for path in SOURCES if path.is_relative_to(PACKAGE)]
     # in one process, in which TensorFlow has been used already
@@ -134,6 +135,7 @@ def test_importing_a_module_changes_nothing_in_a_program_that_uses_tensorflow():
     assert not changed, "\n".join(changed)
 
 
+@pytest.mark.slow
 def test_what_a_program_needs_is_loaded_when_asked_for():
     code = """
 import sys

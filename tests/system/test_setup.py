@@ -7,6 +7,7 @@ import pytest
 from tests.scripts import python, started
 
 
+@pytest.mark.slow
 def test_lines_reach_a_pipe_at_once():
     code = """
     import time
@@ -44,6 +45,7 @@ def test_importing_it_has_no_effect():
     assert same and not {"tensorflow", "keras", "cv2", "PIL", "numpy"} & set(modules)
 
 
+@pytest.mark.slow
 def test_setup_is_quiet_and_starts_no_device_twice_and_after_tensorflow_was_used():
     done = python("""
         import os
@@ -60,6 +62,7 @@ def test_setup_is_quiet_and_starts_no_device_twice_and_after_tensorflow_was_used
     assert (done.returncode, done.stdout, done.stderr) == (0, "False true\nwhole\n", "")
 
 
+@pytest.mark.slow
 def test_keras_settings_of_the_machine_are_named_and_not_used(tmp_path):
     (tmp_path / "keras.json").write_text(
         json.dumps({"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"})

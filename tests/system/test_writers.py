@@ -57,6 +57,7 @@ def test_a_process_that_died_between_the_two_renames(tmp_path):
     assert text_of(path) == "third" and names(tmp_path) == ["model"]
 
 
+@pytest.mark.slow
 def test_readers_never_make_a_writer_lose_its_model(tmp_path, monkeypatch):
     path = tmp_path / "model"
     write_directory(path, "0")
@@ -98,6 +99,7 @@ for _ in range(20):
 """
 
 
+@pytest.mark.slow
 def test_eight_writers_of_one_path(tmp_path):
     with ExitStack() as stack:
         processes = [in_another_process(EIGHT, tmp_path, digit) for digit in "12345678"]

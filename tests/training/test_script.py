@@ -51,6 +51,7 @@ assert handlers == [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)
     assert done.stdout.count("[INFO] training on ") == 3
 
 
+@pytest.mark.slow
 def test_a_rate_that_explodes_leaves_the_old_model_as_it_is(photos, tmp_path):
     (tmp_path / "mine.toml").write_text('base = "article"\n[training]\nlearning_rate = 1e30\n')
     model = tmp_path / "output" / "contrastive_siamese_model"

@@ -68,12 +68,17 @@ function startLoss() {
   for (const k of epoch.keys()) {
     byId("epochs").tBodies[0].append(element("tr", {}, ...names.map((name) => element("td", {}, number(data.history[name][k])))));
   }
+  boundHeight(byId("epochs"));
 }
 
 function showWorst() {
   for (const kind of ["same", "different"]) {
     byId(`worst-${kind}`).append(...data.worst[kind].map((k) => pairCard(data.pairs[k], data.threshold)));
   }
+}
+
+function boundHeight(table) { // a long one scrolls in itself
+  table.parentNode.classList.toggle("long", table.rows.length > 30);
 }
 
 const COLUMNS = [["Class", 0], ["Images", 1], ["TMR: same pairs found", 2], ["FMR: others called the same", 4]];
@@ -98,6 +103,7 @@ function showClasses() {
   byId("classes").tHead.append(element("tr", {}, ...heads));
   heads[2].setAttribute("aria-sort", "ascending");
   showRows(sorted(rows, 2, false));
+  boundHeight(byId("classes"));
   byId("confused-title").hidden = !confused.length;
   for (const [a, b, share] of confused) {
     byId("confused").append(element("li", {}, isolated(a), " and ", isolated(b), `: ${share} of their pairs called the same`));

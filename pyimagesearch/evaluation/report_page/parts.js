@@ -78,7 +78,7 @@ function picture(thumb) {
 }
 
 function pairCard([a, b, distance, y], threshold) {
-  const right = Math.fround(distance) < Math.fround(threshold) === (y === 1);
+  const right = (distance < threshold) === (y === 1);
   const words = element("figcaption", {},
     `${decimal(distance, 3)}, is ${y ? "same" : "different"}`, element("br"),
     right ? "called right" : "called wrong");

@@ -1,16 +1,15 @@
 // The threshold: distances of the test pairs, and what another threshold would do.
 
-// how many of sorted distances lie below a threshold, in float32 as where they were measured
+// how many of sorted distances lie below a threshold: float32 compared as double, as in Python
 function counter({ count, distances, ranks }) {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
   const sorted = new Float32Array(bytes(distances));
   const rank = ranks && new Uint32Array(bytes(ranks));
   function below(threshold) {
-    const wanted = Math.fround(threshold);
     let [low, high] = [0, sorted.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (sorted[middle] < wanted) low = middle + 1; else high = middle;
+      if (sorted[middle] < threshold) low = middle + 1; else high = middle;
     }
     if (low === sorted.length) return count;
     return rank ? rank[low] : low;
@@ -61,7 +60,7 @@ function showChanges(threshold) {
   const between = (kind) => Math.abs(kinds[kind].below(threshold) - kinds[kind].below(own));
   const [same, different] = [between("same"), between("different")];
   const nearest = (pairs) => [...pairs].sort((a, b) => Math.abs(a[2] - threshold) - Math.abs(b[2] - threshold));
-  const wanted = [Math.fround(Math.min(own, threshold)), Math.fround(Math.max(own, threshold))];
+  const wanted = [Math.min(own, threshold), Math.max(own, threshold)];
   let shown = data.pairs.filter((pair) => wanted[0] <= pair[2] && pair[2] < wanted[1]);
   let words = threshold > own
     ? `${same} same pairs more are found, and ${different} different pairs more are called the same.`
@@ -71,7 +70,7 @@ function showChanges(threshold) {
     shown = data.pairs;
     title = "Pairs nearest to the threshold";
     words = "These would change sides first.";
-  } else if (same + different > 12) words += " Some of them, the last to change first:";
+  } else if (same + different > 12) words += " Some of them, the nearest to the new threshold first:";
   byId("changes-title").textContent = title;
   show("changes", same + different, words);
   byId("changed").replaceChildren(...nearest(shown).slice(0, 12).map((pair) => pairCard(pair, threshold)));
