@@ -65,10 +65,10 @@ class Questions:
     def find(self, path: str | None) -> tuple[str, str]:
         """One image -> HTML: a note on it, and who or what it is, or what is most like it."""
         (pixels, note) = self._read(path)
-        if pixels is None:
+        gallery = self.gallery
+        if pixels is None or gallery is None:
             return note, ""
         feats = self.model.embed(pixels[np.newaxis])
-        gallery = self.gallery
         who = "" if gallery.vectors.classes is None else self._who(gallery, feats)
         return note, page_html.answer(who, self._most_like(gallery, feats[0]))
 
@@ -94,7 +94,7 @@ class Questions:
         return pixels, page_html.answer(page_html.read_as(pixels, images.described(shape)))
 
     def _who(self, gallery: Gallery, feats: np.ndarray) -> str:
-        (names, labels) = np.unique(gallery.vectors.classes, return_inverse=True)
+        (names, labels) = np.unique(np.array(gallery.vectors.classes), return_inverse=True)
         shown = [printable(name) for name in names]
         (found,) = identify(
             self.model, feats, gallery.vectors.embeddings, labels, shown, self.fpir, TOP
