@@ -4,9 +4,9 @@
     python train_contrastive_siamese_network.py --recipe fast      # better, in under a minute
     python train_contrastive_siamese_network.py --dataset photos/  # your own, a subfolder per class
 
-Writes output/contrastive_siamese_model, a SavedModel directory, output/contrastive_plot.png and
-more beside them, and prints how many test pairs the model gets right. Ctrl-C ends a training
-early and keeps what was learned; after a crash, the same command with --resume goes on.
+Writes output/contrastive_siamese_model, output/contrastive_plot.png and more beside them, and
+prints how many test pairs the model gets right. Ctrl-C ends a training early and keeps what was
+learned; after a crash, the same command with --resume goes on.
 """
 
 # import the necessary packages
@@ -17,8 +17,7 @@ from keras.layers import Input
 from keras.models import Model
 from pyimagesearch import utils
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.evaluation import measuring, ranks, reports
-from pyimagesearch.evaluation.embeddings import embed
+from pyimagesearch.evaluation import reports
 from pyimagesearch.inference import saved_model
 from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
     optimizers, signals, ways, weights)
@@ -58,24 +57,18 @@ def train(args, recipe):
         imgA = Input(shape=recipe.reading.image_shape, dtype="uint8")
         imgB = Input(shape=recipe.reading.image_shape, dtype="uint8")
         (featsA, featsB) = parts.sisters([imgA, imgB])
-
         # finally, construct the siamese network
         distance = comparison([featsA, featsB])
         model = Model(inputs=[imgA, imgB], outputs=distance)
 
     reports.draw_training_pairs(args.output, next(iter(trainBatches)))
-    if recipe.training.ways:
-        # own photos: from a network that has seen many, the best of several ways on
-        print("[INFO] training model...")
+    if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
         (featureExtractor, history, found) = ways.train(featureExtractor, trainBatches, steps,
             data, recipe, args.seed, checkpoint)
         settings |= found
     else:
-        # compile the model
         print("[INFO] compiling model...")
         model.compile(**assemble.compiling(recipe, steps))
-
-        # train the model
         print("[INFO] training model...")
         history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
             initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
@@ -86,9 +79,7 @@ def train(args, recipe):
     print("[INFO] calibrating the threshold...")
     exported = assemble.exported(recipe, featureExtractor)
     settings |= devices.describe(featureExtractor)
-    feats = embed(exported, data.choices.images)
-    settings |= measuring.calibrate(feats, data.choices, comparison)
-    settings |= ranks.calibrate(feats, data.choices, comparison, settings, data.new_choices)
+    settings |= reports.calibrate(exported, comparison, data, settings)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")

@@ -24,6 +24,17 @@ from pyimagesearch.system.versions import versions
 log = logging.getLogger(__name__)
 
 
+def calibrate(
+    encoder: keras.Model, comparison: keras.Model, data: DataSet, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The thresholds from data.choices, as a dict for JSON: of measuring and of ranks."""
+    embeddings = embed(encoder, data.choices.images)
+    thresholds = measuring.calibrate(embeddings, data.choices, comparison)
+    return thresholds | ranks.calibrate(
+        embeddings, data.choices, comparison, settings, data.new_choices
+    )
+
+
 def write(
     output: str,
     settings: Mapping[str, Any],

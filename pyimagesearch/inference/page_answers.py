@@ -65,10 +65,12 @@ class Questions:
     def find(self, path: str | None) -> tuple[str, str]:
         """One image -> HTML: a note on it, and who or what it is, or what is most like it."""
         (pixels, note) = self._read(path)
-        gallery = self.gallery
-        if pixels is None or gallery is None:
+        if pixels is None:
             return note, ""
         feats = self.model.embed(pixels[np.newaxis])
+        gallery = self.gallery
+        if gallery is None:  # the page offers this only where a gallery was given
+            raise ValueError("Expected a gallery.")
         who = "" if gallery.vectors.classes is None else self._who(gallery, feats)
         return note, page_html.answer(who, self._most_like(gallery, feats[0]))
 

@@ -69,6 +69,7 @@ def train(
     one standard error of the difference, see areas; so where they are few or alike the simpler
     way stays. Ctrl-C keeps the best way so far.
     """
+    log.info("training model...")
     chosen = Choice(data.validation)
     whitened = _whitened(features, data.train)
     held = embed(whitened, data.validation.images)
