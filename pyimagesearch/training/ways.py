@@ -1,7 +1,7 @@
 """From a network that has seen photos to one for a folder: several ways, the best of which stays.
 
 In their order, each on top of the one before: its features whitened, in closed form; a linear
-head on these, or one of two layers; the last blocks of the network trained on with that head.
+head on these, or one of two layers; the last blocks of the network trained on with what is best.
 Heads harm where new classes meet few old ones, and training on helps most where the classes
 stay: the held-out images say which it is.
 """
@@ -26,6 +26,7 @@ from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.networks.defaults import keras_defaults
 from pyimagesearch.system import terminal
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import assemble
 from pyimagesearch.training.callbacks import Divergence, Messages, Record
 from pyimagesearch.training.checkpoints import Checkpoint
@@ -87,8 +88,14 @@ def train(
     del views
     if "trained on" in recipe.training.ways and not checkpoint.progress.stopped:
         chosen.start()
+        encoder = chosen.encoder  # from the best so far
         before = encoder.get_weights()
-        history = _trained_on(encoder, train_batches, steps, data, recipe, seed, checkpoint)
+        try:
+            history = _trained_on(encoder, train_batches, steps, data, recipe, seed, checkpoint)
+        except InputError as error:
+            if not checkpoint.progress.diverged:
+                raise
+            log.info("not trained on: %s", error)  # in its first epoch: what was learned before is
         chosen.add("trained on", encoder, embed(encoder, data.validation.images))
         if chosen.kept != "trained on":
             encoder.set_weights(before)  # the ways share the network
@@ -194,7 +201,7 @@ class Choice:
         self.labels = np.asarray(held.labels)[self.some]
         self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
         self.kept = ""
-        self.encoder: keras.Model | None = None
+        self.encoder: Any = None  # a Keras Model
         self.own = np.zeros(0)  # each held-out image's own AUC
         self.start()
 
