@@ -19,7 +19,7 @@ terminal.setup()  # before Keras
 
 from pyimagesearch import config
 from pyimagesearch.data import images
-from pyimagesearch.evaluation import figures
+from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -37,7 +37,7 @@ def main():
     ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
         help="the figure's file (output/contrastive_pairs.png)")
     args = vars(ap.parse_args())
-    figures.check_output(args["output"])
+    pictures.check_output(args["output"])
 
     # load the model from disk; its settings say what images it takes
     print("[INFO] loading siamese model...")
@@ -77,11 +77,11 @@ def main():
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
 
     # one figure of all pairs
-    figure = figures.plot_verdicts(
+    figure = pictures.plot_verdicts(
         testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
     print(f"[INFO] same where distance < {model.threshold:.3f}; "
         f"figure: {printable(args['output'])}")
-    figures.show(figure)
+    pictures.show(figure)
 
 
 if __name__ == "__main__":

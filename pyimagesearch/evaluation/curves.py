@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import evenly
 from pyimagesearch.evaluation import verification
-from pyimagesearch.evaluation.figures import DIFFERENT, SAME, save
 from pyimagesearch.evaluation.lettering import lettering
 from pyimagesearch.evaluation.measurement import Measurement
+from pyimagesearch.evaluation.pictures import DIFFERENT, SAME, save
 
 
 def plot_roc(

@@ -15,7 +15,7 @@ from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet, ImageSet
-from pyimagesearch.evaluation import curves, figures, measuring, page, ranks
+from pyimagesearch.evaluation import curves, measuring, page, pictures, ranks
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.evaluation.measurement import Measurement
 from pyimagesearch.system.files import whole_file
@@ -125,13 +125,13 @@ def draw(
     curves.plot_roc(distances, y, threshold, measured, _path(output, "roc"))
     curves.plot_histogram(distances, y, threshold, _path(output, "histogram"))
     curves.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
-    figures.plot_worst(test.images, pairs, distances, y, threshold, _path(output, "worst"))
+    pictures.plot_worst(test.images, pairs, distances, y, threshold, _path(output, "worst"))
 
 
 def draw_training_pairs(output: str, batch: tuple) -> None:
     """Some pairs of a batch, as the network sees them."""
     (images_a, images_b, y) = batches.pairs_of_a_batch(batch)
-    figures.plot_training_pairs(images_a, images_b, y, _path(output, "training_pairs"))
+    pictures.plot_training_pairs(images_a, images_b, y, _path(output, "training_pairs"))
 
 
 def _path(output, name):

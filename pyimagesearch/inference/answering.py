@@ -9,7 +9,7 @@ from typing import Any
 
 from pyimagesearch import config
 from pyimagesearch.data import images
-from pyimagesearch.evaluation import figures
+from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.saved_model import SiameseModel
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def picture(args: argparse.Namespace) -> str | None:
     if args.json and not args.output:
         return None
     path = args.output or os.path.join(config.BASE_OUTPUT, args.picture)
-    figures.check_output(path)
+    pictures.check_output(path)
     return path
 
 

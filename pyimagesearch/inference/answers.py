@@ -9,7 +9,7 @@ import numpy as np
 
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images
-from pyimagesearch.evaluation import figures
+from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference import search
 from pyimagesearch.inference.answering import asked, note, picture, say, verdict
 from pyimagesearch.inference.answers_evaluate import evaluate
@@ -79,7 +79,7 @@ def find(args: argparse.Namespace) -> None:
     say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
     if figure:
         pixels = model.read([paths[k] for k in found])
-        figures.plot_ranked(query[0], pixels, distances, threshold, figure)
+        pictures.plot_ranked(query[0], pixels, distances, threshold, figure)
         note([f"figure: {figure}"])
 
 
@@ -105,7 +105,7 @@ def matrix(args: argparse.Namespace) -> None:
             rows = csv.writer(f)
             rows.writerow(["", *names])
             rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(names, distances))
-        figures.plot_matrix(distances, names, threshold, figure)
+        pictures.plot_matrix(distances, names, threshold, figure)
         text += f": {table}, figure: {figure}"
     say(args, answer, text)
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.evaluation import figures, measuring, ranks, verification
+from pyimagesearch.evaluation import measuring, pictures, ranks, verification
 from pyimagesearch.evaluation.embeddings import pair_distances
 from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.inference import evaluating
@@ -85,7 +85,7 @@ def evaluate(args: argparse.Namespace) -> None:
     lines += [ranked.report(), sentence] if ranked else [sentence]
     say(args, answer, "\n".join(lines))
     if figure:
-        figures.plot_worst(
+        pictures.plot_worst(
             test.images, test.drawn.indices(), distances, y, calibration["threshold"], figure
         )
         note([f"the worst errors: {figure}"])

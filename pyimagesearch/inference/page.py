@@ -35,46 +35,49 @@ KEPT = 3600  # seconds that an upload is kept at most
 
 def serve(args: argparse.Namespace) -> None:
     """Load the model and the gallery, then serve the page until Ctrl-C or SIGTERM."""
-    gr = _gradio()
-    (host, port) = _free_address(args.host, args.port)
+    with own_folder(Path(tempfile.gettempdir())) as folder:
+        _serve(args, _gradio(folder / NEW))
+    log.info("\nthe page is closed, and what was uploaded is deleted")
+
+
+def _serve(args: argparse.Namespace, gr: ModuleType) -> None:
+    (host, port) = free_address(args.host, args.port)
     (model, threshold) = asked(args)
     gallery = None
     if args.gallery:
         gallery = Gallery(args.gallery, embed_folder(model, args.gallery, args.class_level))
+    page = build(gr, Questions(model, threshold, gallery, args.fpir))
     local = ipaddress.ip_address(host).is_loopback
-    for stop in (signal.SIGINT, signal.SIGTERM):
+    font = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))  # its 600 lacks letters
+    stops = (signal.SIGINT, signal.SIGTERM)
+    for stop in stops:
         signal.signal(stop, signal.default_int_handler)
-    with own_folder(Path(tempfile.gettempdir())) as folder:
-        os.environ["GRADIO_TEMP_DIR"] = str(folder / NEW)
-        page = build(gr, Questions(model, threshold, gallery, args.fpir))
-        font = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))  # 600 lacks letters
-        try:
-            page.launch(
-                server_name=f"[{host}]" if ":" in host else host,
-                server_port=port,
-                theme=gr.themes.Default(font=[font, "system-ui", "sans-serif"]),
-                css=page_html.STYLE,
-                max_file_size=MOST_UPLOADED,
-                footer_links=[],
-                share=False,
-                run_history=False,
-                enable_monitoring=False,
-                quiet=True,
-                prevent_thread_lock=True,
-                app_kwargs=_only_for(host) if local else {},
-            )
-            url = _url(host, port)
-            if args.json:
-                print(json.dumps({"url": url}), flush=True)
-            if not local:
-                log.warning("open to everybody who can reach this machine, without a password")
-            log.info("the page: %s until Ctrl-C", url)
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            for stop in (signal.SIGINT, signal.SIGTERM):  # a second one would leave uploads behind
-                signal.signal(stop, signal.SIG_IGN)
-            page.close(verbose=False)
-    log.info("\nthe page is closed, and what was uploaded is deleted")
+    try:
+        page.launch(
+            server_name=f"[{host}]" if ":" in host else host,
+            server_port=port,
+            theme=gr.themes.Default(font=[font, "system-ui", "sans-serif"]),
+            css=page_html.STYLE,
+            max_file_size=MOST_UPLOADED,
+            footer_links=[],
+            share=False,
+            run_history=False,
+            enable_monitoring=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            app_kwargs=_only_for(host) if local else {},
+        )
+        url = _url(host, port)
+        if args.json:
+            print(json.dumps({"url": url}), flush=True)
+        if not local:
+            log.warning("open to everybody who can reach this machine, without a password")
+        log.info("the page: %s until Ctrl-C", url)
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        for stop in stops:  # a second one would leave uploads behind
+            signal.signal(stop, signal.SIG_IGN)
+        page.close(verbose=False)
 
 
 def build(gr: ModuleType, asks: Questions) -> Any:
@@ -115,13 +118,14 @@ def _place(gr: ModuleType, label: str) -> tuple[Any, Any]:
         return image, gr.HTML()
 
 
-def _gradio() -> ModuleType:
+def _gradio(uploads: Path) -> ModuleType:
     # what is sent, shared and opened is decided here, not by variables of the machine; and
     # Gradio asks itself whether it has started, which no proxy can answer
     for name in list(os.environ):
         if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read as Gradio is imported
     try:
         import gradio
     except ImportError:
@@ -136,17 +140,22 @@ def _only_for(host: str) -> dict[str, Any]:
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    names = [f"[{host}]" if ":" in host else host, "localhost"]
+    names = [host, f"[{host}]", "localhost"]
     return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=names)]}
 
 
-def _free_address(host: str, port: int) -> tuple[str, int]:
-    # the number of an address and a port that is free there; port 0: any
+def free_address(host: str, port: int) -> tuple[str, int]:
+    """The number of an address of this machine, and a port that is free there; for 0 any.
+
+    Raises InputError where there is no such address, or the port is taken.
+    """
     try:
-        (family, *_, place) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.create_server(place, family=family) as free:
+        if not 0 <= port < 2**16:
+            raise OSError("ports run from 0 to 65535")
+        (family, *_, place) = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        with socket.create_server((place[0], port), family=family) as free:
             return free.getsockname()[:2]
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise InputError(
             f"Expected an address of this machine and a free port. Received: {printable(host)} "
             f"and {port} ({error}). Name others with --host and --port."

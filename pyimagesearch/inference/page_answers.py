@@ -65,13 +65,12 @@ class Questions:
     def find(self, path: str | None) -> tuple[str, str]:
         """One image -> HTML: a note on it, and who or what it is, or what is most like it."""
         (pixels, note) = self._read(path)
-        if pixels is None:
+        gallery = self.gallery
+        if pixels is None or gallery is None:
             return note, ""
         feats = self.model.embed(pixels[np.newaxis])
-        gallery = self.gallery
-        if gallery is None:  # the page offers this only where a gallery was given
-            raise ValueError("Expected a gallery.")
-        who = "" if gallery.vectors.classes is None else self._who(gallery, feats)
+        classes = gallery.vectors.classes
+        who = "" if classes is None else self._who(gallery, classes, feats)
         return note, page_html.answer(who, self._most_like(gallery, feats[0]))
 
     def about(self) -> str:
@@ -95,8 +94,8 @@ class Questions:
             return None, page_html.answer(page_html.text(str(error), "wrong"))
         return pixels, page_html.answer(page_html.read_as(pixels, images.described(shape)))
 
-    def _who(self, gallery: Gallery, feats: np.ndarray) -> str:
-        (names, labels) = np.unique(np.array(gallery.vectors.classes), return_inverse=True)
+    def _who(self, gallery: Gallery, classes: tuple[str, ...], feats: np.ndarray) -> str:
+        (names, labels) = np.unique(classes, return_inverse=True)
         shown = [printable(name) for name in names]
         (found,) = identify(
             self.model, feats, gallery.vectors.embeddings, labels, shown, self.fpir, TOP

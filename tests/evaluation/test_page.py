@@ -11,7 +11,7 @@ from PIL import Image
 
 from pyimagesearch.data.pairs import Pairs, sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation import figures, measuring, page, page_pictures, page_texts
+from pyimagesearch.evaluation import measuring, page, page_pictures, page_texts, pictures
 from pyimagesearch.evaluation.embeddings import pair_distances
 from pyimagesearch.evaluation.thumbnails import thumbnails
 from pyimagesearch.evaluation.verification import called_same
@@ -192,7 +192,7 @@ def test_large_pictures_become_small_ones():
 def test_no_number_is_null_and_the_colours_are_those_of_the_pictures():
     text = page.page({"loss": [float("nan"), np.float32(np.inf), np.float32(0.5)], "name": "<"})
     assert '{"loss":[null,null,0.5],"name":"\\u003c"}' in text
-    assert f"--same: {figures.SAME};" in text and f"--different: {figures.DIFFERENT};" in text
+    assert f"--same: {pictures.SAME};" in text and f"--different: {pictures.DIFFERENT};" in text
 
 
 def kinds(folder):

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from pyimagesearch.evaluation import curves, figures, lettering
+from pyimagesearch.evaluation import curves, lettering, pictures
 from pyimagesearch.system.errors import InputError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 9, 1), dtype=np.uint8)
@@ -65,7 +65,7 @@ def test_pictures_with_such_names(one_font, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(200) % len(NAMES)
     curves.plot_map(rng.normal(size=(200, 3)), labels, tmp_path / "map.png", NAMES)
-    figures.plot_matrix(rng.random((10, 10)), NAMES, 0.5, tmp_path / "matrix.png")
+    pictures.plot_matrix(rng.random((10, 10)), NAMES, 0.5, tmp_path / "matrix.png")
     assert min(shape_of(tmp_path / "map.png")[:2]) > 300
     assert min(shape_of(tmp_path / "matrix.png")[:2]) > 300
 
@@ -89,7 +89,7 @@ def test_distances_that_are_all_nothing_have_a_histogram(tmp_path):
 @pytest.mark.parametrize("count", [1, 6])
 def test_pairs_in_grey_and_colour(channels, count, tmp_path):
     images = IMAGES[:count].repeat(channels, axis=3)
-    figure = figures.plot_verdicts(images, images, np.arange(count) / 4, 0.5, tmp_path / "a.png")
+    figure = pictures.plot_verdicts(images, images, np.arange(count) / 4, 0.5, tmp_path / "a.png")
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     assert titles[0] == "0.00 same" and len(titles) == count
     assert shape_of(tmp_path / "a.png")[1] > 200
@@ -97,7 +97,7 @@ def test_pairs_in_grey_and_colour(channels, count, tmp_path):
 
 def test_images_of_one_pixel_are_drawn(tmp_path):
     dots = IMAGES[:, :1, :1]
-    figures.plot_ranked(dots[0], dots, np.arange(6) / 4, 0.5, tmp_path / "a.png")
+    pictures.plot_ranked(dots[0], dots, np.arange(6) / 4, 0.5, tmp_path / "a.png")
     assert shape_of(tmp_path / "a.png")[0] > 100
 
 
@@ -106,7 +106,7 @@ def test_pictures_are_made_in_a_worker_thread(tmp_path):
 
     def work(k):
         try:
-            figures.plot_training_pairs(IMAGES, IMAGES, np.ones(6), tmp_path / f"{k}.png")
+            pictures.plot_training_pairs(IMAGES, IMAGES, np.ones(6), tmp_path / f"{k}.png")
         except BaseException as error:
             failed.append(error)
 
@@ -121,21 +121,21 @@ def test_pictures_are_made_in_a_worker_thread(tmp_path):
 def test_the_programs_own_matplotlib_is_left_as_it_was(tmp_path):
     before = dict(mpl.rcParams)
     curves.plot_histogram([0.1, 0.5], np.array([1, 0]), 0.3, tmp_path / "a.png")
-    figures.plot_matrix(np.eye(2), ["a", "b"], 0.5, tmp_path / "b.png")
+    pictures.plot_matrix(np.eye(2), ["a", "b"], 0.5, tmp_path / "b.png")
     assert dict(mpl.rcParams) == before
 
 
 def test_a_file_that_is_no_picture_is_refused(tmp_path):
-    figures.check_output(tmp_path / "a.png")
+    pictures.check_output(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"ending in one of .*png.* Received: .*a\.txt"):
-        figures.check_output(tmp_path / "a.txt")
+        pictures.check_output(tmp_path / "a.txt")
 
 
 def test_showing_without_a_display_does_nothing(tmp_path):
     code = (
         "from matplotlib.figure import Figure\n"
-        "from pyimagesearch.evaluation import figures\n"
-        "figures.show(Figure())\n"
+        "from pyimagesearch.evaluation import pictures\n"
+        "pictures.show(Figure())\n"
         "import matplotlib.pyplot as plt\n"
         "assert not plt.get_fignums()\n"
     )
