@@ -33,7 +33,7 @@ def test_the_article_s_layers():
     assert build_siamese_model((20, 24, 3), embeddingDim=7).output_shape == (None, 7)
 
 
-@pytest.mark.parametrize("name", ["article", "fast", "best", "photos-small"])
+@pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
