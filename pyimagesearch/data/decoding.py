@@ -128,7 +128,7 @@ def jpeg(data: bytes, side: int | None) -> tuple[np.ndarray, int]:
     with JpegImageFile(io.BytesIO(data)) as picture:
         (width, height) = picture.size
         # a file of several scans is held whole by its decoder, whatever size comes out
-        whole = bool(picture.info.get("progressive")) or first_scan(data) < picture.layers
+        whole = bool(picture.info.get("progressive")) or first_scan(data) < len(picture.getbands())
         check_size(width, height, limit=MAX_PIXELS if whole else MAX_JPEG_PIXELS)
         # each scan costs a pass over all pixels, and a small file can hold thousands
         if whole and len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
