@@ -15,6 +15,8 @@ from PIL import Image
 
 from pyimagesearch.data.images import decode, read_image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

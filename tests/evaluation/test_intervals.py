@@ -10,6 +10,8 @@ from scipy.stats import binom
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation.intervals import Figure, Trials, effective, interval, share_of_counts
 
+pytestmark = pytest.mark.slow
+
 N = 120  # images of the simulations
 LABELS = np.arange(N) % 10
 RUNS = 1000

@@ -17,6 +17,8 @@ from pyimagesearch.evaluation.thumbnails import thumbnails
 from pyimagesearch.evaluation.verification import called_same
 from tests.evaluation import browser
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = (
     "</script><script>document.title='run'</script>",
     "<img src=x onerror=\"document.title='run'\">",

@@ -18,7 +18,7 @@ NO_ONNX = not all(find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime")
 needs_onnx = pytest.mark.skipif(NO_ONNX, reason="tf2onnx, onnx or onnxruntime is not installed")
 SETTINGS = {"image_shape": [4, 5, 1], "distance": "euclidean", "threshold": 0.5}
 # without warnings of tf.lite, which says that it will leave, and of tf2onnx, that NumPy is new
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def small(seed=0):

@@ -8,6 +8,8 @@ from pyimagesearch import config
 from pyimagesearch.networks.defaults import keras_defaults
 from pyimagesearch.siamese_network import build_comparison, build_encoder, build_siamese_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["channels_first", "mixed_float16", "mixed_bfloat16", "float16"])
 def foreign(request):

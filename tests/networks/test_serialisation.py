@@ -13,6 +13,8 @@ from pyimagesearch.siamese_network import build_siamese_model
 from pyimagesearch.training import assemble
 from tests.scripts import python
 
+pytestmark = pytest.mark.slow
+
 
 def load_in_a_new_process(imports, path, inputs):
     """What the model of a file, loaded under safe mode, computes in a process of its own."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.scripts import ENVIRONMENT, ROOT
 
+pytestmark = pytest.mark.slow
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 COMMANDS = PROJECT["project"]["scripts"]
 

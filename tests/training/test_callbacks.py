@@ -17,6 +17,8 @@ from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import assemble, callbacks, checkpoints, signals
 from pyimagesearch.training.progress import Progress
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def images():

@@ -13,6 +13,8 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.training import ways
 from tests.scripts import ENVIRONMENT, run
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "train_contrastive_siamese_network.py"
 LABELS = np.repeat(np.arange(4), 10)
 
