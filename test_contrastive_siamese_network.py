@@ -14,7 +14,7 @@ import os
 
 import numpy as np
 
-from pyimagesearch.system import terminal
+from pyimagesearch.system import flags, terminal
 terminal.setup()  # before Keras
 
 from pyimagesearch import config
@@ -32,8 +32,8 @@ def main():
     ap.add_argument("-i", "--input", required=True,
         help="path to input directory of testing images")
     ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
-    ap.add_argument("--pairs", type=terminal.positive_int, default=10, help="how many (10)")
-    ap.add_argument("--seed", type=terminal.seed, default=42, help="of the choice of pairs (42)")
+    ap.add_argument("--pairs", type=flags.positive_int, default=10, help="how many (10)")
+    ap.add_argument("--seed", type=flags.seed, default=42, help="of the choice of pairs (42)")
     ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
         help="the figure's file (output/contrastive_pairs.png)")
     args = vars(ap.parse_args())

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pyimagesearch.system import terminal
+from pyimagesearch.system import flags, terminal
 
 terminal.setup()  # before Keras
 
@@ -36,8 +36,8 @@ from pyimagesearch.training import assemble, callbacks, checkpoints, optimizers
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
-    ap.add_argument("--epochs", type=terminal.positive_int, default=3)
-    ap.add_argument("--images", type=terminal.positive_int, default=60_000, help="of MNIST (all)")
+    ap.add_argument("--epochs", type=flags.positive_int, default=3)
+    ap.add_argument("--images", type=flags.positive_int, default=60_000, help="of MNIST (all)")
     ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
     args = ap.parse_args()
     if args.side:

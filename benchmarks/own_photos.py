@@ -10,15 +10,13 @@ chosen, at the threshold that travels with the model.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.trainings import figures_of
 
 
 def main():
@@ -43,19 +41,10 @@ def run(args, folder, split, seed):
     """The figures of one training, as metrics.json holds them."""
     parts = [folder.name, split, args.recipe, "quick" if args.quick else "", str(seed)]
     output = Path(args.output, "-".join(filter(None, parts)))
-    if not (output / "metrics.json").is_file():
-        command = [sys.executable, ROOT / "train_contrastive_siamese_network.py"]
-        command += ["--dataset", folder, "--recipe", args.recipe, "--seed", seed]
-        command += ["--split", split] if split else []
-        command += ["--quick"] if args.quick else []
-        print(f"{output} ...", file=sys.stderr, flush=True)
-        subprocess.run(
-            [*map(str, command), "--output", str(output)],
-            env={**os.environ, "MPLBACKEND": "Agg"},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-    return json.loads((output / "metrics.json").read_text())
+    flags = ["--dataset", folder, "--recipe", args.recipe, "--seed", seed]
+    flags += ["--split", split] if split else []
+    flags += ["--quick"] if args.quick else []
+    return figures_of(output, *flags)
 
 
 def row(name, runs):

@@ -9,13 +9,12 @@ images on which nothing was chosen, at the threshold that travels with the model
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.trainings import figures_of
+
 # recipe: flags beside it, and what its source publishes
 RUNS = {
     "article": ([], "validation loss 0.1107"),
@@ -39,19 +38,9 @@ def main():
     rows = []
     for recipe in args.only:
         (flags, published) = RUNS[recipe]
-        output = Path(args.output, recipe)
-        if not (output / "metrics.json").is_file():
-            photos = [args.photos] if flags[-1:] == ["--dataset"] else []
-            script = ROOT / "train_contrastive_siamese_network.py"
-            command = [sys.executable, script, "--recipe", recipe, *flags, *photos]
-            print(f"{recipe} ...", file=sys.stderr, flush=True)
-            subprocess.run(
-                [*map(str, command), "--output", str(output)],
-                env={**os.environ, "MPLBACKEND": "Agg"},
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
-        rows.append(row(recipe, json.loads((output / "metrics.json").read_text()), published))
+        photos = [args.photos] if flags[-1:] == ["--dataset"] else []
+        run = figures_of(Path(args.output, recipe), "--recipe", recipe, *flags, *photos)
+        rows.append(row(recipe, run, published))
 
     head = ["recipe", "data", "parameters", "epochs", "training"]
     head += ["pairs right", "AUC", "EER", "raw pixels", "its source"]

@@ -23,7 +23,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import temporary, terminal
+from pyimagesearch.system import flags, temporary, terminal
 
 terminal.setup()  # before Keras
 
@@ -37,11 +37,11 @@ failures = []
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--kills", type=terminal.positive_int, default=50)
-    ap.add_argument("--epochs", type=terminal.positive_int, default=50, help="of the long run")
-    ap.add_argument("--images", type=terminal.positive_int, default=40_000, help="of the large one")
-    ap.add_argument("--full-disks", type=terminal.positive_int, default=5, help="sizes of them")
-    ap.add_argument("--seed", type=terminal.seed, default=0, help="of the moments of the kills")
+    ap.add_argument("--kills", type=flags.positive_int, default=50)
+    ap.add_argument("--epochs", type=flags.positive_int, default=50, help="of the long run")
+    ap.add_argument("--images", type=flags.positive_int, default=40_000, help="of the large one")
+    ap.add_argument("--full-disks", type=flags.positive_int, default=5, help="sizes of them")
+    ap.add_argument("--seed", type=flags.seed, default=0, help="of the moments of the kills")
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -69,6 +69,7 @@ def measure(
     calibration: Mapping[str, Any],
     comparison: Comparison = utils.euclidean_distance,
     new_classes: bool = False,
+    different: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Measurement:
     """Figures of a calibration on other images than it was chosen on.
 
@@ -76,6 +77,7 @@ def measure(
     "threshold" and "operating_points" are looked at.
     new_classes: whether no class of these images was trained on; then the classes are what the
     intervals count. Otherwise the images' groups are, where they are known, or the images.
+    different: what different_pairs gives for these, where the caller needs it, too.
     Below ten of them there is no interval. Intervals of shares: see Trials.share; of AUC and
     EER: Trials.bootstrap, but at least as far as that of a share without an error.
     """
@@ -88,8 +90,8 @@ def measure(
     threshold = calibration["threshold"]
     right = called_same(distances, threshold) == same
     (auc, eer) = _auc_and_eer(distances, y, trials)
-    (different, apart) = different_pairs(embeddings, images, comparison)
-    share = _sharer(different, images, unit, unit_of)
+    (pairs, apart) = different or different_pairs(embeddings, images, comparison)
+    share = _sharer(pairs, images, unit, unit_of)
 
     def point(threshold):
         if threshold is None:
@@ -100,7 +102,7 @@ def measure(
     classes = None
     if images.labels is not None:
         classes = by_class(
-            embeddings, images.labels, images.class_names, threshold, comparison, different, apart
+            embeddings, images.labels, images.class_names, threshold, comparison, pairs, apart
         )
     return Measurement(
         images=len(embeddings),
@@ -113,7 +115,7 @@ def measure(
         auc=auc,
         eer=eer,
         operating_points={rate: point(t) for rate, t in calibration["operating_points"].items()},
-        fmr_images=int(np.count_nonzero(counts_of(different, len(embeddings)))),
+        fmr_images=int(np.count_nonzero(counts_of(pairs, len(embeddings)))),
         collapsed=verification.is_collapsed(distances),
         classes=classes,
     )

@@ -52,7 +52,10 @@ def write(
     """
     test = data.test
     embeddings = embed(encoder, test.images)
-    measured = measuring.measure(embeddings, test, settings, comparison, data.new_classes)
+    different = measuring.different_pairs(embeddings, test, comparison)
+    measured = measuring.measure(
+        embeddings, test, settings, comparison, data.new_classes, different
+    )
     (distances, y) = pair_distances(embeddings, test.drawn, comparison)
     measured = replace(measured, loss=float(metrics.pair_loss(recipe, y, distances)))
     if recipe.network.head != "none":
@@ -86,7 +89,7 @@ def write(
         test,
         embeddings,
         distances,
-        measuring.different_pairs(embeddings, test, comparison)[1],
+        different[1],
         datasets.describe(data),
     )
 

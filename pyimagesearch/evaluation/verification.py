@@ -151,11 +151,6 @@ def area_under_curve(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | No
     return area(roc_curve(distances, y, weights))
 
 
-def equal_error_rate(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """EER, 0 is perfect: where FMR and FNMR meet, on the straight line between two points."""
-    return crossing(roc_curve(distances, y, weights))
-
-
 def area(roc: Roc) -> float:
     """The area under a curve: AUC."""
     return float(np.trapezoid(roc.tmr, roc.fmr))

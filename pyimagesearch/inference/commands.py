@@ -23,7 +23,7 @@ import sys
 from collections.abc import Sequence
 
 from pyimagesearch import config
-from pyimagesearch.system import terminal
+from pyimagesearch.system import flags, terminal
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -69,12 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(answer=name, picture=picture)
         return sub
 
-    def class_level(sub):
-        text = "which level of subfolders are the classes (what the folder looks like)"
-        sub.add_argument("--class-level", type=int, choices=(1, 2), help=text)
-
     def top(sub):
-        sub.add_argument("--top", type=terminal.positive_int, default=5, help="how many (5)")
+        sub.add_argument("--top", type=flags.positive_int, default=5, help="how many (5)")
 
     sub = command("compare", "Distance and verdict of two images, or of a list of pairs.", fmr=True)
     sub.add_argument("a", nargs="?")
@@ -85,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "the false positive identification rate that the threshold holds (0.01)"
     sub.add_argument("--fpir", type=_share, default=0.01, help=text)
     top(sub)
-    class_level(sub)
+    flags.of_folders(sub, groups=False)
     sub = command(
         "search", "The images of a folder most like a query.", ["query", "directory"], "search.png",
         fmr=True,
@@ -95,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     default = os.path.join(config.BASE_OUTPUT, "vectors.npz")
     text = f"ends with .npz, .csv or .parquet ({default}; with --json none)"
     sub.add_argument("--output", help=text)
-    class_level(sub)
+    flags.of_folders(sub, groups=False)
     sub = command(
         "evaluate",
         "Figures on a folder of classes or of ready pairs, and whether the threshold suits it.",
@@ -104,12 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         fmr=True,
     )
     sub.add_argument("--calibrate", action="store_true", help="choose and store new thresholds")
-    class_level(sub)
-    sub.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="a pattern for file names: images whose names give the same text stay together",
-    )
+    flags.of_folders(sub)
     command("matrix", "All distances of a folder.", ["directory"], "matrix.png", fmr=True)
     sub = command("export", "The encoder as a file for programs without TensorFlow.")
     sub.add_argument("--format", choices=("tflite", "onnx"), required=True)
@@ -120,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "a folder that images are looked for in, with a subfolder for each person or thing"
     sub.add_argument("--gallery", metavar="DIR", help=text)
     sub.add_argument("--fpir", type=_share, default=0.01, help="as of identify (0.01)")
-    class_level(sub)
+    flags.of_folders(sub, groups=False)
     sub.add_argument("--host", default="127.0.0.1", help="(127.0.0.1: for this machine alone)")
     sub.add_argument("--port", type=int, default=7860, help="(7860; 0: any free one)")
     sub = command("cache", "The cache of pixels and embeddings.", model=False)

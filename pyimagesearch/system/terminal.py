@@ -4,7 +4,6 @@ Importing this module has no effect. A script calls setup() before it imports Ke
 with run(main). Set TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's start-up lines.
 """
 
-import argparse
 import logging
 import os
 import sys
@@ -221,28 +220,3 @@ def _leave_output() -> None:
 def verbosity() -> str | int:
     """For fit: Keras' progress bar on a terminal, a line an epoch in a log."""
     return "auto" if sys.stdout.isatty() else 2
-
-
-def positive_int(text: str) -> int:
-    """For argparse: a whole number of 1 or more."""
-    return _whole_number(text, range(1, sys.maxsize), "from 1 up")
-
-
-def image_size(text: str) -> tuple[int, int]:
-    """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
-    sides = [_whole_number(side, range(1, 4097), "from 1 to 4096") for side in text.split("x")]
-    if len(sides) > 2:
-        raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
-    return (sides[-1], sides[0])
-
-
-def seed(text: str) -> int:
-    """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
-    return _whole_number(text, range(2**31), "from 0 to 2147483647")
-
-
-def _whole_number(text: str, allowed: range, wanted: str) -> int:
-    with suppress(ValueError):
-        if (value := int(text)) in allowed:
-            return value
-    raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")

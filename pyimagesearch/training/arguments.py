@@ -12,7 +12,7 @@ from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.layout import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
-from pyimagesearch.system import terminal
+from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable
 from pyimagesearch.system.names import printable
@@ -47,20 +47,10 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
         help="a folder's test images: some of every class, or classes of their own (images, where "
         "the classes are large enough)",
     )
-    ap.add_argument(
-        "--class-level",
-        type=int,
-        choices=(1, 2),
-        help="which level of subfolders are the classes (what the folder looks like)",
-    )
-    ap.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="a pattern for file names: images whose names give the same text stay together",
-    )
+    flags.of_folders(ap)
     ap.add_argument(
         "--image-size",
-        type=terminal.image_size,
+        type=flags.image_size,
         help="64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to the recipe's 64 "
         "or 96)",
     )
@@ -72,14 +62,14 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
         action="store_true",
         help="recipe photos without training its network on: a fifth of the time",
     )
-    ap.add_argument("--epochs", type=terminal.positive_int, help="instead of the recipe's")
-    ap.add_argument("--batch-size", type=terminal.positive_int, help="instead of the recipe's")
+    ap.add_argument("--epochs", type=flags.positive_int, help="instead of the recipe's")
+    ap.add_argument("--batch-size", type=flags.positive_int, help="instead of the recipe's")
     ap.add_argument(
         "--weights",
         help="to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
         "program like any model: take none that you would not run",
     )
-    ap.add_argument("--seed", type=terminal.seed, default=42, help="of all that is random (42)")
+    ap.add_argument("--seed", type=flags.seed, default=42, help="of all that is random (42)")
     ap.add_argument(
         "--deterministic", action="store_true", help="the same run bit for bit each time, slower"
     )
@@ -91,17 +81,17 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
     names = ("epochs", "batch_size", "weights")
-    flags = {name: getattr(args, name) for name in names if getattr(args, name)}
+    changes = {name: getattr(args, name) for name in names if getattr(args, name)}
     if args.epochs:
-        flags["least_steps"] = 0
+        changes["least_steps"] = 0
     if args.quick:
-        flags["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
-        if not flags["ways"]:
+        changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
+        if not changes["ways"]:
             raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    return args, recipe.changed(**flags)
+    return args, recipe.changed(**changes)
 
 
 def default_recipe(dataset: str) -> str:

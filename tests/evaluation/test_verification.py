@@ -14,12 +14,17 @@ from pyimagesearch.evaluation.verification import (
     apart,
     area_under_curve,
     choose_threshold,
-    equal_error_rate,
+    crossing,
     is_collapsed,
     match_rates,
     roc_curve,
     threshold_at_fmr,
 )
+
+
+def equal_error_rate(distances, y):
+    return crossing(roc_curve(distances, y))
+
 
 DISTANCES = [0.1, 0.2, 0.4, 0.3, 0.5, 0.6]
 LABELS = [1, 1, 1, 0, 0, 0]

@@ -1,0 +1,46 @@
+"""Flags that several scripts share, and what argparse makes of their values."""
+
+import argparse
+import sys
+from contextlib import suppress
+
+
+def of_folders(parser: argparse.ArgumentParser, groups: bool = True) -> None:
+    """Add --class-level and, with groups, --group-by: how a folder of classes is read."""
+    parser.add_argument(
+        "--class-level",
+        type=int,
+        choices=(1, 2),
+        help="which level of subfolders are the classes (what the folder looks like)",
+    )
+    if groups:
+        parser.add_argument(
+            "--group-by",
+            metavar="REGEX",
+            help="a pattern for file names: images whose names give the same text stay together",
+        )
+
+
+def positive_int(text: str) -> int:
+    """For argparse: a whole number of 1 or more."""
+    return _whole_number(text, range(1, sys.maxsize), "from 1 up")
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
+    sides = [_whole_number(side, range(1, 4097), "from 1 to 4096") for side in text.split("x")]
+    if len(sides) > 2:
+        raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
+    return (sides[-1], sides[0])
+
+
+def seed(text: str) -> int:
+    """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
+    return _whole_number(text, range(2**31), "from 0 to 2147483647")
+
+
+def _whole_number(text: str, allowed: range, wanted: str) -> int:
+    with suppress(ValueError):
+        if (value := int(text)) in allowed:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")
