@@ -83,7 +83,7 @@ def test_new_classes_count_as_classes():
     before[LABELS == 0] = np.random.default_rng(0).normal(0, 10, (10, 4))
     (first, own) = areas(before, LABELS)
     (second, others) = areas(where, LABELS)
-    gain = np.array([(others - own)[LABELS == c].mean() for c in range(4)])
+    gain = np.array([(others - own)[c == LABELS].mean() for c in range(4)])
     assert chosen(before, where).kept == "1"
     wanted = "1" if second - first > gain.std() / 2 else "0"
     assert chosen(before, where, new_classes=True).kept == wanted
