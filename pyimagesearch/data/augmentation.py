@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from pyimagesearch.config import Recipe, Training
+from pyimagesearch.config import Recipe
 
 # what is drawn for an image, each number evenly spread over [-1, 1): where it lies, and then
 # what else a recipe may ask for
@@ -54,7 +54,7 @@ def moved(
     return _lit(images, training, drawn) if lit else images
 
 
-def _placed(images, training: Training, shifts, drawn, bent):
+def _placed(images, training, shifts, drawn, bent):
     # shift, turn, zoom, window and mirror, in one projection
     (height, width) = images.shape[1:3]
     (dx, dy) = tf.unstack(shifts)
@@ -85,7 +85,7 @@ def _placed(images, training: Training, shifts, drawn, bent):
     )
 
 
-def _lit(images, training: Training, drawn):
+def _lit(images, training, drawn):
     # blur, colour, contrast and brightness, in this order
     drawn = {name: tf.reshape(draw, (-1, 1, 1, 1)) for name, draw in drawn.items()}
     channels = images.shape[3]
