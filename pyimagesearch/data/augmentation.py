@@ -11,8 +11,10 @@ from pyimagesearch.config import Recipe
 # what is drawn for an image, each number evenly spread over [-1, 1): where it lies, and then
 # what else a recipe may ask for
 PLACE = ("across", "down", "turn", "zoom")
-MORE = ("window", "longer", "from left", "from top", "mirror")
-MORE += ("blur", "colour", "cast", "contrast", "light")
+MORE = (
+    *("window", "longer", "from left", "from top", "mirror"),
+    *("blur", "colour", "cast", "contrast", "light"),
+)
 MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
 DRAWN = len(PLACE + MORE)
 LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
