@@ -1,4 +1,4 @@
-"""A name or a folder comes in; training, validation, choices and test go out, with their pairs."""
+"""A name, a folder or a list comes in; four parts with their pairs go out: DataSet."""
 
 import logging
 from dataclasses import replace
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import copies, folders
+from pyimagesearch.data import copies, folders, lists
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
@@ -71,7 +71,7 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, each with pairs, and what is to be said of them.
 
-    name: a key of DATASETS, which brings its own test images; else a folder, as
+    name: a key of DATASETS, which brings its own test images; else a folder or a list, as
     folders.read_folder takes it with image_size, channels, class_level and group_by.
     recipe: recipe.reading says which share is tested and held out, recipe.training.pairing how
     the training pairs are drawn. A recipe that holds out none has the test images as
@@ -145,10 +145,11 @@ def _read(name, recipe, split, **flags):
         names = tuple(str(number) for number in range(labels.max() + 1))
         contents = pixel_digests(pixels)
         return ImageSet(pixels, labels, class_names=names, contents=contents), given, {}
-    if not Path(name).is_dir():
+    if not Path(name).is_dir() and not lists.is_list(name):
+        what = "a file that does not end in .csv" if Path(name).is_file() else "not there"
         raise InputError(
-            f"Expected --dataset {', '.join(DATASETS)} or a folder. "
-            f"Received: {printable(name)}, no folder."
+            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that ends in "
+            f".csv. Received: {printable(name)}, {what}."
         )
     folder = folders.read_folder(
         name, recipe.reading.least_shape, side=recipe.reading.side, **flags

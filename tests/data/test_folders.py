@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from pyimagesearch.data.folders import connected, read_folder
+from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.splits import connected
 
 
 def read(tmp_path, **flags):
