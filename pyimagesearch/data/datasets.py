@@ -19,6 +19,7 @@ from pyimagesearch.system.names import printable
 MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
+FEW = 30  # images to test with or to choose by: figures on so few say little
 
 log = logging.getLogger(__name__)
 
@@ -195,10 +196,8 @@ def describe(data: DataSet) -> list[str]:
     lines = [line]
     untested = sorted(classes_of(data.train) - classes_of(data.test))
     if untested and not data.new_classes:
-        names = [printable(data.train.class_names[number]) for number in untested]
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        shown = ", ".join(names[:MOST_NAMES]) + more
-        lines.append(f"trained on and not tested, too few images: {shown}")
+        lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
+    lines += _of_few(data)
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
@@ -208,3 +207,33 @@ def describe(data: DataSet) -> list[str]:
         if part in parts["near_copies"]:
             lines += copies.describe(parts["near_copies"][part], what)
     return lines
+
+
+def _of_few(data):
+    # lines on what cannot be known of so few images
+    (lines, pairs) = ([], data.test.drawn.labels())
+    if len(data.test) < FEW:
+        same = int(np.sum(pairs))
+        lines.append(
+            f"{len(data.test)} test images, in {same} same and {len(pairs) - same} different pairs"
+            ": figures on so few say little; their intervals, where there are any, say how little"
+        )
+    if len(data.choices) < FEW:
+        lines.append(
+            f"{len(data.choices)} images to choose by: the threshold is a rough one; more images, "
+            "or evaluate --calibrate with others, make it a better one"
+        )
+    if data.test.labels is not None:
+        single = np.flatnonzero(np.bincount(data.test.labels) == 1)
+        if len(single):
+            lines.append(
+                f"tested with one image, so without same pairs of their own: {_named(data, single)}"
+            )
+    return lines
+
+
+def _named(data, numbers):
+    # the names of some classes, in one line
+    names = [printable(data.train.class_names[number]) for number in numbers]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more

@@ -83,9 +83,10 @@ def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str]
         header = [name.strip().casefold() for name in next(table, [])]
         known = [name for name in header if name in (*wanted, *CLASSES, *PAIRS, *OPTIONAL)]
         if not set(wanted) <= set(known) or len(known) > len(set(known)):
+            received = printable(first.strip()[:80]) if first.strip() else "none"
             raise InputError(
                 f"Expected a header with the columns {' and '.join(wanted)}, none of them twice. "
-                f"Received: {shown} with {printable(first.strip()[:80]) if first.strip() else 'none'}."
+                f"Received: {shown} with {received}."
             )
         rows = []
         number = table.line_num + 1
