@@ -147,10 +147,9 @@ def _read(name, recipe, split, **flags):
         contents = pixel_digests(pixels)
         return ImageSet(pixels, labels, class_names=names, contents=contents), given, {}
     if not Path(name).is_dir() and not lists.is_list(name):
-        what = "a file that does not end in .csv" if Path(name).is_file() else "not there"
         raise InputError(
             f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that ends in "
-            f".csv. Received: {printable(name)}, {what}."
+            f".csv. Received: {printable(name)}, {lists.no_list(name)}."
         )
     folder = folders.read_folder(
         name, recipe.reading.least_shape, side=recipe.reading.side, **flags

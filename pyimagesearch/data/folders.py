@@ -122,8 +122,13 @@ def read_folder(
 
 
 def _plan(directory, class_level):
-    if not lists.is_list(directory):
+    if os.path.isdir(directory):
         return layout.find(directory, class_level)
+    if not lists.is_list(directory):
+        raise InputError(
+            "Expected a folder, or a list of images that ends in .csv. Received: "
+            f"{printable(directory)}, {lists.no_list(directory)}."
+        )
     if class_level:
         raise InputError(
             "Expected --class-level with a folder. Received: a list, which names the classes."

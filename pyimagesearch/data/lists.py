@@ -58,6 +58,11 @@ def is_list(path: str | os.PathLike) -> bool:
     return os.fspath(path).casefold().endswith(".csv") and os.path.isfile(path)
 
 
+def no_list(path: str | os.PathLike) -> str:
+    """Why a path is none, in words."""
+    return "a file that does not end in .csv" if os.path.isfile(path) else "not there"
+
+
 def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether the header of a list is that of pairs; False where it cannot be read."""
     try:

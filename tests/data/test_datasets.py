@@ -168,7 +168,7 @@ def test_near_copies_across_the_parts_are_said(load):
     assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
     data, lines = load(replace(frames, groups=groups), group_by="clip")
     assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
-    assert (data.parts["split"], data.parts["groups"]) == ("groups", 20)
+    assert (data.parts["split"], data.parts["groups"]) == ("groups", 60)
 
 
 def test_what_was_trained_on_before_is_not_tested_on(load):

@@ -189,5 +189,5 @@ def test_a_folder_without_a_readable_image(write, tmp_path):
     write("b/0.png", b"")
     with pytest.raises(ValueError, match=r"readable images\. Received: none\. .*0\.png"):
         read(tmp_path)
-    with pytest.raises(ValueError, match=r"no such folder"):
+    with pytest.raises(ValueError, match=r"Expected a folder, or a list"):
         read_folder(tmp_path / "missing")
