@@ -49,7 +49,7 @@ class SiameseModel:
 
     def _load(self, directory: Path) -> None:
         self.settings = stored.read_settings(directory)
-        self.image_shape = tuple(self.settings["image_shape"])
+        self.image_shape = stored.shape_of(self.settings)
         self.threshold = self.settings["threshold"]
         self.digest = stored.digest(directory)
         self._trained_on = stored.read_trained_on(directory)
