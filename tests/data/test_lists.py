@@ -128,6 +128,8 @@ def test_what_is_no_list(listed, tmp_path):
         assert default_recipe(str(tmp_path / name)) == "photos"
         with pytest.raises(InputError, match=message):
             datasets.load(str(tmp_path / name), recipe, 0)
+        with pytest.raises(InputError, match=message):
+            read_folder(tmp_path / name)
     with pytest.raises(InputError, match="--class-level with a folder"):
         read_folder(listed("path,label", "0.png,a"), class_level=1)
 

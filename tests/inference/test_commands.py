@@ -149,7 +149,7 @@ def test_matrix(ask, tmp_path):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda path: None, "no such folder"),
+        (lambda path: None, "a folder, or a list"),
         (lambda path: path.mkdir(), "a subfolder for each class"),
         (lambda path: small_model.write_folder(path, 1, 3), "at least two classes"),
         (lambda path: small_model.write_folder(path, 2, 1), "at least two classes"),
