@@ -49,12 +49,13 @@ def show_messages(program_output: bool = False) -> None:
     _messages.program_output = program_output
 
 
-def setup(program_output: bool = False) -> None:
+def setup(program_output: bool = False, keras: bool = True) -> None:
     """Prepare this process for a script: call it once, before Keras is imported.
 
     Shows messages, line by line; imports TensorFlow and Keras without their start-up lines and
     with the settings that this project is written for, whatever the machine's are; silences the
     libraries that read images. Computes nothing and claims no GPU memory. Once more is harmless.
+    keras: False leaves TensorFlow and Keras, which take seconds, to setup_keras.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
@@ -64,6 +65,12 @@ def setup(program_output: bool = False) -> None:
     # a root without any gets one from TensorFlow's absl, which shows each message once more
     logging.getLogger().addHandler(logging.NullHandler())
     silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
+    if keras:
+        setup_keras()
+
+
+def setup_keras() -> None:
+    """The part of setup that imports TensorFlow and Keras; ends the process where it cannot."""
     try:
         _import_keras()
     except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
