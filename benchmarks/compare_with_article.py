@@ -2,6 +2,7 @@
 
     python benchmarks/compare_with_article.py                      # 3 epochs of each, 6 minutes
     python benchmarks/compare_with_article.py --recipe keras-io    # keras.io's example instead
+    python benchmarks/compare_with_article.py --recipe triplet --cifar CIFAR   # the triplet text's
 
 Each side is a process of its own, and they take turns, epoch by epoch, so that a machine
 whose speed drifts is slow for both. Same images, same number of pairs, same validation.
@@ -25,25 +26,29 @@ terminal.setup()  # before Keras
 
 import keras
 
-from pyimagesearch import config, metrics, utils
-from pyimagesearch.data import batches, datasets
+from benchmarks import plain_texts
+from pyimagesearch import config, utils
+from pyimagesearch.data import batches, datasets, splits
+from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.training import assemble, callbacks, checkpoints, optimizers
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
+    ap.add_argument("--recipe", choices=("article", "keras-io", "triplet"), default="article")
+    ap.add_argument("--cifar", help="for triplet: CIFAR-10 as images, train/CLASS and test/CLASS")
     ap.add_argument("--epochs", type=flags.positive_int, default=3)
-    ap.add_argument("--images", type=flags.positive_int, default=60_000, help="of MNIST (all)")
+    ap.add_argument("--images", type=flags.positive_int, default=60_000, help="(all)")
     ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
     args = ap.parse_args()
     if args.side:
         sys.stdout = sys.stderr  # what training prints is not a report
         recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs)
-        (train, test) = datasets.load_mnist()
+        if args.recipe == "triplet":
+            recipe = recipe.changed(weights="none", image_shape=(32, 32, 3))
+        (train, test) = load(args.cifar)
         train = tuple(array[: args.images] for array in train)
         # what is held out validates; otherwise, as in the article, the test
         if recipe.reading.held_out:
@@ -52,7 +57,9 @@ def main():
         return SIDES[args.side](train, test, recipe)
 
     command = [sys.executable, __file__, f"--recipe={args.recipe}", f"--epochs={args.epochs}"]
-    command += [f"--images={args.images}"]
+    command += [f"--images={args.images}"] + ([f"--cifar={args.cifar}"] if args.cifar else [])
+    if (args.recipe == "triplet") != bool(args.cifar):
+        ap.error("expected --recipe triplet and --cifar together")
     children = {
         side: subprocess.Popen(
             [*command, f"--side={side}"], text=True, stdin=-1, stdout=-1, stderr=-3
@@ -63,7 +70,18 @@ def main():
     turns = ["pairs", *range(1, args.epochs + 1), "memory"]
     reports = {turn: {side: turn_of(child) for side, child in children.items()} for turn in turns}
     held_out = config.RECIPES[args.recipe].reading.held_out
-    show(reports, args.epochs, round(2 * args.images * (1 - held_out)))
+    show(reports, args.epochs, round(args.images * (1 - held_out)))
+
+
+def load(cifar):
+    """((images, labels) to train on, the same to test with): CIFAR-10 in any order, or MNIST."""
+    if not cifar:
+        return datasets.load_mnist()
+    found = read_folder(cifar)
+    order = np.random.default_rng(0).permutation(len(found.labels))
+    parts = [np.sort(order[found.splits[order] == part]) for part in (splits.TRAIN, splits.TEST)]
+    (train, test) = (np.random.default_rng(0).permutation(part) for part in parts)
+    return [(found.pixels[rows], found.labels[rows]) for rows in (train, test)]
 
 
 def turn_of(child):
@@ -85,13 +103,17 @@ def report(**figures):
 class Turns(keras.callbacks.Callback):
     """Waits for this side's turn before each epoch, and reports after it, validation included."""
 
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
     def on_epoch_begin(self, epoch, logs=None):
         wait_for_turn()
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.start
-        report(seconds=seconds, loss=logs["loss"], val_loss=logs["val_loss"])
+        report(seconds=seconds, steps=self.steps, loss=logs["loss"], val_loss=logs["val_loss"])
 
 
 def seconds_of(function, *args):
@@ -103,67 +125,54 @@ def seconds_of(function, *args):
 
 
 def plain(train, test, recipe):
-    """The source's algorithm: a loop over the images, pairs as floats, two towers, fit."""
+    """The source's algorithm: pairs or triplets as floats, a tower for each image, fit."""
     (images, labels), (images_test, labels_test) = train, test
     if recipe.network.pixel_scale == 1:
         (images, images_test) = (images.astype("float32"), images_test.astype("float32"))
     else:
         (images, images_test) = (images / 255.0, images_test / 255.0)
     np.random.seed(1)
+    (draw, build) = (plain_texts.make_pairs, plain_texts.pair_model)
+    if recipe.training.loss == "triplet":
+        (draw, build) = (plain_texts.make_triplets, plain_texts.triplet_model)
     wait_for_turn()
-    (pairs, y), seconds = seconds_of(plain_make_pairs, images, labels)
-    (pairs_test, y_test) = plain_make_pairs(images_test, labels_test)  # inside its own turn
+    (drawn, y), seconds = seconds_of(draw, images, labels)
+    (drawn_test, y_test) = draw(images_test, labels_test)  # inside its own turn
     report(seconds=seconds)
 
     keras.utils.set_random_seed(1)
-    inputs = [keras.Input(config.IMG_SHAPE) for _ in "AB"]
-    network = NETWORKS[recipe.network.name](config.IMG_SHAPE, recipe.network.embedding_dim)
-    feats = [network(image) for image in inputs]
-    distance = keras.layers.Lambda(utils.euclidean_distance)(feats)
-    model = keras.Model(inputs, HEADS[recipe.network.head](distance))
-    model.compile(
-        loss=metrics.LOSSES[recipe.training.loss],
-        optimizer=recipe.training.optimizer,
-        metrics=optimizers.make_metrics(recipe),
-    )
-    model.fit(
-        [pairs[:, 0], pairs[:, 1]],
+    build(recipe).fit(
+        list(np.moveaxis(drawn, 1, 0)),
         y,
-        validation_data=([pairs_test[:, 0], pairs_test[:, 1]], y_test),
+        validation_data=(list(np.moveaxis(drawn_test, 1, 0)), y_test),
         batch_size=recipe.training.batch_size,
         epochs=recipe.training.epochs,
         verbose=0,
-        callbacks=[Turns()],
+        callbacks=[Turns(-(-len(y) // recipe.training.batch_size))],
     )
     wait_for_turn()
     report(bytes=peak_memory())
-
-
-def plain_make_pairs(images, labels):
-    pairs, y = [], []
-    of_class = [np.flatnonzero(labels == label) for label in range(len(np.unique(labels)))]
-    for image, label in zip(images, labels, strict=True):
-        pairs.append([image, images[np.random.choice(of_class[label])]])
-        y.append([1])
-        pairs.append([image, images[np.random.choice(np.flatnonzero(labels != label))]])
-        y.append([0])
-    return np.array(pairs), np.array(y)
 
 
 def ours(train, test, recipe):
     """What train_contrastive_siamese_network.py does for the recipe."""
     (images, labels) = train
     wait_for_turn()
-    (_, seconds) = seconds_of(sample_pairs, labels, 1)
-    (_, seconds_uint8) = seconds_of(utils.make_pairs, images, labels, 1)
-    report(seconds=seconds, seconds_uint8=seconds_uint8)
+    sampler = (
+        SAMPLERS[recipe.training.pairing] if recipe.training.loss == "triplet" else sample_pairs
+    )
+    (_, seconds) = seconds_of(sampler, labels, np.random.default_rng(1))
+    of_pixels = {}
+    if recipe.training.loss != "triplet":
+        of_pixels["seconds_uint8"] = seconds_of(utils.make_pairs, images, labels, 1)[1]
+    report(seconds=seconds, **of_pixels)
 
     optimizers.set_seed(1)
     rng = np.random.default_rng(1)
     train = ImageSet(images, labels, pairs=SAMPLERS[recipe.training.pairing](labels, rng))
-    validation = ImageSet(*test, pairs=sample_pairs(test[1], rng))
+    validation = ImageSet(*test, pairs=sampler(test[1], rng))
     parts = assemble.networks(recipe, train)
-    inputs = [keras.Input(config.IMG_SHAPE, dtype="uint8") for _ in "AB"]
+    inputs = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
     model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
     (dataset, steps) = batches.batches(train, recipe, 1)
     model.compile(**assemble.compiling(recipe, steps))
@@ -176,13 +185,13 @@ def ours(train, test, recipe):
             epochs=recipe.training.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*chain, Turns()],
+            callbacks=[*chain, Turns(steps)],
         )
     wait_for_turn()
     memory = peak_memory()
-    # the article's float64 pixels through make_pairs: after the memory was read
-    _, seconds_float64 = seconds_of(utils.make_pairs, images / 255.0, labels, 1)
-    report(bytes=memory, seconds_float64=seconds_float64)
+    if of_pixels:  # the article's float64 pixels through make_pairs: after the memory was read
+        of_pixels = {"seconds_float64": seconds_of(utils.make_pairs, images / 255.0, labels, 1)[1]}
+    report(bytes=memory, **of_pixels)
 
 
 def peak_memory():
@@ -190,7 +199,7 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def show(reports, epochs, pairs_an_epoch):
+def show(reports, epochs, images_an_epoch):
     print(f"{'':34}{'plain':>12}{'ours':>12}{'ratio':>9}")
 
     def row(name, a, b, unit=""):
@@ -198,12 +207,18 @@ def show(reports, epochs, pairs_an_epoch):
 
     pairs, memory = reports["pairs"], reports["memory"]
     row("draw the pairs (indices)", pairs["plain"]["seconds"], pairs["ours"]["seconds"], "s")
-    row("make_pairs, uint8 pixels", pairs["plain"]["seconds"], pairs["ours"]["seconds_uint8"], "s")
-    seconds_float64 = memory["ours"]["seconds_float64"]
-    row("make_pairs, float64 pixels", pairs["plain"]["seconds"], seconds_float64, "s")
+    for kind in ("uint8", "float64"):
+        if seconds := (pairs["ours"] | memory["ours"]).get(f"seconds_{kind}"):
+            row(f"make_pairs, {kind} pixels", pairs["plain"]["seconds"], seconds, "s")
     for epoch in range(1, epochs + 1):
         a, b = reports[epoch]["plain"], reports[epoch]["ours"]
-        row(f"epoch {epoch}: {pairs_an_epoch:,} pairs", a["seconds"], b["seconds"], "s")
+        row(f"epoch {epoch}: {images_an_epoch:,} images", a["seconds"], b["seconds"], "s")
+    for epoch in range(1, epochs + 1):
+        (a, b) = ((side["steps"], side["seconds"]) for side in reports[epoch].values())
+        print(
+            f"steps an epoch, steps a second: plain {a[0]}, {a[0] / a[1]:.1f}; "
+            f"ours {b[0]}, {b[0] / b[1]:.1f}"
+        )
     # not the mean: Keras' own input pipeline can stand still for a minute at the end of an epoch
     ratios = [
         reports[epoch]["plain"]["seconds"] / reports[epoch]["ours"]["seconds"]

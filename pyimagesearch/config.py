@@ -78,7 +78,12 @@ class Training:
     warmup_steps: int | None = None  # then a cosine decay to 0; None: a constant rate
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees
-    zoom: float = 0  # and zoomed by up to this share of its size
+    zoom: float = 0  # and zoomed by up to this share of its size;
+    crop: float = 0  # a window leaves out up to this share of its area;
+    mirror: bool = False  # every second one is mirrored;
+    light: float = 0  # brightness and contrast, by up to this share,
+    colour: float = 0  # its colours likewise,
+    blur: float = 0  # and blurred by up to this share of a pixel
     least_steps: int = 0  # as many epochs more as bring so many steps, where a folder is small
     ways: tuple[str, ...] = ()  # in training.ways.WAYS, in their order; (): one network, trained
     keep_best: bool = False  # the weights of the epoch with the best validation loss
@@ -175,9 +180,13 @@ RECIPES: dict[str, Recipe] = {
             shift=9,
             turn=15,
             zoom=0.2,
+            crop=0.3,
+            light=0.3,
+            colour=0.3,
+            blur=0.5,
             ways=("whitened", "linear head", "two-layer head", "trained on"),
         ),
-        reading=Reading(least_shape=(96, 96, 3), side=96, held_out=0.15),
+        reading=Reading(least_shape=(96, 96, 3), side=128, held_out=0.15),
     ),
     # the same from nothing, a small network
     "photos-small": Recipe(

@@ -1,44 +1,107 @@
-"""Training images come in; the same images, moved, turned and zoomed at random, go out."""
+"""Training images come in; the same images as another camera might have seen them go out."""
 
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from pyimagesearch.config import Recipe
+from pyimagesearch.config import Recipe, Training
+
+# what is drawn for an image, each number evenly spread over [-1, 1): where it lies, and then
+# what else a recipe may ask for
+PLACE = ("across", "down", "turn", "zoom")
+MORE = ("window", "longer", "from left", "from top", "mirror")
+MORE += ("blur", "colour", "cast", "contrast", "light")
+MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
+DRAWN = len(PLACE + MORE)
+LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
+GAUSSIAN = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32) / 256  # deviation 1 pixel
 
 
-def moved(images: tf.Tensor, recipe: Recipe, seed: Sequence[int] | tf.Tensor) -> tf.Tensor:
-    """Each image moved, turned and zoomed at random, the edge repeated where nothing is left.
+def moved(
+    images: tf.Tensor,
+    recipe: Recipe,
+    seed: Sequence[int] | tf.Tensor = (0, 0),
+    draws: np.ndarray | None = None,
+) -> tf.Tensor:
+    """Each image placed, lit and blurred anew at random, as far as the recipe's training asks.
 
-    images: uint8 (B, H, W, C). recipe: up to its shift in pixels, its turn in degrees and the
-    share zoom, each evenly spread; whole pixels where nothing but shift is asked for.
-    seed: two integers, which decide it all.
+    images: uint8 (B, H, W, C). recipe: shift in pixels, turn in degrees, zoom as a share, all up
+    to so much either way; crop, the share of the area that a window may leave out; mirror, every
+    second image; blur, up to this share of a blur by one pixel; colour and light, up to this
+    share more or less of colour, contrast and brightness. Whole pixels where nothing but shift
+    is asked for. The edge is repeated where nothing is left.
+    seed: two integers, which decide it all; or draws, float (DRAWN, B) in [-1, 1), which do.
     """
-    if not (recipe.training.shift or recipe.training.turn or recipe.training.zoom):
+    training = recipe.training
+    bent = bool(training.turn or training.zoom or training.crop)
+    lit = bool(training.light or training.colour or training.blur)
+    if not (training.shift or bent or training.mirror or lit):
         return images
-    (n, height, width) = (tf.shape(images)[0], images.shape[1], images.shape[2])
-    if recipe.training.turn or recipe.training.zoom:
-        (dx, dy, turn, zoom) = tf.unstack(tf.random.stateless_uniform([4, n], seed, -1, 1))
-        (dx, dy) = (recipe.training.shift * dx, recipe.training.shift * dy)
-        angle, size = math.pi / 180 * recipe.training.turn * turn, 1 + recipe.training.zoom * zoom
-    else:
-        whole = tf.random.stateless_uniform(
-            [2, n], seed, -recipe.training.shift, recipe.training.shift + 1, dtype=tf.int32
-        )
-        (dx, dy) = tf.unstack(tf.cast(whole, tf.float32))
-        angle, size = tf.zeros_like(dx), tf.ones_like(dx)
+    names = PLACE + MORE if training.crop or training.mirror or lit else PLACE
+    n = tf.shape(images)[0]
+    if draws is None:
+        draws = tf.random.stateless_uniform([len(names), n], seed, -1, 1)
+    drawn = dict(zip(names, tf.unstack(tf.cast(draws, tf.float32), len(names))))
+    if training.shift or bent or training.mirror:
+        shifts = training.shift * tf.stack([drawn["across"], drawn["down"]])
+        if not bent:
+            reach = round(training.shift)
+            whole = tf.random.stateless_uniform([2, n], seed, -reach, reach + 1, dtype=tf.int32)
+            shifts = tf.cast(whole, tf.float32)
+        images = _placed(images, training, shifts, drawn, bent)
+    return _lit(images, training, drawn) if lit else images
 
-    # output pixel (x, y) is the input's (cos x - sin y + …, sin x + cos y + …), about the middle
-    (cos, sin) = (size * tf.cos(angle), size * tf.sin(angle))
+
+def _placed(images, training: Training, shifts, drawn, bent):
+    # shift, turn, zoom, window and mirror, in one projection
+    (height, width) = images.shape[1:3]
+    (dx, dy) = tf.unstack(shifts)
+    angle = math.pi / 180 * training.turn * drawn["turn"]
+    across = down = 1 + training.zoom * drawn["zoom"]
+    if training.crop:
+        side = tf.sqrt(1 - training.crop * (drawn["window"] + 1) / 2)
+        longer = (1 + LONGER) ** (drawn["longer"] / 2)
+        (across, down) = (across * side * longer, down * side / longer)
+        dx += (1 - side) * width / 2 * drawn["from left"]
+        dy += (1 - side) * height / 2 * drawn["from top"]
+    if training.mirror:
+        across = tf.where(drawn["mirror"] < 0, across, -across)
+
+    # output pixel (x, y) is the input's (ax + by + …, cx + dy + …), about the middle
+    (cos, sin) = (tf.cos(angle), tf.sin(angle))
+    (a, b, c, d) = (across * cos, -down * sin, across * sin, down * cos)
     (x, y) = ((width - 1) / 2, (height - 1) / 2)
     zero = tf.zeros_like(dx)
-    rows = [cos, -sin, x - cos * x + sin * y + dx, sin, cos, y - sin * x - cos * y + dy, zero, zero]
+    rows = [a, b, x - a * x - b * y + dx, c, d, y - c * x - d * y + dy, zero, zero]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack(rows, axis=1),
         output_shape=tf.shape(images)[1:3],
         fill_value=0.0,
-        interpolation="BILINEAR" if recipe.training.turn or recipe.training.zoom else "NEAREST",
+        interpolation="BILINEAR" if bent else "NEAREST",
         fill_mode="NEAREST",
     )
+
+
+def _lit(images, training: Training, drawn):
+    # blur, colour, contrast and brightness, in this order
+    drawn = {name: tf.reshape(draw, (-1, 1, 1, 1)) for name, draw in drawn.items()}
+    channels = images.shape[3]
+    x = tf.cast(images, tf.float32)
+    if training.blur:
+        kernel = tf.tile(GAUSSIAN[:, :, None, None], (1, 1, channels, 1))
+        padded = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "SYMMETRIC")
+        blurred = tf.nn.depthwise_conv2d(padded, kernel, (1, 1, 1, 1), "VALID")
+        x += training.blur * (drawn["blur"] + 1) / 2 * (blurred - x)
+    if training.colour and channels == 3:
+        grey = tf.reduce_mean(x, axis=3, keepdims=True)
+        x = grey + (x - grey) * (1 + training.colour * drawn["colour"])
+        # warmer or colder: red against blue
+        x *= 1 + training.colour / 4 * drawn["cast"] * tf.constant([1.0, 0.0, -1.0])
+    if training.light:
+        mean = tf.reduce_mean(x, axis=(1, 2, 3), keepdims=True)
+        x = mean + (x - mean) * (1 + training.light * drawn["contrast"])
+        x *= 1 + training.light * drawn["light"]
+    return tf.cast(tf.clip_by_value(tf.round(x), 0, 255), tf.uint8)

@@ -62,6 +62,11 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
         action="store_true",
         help="recipe photos without training its network on: a fifth of the time",
     )
+    ap.add_argument(
+        "--mirror",
+        action="store_true",
+        help="mirror every second image while training: for things of which a mirror image is one",
+    )
     ap.add_argument("--epochs", type=flags.positive_int, help="instead of the recipe's")
     ap.add_argument("--batch-size", type=flags.positive_int, help="instead of the recipe's")
     ap.add_argument(
@@ -80,7 +85,7 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     args = ap.parse_args()
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
-    names = ("epochs", "batch_size", "weights")
+    names = ("epochs", "batch_size", "weights", "mirror")
     changes = {name: getattr(args, name) for name in names if getattr(args, name)}
     if args.epochs:
         changes["least_steps"] = 0

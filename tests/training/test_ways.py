@@ -11,6 +11,7 @@ import pytest
 
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.training import ways
+from pyimagesearch.training.choice import Choice, areas
 from tests.scripts import ENVIRONMENT, run
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ LABELS = np.repeat(np.arange(4), 10)
 def test_areas_by_hand():
     """On a line: class 0 at 0, 1 and 5, class 1 at 4 and 6."""
     labels = np.array([0, 0, 0, 1, 1])
-    (whole, own) = ways.areas(np.array([[0.0], [1], [5], [4], [6]]), labels)
+    (whole, own) = areas(np.array([[0.0], [1], [5], [4], [6]]), labels)
     # same: 1, 5, 4, 2; different: 4, 6, 3, 5, 1, 1. Of the 24 comparisons a same pair is nearer:
     # 1 against 4 6 3 5 and half of 1 1: 5; 5 against 6 and half of 5: 1.5;
     # 4 against 6 5 and half of 4: 2.5; 2 against 4 6 3 5: 4
@@ -36,7 +37,7 @@ def test_areas_by_hand():
 def chosen(*embeddings):
     """What is kept of ways with these embeddings of images of four classes."""
     held = ImageSet(np.zeros((40, 1, 1, 1), np.uint8), LABELS)
-    choice = ways.Choice(held)
+    choice = Choice(held)
     for number, vectors in enumerate(embeddings):
         choice.start()
         choice.add(str(number), number, vectors)
@@ -52,7 +53,7 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     assert chosen(poor, poor).kept == "0"
     for seed in range(20):  # as good as the first but for chance
         other = classes + np.random.default_rng(seed).normal(0, 0.8, classes.shape)
-        ((first, own), (second, others)) = (ways.areas(x, LABELS) for x in (poor, other))
+        ((first, own), (second, others)) = (areas(x, LABELS) for x in (poor, other))
         error = (others - own).std() / 40**0.5
         assert chosen(poor, other).kept == ("1" if second - first > error else "0")
     broken = chosen(poor, np.full_like(good, np.nan), good)

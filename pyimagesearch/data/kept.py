@@ -1,0 +1,48 @@
+"""Images in memory or mapped come in; what was computed from them goes out, kept between runs."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pyimagesearch.data.cache_place import use
+from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.system.progress_bar import ProgressBar
+
+BLOCK = 512  # images computed before they are kept: what an interrupted run loses
+
+
+def kept(
+    store: str,
+    images: np.ndarray | Rows,
+    compute: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    what: str,
+) -> np.ndarray:
+    """What compute makes of each image, an image's taken from the cache where it is known: (N, …).
+
+    store: names what is computed, so that nothing else has that name: a digest of weights and
+    settings belongs into it. images: uint8 (N, H, W, C), known by their pixels.
+    compute: of images uint8 (n, H, W, C) and their digests uint64 (n,), (n, …); a function of
+    each image by itself. what: for the progress bar, "images looked at".
+    """
+    digests = pixel_digests(images)
+    names = [digest.tobytes() for digest in digests]
+
+    def work(cache):
+        cache.open_store(store)
+        with cache.looking_up():
+            missing = [k for k, name in enumerate(names) if cache.row(store, name) is None]
+        missing = sorted({names[k]: k for k in missing}.values())
+        with ProgressBar(len(missing), what) as progress:
+            for start in range(0, len(missing), BLOCK):
+                block = np.array(missing[start : start + BLOCK])
+                made = compute(np.asarray(images[block]), digests[block])
+                cache.add(store, [], [names[k] for k in block], made)
+                progress.add(len(block))
+        with cache.looking_up():
+            rows = [cache.row(store, name) for name in names]
+        if None in rows:  # another process has cleared it
+            raise FileNotFoundError(f"rows of {store}")
+        return np.asarray(cache.array(store)[np.array(rows)])
+
+    return use(work)
