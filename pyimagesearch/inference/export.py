@@ -23,6 +23,7 @@ from pyimagesearch.inference import head
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.terminal import quiet
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,9 @@ def _run_tflite(content: bytes) -> Embed:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         Interpreter = tf.lite.Interpreter
-    interpreter = Interpreter(model_content=content)
+    with quiet():  # its C++ says that it has made a delegate
+        interpreter = Interpreter(model_content=content)
+        interpreter.allocate_tensors()
     (entry,) = interpreter.get_input_details()
     (out,) = interpreter.get_output_details()
 

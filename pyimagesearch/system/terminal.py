@@ -7,6 +7,7 @@ with run(main). Set TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's st
 import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import of_each
 
 LOGGER = "pyimagesearch"
+_stderr = threading.RLock()  # one thread at a time turns it away
 
 
 class Messages(logging.Handler):
@@ -85,7 +87,9 @@ def _import_keras() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    with _quiet():
+    # TensorFlow writes some lines before it has read this variable: those are for quiet()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
         import keras
         import tensorflow as tf
 
@@ -121,25 +125,25 @@ def _import_keras() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what TensorFlow's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
+def quiet() -> Iterator[None]:
+    """Hide what a library's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
 
-    It writes some lines before it has read that variable, so the file descriptor itself is
-    turned away for the import; from then on the variable is enough. Python's exceptions are
-    not touched.
+    The file descriptor itself is turned away, for the whole process: for as short as possible.
+    Python's exceptions are not touched.
     """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _stderr:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def silence_image_libraries() -> None:
