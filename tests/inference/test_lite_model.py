@@ -171,3 +171,10 @@ def test_compare_does_without_tensorflow_and_says_nothing_of_its_own(model, fold
         assert loaded == "False False False" and loaded_there.startswith("True True")
         assert json.loads(answer) == pytest.approx(json.loads(wanted), abs=1e-6)
         assert here.stderr == there.stderr  # no line of LiteRT's
+
+
+@pytest.mark.slow
+def test_export_says_nothing_of_litert(model, tmp_path):
+    output = ("--format", "tflite", "--output", tmp_path / "e.tflite")
+    done = python(COMMAND, "export", *output, "--model", model)
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "e.tflite").exists()
