@@ -6,13 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from pyimagesearch.config import Recipe, Training
+from pyimagesearch.config import Recipe
 
 # what is drawn for an image, each number evenly spread over [-1, 1): where it lies, and then
 # what else a recipe may ask for
 PLACE = ("across", "down", "turn", "zoom")
-MORE = ("window", "longer", "from left", "from top", "mirror")
-MORE += ("blur", "colour", "cast", "contrast", "light")
+MORE = (
+    *("window", "longer", "from left", "from top", "mirror"),
+    *("blur", "colour", "cast", "contrast", "light"),
+)
 MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
 DRAWN = len(PLACE + MORE)
 LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
@@ -54,7 +56,7 @@ def moved(
     return _lit(images, training, drawn) if lit else images
 
 
-def _placed(images, training: Training, shifts, drawn, bent):
+def _placed(images, training, shifts, drawn, bent):
     # shift, turn, zoom, window and mirror, in one projection
     (height, width) = images.shape[1:3]
     (dx, dy) = tf.unstack(shifts)
@@ -85,7 +87,7 @@ def _placed(images, training: Training, shifts, drawn, bent):
     )
 
 
-def _lit(images, training: Training, drawn):
+def _lit(images, training, drawn):
     # blur, colour, contrast and brightness, in this order
     drawn = {name: tf.reshape(draw, (-1, 1, 1, 1)) for name, draw in drawn.items()}
     channels = images.shape[3]

@@ -1,4 +1,4 @@
-"""A name or a folder comes in; training, validation, choices and test go out, with their pairs."""
+"""A name, a folder or a list comes in; four parts with their pairs go out: DataSet."""
 
 import logging
 from dataclasses import replace
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import copies, folders
+from pyimagesearch.data import copies, folders, lists
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
@@ -19,6 +19,7 @@ from pyimagesearch.system.names import printable
 MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
+FEW = 30  # images to test with or to choose by: figures on so few say little
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, each with pairs, and what is to be said of them.
 
-    name: a key of DATASETS, which brings its own test images; else a folder, as
+    name: a key of DATASETS, which brings its own test images; else a folder or a list, as
     folders.read_folder takes it with image_size, channels, class_level and group_by.
     recipe: recipe.reading says which share is tested and held out, recipe.training.pairing how
     the training pairs are drawn. A recipe that holds out none has the test images as
@@ -145,10 +146,10 @@ def _read(name, recipe, split, **flags):
         names = tuple(str(number) for number in range(labels.max() + 1))
         contents = pixel_digests(pixels)
         return ImageSet(pixels, labels, class_names=names, contents=contents), given, {}
-    if not Path(name).is_dir():
+    if not Path(name).is_dir() and not lists.is_list(name):
         raise InputError(
-            f"Expected --dataset {', '.join(DATASETS)} or a folder. "
-            f"Received: {printable(name)}, no folder."
+            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that ends in "
+            f".csv. Received: {printable(name)}, {lists.no_list(name)}."
         )
     folder = folders.read_folder(
         name, recipe.reading.least_shape, side=recipe.reading.side, **flags
@@ -194,10 +195,8 @@ def describe(data: DataSet) -> list[str]:
     lines = [line]
     untested = sorted(classes_of(data.train) - classes_of(data.test))
     if untested and not data.new_classes:
-        names = [printable(data.train.class_names[number]) for number in untested]
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        shown = ", ".join(names[:MOST_NAMES]) + more
-        lines.append(f"trained on and not tested, too few images: {shown}")
+        lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
+    lines += _of_few(data)
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
@@ -207,3 +206,33 @@ def describe(data: DataSet) -> list[str]:
         if part in parts["near_copies"]:
             lines += copies.describe(parts["near_copies"][part], what)
     return lines
+
+
+def _of_few(data):
+    # lines on what cannot be known of so few images
+    (lines, pairs) = ([], data.test.drawn.labels())
+    if len(data.test) < FEW:
+        same = int(np.sum(pairs))
+        lines.append(
+            f"{len(data.test)} test images, in {same} same and {len(pairs) - same} different pairs"
+            ": figures on so few say little; their intervals, where there are any, say how little"
+        )
+    if len(data.choices) < FEW:
+        lines.append(
+            f"{len(data.choices)} images to choose by: the threshold is a rough one; more images, "
+            "or evaluate --calibrate with others, make it a better one"
+        )
+    if data.test.labels is not None:
+        single = np.flatnonzero(np.bincount(data.test.labels) == 1)
+        if len(single):
+            lines.append(
+                f"tested with one image, so without same pairs of their own: {_named(data, single)}"
+            )
+    return lines
+
+
+def _named(data, numbers):
+    # the names of some classes, in one line
+    names = [printable(data.train.class_names[number]) for number in numbers]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more

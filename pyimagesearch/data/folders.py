@@ -1,24 +1,22 @@
-"""A folder of images -> what training, evaluate and search are given: pixels with what is known."""
+"""A folder or a list of images -> pixels with what is known, for training and evaluate."""
 
 import logging
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data import layout, leftovers
+from pyimagesearch.data import groups, layout, leftovers, lists, ready
 from pyimagesearch.data.cache import looks_of, pixels_of
 from pyimagesearch.data.images import described
 from pyimagesearch.data.labels import LEAST_IMAGES
-from pyimagesearch.data.layout import PAIR_FOLDERS, Found
+from pyimagesearch.data.layout import Found
 from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -57,12 +55,14 @@ def read_folder(
     class_level: int | None = None,
     group_by: str | None = None,
 ) -> Folder:
-    """Read a folder with one subfolder for each class, or with ready pairs.
+    """Read a folder with one subfolder for each class, or with ready pairs; or a list.
 
-    layout.find says what the subfolders may be. Ready pairs: similar_all_images holds NAME_first
-    beside NAME_second, and so does dissimilar_all_images; the groups are the images that pairs
-    connect. group_by: a regular expression that is searched in each file's path from the folder
-    on, with / between; what its first group matches, or all of it, names the file's group.
+    layout.find says what the subfolders may be, lists.find what a file that ends in .csv holds.
+    Ready pairs: similar_all_images holds NAME_first beside NAME_second, and so does
+    dissimilar_all_images; the groups are the images that pairs connect. group_by: a regular
+    expression that is searched in each file's path from the folder on, with / between; what its
+    first group matches, or all of it, names the file's group. A group in two parts that are
+    given is refused.
 
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
     from about a hundred of the pictures: colour if any has it, and the files' own size up to `side`
@@ -72,14 +72,15 @@ def read_folder(
     Raises InputError where too little is left, or where it is not plain what the classes are.
     """
     directory = os.fspath(directory)
-    pattern = _pattern(group_by)
-    plan = layout.find(directory, class_level)
+    pattern = groups.pattern(group_by)
+    plan = _plan(directory, class_level)
     skipped = plan.skipped
     leftovers.say_skipped(skipped)
-    paths = [os.path.join(directory, found.name) for found in plan.files]
+    paths = [os.path.join(plan.base, found.name) for found in plan.files]
     shape = shape or _shape(paths, least_shape, side, image_size, channels)
     (pixels, contents, reading) = pixels_of(paths, shape)
-    bad = reading.bad()
+    lines = {k: f"line {found.line}: " for k, found in enumerate(plan.files) if found.line}
+    bad = [lines.get(k, "") + reading.messages[k] for k in sorted(reading.messages)]
     if not len(pixels):
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
@@ -88,15 +89,17 @@ def read_folder(
         f", {len(bad):,} files skipped" if bad else "", described(shape),
     )  # fmt: skip
 
-    files = [plan.files[k] for k in reading.good()]
+    good = reading.good()
+    files = [plan.files[k] for k in good]
     skipped[leftovers.UNREADABLE] += len(bad)
-    (labels, class_names, pairs) = (None, tuple[str, ...](), None)
-    if plan.pairs:
-        (rows, pairs) = _pairs(files, contents, skipped)
+    (labels, class_names, pairs, tied) = (None, tuple[str, ...](), None, ready.NONE_TIED)
+    if plan.ready:
+        (rows, pairs, tied) = ready.of_list(plan, good, contents, skipped)
+    elif plan.pairs:
+        (rows, pairs) = ready.of_folder(files, contents, skipped)
     else:
         (rows, labels, class_names) = _classes(files, contents, plan, skipped)
     files = [files[row] for row in rows]
-    names = [found.name for found in files]
     counts = {
         "files": len(paths),
         "read": len(pixels),
@@ -107,15 +110,30 @@ def read_folder(
     }
     return Folder(
         pixels=take(pixels, rows),
-        files=names,
+        files=[found.name for found in files],
         labels=labels,
         class_names=class_names,
         pairs=pairs,
         splits=np.array([found.part for found in files], np.int8) if plan.parted else None,
-        groups=_groups(names, pattern, pairs),
+        groups=groups.of(files, pattern, pairs, tied, plan.parted),
         contents=contents[rows],
         counts=counts,
     )
+
+
+def _plan(directory, class_level):
+    if os.path.isdir(directory):
+        return layout.find(directory, class_level)
+    if not lists.is_list(directory):
+        raise InputError(
+            "Expected a folder, or a list of images that ends in .csv. Received: "
+            f"{printable(directory)}, {lists.no_list(directory)}."
+        )
+    if class_level:
+        raise InputError(
+            "Expected --class-level with a folder. Received: a list, which names the classes."
+        )
+    return lists.find(directory)
 
 
 def _classes(
@@ -131,7 +149,7 @@ def _classes(
     for rows in same.values():
         classes = {class_of[row] for row in rows}
         if len(classes) > 1:  # one of the two is wrong, and nobody knows which
-            shown = " and ".join(printable(files[row].name) for row in rows[:3])
+            shown = " and ".join(files[row].shown() for row in rows[:3])
             shown += f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
             messages.append(f"left out {shown}: the same file in {len(classes)} classes")
             skipped[leftovers.IN_TWO_CLASSES] += len(rows)
@@ -165,69 +183,6 @@ def _classes(
     leftovers.say_perhaps_pairs(stems)
     kept = np.concatenate([np.sort(usable[name]) for name in names])
     return kept, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
-
-
-def _pairs(files: list[Found], contents: np.ndarray, skipped: Counter) -> tuple[np.ndarray, Pairs]:
-    """The images that stand in pairs, and the Pairs: NAME_first beside NAME_second."""
-    first_row: dict[int, int] = {}
-    halves: dict[str, dict[str, int]] = {}
-    for row, (found, content) in enumerate(zip(files, contents.tolist())):
-        row = first_row.setdefault(content, row)  # one row for all copies
-        match = re.fullmatch(
-            r"(.*)_(first|second)", os.path.splitext("/".join(found.below))[0], re.DOTALL
-        )
-        if match:
-            halves.setdefault(match[1], {})[match[2]] = row
-        else:
-            skipped[leftovers.UNPAIRED] += 1
-    whole = {name: pair for name, pair in halves.items() if len(pair) == 2}
-    lonely = halves.keys() - whole.keys()
-    say(f"left out {printable(name)}: only one of its two images is there" for name in lonely)
-    skipped[leftovers.UNPAIRED] += len(lonely)
-    if not whole:
-        raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    y = np.array([[PAIR_FOLDERS[name.split("/")[0]]] for name in whole])
-    (rows, place) = np.unique(
-        [(pair["first"], pair["second"]) for pair in whole.values()], return_inverse=True
-    )
-    (anchors, others) = place.reshape(-1, 2).T
-    skipped[leftovers.COPIES] += 2 * len(whole) - len(rows)
-    log.info(
-        "%s pairs of one class and %s of two, of %s images",
-        f"{int(y.sum()):,}", f"{int(len(y) - y.sum()):,}", f"{len(rows):,}",
-    )  # fmt: skip
-    return rows, Pairs(anchors, others[:, np.newaxis], y)
-
-
-def _pattern(group_by):
-    try:
-        return group_by and re.compile(group_by)
-    except re.error as error:
-        raise InputError(
-            f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
-        ) from None
-
-
-def _groups(
-    names: list[str], pattern: re.Pattern[str] | None, pairs: Pairs | None
-) -> np.ndarray | None:
-    """int32 (N,): one number for images of one name by the pattern, and for those in one pair."""
-    if not pattern and pairs is None:
-        return None
-    keys: list[str | None] = []
-    for name in names:
-        match = pattern.search(name.replace(os.sep, "/")) if pattern else None
-        keys.append(match and ((match[1] if match.re.groups else None) or match[0]))
-    first: dict[str, int] = {}
-    same = [(k, first.setdefault(key, k)) for k, key in enumerate(keys) if key is not None]
-    groups = connected(len(names), same + (pairs.indices().tolist() if pairs else []))
-    if pattern:
-        alone = len(names) - len(same)
-        log.info(
-            "%s groups by %s%s", f"{len(np.unique(groups)):,}", pattern.pattern,
-            f"; {alone:,} files do not match and are groups of their own" if alone else "",
-        )  # fmt: skip
-    return groups
 
 
 def _shape(paths, least_shape, most, image_size, channels):

@@ -5,6 +5,7 @@ import os
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pyimagesearch.data.leftovers import BESIDE, few_of, say, say_skipped
 from pyimagesearch.data.scan import Scan
@@ -29,21 +30,40 @@ class Found:
     name: str  # its path from the folder on that was asked for
     below: tuple[str, ...]  # its path from the class folders on: class, …, file
     part: int  # TRAIN, VALIDATION or TEST
+    line: int = 0  # of a list, which names it first
+    group: str = ""  # which a list says that it belongs to
+
+    def shown(self) -> str:
+        """Its name for a message, with its line where a list names it."""
+        return printable(self.name) + (f" (line {self.line})" if self.line else "")
 
     def class_at(self, level: int) -> str:
         """The class's name where the classes are the first or second folders; "" above them."""
         return "/".join(self.below[:level]) if len(self.below) > level else ""
 
 
+class Ready(NamedTuple):
+    """A pair of a list."""
+
+    line: int
+    a: int  # which of the files
+    b: int
+    y: int  # 1 same, 0 different
+    part: int
+    group: str
+
+
 @dataclass(frozen=True)
 class Layout:
-    """What a folder holds."""
+    """What a folder or a list holds."""
 
     files: list[Found]  # sorted: training first
     level: int = 1  # of the folders that are the classes
-    pairs: bool = False  # the two folders of ready pairs instead
-    parted: bool = False  # whether folders say what is trained and tested on
+    pairs: bool = False  # ready pairs instead: the two folders of them, or a list's
+    parted: bool = False  # whether folders or a list say what is trained and tested on
     skipped: Counter = field(default_factory=Counter)  # files left out, by ending or reason
+    base: str = ""  # the folder that the files' names begin at
+    ready: list[Ready] = field(default_factory=list)  # a list's pairs
 
 
 def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout:
@@ -74,7 +94,7 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
     if pairs:
         kept = [file for file in files if file.below[0] in PAIR_FOLDERS]
         skipped[BESIDE] += len(files) - len(kept)
-        return Layout(kept, pairs=True, skipped=+skipped)
+        return Layout(kept, pairs=True, skipped=+skipped, base=directory)
     empty = [top for scan, _ in scans for top, names in scan.tops.items() if not names]
     say(f"left out class {printable(top)}: it holds no images that can be read" for top in empty)
     if not files:
@@ -94,7 +114,7 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
             f"{printable(directory)}. Received: --class-level {level}, and none there."
         )
     parted = len({f.part for f in kept}) > 1
-    return Layout(kept, level, parted=parted, skipped=+skipped)
+    return Layout(kept, level, parted=parted, skipped=+skipped, base=directory)
 
 
 def _files(scan, part):

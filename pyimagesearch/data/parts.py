@@ -12,7 +12,7 @@ from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION, Shares
 from pyimagesearch.system.errors import InputError
 
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
-SMALL_CLASS, MANY_SMALL = 6, 10  # so many classes of fewer images are split by whole classes
+SMALL_CLASS, MANY_SMALL = 6, 20  # so many classes of fewer images are split by whole classes
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ def assign(
     model was trained on, which stays in training where that can be.
     exact: the shares to the image, for a set that no file is ever added to.
     The second is "folders", "images", "groups" or "classes".
-    Raises InputError where a part would not have two classes of two images, or, of ready
-    pairs, both kinds.
+    Raises InputError where a part could have no same or no different pairs, or training not two
+    classes of two images.
     """
     part = np.zeros(len(images), np.int8) if given is None else np.array(given, np.int8)
     tests = bool((part == TEST).any())
@@ -53,7 +53,7 @@ def assign(
     if sum(shares) > 0.5:
         shares = Shares(*(share / sum(shares) / 2 for share in shares))
     how = "folders"
-    if sum(shares):
+    if sum(shares) and (part == TRAIN).any():
         free = np.flatnonzero(part == TRAIN)
         kept = np.zeros(len(free), bool) if trained is None else trained[free]
         (part[free], how) = _without_known(images.part(free), shares, seed, split, kept, exact)
@@ -66,11 +66,12 @@ def assign(
         )
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
         rows = np.flatnonzero(part == kind)
-        if not _measurable(images, rows) and (kind != VALIDATION or len(rows)):
+        least = "each" if kind == TRAIN else "one of them"
+        if not _measurable(images, rows, kind == TRAIN) and (kind != VALIDATION or len(rows)):
             raise InputError(
-                f"Expected two classes of two images to {purpose}, or pairs of both kinds. "
-                f"Received: {len(rows)} images, which are none such. Add images, or let the "
-                "folder be split (without train/, val/, test/)."
+                f"Expected two classes, with two images of {least}, to {purpose}, or pairs of both "
+                f"kinds. Received: {len(rows)} images, which are none such. Add images, or let "
+                "them be split (without train/, val/, test/, or a list's column split)."
             )
     return part, how
 
@@ -198,8 +199,10 @@ def _ranks(chance, labels):
     return (ranks + 0.5) / np.maximum(sizes[labels], 1)
 
 
-def _measurable(images, rows):
-    # whether both kinds of pairs can be made of these images
-    if images.labels is not None:
-        return bool(np.sum(np.bincount(images.labels[rows]) >= LEAST_IMAGES) >= 2)
-    return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
+def _measurable(images, rows, to_train=True):
+    # whether both kinds of pairs can be made of these images, in training of each class
+    if images.labels is None:
+        return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
+    sizes = np.bincount(images.labels[rows])
+    enough = int(np.sum(sizes >= LEAST_IMAGES))
+    return enough >= 2 or (not to_train and enough == 1 and np.count_nonzero(sizes) >= 2)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pyimagesearch.data.giving import sparingly, who_gives
 from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.system.errors import InputError
 
@@ -89,7 +90,9 @@ def within_classes(
     gives more than half of its images. A class too small to serve both parts serves one of
     them, or none, as its own chance decides, so that the shares are met in the mean; so it is
     with all small classes where there are more than 100 classes.
-    Raises InputError where test or validation would not have two classes.
+    Where that leaves a part without two classes, a part gets one same pair and one different
+    at least, see giving.sparingly: two images of one class and one of another.
+    Raises InputError where test or validation would not have these either.
     """
     classes = len(class_chance)
     sizes = np.bincount(labels, minlength=classes)
@@ -109,23 +112,35 @@ def within_classes(
     downto = total[of] - upto + size  # and from here to its end; this unit in both
 
     # what a class has to give to a part, if anything: the fewest units that bring two images
-    need = np.full((2, classes), len(labels) + 1)
-    for row, reach in zip(need, (upto, downto)):
-        enough = reach >= LEAST_IMAGES
-        np.minimum.at(row, of[enough], reach[enough])
     wanted_share = np.array(shares)[:, np.newaxis]  # (2, 1)
-    need[wanted_share[:, 0] == 0] = 0
-    gives = _who_gives(need, room, total, class_chance, wanted_share)
+
+    def fewest(images):
+        need = np.full((2, classes), len(labels) + 1)
+        for row, reach in zip(need, (upto, downto)):
+            enough = reach >= images
+            np.minimum.at(row, of[enough], reach[enough])
+        need[wanted_share[:, 0] == 0] = 0
+        return need
+
+    need = fewest(LEAST_IMAGES)
+    gives = who_gives(need, room, total, class_chance, wanted_share, MANY_CLASSES)
     if (gives.sum(axis=1) < 2)[wanted_share[:, 0] > 0].any():
-        wanted = "two classes of four images"
-        if (wanted_share > 0).all():
-            wanted = "two classes of eight images, four of four"
-        raise InputError(
-            f"Expected at least {wanted}, since no class gives more than half of its images away "
-            f"and no group is cut in two. Received: {classes} classes of {sizes.min()} to "
-            f"{sizes.max()} images, {len(firsts)} groups or single images. More of them, or "
-            "--split classes with six classes or more."
-        )
+        # no more than half, or else all but the two that training needs
+        spare = np.clip(total, 0, np.maximum(sizes - LEAST_IMAGES, 0))
+        for most in (np.minimum(room, spare), spare):
+            if found := sparingly(fewest(1), need, most, class_chance, np.array(shares) > 0):
+                (need, gives, room) = (*found, most)
+                break
+        else:
+            wanted = "a class of four images and one of three"
+            if (wanted_share > 0).all():
+                wanted = "two classes of five images or three of four"
+            raise InputError(
+                f"Expected at least {wanted}: each part needs a same and a different pair, "
+                "training two images of each class, and no group is cut in two. Received: "
+                f"{classes} classes of {sizes.min()} to {sizes.max()} images, {len(firsts)} groups "
+                "or single images. More of them, or --split classes with six classes or more."
+            )
 
     # and the most it may: where chance takes more than there is room for, each part its share
     # of the room, but what it has to give in any case
@@ -145,29 +160,6 @@ def within_classes(
     part[order[test]] = TEST
     part[order[validation]] = VALIDATION
     return part[unit_of]
-
-
-def _who_gives(need, room, total, chance, shares):
-    # which classes give images to the test and to the validation: bool (2, C)
-    able = (need <= room) & (shares > 0)
-    both = need.sum(axis=0) <= room
-    likely = np.minimum(shares * total / np.maximum(need, 1), 1)  # gives so often to do its share
-    if len(chance) <= MANY_CLASSES:
-        likely = np.where(both & (shares > 0), 1, likely)
-    likely = likely / np.where(both, 1, np.maximum(likely.sum(axis=0), 1))
-    gives = able & np.stack([chance < likely[0], chance >= 1 - likely[1]])
-
-    for part, order in ((0, np.argsort(chance)), (1, np.argsort(-chance))):
-        if not shares[part]:
-            continue
-        free = able[part] & ~gives[part] & (both | ~gives[1 - part])
-        gives[part, order[free[order]][: max(2 - gives[part].sum(), 0)]] = True
-        # none is free: one that serves the other part, where that has more than two
-        spare = max(gives[1 - part].sum() - 2, 0)
-        wanted = max(2 - gives[part].sum(), 0)
-        moved = order[(able[part] & ~gives[part] & gives[1 - part])[order]][: min(spare, wanted)]
-        (gives[part, moved], gives[1 - part, moved]) = (True, False)
-    return gives
 
 
 def whole_units(

@@ -7,6 +7,7 @@
   search QUERY DIR        which images of the folder are most like this one?
   embed DIR               the embeddings of a folder, for other programs: .npz, .csv, .parquet
   evaluate DIR            how good is the model on this folder, of classes or of ready pairs?
+                          Or on a list, LIST.csv with the columns path,label or a,b,same
   matrix DIR              all distances of a folder, as CSV and figure
   export --format NAME    the encoder as a file for programs without TensorFlow: tflite, onnx
   page                    a page in the browser that compares images, and says who it is

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
+from pyimagesearch.data import lists
 from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.layout import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
@@ -39,7 +40,8 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     ap.add_argument(
         "--dataset",
         default="mnist",
-        help=f"{', '.join(DATASETS)}, or a folder with one subfolder per class (mnist)",
+        help=f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the "
+        "columns path,label or a,b,same, and split and group where they are known (mnist)",
     )
     ap.add_argument(
         "--split",
@@ -103,6 +105,8 @@ def default_recipe(dataset: str) -> str:
     """The recipe for a data set where none is asked for."""
     if dataset in DATASETS:
         return "article"
+    if lists.is_list(dataset):
+        return "pairs" if lists.holds_pairs(dataset) else "photos"
     if not os.path.isdir(dataset):
         return "photos"  # datasets.load names it
     # ready pairs lie in the folder itself, or in a single folder around everything

@@ -14,31 +14,44 @@ MOST_COMPARED = 2_500  # held-out images that the ways are compared on
 
 
 class Choice:
-    """The best of the ways so far, by what it makes of the held-out images."""
+    """The best of the ways so far, by what it makes of the held-out images.
 
-    def __init__(self, held: ImageSet):
+    new_classes: whether none of these images' classes was trained on. How sure a difference is
+    follows then from the classes, which differ more than chance lets images differ.
+    """
+
+    def __init__(self, held: ImageSet, new_classes: bool = False):
+        self.new_classes = new_classes
         self.some = evenly(len(held), MOST_COMPARED)
         self.labels = np.asarray(held.labels)[self.some]
         self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
         self.kept = ""
         self.encoder: Any = None  # a Keras Model
-        self.own = np.zeros(0)  # each held-out image's own AUC
+        self.own = np.zeros(0)  # the AUC of each held-out image against the others, see areas
         self.start()
 
     def start(self) -> None:
         """A way begins: its time counts from here."""
         self.mark = time.monotonic()
 
-    def add(self, way: str, encoder: keras.Model, embeddings: np.ndarray) -> None:
-        """A way with its embeddings of the held-out images, (N, D): kept where it is better."""
+    def add(self, way: str, encoder: keras.Model, embeddings: np.ndarray, doubt: float = 1) -> None:
+        """A way with its embeddings of the held-out images, (N, D): kept where it is better.
+
+        Better: its AUC is larger than the best so far by more than doubt standard errors of the
+        difference; with -1, it may be smaller by one.
+        """
         embeddings = embeddings[self.some]
-        (area, own) = (0.0, np.zeros(1))
+        (area, own) = (0.0, np.zeros(len(self.own)))
         if np.isfinite(embeddings).all():
             (area, own) = areas(embeddings, self.labels)
         self.found[way] = {"auc": area, "seconds": time.monotonic() - self.mark}
         if self.kept:
             gain = own - self.own
-            if not area - self.found[self.kept]["auc"] > gain.std() / len(gain) ** 0.5:
+            if self.new_classes:
+                of = self.labels[np.bincount(self.labels)[self.labels] > 1]
+                gain = np.array([gain[of == c].mean() for c in np.unique(of)])
+            error = gain.std() / len(gain) ** 0.5
+            if not area - self.found[self.kept]["auc"] > doubt * error or not area:
                 return
         (self.kept, self.encoder, self.own) = (way, encoder, own)
 

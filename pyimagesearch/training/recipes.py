@@ -172,8 +172,11 @@ LEAST = {
     "reading.side": 1,
 }
 ABOVE_0 = ("network.pixel_scale", "training.margin", "training.learning_rate", "reading.tested")
-SHARES = ("training.zoom", "training.crop", "training.light", "training.colour", "training.blur")
-SHARES += ("reading.held_out", "reading.tested")
+SHARES = (
+    *(f"training.{name}" for name in ("zoom", "crop", "light", "colour", "blur")),
+    "reading.held_out",
+    "reading.tested",
+)
 
 
 def _values_in(recipe: Recipe, field: str) -> tuple:

@@ -46,6 +46,7 @@ FROZEN_TO = "blocks_6_expand_conv"  # of the network; what stands before stays a
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
 MOST_VIEWS = 40_000  # and of all of them together
+MANY_IMAGES = 2_000  # to train on
 MOST_WHITENED = 10_000  # images that the whitening is computed from
 
 Found = tuple[keras.Model, keras.callbacks.History, dict[str, Any]]
@@ -69,11 +70,12 @@ def train(
     trained; {"way", "ways"}: what was kept, and each way's held-out AUC and seconds).
 
     A later way is kept where its AUC over the pairs of held-out images is larger by more than
-    one standard error of the difference, see areas; so where they are few or alike the simpler
-    way stays. Ctrl-C keeps the best way so far.
+    one standard error of the difference, see Choice; so where they are few or alike the simpler
+    way stays. Only with thousands of images to learn from, of which training on makes more than
+    heads do, is that kept unless it is worse by as much. Ctrl-C keeps the best way so far.
     """
     log.info("training model...")
-    chosen = Choice(data.validation)
+    chosen = Choice(data.validation, data.new_choices)
     plain = features_of(features, data.train.images)
     whitened = _whitened(features, plain, data.train)
     held = _apply(whitened, features_of(features, data.validation.images))
@@ -104,7 +106,8 @@ def train(
             if not checkpoint.progress.diverged:
                 raise
             log.info("not trained on: %s", error)  # in its first epoch: what was learned before is
-        chosen.add("trained on", encoder, embed(encoder, data.validation.images))
+        doubt = 1 if len(data.train) < MANY_IMAGES else -1
+        chosen.add("trained on", encoder, embed(encoder, data.validation.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)  # the ways share the network
     log.info("%s: kept %s", chosen, chosen.kept)

@@ -80,7 +80,8 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
         except Exception as error:  # Keras raises whatever its download met
             raise InputError(
                 "Expected the ImageNet weights of MobileNetV2 on this disk, or a network to "
-                f"fetch them. Received: {error}. --weights none starts from scratch."
+                f"fetch them. Received: {error}. --recipe triplet-shipped starts from weights that "
+                "ship with this project, --weights none from scratch."
             ) from None
     else:
         try:

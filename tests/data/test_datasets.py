@@ -81,7 +81,7 @@ def test_flags_of_a_folder_are_refused_for_mnist():
     for flag in ({"split": "images"}, {"channels": 1}, {"group_by": "x"}, {"class_level": 1}):
         with pytest.raises(InputError, match=r"with a folder alone\. Received: --dataset mnist"):
             datasets.load("mnist", ARTICLE, 0, **flag)
-    with pytest.raises(InputError, match=r"or a folder\. Received: nowhere, no folder"):
+    with pytest.raises(InputError, match=r"a folder, or a list .*\.csv\. Received: nowhere, not"):
         datasets.load("nowhere", ARTICLE, 0)
 
 
@@ -128,18 +128,35 @@ def test_a_small_class_is_named(load):
 
 
 def test_new_classes_are_known_as_such(load):
-    data, lines = load(folder([12] * 10), split="classes")
+    data, lines = load(folder([30] * 10), split="classes")
     assert data.new_classes and data.parts["split"] == "classes" and len(lines) == 1
     assert lines[0].endswith(f"10 classes, {data.parts['classes_tested']} of them only in the test")
     assert not load(folder([12] * 10))[0].new_classes
 
 
+def test_what_few_images_cannot_say_is_said(load):
+    data, lines = load(folder([60, 5]))
+    of_test = np.bincount(data.test.labels)
+    assert of_test[1] == 1 and len(data.test) < 30 > len(data.choices)
+    same = of_test[0]  # a pair of each for each image that has another of its class
+    assert lines[1] == (
+        f"{same + 1} test images, in {same} same and {same} different pairs: figures on so few say "
+        "little; their intervals, where there are any, say how little"
+    )
+    assert lines[2].startswith(f"{len(data.choices)} images to choose by: the threshold is a rough")
+    assert lines[3].endswith("without same pairs of their own: class 1") and len(lines) == 4
+    data, lines = load(folder([600, 5]))
+    assert len(lines) == 2 and "tested with one image" in lines[1]
+
+
 def test_near_copies_across_the_parts_are_said(load):
     rng = np.random.default_rng(0)
-    clips = rng.integers(0, 250, (4, 5, 1, 8, 8, 1))  # five clips in each of four classes
-    pixels = (clips + rng.integers(0, 5, (4, 5, 6, 8, 8, 1))).reshape(120, 8, 8, 1).astype(np.uint8)
-    groups = np.repeat(np.arange(20), 6).astype(np.int32)
-    frames = folder([30] * 4)
+    clips = rng.integers(0, 250, (4, 15, 1, 8, 8, 1))  # fifteen clips in each of four classes
+    pixels = (
+        (clips + rng.integers(0, 5, (4, 15, 6, 8, 8, 1))).reshape(360, 8, 8, 1).astype(np.uint8)
+    )
+    groups = np.repeat(np.arange(60), 6).astype(np.int32)
+    frames = folder([90] * 4)
     frames = made_up(pixels, frames.labels, frames.class_names)
     data, lines = load(frames)
     tested = len(data.test)
@@ -151,7 +168,7 @@ def test_near_copies_across_the_parts_are_said(load):
     assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
     data, lines = load(replace(frames, groups=groups), group_by="clip")
     assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
-    assert (data.parts["split"], data.parts["groups"]) == ("groups", 20)
+    assert (data.parts["split"], data.parts["groups"]) == ("groups", 60)
 
 
 def test_what_was_trained_on_before_is_not_tested_on(load):

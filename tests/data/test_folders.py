@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from pyimagesearch.data.folders import connected, read_folder
+from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.splits import connected
 
 
 def read(tmp_path, **flags):
@@ -188,5 +189,5 @@ def test_a_folder_without_a_readable_image(write, tmp_path):
     write("b/0.png", b"")
     with pytest.raises(ValueError, match=r"readable images\. Received: none\. .*0\.png"):
         read(tmp_path)
-    with pytest.raises(ValueError, match=r"no such folder"):
+    with pytest.raises(ValueError, match=r"Expected a folder, or a list"):
         read_folder(tmp_path / "missing")

@@ -124,7 +124,13 @@ def test_the_smallest_that_can_be_split(sizes, reading):
 
 @pytest.mark.parametrize(
     "sizes, reading, split",
-    [([7, 7], USUAL, None), ([3, 3], NO_CHOICES, None), ([9] * 5, USUAL, "classes")],
+    [
+        ([5, 4], USUAL, None),
+        ([300, 3], USUAL, None),
+        ([300, 2, 2, 2], USUAL, None),
+        ([3, 3], NO_CHOICES, None),
+        ([9] * 5, USUAL, "classes"),
+    ],
 )
 def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, split):
     with pytest.raises(
@@ -134,16 +140,49 @@ def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, spl
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "sizes, least",
+    [
+        # what a part holds at least: two images of one class, one of another
+        ([300, 5], 3), ([300, 4], 2), ([300, 3, 3], 2), ([5] * 3, 3), ([4] * 3, 2), ([40, 7], 4),
+        ([5, 5], 2), ([6, 4], 2), ([7, 7], 4),  # here a class has to give more than its half
+    ],
+)  # fmt: skip
+def test_few_images_give_each_part_a_same_and_a_different_pair(sizes, least):
+    images = image_set(sizes)
+    for seed in range(40):
+        part, how = assign(images, None, USUAL, seed)
+        of = counts(images, part)
+        assert how == "images" and of[-1, 0] >= least and (of[:, 0] >= 2).all()
+        for kind in (TEST, VALIDATION):
+            some = of[:, kind]
+            assert some.max() >= 2 and np.count_nonzero(some) >= 2
+            pairs = sample_pairs(images.labels[part == kind], 0)  # both kinds of them
+            assert set(pairs.y.ravel()) == {0, 1}
+
+
+def test_few_groups_give_each_part_both_kinds_of_pairs():
+    # a class of eleven clips of four frames, another of five single photos
+    images = image_set(
+        [44, 5], groups=np.r_[np.arange(44) // 4, np.arange(11, 16)].astype(np.int32)
+    )
+    for seed in range(20):
+        part, _ = assign(images, None, USUAL, seed)
+        assert (part[:44].reshape(11, 4) == part[:44:4, np.newaxis]).all()
+        assert (counts(images, part) >= [[22, 4, 4], [3, 1, 1]]).all()
+
+
 def test_many_small_classes_are_split_by_classes(caplog):
-    images = image_set([4] * 11)
+    images = image_set([4] * 24)
     with caplog.at_level("INFO", logger="pyimagesearch"):
         for seed in range(20):
             part, how = assign(images, None, USUAL, seed)
             of = counts(images, part)
             assert how == "classes" and ((of > 0).sum(axis=1) == 1).all()
-            assert (np.sum(of > 0, axis=0) >= 2).all() and of[:, 0].sum() >= 24
-    assert "11 classes of about 4 images" in caplog.text and "--split images" in caplog.text
+            assert (np.sum(of > 0, axis=0) >= 2).all() and of[:, 0].sum() >= 48
+    assert "24 classes of about 4 images" in caplog.text and "--split images" in caplog.text
     assert assign(images, None, USUAL, 0, "images")[1] == "images"  # asked for, and possible
+    assert assign(image_set([5] * 10), None, USUAL, 0)[1] == "images"  # two would be tested
     # six classes of three: by images nothing is possible, by classes all
     assert assign(image_set([3] * 6), None, USUAL, 0)[1] == "classes"
 
@@ -258,6 +297,10 @@ def test_test_folders_must_be_measurable():
     given[:4] = TEST  # four images, all of one class
     with pytest.raises(InputError, match=r"to test with.*Received: 4 images"):
         assign(images, given, NO_CHOICES, 0)
+    given[10] = TEST  # one of another makes different pairs
+    assert (assign(images, given, NO_CHOICES, 0)[0] == given).all()
+    with pytest.raises(InputError, match=r"to train on.*Received: 0 images"):
+        assign(images, np.full(20, TEST, np.int8), USUAL, 0)
 
 
 def test_what_was_trained_on_stays_in_training():

@@ -34,13 +34,13 @@ def test_areas_by_hand():
     np.testing.assert_allclose(own, [3 / 4, 3 / 4, 0, 2 / 3, 2 / 3])
 
 
-def chosen(*embeddings):
+def chosen(*embeddings, doubt=1, new_classes=False):
     """What is kept of ways with these embeddings of images of four classes."""
     held = ImageSet(np.zeros((40, 1, 1, 1), np.uint8), LABELS)
-    choice = Choice(held)
+    choice = Choice(held, new_classes)
     for number, vectors in enumerate(embeddings):
         choice.start()
-        choice.add(str(number), number, vectors)
+        choice.add(str(number), number, vectors, doubt)
     return choice
 
 
@@ -59,6 +59,34 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     broken = chosen(poor, np.full_like(good, np.nan), good)
     assert broken.kept == "2" and broken.found["1"]["auc"] == 0
     assert str(broken).startswith("held-out AUC: 0 0.") and broken.encoder == 2
+
+
+def test_a_way_with_thousands_of_images_behind_it_stays_unless_it_is_clearly_worse():
+    rng = np.random.default_rng(0)
+    classes = np.eye(4)[LABELS]
+    noise = rng.normal(0, 0.8, classes.shape)
+    good, poor = classes + 0.3 * noise, classes + noise
+    assert chosen(good, good, doubt=-1).kept == "0"  # no difference at all: the simpler
+    assert chosen(good, poor, doubt=-1).kept == "0"
+    for seed in range(20):  # as good as the first but for chance
+        other = classes + np.random.default_rng(seed).normal(0, 0.8, classes.shape)
+        ((first, own), (second, others)) = (areas(x, LABELS) for x in (poor, other))
+        error = (others - own).std() / 40**0.5
+        assert chosen(poor, other, doubt=-1).kept == ("1" if second - first > -error else "0")
+    assert chosen(good, np.full_like(good, np.nan), doubt=-1).kept == "0"
+
+
+def test_new_classes_count_as_classes():
+    """Three of four classes no better, one much: by images sure, by classes not."""
+    where = np.eye(4)[LABELS] * 10
+    before = where.copy()
+    before[LABELS == 0] = np.random.default_rng(0).normal(0, 10, (10, 4))
+    (first, own) = areas(before, LABELS)
+    (second, others) = areas(where, LABELS)
+    gain = np.array([(others - own)[c == LABELS].mean() for c in range(4)])
+    assert chosen(before, where).kept == "1"
+    wanted = "1" if second - first > gain.std() / 2 else "0"
+    assert chosen(before, where, new_classes=True).kept == wanted
 
 
 @pytest.fixture(scope="module")
