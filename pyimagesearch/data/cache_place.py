@@ -51,8 +51,8 @@ def clear() -> int:
     return before
 
 
-def use(work: Callable[["Cache"], Result]) -> Result:
-    """work(cache); once more where the cache fails, with an empty one in a temporary folder.
+def use(work: Callable[["Cache"], Result], say: bool = True) -> Result:
+    """work(cache), and say where what it added is kept; once more where the cache fails, with an empty one in a temporary folder.
 
     What is mapped from a cache can be read after this.
     """
@@ -69,7 +69,7 @@ def use(work: Callable[["Cache"], Result]) -> Result:
             elif not isinstance(error, FileNotFoundError):  # which a clear() in between brings
                 break
         else:
-            if cache.added:
+            if cache.added and say:
                 log.info(
                     "pixels and embeddings are kept in %s, %s MB; CONTRASTIVE_CACHE names "
                     "another place", printable(folder), f"{-(-size_of(folder) // 10**6):,}",

@@ -45,4 +45,4 @@ def kept(
             raise FileNotFoundError(f"rows of {store}")
         return np.asarray(cache.array(store)[np.array(rows)])
 
-    return use(work)
+    return use(work, say=False)  # which the reading of the pixels has said

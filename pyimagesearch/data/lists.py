@@ -155,7 +155,7 @@ def refuse(path: str | os.PathLike, faults: Faults) -> None:
     """Raise InputError with the first of some faults, and how many more there are; if any."""
     if faults:
         (number, text) = min(faults)
-        more = f" {len(faults) - 1:,} more lines are at fault." if len(faults) > 1 else ""
+        more = f" As many more lines are at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
         raise InputError(f"{printable(path)} line {number} is at fault: {text}{more}")
 
 
