@@ -36,6 +36,8 @@ class Reading:
     least_shape: tuple[int, int, int] = (1, 1, 1)
     # pixels: a folder's larger images are reduced to it, where no size is asked for
     side: int = 64
+    # in data.images.FITS: what becomes of images of another ratio of their sides
+    fit: str = "stretch"
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
     # the share of the training images that is never trained on, kept for choosing the threshold
     # and, with keep_best, the best epoch. 0: train on all images, take the threshold from the

@@ -57,7 +57,7 @@ def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Rea
     images.opencv()
 
     def work(cache):
-        store = f"pixels {'x'.join(map(str, shape))}"
+        store = f"pixels {images.name_of(shape)}"
         reading = _fill(cache, store, paths, shape, lambda block: block, "images read")
         contents = [reading.contents[k] for k in reading.good()]
         rows = _rows(cache, store, contents)
@@ -86,7 +86,7 @@ def embeddings_of(
     images.opencv()
 
     def work(cache):
-        store = f"embeddings {model_digest} {'x'.join(map(str, shape))}"
+        store = f"embeddings {model_digest} {images.name_of(shape)}"
         reading = _fill(
             cache, store, paths, shape, lambda block: np.asarray(embed(block), np.float32),
             "images embedded",

@@ -52,8 +52,9 @@ def clear() -> int:
 
 
 def use(work: Callable[["Cache"], Result], say: bool = True) -> Result:
-    """work(cache), and say where what it added is kept; once more where the cache fails, with an empty one in a temporary folder.
+    """work(cache); once more where the cache fails, with an empty one in a temporary folder.
 
+    say: whether to log where what was added is kept.
     What is mapped from a cache can be read after this.
     """
     for _ in range(2):

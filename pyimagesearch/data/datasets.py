@@ -152,7 +152,7 @@ def _read(name, recipe, split, **flags):
             f".csv. Received: {printable(name)}, {lists.no_list(name)}."
         )
     folder = folders.read_folder(
-        name, recipe.reading.least_shape, side=recipe.reading.side, **flags
+        name, recipe.reading.least_shape, side=recipe.reading.side, fit=recipe.reading.fit, **flags
     )
     return folder.image_set(), folder.splits, folder.counts
 

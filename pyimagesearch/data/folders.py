@@ -10,7 +10,7 @@ import numpy as np
 
 from pyimagesearch.data import groups, layout, leftovers, lists, ready
 from pyimagesearch.data.cache import looks_of, pixels_of
-from pyimagesearch.data.images import described
+from pyimagesearch.data.images import FITS, described
 from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.layout import Found
 from pyimagesearch.data.leftovers import say
@@ -49,6 +49,7 @@ def read_folder(
     least_shape: tuple[int, int, int] = (1, 1, 1),
     *,
     side: int = 64,
+    fit: str = "stretch",
     shape: tuple[int, int, int] | None = None,
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -66,7 +67,7 @@ def read_folder(
 
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
     from about a hundred of the pictures: colour if any has it, and the files' own size up to `side`
-    pixels, but at least least_shape.
+    pixels, but at least least_shape; and fit, a key of images.FITS, for other ratios of the sides.
     Logs the classes with their sizes, and what is left out: other kinds of files, unreadable
     ones, classes with fewer than two images, copies of the same file.
     Raises InputError where too little is left, or where it is not plain what the classes are.
@@ -77,7 +78,7 @@ def read_folder(
     skipped = plan.skipped
     leftovers.say_skipped(skipped)
     paths = [os.path.join(plan.base, found.name) for found in plan.files]
-    shape = shape or _shape(paths, least_shape, side, image_size, channels)
+    shape = shape or FITS[fit](_shape(paths, least_shape, side, image_size, channels))
     (pixels, contents, reading) = pixels_of(paths, shape)
     lines = {k: f"line {found.line}: " for k, found in enumerate(plan.files) if found.line}
     bad = [lines.get(k, "") + reading.messages[k] for k in sorted(reading.messages)]

@@ -152,9 +152,27 @@ def upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
+class WholeShape(tuple):
+    """A shape (H, W, C) into which images are fitted whole: their sides keep their ratio."""
+
+
+FITS: dict[str, type] = {"stretch": tuple, "whole": WholeShape}  # what becomes of other ratios
+
+
 def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """uint8 (h, w, 1 or 3) -> uint8 of shape (H, W, 1 or 3), resized where it differs."""
+    """uint8 (h, w, 1 or 3) -> uint8 of shape (H, W, 1 or 3), resized where it differs.
+
+    Of a WholeShape the image takes the middle, and its edges are repeated on both sides of it.
+    """
     cv2 = opencv()
+    if isinstance(shape, WholeShape):
+        (h, w) = image.shape[:2]
+        scale = min(shape[0] / h, shape[1] / w)
+        inside = (max(round(scale * h), 1), max(round(scale * w), 1), shape[2])
+        image = fit(image, inside)
+        (above, left) = ((shape[0] - inside[0]) // 2, (shape[1] - inside[1]) // 2)
+        below, right = shape[0] - inside[0] - above, shape[1] - inside[1] - left
+        return np.pad(image, ((above, below), (left, right), (0, 0)), mode="edge")
     (height, width, channels) = shape
     if image.shape[2] > channels:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -170,7 +188,13 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 def described(shape: tuple[int, int, int]) -> str:
     """How images of a shape (H, W, C) are read, in words: "in grey at 28x28", width first."""
     (height, width, channels) = shape
-    return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}"
+    whole = ", whole, the edges filled" if isinstance(shape, WholeShape) else ""
+    return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}{whole}"
+
+
+def name_of(shape: tuple[int, int, int]) -> str:
+    """What tells how images are read from every other way: for the cache."""
+    return "x".join(map(str, shape)) + (" whole" if isinstance(shape, WholeShape) else "")
 
 
 def read_images(

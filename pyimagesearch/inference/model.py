@@ -73,7 +73,7 @@ class TrainedModel(ABC):
 
     def _read_settings(self, directory: Path) -> None:
         self.settings = stored.read_settings(directory)
-        self.image_shape = tuple(self.settings["image_shape"])
+        self.image_shape = stored.shape_of(self.settings)
         self.threshold = self.settings["threshold"]
         self.digest = stored.digest(directory)
         self._trained_on = stored.read_trained_on(directory)

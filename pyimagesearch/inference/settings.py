@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data import sets
+from pyimagesearch.data.images import FITS
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import find_directory, locked, whole_file
 from pyimagesearch.system.names import printable
@@ -50,6 +51,13 @@ def read_settings(path: str | Path) -> dict[str, Any]:
             f"{ADVICE}"
         ) from None
     return settings
+
+
+def shape_of(settings: dict[str, Any]) -> tuple[int, int, int]:
+    """The shape (H, W, C) that a model's images are read in, a WholeShape where it was."""
+    reading = settings.get("reading")
+    fit = reading.get("fit") if isinstance(reading, dict) else None
+    return FITS.get(str(fit), tuple)(settings["image_shape"])
 
 
 def write_settings(model: Any, settings: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pyimagesearch import config
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import lists
 from pyimagesearch.data.datasets import DATASETS
+from pyimagesearch.data.images import FITS
 from pyimagesearch.data.layout import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
@@ -57,6 +58,12 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
         "or 96)",
     )
     ap.add_argument(
+        "--fit",
+        choices=list(FITS),
+        help="images of another ratio of their sides: stretched, or whole with the edges filled "
+        "(stretch)",
+    )
+    ap.add_argument(
         "--channels", type=int, choices=(1, 3), help="1 grey, 3 colour (what a folder's images are)"
     )
     ap.add_argument(
@@ -87,7 +94,7 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     args = ap.parse_args()
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
-    names = ("epochs", "batch_size", "weights", "mirror")
+    names = ("epochs", "batch_size", "weights", "mirror", "fit")
     changes = {name: getattr(args, name) for name in names if getattr(args, name)}
     if args.epochs:
         changes["least_steps"] = 0

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pyimagesearch.config import RECIPES, Recipe
+from pyimagesearch.data.images import FITS
 from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
@@ -156,6 +157,7 @@ NAMES: dict[str, Collection[str]] = {
     "training.loss": LOSSES,
     "training.optimizer": OPTIMIZERS,
     "training.ways": WAYS,
+    "reading.fit": FITS,
 }
 LEAST = {
     "network.embedding_dim": 1,

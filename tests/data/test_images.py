@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pyimagesearch.data import images
 from pyimagesearch.data.deep import MAX_BYTES
 from pyimagesearch.data.images import fit, list_images, read_bytes, read_image, read_images
 from pyimagesearch.system.names import printable
@@ -182,3 +183,24 @@ assert warnings.filters == filters, "warnings"
 assert threading.active_count() == 1 and "cv2" not in sys.modules and "pi_heif" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_whole_shape_keeps_the_ratio_and_repeats_the_edges():
+    """4 wide, 2 high, into 4x4: as it is in the middle, its first and last row once more."""
+    image = np.arange(8, dtype=np.uint8).reshape(2, 4, 1)
+    whole = images.fit(image, images.WholeShape((4, 4, 1)))[:, :, 0]
+    np.testing.assert_array_equal(whole, image[[0, 0, 1, 1], :, 0])
+    # 2 wide, 6 high, into 3x3: one wide and three high, in the middle
+    column = np.repeat(np.arange(0, 60, 10, dtype=np.uint8), 2).reshape(6, 2, 1)
+    whole = images.fit(column, images.WholeShape((3, 3, 3)))
+    np.testing.assert_array_equal(whole, np.broadcast_to([[[5]], [[25]], [[45]]], (3, 3, 3)))
+    np.testing.assert_array_equal(images.fit(image, (2, 4, 1)), image)
+    thin = images.fit(np.zeros((1, 900, 1), np.uint8), images.WholeShape((8, 8, 1)))
+    assert thin.shape == (8, 8, 1)
+
+
+def test_how_images_are_fitted_is_said_and_told_apart():
+    (plain, whole) = ((8, 9, 3), images.WholeShape((8, 9, 3)))
+    assert images.described(plain) == "in colour at 9x8"
+    assert images.described(whole) == "in colour at 9x8, whole, the edges filled"
+    assert images.name_of(plain) != images.name_of(whole)
