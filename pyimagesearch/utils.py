@@ -75,11 +75,6 @@ def cosine_distance(vectors):
     return 1 - ops.sum(featsA * featsB, axis=1, keepdims=True)
 
 
-def angular_similarity(distances):
-    """1 - arccos(1 - d) / pi of cosine distances: 1 same direction, 0.5 at right angles, 0."""
-    return 1 - np.arccos(np.clip(1 - np.asarray(distances, np.float64), -1, 1)) / np.pi
-
-
 def _unit_length(feats):
     squared = ops.sum(ops.square(feats), axis=1, keepdims=True)
     return feats / ops.sqrt(ops.maximum(squared, 1e-12))

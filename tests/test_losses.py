@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pyimagesearch.evaluation.distances import angular_similarity
 from pyimagesearch.metrics import (
     batch_contrastive_loss,
     binary_cross_entropy,
@@ -14,7 +15,7 @@ from pyimagesearch.metrics import (
     supervised_contrastive_loss,
     triplet_loss,
 )
-from pyimagesearch.utils import angular_similarity, cosine_distance, euclidean_distance
+from pyimagesearch.utils import cosine_distance, euclidean_distance
 
 
 def test_contrastive_loss_by_hand():

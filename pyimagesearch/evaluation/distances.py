@@ -31,8 +31,32 @@ def cosine_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a: (Q, D). b: (N, D). A vector of zeros is at distance 1 from every other.
     """
     (a, b) = (np.asarray(x, np.float64) for x in (a, b))
-    (a, b) = (x / np.sqrt(np.maximum(np.square(x).sum(axis=1), 1e-12))[:, None] for x in (a, b))
+    (a, b) = (unit_length(x) for x in (a, b))
     return (1 - a @ b.T).astype(np.float32)
+
+
+def euclidean_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """sqrt(max(sum((a - b)^2), 1e-7)) of row with row: float32 (B, D) twice -> float32 (B,)."""
+    return np.sqrt(np.maximum(np.square(a - b).sum(axis=1), np.float32(EPSILON)))
+
+
+def cosine_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1 - sum(a b) / (|a| |b|) of row with row: float32 (B, D) twice -> float32 (B,)."""
+    (a, b) = (unit_length(x) for x in (a, b))
+    return 1 - (a * b).sum(axis=1)
+
+
+def unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Rows divided by their length, of the same dtype; a row of zeros stays so. (N, D)."""
+    return vectors / np.sqrt(np.maximum(np.square(vectors).sum(axis=1, keepdims=True), 1e-12))
+
+
+NUMPY_DISTANCES = {"euclidean": euclidean_rows, "cosine": cosine_rows}  # as utils.DISTANCES
+
+
+def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
+    """1 - arccos(1 - d) / pi of cosine distances: 1 same direction, 0.5 at right angles, 0."""
+    return 1 - np.arccos(np.clip(1 - np.asarray(distances, np.float64), -1, 1)) / np.pi
 
 
 def matrix_of(distance: Callable) -> DistanceMatrix:

@@ -1,7 +1,6 @@
 """Images through an encoder, each once; and the distances of pairs of them."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import keras
@@ -9,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.evaluation.distances import PAIRS_AT_ONCE
-from pyimagesearch.system.threads import at_once
 from pyimagesearch.utils import euclidean_distance
 
 # of two arrays of embeddings, each (B, D): the distances, (B,) or (B, 1), smaller = more alike
@@ -30,23 +28,6 @@ def _forward(encoder):
         lambda batch: encoder(batch, training=False),
         input_signature=[tf.TensorSpec(encoder.input_shape, tf.uint8)],
     )
-
-
-def in_batches(
-    function: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray | Rows,
-    batch_size: int | None = None,
-) -> np.ndarray:
-    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
-
-    batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
-    """
-    batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
-    starts = range(0, len(images), batch_size)
-    with ThreadPoolExecutor(at_once()) as pool:
-        # a batch is taken from the images, which may be on disk, when its turn comes
-        parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
-        return np.concatenate(list(parts))
 
 
 def pair_distances(

@@ -9,24 +9,42 @@ from typing import Any
 
 from pyimagesearch import config
 from pyimagesearch.data import images
-from pyimagesearch.evaluation import pictures
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.lite_model import open_lite
+from pyimagesearch.inference.model import TrainedModel
+from pyimagesearch.system import terminal
 
 log = logging.getLogger(__name__)
 
 
-def asked(args: argparse.Namespace) -> tuple[SiameseModel, float]:
-    """The model, and the threshold for --fmr where the command has that flag."""
-    model = SiameseModel(args.model)
+# commands that need no more of a model than embeddings and distances
+LITE = ("compare", "identify", "search", "embed")
+
+
+def asked(args: argparse.Namespace) -> tuple[TrainedModel, float]:
+    """The model, and the threshold for --fmr where the command has that flag.
+
+    Without TensorFlow where that serves, see lite_model.open_lite.
+    """
+    model: TrainedModel | None = open_lite(args.model) if args.answer in LITE else None
+    model = model or _saved_model(args.model)
     threshold = model.threshold_for(getattr(args, "fmr", None))
     note([f"images are read {images.described(model.image_shape)}, as the model wants"])
     return model, threshold
+
+
+def _saved_model(path: str) -> TrainedModel:
+    terminal.setup_keras()
+    from pyimagesearch.inference.saved_model import SiameseModel
+
+    return SiameseModel(path)
 
 
 def picture(args: argparse.Namespace) -> str | None:
     """The figure's file; None where a program asks, which names one if it wants it."""
     if args.json and not args.output:
         return None
+    from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
     path = args.output or os.path.join(config.BASE_OUTPUT, args.picture)
     pictures.check_output(path)
     return path

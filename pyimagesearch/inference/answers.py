@@ -3,21 +3,18 @@
 import argparse
 import csv
 import os
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images
-from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference import search
 from pyimagesearch.inference.answering import asked, note, picture, say, verdict
-from pyimagesearch.inference.answers_evaluate import evaluate
-from pyimagesearch.inference.answers_export import export
-from pyimagesearch.inference.answers_gallery import embed, identify
 from pyimagesearch.inference.answers_pairs import compare_pairs
 from pyimagesearch.inference.galleries import same_file
-from pyimagesearch.inference.page import serve
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
@@ -78,6 +75,8 @@ def find(args: argparse.Namespace) -> None:
     ]
     say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
     if figure:
+        from pyimagesearch.evaluation import pictures
+
         pixels = model.read([paths[k] for k in found])
         pictures.plot_ranked(query[0], pixels, distances, threshold, figure)
         note([f"figure: {figure}"])
@@ -100,6 +99,8 @@ def matrix(args: argparse.Namespace) -> None:
         answer["similarities"] = model.similarity(distances, threshold).tolist()
     text = f"{len(names)} x {len(names)} distances"
     if figure:
+        from pyimagesearch.evaluation import pictures
+
         table = os.path.splitext(figure)[0] + ".csv"
         with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
             rows = csv.writer(f)
@@ -120,14 +121,19 @@ def cache(args: argparse.Namespace) -> None:
     say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
 
 
+def _later(module: str, answer: str) -> Callable[[argparse.Namespace], int | None]:
+    """An answer of another module, which is imported when it is asked for."""
+    return lambda args: getattr(import_module(f"pyimagesearch.inference.{module}"), answer)(args)
+
+
 ANSWERS = {
     "compare": compare,
-    "identify": identify,
+    "identify": _later("answers_gallery", "identify"),
     "search": find,
-    "embed": embed,
-    "evaluate": evaluate,
+    "embed": _later("answers_gallery", "embed"),
+    "evaluate": _later("answers_evaluate", "evaluate"),
     "matrix": matrix,
-    "export": export,
-    "page": serve,
+    "export": _later("answers_export", "export"),
+    "page": _later("page", "serve"),
     "cache": cache,
 }

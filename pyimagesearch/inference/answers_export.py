@@ -31,7 +31,14 @@ def export(args: argparse.Namespace) -> None:
         )
     images = _images(model.image_shape, args.images)
     done = exporting.export(
-        encoder, model.settings, output, images, args.format, model.embed, model.distance
+        encoder,
+        model.settings,
+        output,
+        images,
+        args.format,
+        model.embed,
+        model.distance,
+        model.digest,
     )
     answer = {
         "file": printable(done.path),

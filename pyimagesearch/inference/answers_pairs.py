@@ -11,8 +11,8 @@ from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.evaluation.intervals import Trials
 from pyimagesearch.inference import pair_lists
 from pyimagesearch.inference.answering import asked, say, verdict
+from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.pair_lists import Line, PairList
-from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -70,7 +70,7 @@ def compare_pairs(args: argparse.Namespace) -> int:
 
 
 def _embed(
-    model: SiameseModel, pairs: PairList
+    model: TrainedModel, pairs: PairList
 ) -> tuple[np.ndarray, dict[str, int], dict[str, str]]:
     """Embeddings (N, D) of the files that can be read, the row of each, what the others lack."""
     parts = [np.zeros((0, model.embedding_dim), np.float32)]

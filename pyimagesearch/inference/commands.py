@@ -26,6 +26,9 @@ from collections.abc import Sequence
 from pyimagesearch import config
 from pyimagesearch.system import flags, terminal
 
+# those that ask for Keras themselves, where the model wants it: see answering.asked
+WITHOUT_KERAS = ("compare", "identify", "search", "embed", "cache")
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and end the program; argv: its words, by default the program's own."""
@@ -33,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def answer():
         # only now: importing TensorFlow takes seconds, and --help needs none of it
-        terminal.setup(program_output=args.json)
+        terminal.setup(program_output=args.json, keras=args.answer not in WITHOUT_KERAS)
         from pyimagesearch.inference import answers
 
         raise SystemExit(answers.ANSWERS[args.answer](args))

@@ -23,6 +23,7 @@ from pyimagesearch.inference import head
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
+from pyimagesearch.system.terminal import quiet
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def export(
     format: str | None = None,
     reference: Embed | None = None,
     distance: Callable | None = None,
+    model: str = "",
 ) -> Exported:
     """Write the encoder for LiteRT or ONNX, and its settings beside it; both whole or not at all.
 
@@ -57,7 +59,8 @@ def export(
     by default what the ending says. check_images: uint8 (N, H, W, C), real ones, one at least.
     reference: what the file must agree with, SiameseModel.embed; by default the encoder itself.
     distance: SiameseModel.distance, from which the head's numbers are taken where the settings
-    name a head. Before the file takes its name it is run, on one image and on all of them.
+    name a head. model: SiameseModel.digest, which inference.lite_model asks for.
+    Before the file takes its name it is run, on one image and on all of them.
     Raises InputError where it differs from the reference by more than 1e-4 (of the largest
     number, where that is above 1), or a package is missing, or the network cannot be converted.
     """
@@ -80,6 +83,7 @@ def export(
         difference = _difference(found, np.concatenate([wanted[:1], wanted]), path)
         written = {
             "file": Path(path).name,
+            "model": model,
             "sha256": hashlib.sha256(content).hexdigest(),
             "input": {"dtype": "uint8", "shape": [None, *encoder.input_shape[1:]]},
             "output": {"dtype": "float32", "shape": [None, encoder.output_shape[1]]},
@@ -129,7 +133,9 @@ def _run_tflite(content: bytes) -> Embed:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         Interpreter = tf.lite.Interpreter
-    interpreter = Interpreter(model_content=content)
+    with quiet():  # its C++ says that it has made a delegate
+        interpreter = Interpreter(model_content=content)
+        interpreter.allocate_tensors()
     (entry,) = interpreter.get_input_details()
     (out,) = interpreter.get_output_details()
 

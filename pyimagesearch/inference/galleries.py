@@ -10,7 +10,7 @@ import numpy as np
 from pyimagesearch.data import images, layout
 from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
 from pyimagesearch.inference import search
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.vectors import Vectors
 from pyimagesearch.system.names import printable
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def embed_folder(
-    model: SiameseModel,
+    model: TrainedModel,
     directory: str | os.PathLike,
     class_level: int | None = None,
     without: Sequence[str | os.PathLike] = (),

@@ -12,7 +12,7 @@ from pyimagesearch.data import images
 from pyimagesearch.inference import page_html, search
 from pyimagesearch.inference.answering import verdict
 from pyimagesearch.inference.identify import identify
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.vectors import Vectors
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
@@ -40,7 +40,7 @@ class Gallery:
 class Questions:
     """What the page asks the model. Paths are those of uploads, None where there is none."""
 
-    model: SiameseModel
+    model: TrainedModel
     threshold: float
     gallery: Gallery | None = None
     fpir: float = 0.01

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyimagesearch import utils
+from pyimagesearch.config import EPSILON
 from pyimagesearch.data.cache import embeddings_of
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import TrainedModel
 
 
 def nearest(
@@ -25,11 +25,11 @@ def nearest(
     candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
     squared = np.square(gallery[candidates].astype(np.float64) - query).sum(axis=1)
     order = np.argsort(squared, kind="stable")[:top]
-    return candidates[order], np.sqrt(np.maximum(squared[order], utils.EPSILON))
+    return candidates[order], np.sqrt(np.maximum(squared[order], EPSILON))
 
 
 def embed_folder(
-    model: SiameseModel, paths: Sequence[str], directory: str
+    model: TrainedModel, paths: Sequence[str], directory: str
 ) -> tuple[list[str], np.ndarray, list[str], int]:
     """Embeddings of image files, from the cache where neither file nor model has changed.
 

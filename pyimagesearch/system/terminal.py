@@ -7,6 +7,7 @@ with run(main). Set TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's st
 import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import of_each
 
 LOGGER = "pyimagesearch"
+_stderr = threading.RLock()  # one thread at a time turns it away
 
 
 class Messages(logging.Handler):
@@ -49,12 +51,13 @@ def show_messages(program_output: bool = False) -> None:
     _messages.program_output = program_output
 
 
-def setup(program_output: bool = False) -> None:
+def setup(program_output: bool = False, keras: bool = True) -> None:
     """Prepare this process for a script: call it once, before Keras is imported.
 
     Shows messages, line by line; imports TensorFlow and Keras without their start-up lines and
     with the settings that this project is written for, whatever the machine's are; silences the
     libraries that read images. Computes nothing and claims no GPU memory. Once more is harmless.
+    keras: False leaves TensorFlow and Keras, which take seconds, to setup_keras.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
@@ -64,6 +67,12 @@ def setup(program_output: bool = False) -> None:
     # a root without any gets one from TensorFlow's absl, which shows each message once more
     logging.getLogger().addHandler(logging.NullHandler())
     silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
+    if keras:
+        setup_keras()
+
+
+def setup_keras() -> None:
+    """The part of setup that imports TensorFlow and Keras; ends the process where it cannot."""
     try:
         _import_keras()
     except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
@@ -78,7 +87,9 @@ def _import_keras() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    with _quiet():
+    # TensorFlow writes some lines before it has read this variable: those are for quiet()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
         import keras
         import tensorflow as tf
 
@@ -114,25 +125,25 @@ def _import_keras() -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what TensorFlow's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
+def quiet() -> Iterator[None]:
+    """Hide what a library's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
 
-    It writes some lines before it has read that variable, so the file descriptor itself is
-    turned away for the import; from then on the variable is enough. Python's exceptions are
-    not touched.
+    The file descriptor itself is turned away, for the whole process: for as short as possible.
+    Python's exceptions are not touched.
     """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _stderr:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def silence_image_libraries() -> None:

@@ -27,8 +27,15 @@ def encoder(scale: float = 1) -> keras.Model:
 def save(
     path: Path, trained_on: np.ndarray | None = None, scale: float = 1, **settings: object
 ) -> Path:
-    """Saves the model under `path`; threshold 0.5 lies between the classes of a folder below."""
-    comparison = build_comparison(config.RECIPES["fast"].changed(embedding_dim=49))
+    """Saves the model under `path`; threshold 0.5 lies between the classes of a folder below.
+
+    settings: a "distance" and a "head" are built, too; the head's weight is 6, its bias -3.
+    """
+    network = {name: settings[name] for name in ("distance", "head") if name in settings}
+    recipe = config.RECIPES["fast"].changed(embedding_dim=49, **network)
+    comparison = build_comparison(recipe)
+    if "head" in network:
+        comparison.layers[-1].set_weights([np.array([[6]]), np.array([-3])])
     settings = {"image_shape": SHAPE, "threshold": 0.5, "recipe": "fast"} | settings
     saved_model.save(path, encoder(scale), comparison, settings, trained_on)
     return path

@@ -65,12 +65,13 @@ def test_the_recipes_encoders_run_elsewhere_on_any_number_of_images(tmp_path, na
 
 
 def test_the_settings_lie_beside_it(tmp_path):
-    found = export(small(), SETTINGS, tmp_path / "net.tflite", pictures())
+    found = export(small(), SETTINGS, tmp_path / "net.tflite", pictures(), model="a digest")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.tflite", "net.tflite.json"]
     written = json.loads(found.settings.read_text())
     assert written | SETTINGS == written
     assert written["export"] == {
         "file": "net.tflite",
+        "model": "a digest",
         "sha256": hashlib.sha256(found.path.read_bytes()).hexdigest(),
         "input": {"dtype": "uint8", "shape": [None, 4, 5, 1]},
         "output": {"dtype": "float32", "shape": [None, 3]},

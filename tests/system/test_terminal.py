@@ -119,3 +119,15 @@ def test_what_a_program_reads_is_json_alone(tmp_path):
     )
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("[INFO] Keras' settings on this machine say image_data_format")
+
+
+def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch, capfd):
+    for level, shown in ((None, ""), ("3", ""), ("0", "within\n")):
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+        if level:
+            monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+        before = dict(os.environ)
+        with terminal.quiet(), terminal.quiet():
+            os.write(2, b"within\n")
+        os.write(2, b"after\n")
+        assert capfd.readouterr().err == f"{shown}after\n" and dict(os.environ) == before

@@ -1,0 +1,180 @@
+"""A model that is asked without TensorFlow answers as it does with it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import small_model
+
+from pyimagesearch.inference import lite_model
+from pyimagesearch.inference.export import export
+from pyimagesearch.inference.lite_model import LiteModel, open_lite
+from pyimagesearch.inference.saved_model import SiameseModel
+from tests.scripts import python
+
+pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of TensorFlow's, see test_export.py
+
+
+def exported(path, **settings):
+    """A model with the encoder beside it, as `export` leaves it: its directory."""
+    model = SiameseModel(small_model.save(path, **settings))
+    (images, _) = small_model.images(each=1)
+    (encoder, file) = (path.parent / "encoder.keras", path.parent / "encoder.tflite")
+    head = (model.distance, model.digest)
+    export(encoder, model.settings, file, images, "tflite", model.embed, *head)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Only read."""
+    points = {"0.01": 0.4, "0.001": 0.3, "0.0001": None}
+    return exported(tmp_path_factory.mktemp("exported") / "model", operating_points=points)
+
+
+@pytest.fixture
+def model(whole, tmp_path, monkeypatch):
+    """A copy, with the encoder beside it, which `ask` asks."""
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(whole.parent, tmp_path / "models")
+    return tmp_path / "models" / "model"
+
+
+def test_its_embeddings_are_the_saved_models(whole):
+    (lite, saved) = (LiteModel(whole), SiameseModel(whole))
+    (images, _) = small_model.images(each=60)
+    for batch in (images[:1], images):  # the second in three parts, the last a smaller one
+        found = lite.embed(batch)
+        assert found.dtype == np.float32 and found.shape == (len(batch), 49)
+        assert np.abs(found - saved.embed(batch)).max() < 1e-6
+    assert lite.embed(images[:0]).shape == (0, 49)
+    told = ("digest", "settings", "image_shape", "threshold", "embedding_dim", "path")
+    assert [getattr(lite, name) for name in told] == [getattr(saved, name) for name in told]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"distance": "euclidean"},
+        {"distance": "cosine"},
+        {"distance": "euclidean", "head": "sigmoid"},
+        {"distance": "euclidean", "head": "normalized_sigmoid"},
+        {"distance": "cosine", "head": "sigmoid"},
+    ],
+    ids=lambda settings: "-".join(settings.values()),
+)
+def test_its_distances_are_the_saved_models(tmp_path, settings):
+    path = exported(tmp_path / "model", **settings)
+    (lite, saved) = (LiteModel(path), SiameseModel(path))
+    feats = saved.embed(small_model.images(each=2)[0])
+    feats = np.concatenate([feats, np.zeros((1, 49), np.float32)])
+    (a, b) = (feats[i] for i in np.indices((len(feats), len(feats))).reshape(2, -1))
+    found = lite.distance((a, b))
+    assert found.dtype == np.float32 and found.shape == (len(a),)
+    assert found == pytest.approx(saved.distance((a, b)), abs=1e-5)
+    assert np.ptp(found) > 0.4  # they are not all alike
+
+
+def other_model(model, file):
+    small_model.save(model, scale=2)
+    return "it is of another model"
+
+
+def older_export(model, file):
+    settings = json.loads((beside := file.with_suffix(".tflite.json")).read_text())
+    del settings["export"]["model"]
+    beside.write_text(json.dumps(settings))
+    return "or an older version has exported it"
+
+
+def damaged(model, file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    return "it is not the file that its settings speak of"
+
+
+def without_settings(model, file):
+    file.with_suffix(".tflite.json").unlink()
+    return "No such file"
+
+
+def no_settings(model, file):
+    file.with_suffix(".tflite.json").write_text("[]")
+    return "list indices must be"
+
+
+@pytest.mark.parametrize(
+    "change", [other_model, older_export, damaged, without_settings, no_settings]
+)
+def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(ask, model, seven, change):
+    file = model.parent / "encoder.tflite"
+    reason = change(model, file)
+    (code, out, err) = ask("compare", *seven[:2])
+    (line,) = [line for line in out.splitlines() if "encoder.tflite" in line]
+    assert line.startswith(f"[INFO] {file} is not used (") and reason in line
+    assert line.endswith("): TensorFlow is; export it again")
+    file.unlink()
+    (code_without, out_without, _) = ask("compare", *seven[:2])
+    assert (code, out.replace(f"{line}\n", ""), err) == (code_without, out_without, "")
+
+
+def test_a_model_that_is_not_whole_is_said_as_ever(ask, model, seven):
+    (model / "assets.extra" / "siamese.json").write_text("{")
+    (code, out, err) = ask("compare", *seven[:2])
+    assert code == 2 and "damaged" in err and len(err.splitlines()) == 1 and not out
+
+
+def test_without_the_file_or_the_package_it_is_left(whole, tmp_path, monkeypatch):
+    assert open_lite(whole).path == whole
+    monkeypatch.setattr(lite_model, "find_spec", lambda name: None)
+    assert open_lite(whole) is None
+    monkeypatch.undo()
+    assert open_lite(shutil.copytree(whole, tmp_path / "model")) is None
+
+
+def test_search_and_embed_share_the_cache_with_the_saved_model(ask, model, folder, seven):
+    (code, out, _) = ask("search", seven[0], folder, "--json")
+    lite = json.loads(out)["results"]
+    (model.parent / "encoder.tflite").unlink()
+    (_, out, err) = ask("search", seven[0], folder, "--json")
+    saved = json.loads(out)["results"]
+    assert code == 0 and "119 images, 119 of them" in err
+    assert [r["file"] for r in lite] == [r["file"] for r in saved]
+    assert [r["distance"] for r in lite] == pytest.approx([r["distance"] for r in saved], abs=1e-6)
+
+
+COMMAND = """
+import sys
+from pyimagesearch.inference import commands
+try:
+    commands.main(sys.argv[1:])
+finally:
+    print("tensorflow" in sys.modules, "keras" in sys.modules, "matplotlib" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_compare_does_without_tensorflow_and_says_nothing_of_its_own(model, folder, seven):
+    asked = [("compare", a, b, "--json", "--model", model) for (a, b) in (
+        seven[:2], (seven[0], folder / "0" / "0.png")
+    )]  # fmt: skip
+    lite = [python(COMMAND, *arguments) for arguments in asked]
+    (model.parent / "encoder.tflite").unlink()
+    saved = [python(COMMAND, *arguments) for arguments in asked]
+    assert [done.returncode for done in lite] == [done.returncode for done in saved] == [0, 1]
+    for here, there in zip(lite, saved):
+        (answer, loaded) = here.stdout.splitlines()
+        (wanted, loaded_there) = there.stdout.splitlines()
+        assert loaded == "False False False" and loaded_there.startswith("True True")
+        assert json.loads(answer) == pytest.approx(json.loads(wanted), abs=1e-6)
+        assert here.stderr == there.stderr  # no line of LiteRT's
+
+
+@pytest.mark.slow
+def test_export_says_nothing_of_litert(model, tmp_path):
+    output = ("--format", "tflite", "--output", tmp_path / "e.tflite")
+    done = python(COMMAND, "export", *output, "--model", model)
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "e.tflite").exists()
