@@ -225,8 +225,10 @@ def _of_few(data):
     if data.test.labels is not None:
         single = np.flatnonzero(np.bincount(data.test.labels) == 1)
         if len(single):
+            tested = len(classes_of(data.test))
             lines.append(
                 f"tested with one image, so without same pairs of their own: {_named(data, single)}"
+                + ("; every different pair is with it" if tested == 2 else "")
             )
     return lines
 

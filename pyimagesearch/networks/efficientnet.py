@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from keras.layers import (
     Add,
     BatchNormalization,
     Concatenate,
     Conv2D,
     DepthwiseConv2D,
+    EinsumDense,
     Flatten,
     GlobalAveragePooling2D,
     Input,
@@ -21,7 +21,6 @@ from keras.layers import (
     UnitNormalization,
 )
 from keras.models import Model
-from keras.saving import register_keras_serializable
 
 Tensor = Any
 WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
@@ -83,36 +82,26 @@ def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATU
             f"Expected {FEATURES}, the size of four depths. Received: {embedding_dim}."
         )
     (inputs, blocks, last) = _layers(input_shape, folded=True)
-    depths = [Flatten()(AveragedOver(side)(blocks[k])) for k, side in POOLED.items()]
+    depths = [Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
     model = Model(inputs, Concatenate()([*depths, GlobalAveragePooling2D()(last)]))
     _load_weights(model)
     return model
 
 
-@register_keras_serializable(package="pyimagesearch")
-class AveragedOver(keras.layers.Layer):
-    """Averages a map over side x side tiles: (B, H, W, C) -> (B, side, side, C).
+def averaged_over(x: Tensor, side: int) -> Tensor:
+    """A map averaged over side x side tiles: (B, H, W, C) -> (B, side, side, C).
 
-    As matrix products, since TensorFlow's resize by area has no gradient. Tiles share a row or
-    column where side does not divide the map's height or width, and repeat it where it is larger.
+    As two products with constant matrices: TensorFlow's resize by area has no gradient, and
+    layers of Keras' own load in every program. Tiles share a row or column where side does
+    not divide the map's height or width, and repeat it where it is larger.
     """
-
-    def __init__(self, side: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.side = side
-
-    def build(self, input_shape: tuple) -> None:
-        # here: the batches of a training may not know their height and width
-        (self.rows, self.columns) = (_tiles(size, self.side) for size in input_shape[1:3])
-
-    def call(self, x: Tensor) -> Tensor:
-        return ops.einsum("bhwc,ih,jw->bijc", x, self.rows, self.columns)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], self.side, self.side, input_shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "side": self.side}
+    (height, width, channels) = x.shape[1:]
+    rows = EinsumDense("bhwc,hi->biwc", (side, width, channels), trainable=False)
+    columns = EinsumDense("bhwc,wj->bhjc", (side, side, channels), trainable=False)
+    x = columns(rows(x))
+    rows.set_weights([_tiles(height, side).T])
+    columns.set_weights([_tiles(width, side).T])
+    return x
 
 
 def _tiles(size, side):
@@ -164,7 +153,7 @@ def _stored():
 
 def _load_weights(model):
     for layer in model.layers:
-        if not layer.weights:
+        if not layer.weights or isinstance(layer, EinsumDense):
             continue
         if isinstance(layer, BatchNormalization):
             layer.set_weights(_norm(layer.name))

@@ -55,7 +55,7 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
         "--image-size",
         type=flags.image_size,
         help="64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to the recipe's 64 "
-        "or 96)",
+        "or 128)",
     )
     ap.add_argument(
         "--fit",

@@ -151,9 +151,10 @@ def _head(name, views, held, data, recipe, seed, progress):
     (vectors, epochs) = (views.reshape(count, -1), recipe.training.epochs)
     (train, steps) = batches.image_batches(vectors, labels, 256, range(epochs), seed)
     (validation, count) = batches.image_batches(held, data.validation.labels, 256, range(1), seed)
-    head.compile(**assemble.compiling(recipe, steps))
+    model = keras.Model(inputs, head(inputs))  # of its own: what is saved knows no loss of ours
+    model.compile(**assemble.compiling(recipe, steps))
     own = Progress(epochs)
-    history = head.fit(
+    history = model.fit(
         train,
         steps_per_epoch=steps,
         epochs=epochs,

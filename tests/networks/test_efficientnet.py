@@ -7,7 +7,7 @@ import pytest
 from pyimagesearch.networks.efficientnet import (
     FEATURES,
     WEIGHTS,
-    AveragedOver,
+    averaged_over,
     build_efficientnet_lite0,
     build_features,
 )
@@ -68,5 +68,6 @@ def test_the_features_are_those_of_the_network_with_its_norms(network):
 def test_averages_over_tiles_by_hand():
     rows = np.arange(3, dtype="float32").reshape(1, 3, 1, 1)
     # two tiles of one and a half rows: (0 + 1 / 2) / 1.5 and (1 / 2 + 2) / 1.5
-    found = np.ravel(AveragedOver(2)(np.repeat(rows, 2, axis=2)))
+    inputs = keras.Input((3, 2, 1))
+    found = np.ravel(keras.Model(inputs, averaged_over(inputs, 2))(np.repeat(rows, 2, axis=2)))
     np.testing.assert_allclose(found, [1 / 3, 1 / 3, 5 / 3, 5 / 3], rtol=1e-6)

@@ -148,6 +148,17 @@ def test_training_on_is_tried(photos, tmp_path):
     assert list(settings["ways"]) == list(ways.WAYS) and settings["way"] in ways.WAYS
     assert settings["training"]["epochs"] == 1  # as asked for, however few its steps
 
+    # what it leaves: an encoder for every program with Keras, and one for those without
+    program = "import sys, keras; print(keras.models.load_model(sys.argv[1]).output_shape)"
+    command = [sys.executable, "-c", program, str(tmp_path / "encoder.keras")]
+    alone = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert alone.returncode == 0 and alone.stdout.startswith("(None, "), alone.stderr
+    command = [sys.executable, "-m", "pyimagesearch", "export", "--format", "tflite"]
+    command += ["--images", photos, "--output", tmp_path / "encoder.tflite"]
+    command += ["--model", tmp_path / "contrastive_siamese_model"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0 and (tmp_path / "encoder.tflite").is_file(), done.stderr
+
 
 def test_quick_is_for_ways_alone(tmp_path):
     done = run(SCRIPT, "--recipe", "fast", "--quick", "--output", tmp_path)
