@@ -197,7 +197,7 @@ def fails(monkeypatch, capsys):
         (("--batch-size", "many"), "from 1 up, received 'many'"),
         (("--batch-size", "63"), "even batch size.*63"),
         (("--recipe", "fast", "--batch-size", "1"), "at least 2 images"),
-        (("--dataset", "nowhere"), "cifar10 or a folder. Received: nowhere, no folder"),
+        (("--dataset", "nowhere"), "a folder, or a list.*Received: nowhere, not there"),
         (("--image-size", "0x3"), "from 1 to 4096, received '0'"),
         (("--image-size", "64"), "with a folder alone"),
         (("--weights", "nowhere.keras"), "Expected a file encoder.keras"),
