@@ -10,7 +10,7 @@ learned; after a crash, the same command with --resume goes on.
 """
 
 # import the necessary packages
-from pyimagesearch.system import files, terminal
+from pyimagesearch.system import machines, terminal
 terminal.setup()  # before Keras
 
 from keras.layers import Input
@@ -20,18 +20,19 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.evaluation import reports
 from pyimagesearch.inference import saved_model
 from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
-    optimizers, signals, ways, weights)
+    optimizers, sharing, signals, ways, weights)
 
 
 def main():
     # parse the arguments: a recipe, and what was said otherwise
     (args, recipe) = arguments.parse(__doc__)
-    with files.only_writer(args.output), signals.restored():
+    with machines.only_writer(args.output), signals.restored():
         train(args, recipe)
 
 
 def train(args, recipe):
     devices.let_memory_grow()
+    strategy = sharing.strategy(recipe)  # one device, several cards, or several machines
     optimizers.set_seed(args.seed, args.deterministic)
 
     # load the images; the pixels stay uint8, the model itself scales them
@@ -44,40 +45,47 @@ def train(args, recipe):
 
     # prepare the positive and negative pairs, batch by batch while training: no pixel is copied
     print("[INFO] preparing positive and negative pairs...")
-    (trainBatches, steps) = batches.batches(data.train, recipe, args.seed, checkpoint.first_epoch)
+    (trainBatches, steps) = batches.batches(data.train, recipe, args.seed,
+        checkpoint.first_epoch, strategy.num_replicas_in_sync)
+    if machines.is_chief():  # of several machines one alone writes
+        reports.draw_training_pairs(args.output, next(iter(trainBatches)))
 
     # configure the siamese network
     print("[INFO] building siamese network...")
-    parts = assemble.networks(recipe, data.train)
-    (featureExtractor, comparison) = (parts.encoder, parts.comparison)
-    if recipe.training.pairing == "batch":
-        # the loss itself pairs all images of a batch: the feature extractor alone is trained
-        model = featureExtractor
-    else:
-        imgA = Input(shape=recipe.reading.image_shape, dtype="uint8")
-        imgB = Input(shape=recipe.reading.image_shape, dtype="uint8")
-        (featsA, featsB) = parts.sisters([imgA, imgB])
-        # finally, construct the siamese network
-        distance = comparison([featsA, featsB])
-        model = Model(inputs=[imgA, imgB], outputs=distance)
+    with strategy.scope():
+        parts = assemble.networks(recipe, data.train)
+        (featureExtractor, comparison) = (parts.encoder, parts.comparison)
+        if recipe.training.pairing == "batch":
+            # the loss itself pairs all images of a batch: the feature extractor alone is trained
+            model = featureExtractor
+        else:
+            imgA = Input(shape=recipe.reading.image_shape, dtype="uint8")
+            imgB = Input(shape=recipe.reading.image_shape, dtype="uint8")
+            (featsA, featsB) = parts.sisters([imgA, imgB])
+            # finally, construct the siamese network
+            distance = comparison([featsA, featsB])
+            model = Model(inputs=[imgA, imgB], outputs=distance)
 
-    reports.draw_training_pairs(args.output, next(iter(trainBatches)))
     if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
         (featureExtractor, history, found) = ways.train(featureExtractor, trainBatches, steps,
             data, recipe, args.seed, checkpoint)
         settings |= found
     else:
-        print("[INFO] compiling model...")
-        model.compile(**assemble.compiling(recipe, steps))
-        print("[INFO] training model...")
-        history = model.fit(trainBatches, steps_per_epoch=steps, shuffle=False,
-            initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
-            verbose=terminal.verbosity(),
-            callbacks=callbacks.make_callbacks(parts, data.validation, recipe, checkpoint))
+        with strategy.scope():
+            print("[INFO] compiling model...")
+            model.compile(**assemble.compiling(recipe, steps))
+            print("[INFO] training model...")
+            fit = sharing.fit_of(model, recipe, checkpoint)  # model.fit, but for several machines
+            history = fit(sharing.shared_out(trainBatches), steps_per_epoch=steps, shuffle=False,
+                initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
+                verbose=terminal.verbosity(),
+                callbacks=callbacks.make_callbacks(parts, data.validation, recipe, checkpoint))
+    if not machines.is_chief():
+        return
 
     # what is saved is float32, whatever precision trained it: calibrate and measure that
     print("[INFO] calibrating the threshold...")
-    exported = assemble.exported(recipe, featureExtractor)
+    (exported, comparison) = assemble.exported(recipe, featureExtractor, comparison)
     settings |= devices.describe(featureExtractor)
     settings |= reports.calibrate(exported, comparison, data, settings)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 from keras.saving import register_keras_serializable
 
@@ -195,7 +196,12 @@ PAIR_LOSSES = LOSSES | dict.fromkeys(BATCH_LOSSES, contrastive_loss)
 
 @register_keras_serializable(package="pyimagesearch")
 class RecipeLoss(keras.losses.Loss):
-    """One of LOSSES with its margin, as compile takes it and as a saved model keeps it."""
+    """One of LOSSES with its margin, as compile takes it and as a saved model keeps it.
+
+    Of a batch that several devices share, each gives its part of the mean: the loss of its own
+    pairs, or of every pair of the whole batch, whose embeddings all of them gather, divided by
+    the number of devices. So the sum over the devices is the loss of one.
+    """
 
     def __init__(self, loss: str, margin: float = 1, name: str | None = None):
         # float32 whatever Keras' default is: class numbers up to 2^24 stay whole numbers in it
@@ -203,7 +209,12 @@ class RecipeLoss(keras.losses.Loss):
         self.loss, self.margin = loss, margin
 
     def call(self, y: Tensor, preds: Tensor) -> Tensor:
-        return LOSSES[self.loss](y, preds, self.margin)
+        context = tf.distribute.get_replica_context()
+        devices = context.num_replicas_in_sync if context else 1
+        if devices > 1 and self.loss in BATCH_LOSSES:
+            (y, preds) = (context.all_gather(x, axis=0) for x in (y, preds))
+        loss = LOSSES[self.loss](y, preds, self.margin)
+        return loss / devices if devices > 1 else loss
 
     def get_config(self) -> dict[str, Any]:
         return {"loss": self.loss, "margin": self.margin, "name": self.name}

@@ -16,11 +16,14 @@ from pyimagesearch.system.errors import InputError
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
 
 
-def batches(train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0) -> Batches:
+def batches(
+    train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0, shares: int = 1
+) -> Batches:
     """The training batches of a recipe: pair_batches or image_batches, by its pairing.
 
     train: with pairs for all pairings but "batch". Where its largest class has more than three
     times the images of its smallest, all classes come equally often.
+    shares: how many devices share a batch in equal parts.
     Returns (dataset of all epochs from first_epoch on, steps in one).
     Raises InputError where the recipe needs classes, and only pairs are known.
     """
@@ -34,10 +37,11 @@ def batches(train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0) ->
                 "ready pairs. Recipes for it: pairs, article, bce, keras-io, dogs."
             )
     elif recipe.training.pairing == "batch":
-        return image_batches(train.images, train.labels, size, epochs, seed, recipe)
+        return image_batches(train.images, train.labels, size, epochs, seed, recipe, shares)
     if recipe.training.pairing == "triplets":
         size *= train.drawn.others.shape[1]
-    return pair_batches(train.images, train.drawn, size, epochs, seed, recipe, train.labels)
+    (drawn, labels) = (train.drawn, train.labels)
+    return pair_batches(train.images, drawn, size, epochs, seed, recipe, labels, shares)
 
 
 def pair_batches(
@@ -48,6 +52,7 @@ def pair_batches(
     seed: int,
     recipe: Recipe | None = None,
     labels: np.ndarray | None = None,
+    shares: int = 1,
 ) -> Batches:
     """Batches of pairs for fit: ((anchors, others), y), the k pairs of an anchor side by side.
 
@@ -79,7 +84,7 @@ def pair_batches(
             images_b = moved(images_b, recipe, seed + 1)
         return (images_a, images_b), y
 
-    (steps, size) = steps_and_size(count, batch_size // k, whole=False)
+    (steps, size) = steps_and_size(count, batch_size // k, False, shares)
     order = orders.shuffled(count)
     if labels is not None:
         classes = _numbered(labels[pairs.anchors])
@@ -95,6 +100,7 @@ def image_batches(
     epochs: range,
     seed: int,
     recipe: Recipe | None = None,
+    shares: int = 1,
 ) -> Batches:
     """Batches of images with their labels, for a loss that forms the pairs itself.
 
@@ -119,7 +125,7 @@ def image_batches(
             batch = moved(batch, recipe, seed)
         return batch, tf.gather(class_of, indices)
 
-    (steps, size) = steps_and_size(len(classes), batch_size)
+    (steps, size) = steps_and_size(len(classes), batch_size, shares=shares)
     if are_uneven(np.bincount(classes)):
         together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
         size = together * round(size / together)  # P classes x K images

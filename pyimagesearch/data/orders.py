@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from pyimagesearch.system.errors import InputError
+
 MOST_STEPS = 25  # of an epoch in one call of TensorFlow
 LEAST_STEPS = 10  # in one call, where an epoch has many
 LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
@@ -13,7 +15,7 @@ IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
 Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
 
 
-def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
+def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tuple[int, int]:
     """Steps of an epoch of n images in batches of about `size`, and the size that these have.
 
     whole: every batch is full, and an epoch leaves out at most 5 % of the images (or one), for
@@ -22,14 +24,21 @@ def steps_and_size(n: int, size: int, whole: bool = True) -> tuple[int, int]:
     Of more than 25 steps a number from 10 to 25 is to divide them, since so many run in one
     call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
     A set smaller than a batch is one batch.
+    shares: a number that the size of each batch is a multiple of, how many devices share it.
+    Raises InputError where there are fewer images than shares.
 
     >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
     (420, 128)
     """
-    size = min(size, n)
+    if n < shares:
+        raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
+    n -= n % shares
+    size = max(min(size, n), shares)
     least = min(2, n) if whole else 1  # an image alone makes no pair
     ranked = []
     for other in range(max(size // 2, least), min(3 * size, n) + 1):
+        if other % shares:
+            continue
         steps = n // other if whole else -(-n // other)
         while whole and _awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
             steps -= 1

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from pyimagesearch.system import machines
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import of_each
@@ -199,6 +200,8 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
         if _is_memory(error):
             advice = "a smaller --batch-size or --image-size needs less memory"
             print(f"{name}: error: {first_line(error)}; {advice}", file=sys.stderr)
+        elif _is_gone(error):
+            print(f"{name}: error: {machines.LOST}", file=sys.stderr)
         else:
             traceback.print_exc()
             line = "a bug of this project, not of what you did: please report the lines above"
@@ -216,6 +219,11 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (
         tf is not None and isinstance(error, tf.errors.ResourceExhaustedError)
     )
+
+
+def _is_gone(error: Exception) -> bool:
+    tf = sys.modules.get("tensorflow")
+    return tf is not None and machines.count() > 1 and isinstance(error, machines.gone(tf))
 
 
 def _leave_output() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
@@ -50,18 +51,24 @@ def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
 
     steps: of an epoch.
     """
+    shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
     return {
         "loss": metrics.RecipeLoss(recipe.training.loss, recipe.training.margin),
         "optimizer": optimizers.make_optimizer(recipe, steps),
         "metrics": optimizers.make_metrics(recipe),
-        "steps_per_execution": optimizers.steps_per_execution(steps),
+        # several devices: no XLA over all of them, and Keras' loop over steps fails there
+        "steps_per_execution": 1 if shared else optimizers.steps_per_execution(steps),
+        "jit_compile": False if shared else "auto",
     }
 
 
-def exported(recipe: Recipe, encoder: keras.Model) -> keras.Model:
-    """The encoder as it is saved: float32 throughout, whatever precision trained it."""
+def exported(
+    recipe: Recipe, encoder: keras.Model, comparison: keras.Model
+) -> tuple[keras.Model, keras.Model]:
+    """Encoder and comparison as they are saved: in float32 and on one device, however trained."""
     if recipe.training.ways:
-        return encoder  # it is that
-    plain = build_encoder(recipe)
-    plain.set_weights(encoder.get_weights())
+        return encoder, comparison  # they are that
+    plain = (build_encoder(recipe), build_comparison(recipe))
+    for copy, model in zip(plain, (encoder, comparison)):
+        copy.set_weights(model.get_weights())
     return plain

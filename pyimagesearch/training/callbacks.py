@@ -182,7 +182,7 @@ class Messages(keras.callbacks.Callback):
             log.info("%d epochs without a better validation loss", since)
         if progress.best_weights:
             log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
-        if progress.stopped:
+        if progress.stopped and not progress.lost:
             log.info("stopped on request, what was learned is kept")
         log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
 

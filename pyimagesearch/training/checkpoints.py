@@ -15,6 +15,7 @@ from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.machines import LOST, is_chief
 from pyimagesearch.training import devices
 from pyimagesearch.training.progress import Logs, Progress
 
@@ -88,7 +89,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.saved, self.variables = {}, []
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.progress.cut or self.progress.diverged:
+        if not is_chief() or self.progress.cut or self.progress.diverged:
             return
         header = {
             "settings": self.settings,
@@ -108,8 +109,13 @@ class Checkpoint(keras.callbacks.Callback):
             log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
 
     def finish(self) -> None:
-        """Take the checkpoints away, unless the training was stopped before its end."""
+        """Take the checkpoints away, unless the training was stopped before its end.
+
+        Raises InputError where that was since another machine is gone.
+        """
         progress = self.progress
+        if progress.lost:
+            raise InputError(LOST)
         if progress.stopped and not progress.diverged and self.first_epoch < progress.epochs:
             log.info("--resume goes on after epoch %d", progress.epoch)
             return

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from pyimagesearch.system import machines
+
 
 def let_memory_grow() -> None:
     """Let TensorFlow take a GPU's memory as it needs it, not all of it at once.
@@ -28,6 +30,8 @@ def describe(model: keras.Model) -> dict[str, str]:
     names = [tf.config.experimental.get_device_details(g).get("device_name", "GPU") for g in gpus]
     cores = os.cpu_count() or 1
     device = ", ".join(names) or f"{cores} CPU core{'s' if cores > 1 else ''}"
+    if machines.count() > 1:
+        device = f"{machines.count()} machines with {device} each"
     types = {layer.compute_dtype for layer in _layers(model)} - {"uint8", "float32"}
     precision = f"{' and '.join(sorted(types))} with float32 weights" if types else "float32"
     return {"device": device, "precision": precision}

@@ -24,6 +24,7 @@ class Progress:
     diverged: bool = False  # whether a loss was no finite number
     stopped: bool = False  # by a signal,
     cut: bool = False  # in the middle of an epoch
+    lost: bool = False  # since another machine of the training is gone
 
     def as_dict(self) -> dict[str, Any]:
         """All of it for JSON, but the arrays."""
@@ -31,4 +32,5 @@ class Progress:
 
     def restore(self, saved: dict[str, Any], best_weights: list[np.ndarray]) -> None:
         """Take over what a checkpoint kept. What stopped that run does not stop this one."""
-        vars(self).update(saved, best_weights=best_weights, stopped=False, cut=False)
+        ended = dict.fromkeys(("stopped", "cut", "lost"), False)
+        vars(self).update(saved, best_weights=best_weights, **ended)

@@ -29,6 +29,19 @@ def restored() -> Iterator[None]:
             signal.signal(s, handler)
 
 
+@contextmanager
+def at_once() -> Iterator[None]:
+    """In the block Ctrl-C ends the program at once, also while TensorFlow waits for something."""
+    if not _is_main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class StopOnSignal(keras.callbacks.Callback):
     """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program.
 
