@@ -77,6 +77,7 @@ class Training:
     margin: float = 1.0
     optimizer: str = "adam"  # in training.optimizers.OPTIMIZERS
     learning_rate: float = 0.001
+    precision: str = "auto"  # in networks.acceleration.PRECISIONS, of chains of layers
     warmup_steps: int | None = None  # then a cosine decay to 0; None: a constant rate
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees

@@ -55,10 +55,7 @@ def batch_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tenso
     y = ops.reshape(y, (-1, 1))
     preds = ops.cast(preds, "float32")
 
-    # squared distances: |a - b|^2 = |a|^2 + |b|^2 - 2ab          # (B, B)
-    squared_norms = ops.sum(ops.square(preds), axis=1, keepdims=True)
-    products = ops.matmul(preds, ops.transpose(preds))
-    squared_distances = squared_norms + ops.transpose(squared_norms) - 2 * products
+    squared_distances = _squared_distances(preds)  # (B, B)
 
     # the root's gradient is infinite at 0: keep away from it
     squared_distances = ops.maximum(squared_distances, EPSILON)
@@ -161,6 +158,17 @@ def pair_accuracy(y: Tensor, preds: Tensor) -> Tensor:
     preds = ops.cast(preds, "float32")
     y = _one_to_one(y, preds)
     return ops.mean(ops.cast(ops.equal(preds < 0.5, y > 0.5), "float32"))
+
+
+def _squared_distances(preds: Tensor) -> Tensor:
+    # between all rows (B, D): (B, B)
+    if tf.config.list_physical_devices("GPU"):
+        # a card rounds the factors of a product to ten bits (TF32): all of a small distance
+        return ops.sum(ops.square(preds[:, None] - preds[None]), axis=2)
+    # |a - b|^2 = |a|^2 + |b|^2 - 2ab
+    squared_norms = ops.sum(ops.square(preds), axis=1, keepdims=True)
+    products = ops.matmul(preds, ops.transpose(preds))
+    return squared_norms + ops.transpose(squared_norms) - 2 * products
 
 
 def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ def build_encoder(recipe: Recipe, accelerated: bool = False) -> Model:
     (height, width, channels) = shape = network_shape(recipe)
     network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
     if accelerated:
-        network = accelerate(network)
+        network = accelerate(network, recipe.training.precision)
     inputs = Input(recipe.reading.image_shape, dtype="uint8")
     x = Rescaling(recipe.network.pixel_scale)(inputs)
     if shape[:2] != recipe.reading.image_shape[:2]:

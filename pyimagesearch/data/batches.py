@@ -12,8 +12,10 @@ from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.threads import at_once
 
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
+AT_ONCE = at_once()  # batches that are made side by side
 
 
 def batches(
@@ -159,7 +161,8 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
 def _gatherer(images):
     # a function of indices: pixels held in memory, or read from the disk as they are asked for
     if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
-        images = tf.constant(images)
+        with tf.device("CPU:0"):  # the batches are made there: no card is to hold them all
+            images = tf.constant(images)
         return lambda indices: tf.gather(images, indices)
 
     def read(indices):
@@ -184,7 +187,8 @@ def _batches(order, steps, size, epochs, seed, gather, whole=False):
             .map(
                 lambda step, indices: gather(
                     indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)])
-                )
+                ),
+                num_parallel_calls=AT_ONCE,  # in their order all the same
             )
         )
 

@@ -1,6 +1,7 @@
 """What makes the networks train in fewer milliseconds, without changing what they compute."""
 
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -16,21 +17,30 @@ from keras.saving import (
 from pyimagesearch.system.threads import at_once
 
 
-def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
+# what the layers of a chain compute in but the last, with float32 weights. auto: bfloat16 where
+# this processor multiplies it in hardware; a card is asked for it, since none was measured
+PRECISIONS: dict[str, Callable[[], str]] = {
+    "auto": lambda: "mixed_bfloat16" if has_bfloat16() else "float32",
+    "bfloat16": lambda: "mixed_bfloat16",
+    "float32": lambda: "float32",
+}
+
+
+def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | keras.layers.Layer:
     """A copy of a chain of layers that computes the same function in fewer milliseconds.
 
     Of a network made of such chains, each of them. Any other is returned as it is: one that
     branches, or one with BatchNormalization, whose statistics are those of a whole batch.
 
-    Three changes, none to the mathematics: bfloat16 where the processor multiplies it in
-    hardware (the last layer stays float32); ReLU after max-pooling instead of before, on a
+    Three changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays
+    float32); ReLU after max-pooling instead of before, on a
     quarter of the values (the two commute); dropout masks from half the random bits.
     """
     if any(isinstance(layer, keras.Model) for layer in network.layers):
         twin = keras.models.clone_model(
             network,
             clone_function=lambda layer: (
-                accelerate(layer)
+                accelerate(layer, precision)
                 if isinstance(layer, keras.Model)
                 else type(layer).from_config(layer.get_config())
             ),
@@ -39,7 +49,7 @@ def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
         return twin
     if not is_chain(network) or has_batch_statistics(network):
         return network
-    bfloat16 = "mixed_bfloat16" if has_bfloat16() else "float32"
+    dtype = PRECISIONS[precision]()
     pooled = [
         (layer.name, following.name)
         for layer, following in pairwise(network.layers)
@@ -51,7 +61,7 @@ def accelerate(network: keras.Model) -> keras.Model | keras.layers.Layer:
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if layer is not network.layers[-1]:
-            config["dtype"] = bfloat16
+            config["dtype"] = dtype
         if layer.name in before_pooling:
             config["activation"] = "linear"
         kinds: dict[type, type] = {Dropout: SixteenBitDropout}

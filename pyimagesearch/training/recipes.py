@@ -10,6 +10,7 @@ from pyimagesearch.config import RECIPES, Recipe
 from pyimagesearch.data.images import FITS
 from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
+from pyimagesearch.networks.acceleration import PRECISIONS
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training.optimizers import OPTIMIZERS
@@ -157,6 +158,7 @@ NAMES: dict[str, Collection[str]] = {
     "training.loss": LOSSES,
     "training.optimizer": OPTIMIZERS,
     "training.ways": WAYS,
+    "training.precision": PRECISIONS,
     "reading.fit": FITS,
 }
 LEAST = {
