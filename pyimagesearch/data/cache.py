@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyimagesearch.data import images
-from pyimagesearch.data.cache_index import Cache
+from pyimagesearch.data.cache_index import MANY, Cache
 from pyimagesearch.data.cache_place import clear, place, size, use
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import BLOCK_BYTES
-from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import state
 from pyimagesearch.system.names import printable
 from pyimagesearch.system.progress_bar import ProgressBar
@@ -33,19 +32,25 @@ Shape = tuple[int, int, int]
 
 @dataclass
 class Reading:
-    """What came of some files, by their places in the list that was asked for."""
+    """What came of N files, by their places in the list that was asked for."""
 
-    contents: dict[int, bytes] = field(default_factory=dict)  # of those that could be read
-    messages: dict[int, str] = field(default_factory=dict)  # of the others
-    added: set[bytes] = field(default_factory=set)  # contents that the cache did not have
+    contents: np.ndarray  # V16 (N,), the digests of those that could be read
+    readable: np.ndarray  # bool (N,)
+    rows_before: int  # how many rows the store had: those from there on are new
+    messages: dict[int, str] = field(default_factory=dict)  # of the files that are not readable
 
     def good(self) -> list[int]:
         """The places of the files that could be read, in order."""
-        return sorted(self.contents)
+        return np.flatnonzero(self.readable).tolist()
 
     def bad(self) -> list[str]:
         """One message for each of the others, naming it."""
         return [self.messages[k] for k in sorted(self.messages)]
+
+    def add(self, k: int, content: bytes) -> None:
+        """A file that could be read."""
+        self.contents[k] = content
+        self.readable[k] = True
 
 
 def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Reading]:
@@ -59,7 +64,7 @@ def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Rea
     def work(cache):
         store = f"pixels {images.name_of(shape)}"
         reading = _fill(cache, store, paths, shape, lambda block: block, "images read")
-        contents = [reading.contents[k] for k in reading.good()]
+        contents = reading.contents[reading.readable]
         rows = _rows(cache, store, contents)
         array = cache.array(store).reshape(-1, *shape)
         return Rows(array, rows), _numbers(contents), reading
@@ -69,7 +74,6 @@ def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Rea
 
 def embeddings_of(
     paths: Sequence[str],
-    directory: str | os.PathLike,
     model_digest: str,
     shape: Shape,
     embed: Callable[[np.ndarray], np.ndarray],
@@ -77,11 +81,10 @@ def embeddings_of(
     """Embeddings of image files, each embedded once for a model.
 
     embed: uint8 (n, H, W, C) -> float32 (n, D), called for one block of new files after the
-    other; a block's embeddings are kept before the next is read. directory: where the files lie,
-    for messages. Returns (paths that could be read, float32 (N, D) in their order, a message for
-    each other file, for how many files nothing had to be embedded). The array is mapped from the
-    cache where its rows follow each other there.
-    Raises InputError where no file can be read.
+    other; a block's embeddings are kept before the next is read. Returns (paths that could be
+    read, float32 (N, D) in their order, a message for each other file, of how many files the
+    embedding was there before). The array is mapped from the cache where its rows follow each
+    other there; else it is a copy. Where no file could be read it is empty, without D.
     """
     images.opencv()
 
@@ -93,17 +96,13 @@ def embeddings_of(
         )  # fmt: skip
         good = reading.good()
         if not good:
-            raise InputError(
-                f"Expected readable images. Received: {printable(directory)} with none. "
-                + "; ".join(reading.bad()[:3])
-            )
-        contents = [reading.contents[k] for k in good]
-        rows = _rows(cache, store, contents)
+            return [], np.empty(0, np.float32), reading.bad(), 0
+        rows = _rows(cache, store, reading.contents[reading.readable])
         array = cache.array(store)
         in_order = np.all(np.diff(rows) == 1)
         array = array[rows[0] : rows[-1] + 1] if in_order else np.asarray(array[rows])
-        new = sum(content in reading.added for content in contents)
-        return [paths[k] for k in good], array, reading.bad(), len(good) - new
+        reused = int(np.sum(rows < reading.rows_before))
+        return [paths[k] for k in good], array, reading.bad(), reused
 
     return use(work)
 
@@ -113,12 +112,12 @@ def looks_of(paths: Sequence[str]) -> list[tuple[int, bool]]:
     images.opencv()
 
     def work(cache):
-        keys = _keys(paths)
+        (keys, states) = (_keys(paths, {}), list(map(state, paths)))
+        known = cache.contents(keys, states)
+        noted = cache.notes("looks", [content for content in known if content])
         (found, files, notes) = ([], [], [])
-        for path, key in zip(paths, keys):
-            now = state(path)
-            content = cache.content(key, now)
-            note = content and cache.note("looks", content)
+        for path, key, now, content in zip(paths, keys, states, known):
+            note = noted.get(content) if content else None
             if not note:
                 try:
                     data = images.read_bytes(path)
@@ -130,8 +129,8 @@ def looks_of(paths: Sequence[str]) -> list[tuple[int, bool]]:
                 note = f"{min(min(picture.shape[:2]), 2 * SAMPLE)} {int(coloured)}"
                 files.append((key, now, content))
                 notes.append((content, note))
-            (side, coloured) = note.split()
-            found.append((int(side), coloured == "1"))
+            (side, colour) = note.split()
+            found.append((int(side), colour == "1"))
         if notes:
             cache.add("looks", files, notes=notes)
         return found
@@ -148,68 +147,72 @@ def _fill(
     what: str,
 ) -> Reading:
     # bring the files that a store does not have into it; convert: uint8 (n, H, W, C) -> (n, ...)
-    cache.open_store(store)
-    reading = Reading()
-    keys, states, wanted = _keys(paths), {}, []
-    with cache.looking_up():
-        for k, path in enumerate(paths):
-            states[k] = state(path)
-            content = cache.content(keys[k], states[k])
-            if content and cache.row(store, content) is not None:
-                reading.contents[k] = content
-            elif content and (note := cache.note(store, content)):
-                reading.messages[k] = f"{printable(path)}: {note}"
+    rows_before = cache.open_store(store)
+    count = len(paths)
+    reading = Reading(np.zeros(count, "V16"), np.zeros(count, bool), rows_before)
+    wanted: list[int] = []
+    folders: dict[str, str] = {}
+    for start in range(0, count, MANY):
+        some = paths[start : start + MANY]
+        contents = cache.contents(_keys(some, folders), list(map(state, some)))
+        known = [content for content in contents if content]
+        rows = dict(zip(known, cache.rows(store, known).tolist()))
+        noted = cache.notes(store, [content for content, row in rows.items() if row < 0])
+        for k, content in enumerate(contents, start):
+            if content and rows[content] >= 0:
+                reading.add(k, content)
+            elif content in noted:
+                reading.messages[k] = f"{printable(paths[k])}: {noted[content]}"
             else:
                 wanted.append(k)
 
     def read(k):
-        # (content, pixels where the store lacks them, what is wrong with the file itself)
+        # (state, content, pixels where the store lacks them, what is wrong with the file itself)
+        now = state(paths[k])  # first: where the file changes after this, it is read anew
         content = None
         try:
             data = images.read_bytes(paths[k])
             content = digest(data)
-            if cache.row(store, content) is not None:
-                return content, None, None
+            if cache.rows(store, [content])[0] >= 0:
+                return now, content, None, None
             picture = images.decode(data, paths[k], max(shape[:2]))
-            return content, images.fit(picture, shape), None
+            return now, content, images.fit(picture, shape), None
         except ValueError as error:
-            return content, None, str(error)
+            return now, content, None, str(error)
 
     step = max(min(BLOCK_BYTES // math.prod(shape), BLOCK_FILES), images.THREADS)
     with ProgressBar(len(wanted), what) as progress, ThreadPoolExecutor(images.THREADS) as pool:
         for start in range(0, len(wanted), step):
             block = wanted[start : start + step]
             files, notes, new = [], [], {}
-            for k, (content, pixels, error) in zip(block, pool.map(read, block)):
+            keys = _keys([paths[k] for k in block], folders)
+            for k, key, (now, content, pixels, error) in zip(block, keys, pool.map(read, block)):
                 progress.add(1)
                 if content:
-                    files.append((keys[k], states[k], content))
+                    files.append((key, now, content))
                 if error:
                     reading.messages[k] = error
                     if content:
                         reason = error.removeprefix(f"{printable(paths[k])}: ")
                         notes.append((content, reason))
                     continue
-                reading.contents[k] = content
+                reading.add(k, content)
                 if pixels is not None:
                     new[content] = pixels
-            rows = convert(np.stack(list(new.values()))) if new else None
-            cache.add(store, files, list(new), rows, notes)
-            reading.added |= new.keys()
+            made = convert(np.stack(list(new.values()))) if new else None
+            cache.add(store, files, list(new), made, notes)
     return reading
 
 
 def _rows(cache, store, contents):
-    with cache.looking_up():
-        rows = [cache.row(store, content) for content in contents]
-    if None in rows:  # another process has found that they are lost
+    rows = cache.rows(store, contents.tolist())
+    if np.any(rows < 0):  # another process has found that they are lost
         raise FileNotFoundError(f"rows of {store}")
-    return np.array(rows, np.int64)
+    return rows
 
 
-def _keys(paths: Sequence[str]) -> list[bytes]:
-    # real paths, each folder looked up once
-    folders: dict[str, str] = {}
+def _keys(paths: Sequence[str], folders: dict[str, str]) -> list[bytes]:
+    # real paths; folders: those that were looked up, each once
     keys = []
     for path in map(os.fspath, paths):
         (folder, name) = os.path.split(path)
@@ -219,9 +222,9 @@ def _keys(paths: Sequence[str]) -> list[bytes]:
     return keys
 
 
-def _numbers(contents: Sequence[bytes]) -> np.ndarray:
+def _numbers(contents: np.ndarray) -> np.ndarray:
     # the first 8 bytes of each digest as a number
-    return np.frombuffer(b"".join(content[:8] for content in contents), ">u8").astype(np.uint64)
+    return contents.view(">u8")[::2].astype(np.uint64)
 
 
 def digest(content: bytes) -> bytes:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pyimagesearch.data.decoding import abilities
 
 VERSION = 1  # of the reader and of the index: with another, all is read anew
 INDEX, LOCK, ROWS = "contrastive-index.sqlite", "contrastive.lock", "contrastive-*.rows"
+MANY = 500  # keys that one query asks for; SQLite may be built for no more than 999
 PATIENCE = 120  # seconds to wait for another process, which holds the lock for a block at a time
 TABLES = """
 CREATE TABLE files (path BLOB PRIMARY KEY, state TEXT, content BLOB) WITHOUT ROWID;
@@ -77,29 +78,44 @@ class Cache:
     def __exit__(self, *error: object) -> None:
         self._db.close()
 
-    def content(self, path: bytes, state: str) -> bytes | None:
-        """The digest of a file's content, where its state is what it was."""
-        return self._one("SELECT content FROM files WHERE path = ? AND state = ?", path, state)
+    def contents(self, paths: Sequence[bytes], states: Sequence[str]) -> list[bytes | None]:
+        """The digest of each file's content, where its state is what it was."""
+        found = {
+            path: (state, content)
+            for path, state, content in self._of_many(
+                "SELECT path, state, content FROM files WHERE path IN ({})", paths
+            )
+        }
+        known = [found.get(path, ("", None)) for path in paths]
+        return [content if was == now else None for (was, content), now in zip(known, states)]
 
-    def row(self, store: str, content: bytes) -> int | None:
-        """The row that a content has in a store."""
-        return self._one("SELECT row FROM rows WHERE store = ? AND content = ?", store, content)
+    def rows(self, store: str, contents: Sequence[bytes]) -> np.ndarray:
+        """The row that each content has in a store, -1 where it has none: int64 (N,)."""
+        query = "SELECT content, row FROM rows WHERE store = ? AND content IN ({})"
+        result = np.empty(len(contents), np.int64)
+        for start in range(0, len(contents), MANY):
+            some = contents[start : start + MANY]
+            found = dict(self._of_many(query, some, store))
+            result[start : start + MANY] = [found.get(content, -1) for content in some]
+        return result
 
-    def note(self, subject: str, content: bytes) -> str | None:
-        """What was noted of a content by a program that could read the same formats."""
-        return self._one(
-            "SELECT note FROM notes WHERE subject = ? AND content = ? AND abilities = ?",
-            subject, content, self._abilities,
-        )  # fmt: skip
+    def notes(self, subject: str, contents: Sequence[bytes]) -> dict[bytes, str]:
+        """What was noted of some contents by a program that could read the same formats."""
+        query = (
+            "SELECT content, note FROM notes "
+            "WHERE subject = ? AND abilities = ? AND content IN ({})"
+        )
+        return dict(self._of_many(query, contents, subject, self._abilities))
 
-    def open_store(self, store: str) -> None:
-        """Forget the rows of a store whose file has lost them."""
+    def open_store(self, store: str) -> int:
+        """Forget the rows of a store whose file has lost them. Returns how many it has."""
         with self._writing():
             found = self._store(store)
             if found:
                 (path, dtype, shape) = found
                 whole = path.stat().st_size // _bytes(dtype, shape) if path.exists() else 0
                 self._db.execute("DELETE FROM rows WHERE store = ? AND row >= ?", (store, whole))
+            return self._count(store)
 
     def array(self, store: str) -> np.ndarray:
         """All rows of a store, mapped from its file: (M, ...)."""
@@ -132,8 +148,8 @@ class Cache:
 
     def _append(self, store, contents, rows):
         # another process may have brought the same in the meantime
-        new = [k for k, content in enumerate(contents) if self.row(store, content) is None]
-        if not new:
+        new = np.flatnonzero(self.rows(store, contents) < 0)
+        if not len(new):
             return
         if not self._store(store):
             shape = json.dumps(rows.shape[1:])
@@ -155,15 +171,6 @@ class Cache:
         self.added = True
 
     @contextmanager
-    def looking_up(self) -> Iterator[None]:
-        """Make many look-ups in the block fast: the index is locked once for all."""
-        self._db.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._db.execute("COMMIT")
-
-    @contextmanager
     def _writing(self):
         with self._lock, self._turn:
             self._db.execute("BEGIN IMMEDIATE")
@@ -174,13 +181,19 @@ class Cache:
                 raise
             self._db.execute("COMMIT")
 
-    def _one(self, query, *values):
-        with self._turn:
-            found = self._db.execute(query, values).fetchone()
-        return found and found[0]
+    def _of_many(self, query, keys, *values):
+        # of many keys in few queries: one for each file takes longer than reading the folder
+        found = []
+        for start in range(0, len(keys), MANY):
+            some = keys[start : start + MANY]
+            marks = ", ".join("?" * len(some))
+            with self._turn:
+                found += self._db.execute(query.format(marks), (*values, *some)).fetchall()
+        return found
 
     def _count(self, store):
-        return self._one("SELECT max(row) + 1 FROM rows WHERE store = ?", store) or 0
+        query = "SELECT max(row) + 1 FROM rows WHERE store = ?"
+        return self._db.execute(query, (store,)).fetchone()[0] or 0
 
     def _store(self, store):
         # its file, dtype and the shape of a row; None where it has none yet

@@ -142,10 +142,14 @@ def _classes(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Rows, labels and class names of what can be used of a folder of classes."""
     class_of = [found.class_at(plan.level) for found in files]
+    names = sorted(set(class_of))
+    number_of = {name: number for number, name in enumerate(names)}
+    labels = np.array([number_of[name] for name in class_of], np.int32)
+    (_, group, counts) = np.unique(contents, return_inverse=True, return_counts=True)
+    usable = counts[group] == 1
     same: dict[int, list[int]] = {}
-    for row, content in enumerate(contents.tolist()):
-        same.setdefault(content, []).append(row)
-    usable: dict[str, list[int]] = {name: [] for name in class_of}
+    for row in np.flatnonzero(~usable).tolist():
+        same.setdefault(group[row], []).append(row)
     (messages, across) = ([], 0)
     for rows in same.values():
         classes = {class_of[row] for row in rows}
@@ -155,7 +159,7 @@ def _classes(
             messages.append(f"left out {shown}: the same file in {len(classes)} classes")
             skipped[leftovers.IN_TWO_CLASSES] += len(rows)
         else:
-            usable[class_of[rows[0]]].append(rows[0])  # training's, where there are parts
+            usable[rows[0]] = True  # training's, where there are parts
             skipped[leftovers.COPIES] += len(rows) - 1
             across += sum(files[row].part != files[rows[0]].part for row in rows)
     say(messages)
@@ -163,27 +167,27 @@ def _classes(
         log.info("%s copies of other files left out: they are no images of their own%s",
             f"{copies:,}", f"; {across:,} were in another part" if across else "")  # fmt: skip
 
-    few = sorted(name for name, rows in usable.items() if len(rows) < LEAST_IMAGES)
+    sizes = np.bincount(labels[usable], minlength=len(names))
+    large = sizes >= LEAST_IMAGES
     say(
-        f"left out class {printable(name)}: {len(usable[name])} images, {LEAST_IMAGES} needed"
-        for name in few
+        f"left out class {printable(names[c])}: {sizes[c]} images, {LEAST_IMAGES} needed"
+        for c in np.flatnonzero(~large)
     )
-    skipped[leftovers.SMALL_CLASSES] += sum(len(usable.pop(name)) for name in few)
-    if len(usable) < 2:
+    skipped[leftovers.SMALL_CLASSES] += int(sizes[~large].sum())
+    if large.sum() < 2:
         raise InputError(
             "Expected a folder with a subfolder for each of at least two classes, at least two "
-            f"readable images in each. Received: {len(usable)} such."
+            f"readable images in each. Received: {large.sum()} such."
         )
-    names = sorted(usable)
-    sizes = [len(usable[name]) for name in names]
-    class_names = tuple(map(printable, names))
-    log.info("%s", leftovers.classes_line(class_names, sizes))
-    stems = {
-        name: [os.path.splitext(files[r].below[-1])[0] for r in usable[name]] for name in names
-    }
+    class_names = tuple(printable(name) for name, kept in zip(names, large) if kept)
+    log.info("%s", leftovers.classes_line(class_names, sizes[large].tolist()))
+    kept = np.flatnonzero(usable & large[labels])
+    kept = kept[np.argsort(labels[kept], kind="stable")]
+    stems: dict[str, list[str]] = {}
+    for row in kept.tolist():
+        stems.setdefault(class_of[row], []).append(os.path.splitext(files[row].below[-1])[0])
     leftovers.say_perhaps_pairs(stems)
-    kept = np.concatenate([np.sort(usable[name]) for name in names])
-    return kept, np.repeat(np.arange(len(names), dtype=np.int32), sizes), class_names
+    return kept, (np.cumsum(large, dtype=np.int32) - 1)[labels[kept]], class_names
 
 
 def _shape(paths, least_shape, most, image_size, channels):

@@ -30,19 +30,17 @@ def kept(
 
     def work(cache):
         cache.open_store(store)
-        with cache.looking_up():
-            missing = [k for k, name in enumerate(names) if cache.row(store, name) is None]
-        missing = sorted({names[k]: k for k in missing}.values())
+        missing = np.flatnonzero(cache.rows(store, names) < 0)
+        missing = np.sort(missing[np.unique(digests[missing], return_index=True)[1]])
         with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), BLOCK):
-                block = np.array(missing[start : start + BLOCK])
+                block = missing[start : start + BLOCK]
                 made = compute(np.asarray(images[block]), digests[block])
                 cache.add(store, [], [names[k] for k in block], made)
                 progress.add(len(block))
-        with cache.looking_up():
-            rows = [cache.row(store, name) for name in names]
-        if None in rows:  # another process has cleared it
+        rows = cache.rows(store, names)
+        if np.any(rows < 0):  # another process has cleared it
             raise FileNotFoundError(f"rows of {store}")
-        return np.asarray(cache.array(store)[np.array(rows)])
+        return np.asarray(cache.array(store)[rows])
 
     return use(work, say=False)  # which the reading of the pixels has said

@@ -5,6 +5,7 @@ import os
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from pyimagesearch.data.leftovers import BESIDE, few_of, say, say_skipped
@@ -23,7 +24,7 @@ PARTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be a million
 class Found:
     """An image file, by what its place says of it."""
 
@@ -118,11 +119,12 @@ def find(directory: str | os.PathLike, class_level: int | None = None) -> Layout
 
 
 def _files(scan, part):
-    return [
-        Found(name, tuple(unicodedata.normalize("NFC", p) for p in scan.below(name)), part)
-        for names in scan.tops.values()
-        for name in names
-    ]
+    files = []
+    same: dict[str, str] = {}  # a folder's name once, however many files are in it
+    for name in chain(*scan.tops.values()):
+        (*folders, file) = (unicodedata.normalize("NFC", p) for p in scan.below(name))
+        files.append(Found(name, (*(same.setdefault(f, f) for f in folders), file), part))
+    return files
 
 
 def _unwrapped(scan, skipped):

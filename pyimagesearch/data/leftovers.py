@@ -109,10 +109,11 @@ def say_perhaps_pairs(names_of: Mapping[str, Iterable[str]]) -> None:
     for name, files in names_of.items():
         folders.setdefault(frozenset(files), []).append(name)
     for files, names in folders.items():
+        if not len(files) > len(names) > 1:
+            continue
         patterns = Counter(re.sub(r"\d+", "#", file) for file in files)
         (pattern, count) = patterns.most_common(1)[0]
-        counters = "#" in pattern and 2 * count >= len(files)
-        if len(files) > len(names) > 1 and not counters:
+        if not ("#" in pattern and 2 * count >= len(files)):
             log.info(
                 "%s hold the same %s file names, %s: if these are pairs of one thing each, they "
                 "are no classes; ready pairs are NAME_first and NAME_second in similar_all_images "

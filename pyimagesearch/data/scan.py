@@ -3,13 +3,12 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyimagesearch.data import images
 from pyimagesearch.data.decoding import endings
-from pyimagesearch.data.leftovers import LINKED, UNOPENED, ending_of
+from pyimagesearch.data.leftovers import LINKED, ending_of
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 
@@ -49,7 +48,7 @@ class Scan:
                 scan.beside[LINKED] += 1
                 continue
             scan.tops[name] = []
-            for file in walk(entry, scan.inside):
+            for file in images.walk(entry, scan.inside):
                 scan._sort(file, kinds, scan.tops[name], scan.inside)
         return scan
 
@@ -63,22 +62,11 @@ class Scan:
 
     def below(self, name: str) -> tuple[str, ...]:
         """A name's path from this folder on."""
-        return tuple(os.path.relpath(os.path.join(self.base, name), self.path).split(os.sep))
+        path = os.path.join(self.base, name)
+        return tuple(images.from_folder_on(path, self.path).split(os.sep))
 
     def _sort(self, path, kinds, taken, left):
         if images.looks_like_image(path, kinds):
-            taken.append(os.path.relpath(path, self.base))
+            taken.append(images.from_folder_on(path, self.base))
         else:
             left[ending_of(path)] += 1
-
-
-def walk(folder: str, skipped: Counter) -> Iterator[str]:
-    """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
-
-    def unopened(error):
-        skipped[UNOPENED] += 1
-
-    for path, folders, files in os.walk(folder, onerror=unopened):
-        folders[:] = sorted(name for name in folders if not images.hidden(name))
-        skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
-        yield from (os.path.join(path, name) for name in sorted(files) if not images.hidden(name))

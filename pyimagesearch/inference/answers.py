@@ -58,8 +58,7 @@ def find(args: argparse.Namespace) -> None:
     note(f"skipped {message}" for message in messages)
     note([f"{len(paths)} images, {reused} of them embedded by an earlier run"])
     feats = model.embed(query)[0]
-    (found, _) = search.nearest(feats, gallery, args.top)
-    distances = model.distance_to_all(feats, gallery[found])
+    (found, distances) = search.most_like(model, feats, gallery, args.top)
     ranked: list[dict[str, Any]] = [
         {
             "file": printable(paths[k]),

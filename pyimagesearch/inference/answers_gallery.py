@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from pyimagesearch import config
-from pyimagesearch.inference import vectors
+from pyimagesearch.inference import shards, vectors
 from pyimagesearch.inference.answering import asked, note, say
 from pyimagesearch.inference.galleries import embed_folder
 from pyimagesearch.inference.identify import Identification
@@ -55,15 +55,31 @@ def identify(args: argparse.Namespace) -> int:
 
 
 def embed(args: argparse.Namespace) -> None:
-    """The embeddings of a folder, in a file; where a program asks without naming one, as JSON."""
+    """The embeddings of a folder, in a file; where a program asks without naming one, as JSON.
+
+    With --shard those of a part of the folder; with --merge the parts made one, without a model.
+    """
     output = args.output
+    shard = None if args.shard is None else shards.parse(args.shard)
+    if (args.directory is None) != bool(args.merge) or (args.merge and shard):
+        raise InputError(
+            "Expected a folder, perhaps with --shard K/N, or --merge PART.npz …. "
+            f"Received: {'more than one' if args.merge else 'none'} of these."
+        )
+    if shard and not str(output).lower().endswith(".npz"):
+        raise InputError(
+            "Expected --output PART.npz with --shard, a file for each part, which --merge reads. "
+            f"Received: {printable(output) if output else 'none'}."
+        )
     if output is None and not args.json:
         output = os.path.join(config.BASE_OUTPUT, "vectors.npz")
     if output is not None:
         vectors.check(output)
         check_writable(os.path.dirname(output) or ".")
-    (model, _) = asked(args)
-    found = embed_folder(model, args.directory, args.class_level)
+    if args.merge:
+        found = shards.merge(args.merge)
+    else:
+        found = embed_folder(asked(args)[0], args.directory, args.class_level, shard=shard)
     (count, size) = found.embeddings.shape
     answer = {"images": count, "embedding_dim": size, "model": found.model}
     if output is None:
@@ -71,7 +87,9 @@ def embed(args: argparse.Namespace) -> None:
         classes = None if found.classes is None else [printable(name) for name in found.classes]
         answer |= {"names": names, "classes": classes, "embeddings": found.embeddings.tolist()}
     else:
-        vectors.write(output, found.embeddings, found.names, found.classes, found.model)
+        vectors.write(
+            output, found.embeddings, found.names, found.classes, found.model, found.shard
+        )
         answer["file"] = printable(output)
     kinds = "" if found.classes is None else f" of {len(set(found.classes))} classes"
     say(args, answer, f"{count} images{kinds}, {size} numbers each: {answer.get('file')}")

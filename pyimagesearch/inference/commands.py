@@ -6,6 +6,7 @@
                           each person or thing. Exit code 0 known, 1 unknown, 2 any failure
   search QUERY DIR        which images of the folder are most like this one?
   embed DIR               the embeddings of a folder, for other programs: .npz, .csv, .parquet
+  embed DIR --shard 3/16  the third of 16 parts, on a machine of its own; --merge makes them one
   evaluate DIR            how good is the model on this folder, of classes or of ready pairs?
                           Or on a list, LIST.csv with the columns path,label or a,b,same
   matrix DIR              all distances of a folder, as CSV and figure
@@ -91,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         fmr=True,
     )  # fmt: skip
     top(sub)
-    sub = command("embed", "The embeddings of a folder, for other programs.", ["directory"])
+    sub = command("embed", "The embeddings of a folder, for other programs.")
+    sub.add_argument("directory", nargs="?")
+    text = "the Kth of N parts of the folder alone, into a file that --merge reads"
+    sub.add_argument("--shard", metavar="K/N", help=text)
+    text = "no folder, but all parts that --shard has written, made one"
+    sub.add_argument("--merge", nargs="+", metavar="PART.npz", help=text)
     default = os.path.join(config.BASE_OUTPUT, "vectors.npz")
     text = f"ends with .npz, .csv or .parquet ({default}; with --json none)"
     sub.add_argument("--output", help=text)

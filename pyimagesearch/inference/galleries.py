@@ -3,15 +3,14 @@
 import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from pyimagesearch.data import images, layout
 from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
-from pyimagesearch.inference import search
+from pyimagesearch.inference import search, shards
 from pyimagesearch.inference.model import TrainedModel
-from pyimagesearch.inference.vectors import Vectors
+from pyimagesearch.inference.vectors import Shard, Vectors
 from pyimagesearch.system.names import printable
 
 log = logging.getLogger(__name__)
@@ -22,12 +21,14 @@ def embed_folder(
     directory: str | os.PathLike,
     class_level: int | None = None,
     without: Sequence[str | os.PathLike] = (),
+    shard: Shard | None = None,
 ) -> Vectors:
     """The embeddings of all images of a folder, from the cache where it has them.
 
     Where the images lie in subfolders, these are the classes, as in training (see layout.find,
     which class_level is for), but a class may have a single image. Names are paths from the
-    folder on. without: files that are left out. Logs what cannot be read, and is left out.
+    folder on. without: files that are left out. shard: which part of them, which may be empty.
+    Logs what cannot be read, and is left out.
     Raises InputError where the folder is missing, no image of it can be read, or it is not plain
     what the classes are.
     """
@@ -35,17 +36,26 @@ def embed_folder(
     (paths, class_of) = _files(directory, class_level)
     left_out = [p for p in paths if any(same_file(p, other) for other in without)]
     say(f"left out {printable(path)}: it is what is asked about" for path in left_out)
-    paths = [path for path in paths if path not in set(left_out)]
-    (paths, embeddings, messages, reused) = search.embed_folder(model, paths, directory)
+    paths = sorted(set(paths) - set(left_out)) if left_out else paths
+    if shard is not None:
+        names = [images.from_folder_on(path, directory) for path in paths]
+        listing = shards.listing(names, class_of and [class_of[path] for path in paths])
+        shard = shard._replace(listing=listing)
+        paths = paths[shards.rows(shard, len(paths))]
+        if not paths:
+            log.info("shard %d/%d holds no files: the folder has %d", *shard[:2], len(names))
+    (paths, embeddings, messages, reused) = search.embed_folder(
+        model, paths, directory, may_be_empty=shard is not None
+    )
     say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(paths), reused)
     classes = None
     if class_of is not None:
         classes = tuple(class_of[path] for path in paths)
-        gone = sorted(set(class_of.values()) - set(classes))
+        gone = sorted(set(class_of.values()) - set(classes)) if shard is None else []
         say(f"left out class {printable(name)}: no image of it is left" for name in gone)
-    names = tuple(os.path.relpath(path, directory) for path in paths)
-    return Vectors(np.asarray(embeddings), names, classes, model.digest)
+    names = [images.from_folder_on(path, directory) for path in paths]
+    return Vectors(np.asarray(embeddings), tuple(names), classes, model.digest, shard)
 
 
 def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:
@@ -59,7 +69,7 @@ def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:
 def _files(directory: str, class_level: int | None) -> tuple[list[str], dict[str, str] | None]:
     """The image files, sorted, and the class of each; None where they lie in no subfolders."""
     paths = images.list_images(directory)
-    if all(Path(path).parent == Path(directory) for path in paths):
+    if not any(os.sep in images.from_folder_on(path, directory) for path in paths):
         return paths, None
     plan = layout.find(directory, class_level)
     if plan.pairs:

@@ -5,6 +5,7 @@ Images are read as training reads them, by data.images, not by Gradio.
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +27,11 @@ class Gallery:
 
     directory: str
     vectors: Vectors
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """The squared norms of the embeddings, for all queries to come: (N,)."""
+        return search.squared_norms(self.vectors.embeddings)
 
     def look(self, row: int) -> np.ndarray | None:
         """An image of it to look at, uint8 (H, W, C); None where it is gone in the meantime."""
@@ -124,8 +130,8 @@ class Questions:
         )
 
     def _most_like(self, gallery: Gallery, feats: np.ndarray) -> str:
-        (found, _) = search.nearest(feats, gallery.vectors.embeddings, TOP)
-        distances = self.model.distance_to_all(feats, gallery.vectors.embeddings[found])
+        embeddings = gallery.vectors.embeddings
+        (found, distances) = search.most_like(self.model, feats, embeddings, TOP, gallery.squares)
         rows = []
         for row, distance in zip(found, distances):
             name = printable(gallery.vectors.names[row])

@@ -4,36 +4,83 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyimagesearch.config import EPSILON
 from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import TrainedModel
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
+
+BLOCK = 10_000  # embeddings that are measured exactly at a time
 
 
 def nearest(
-    query: np.ndarray, gallery: np.ndarray, top: int = 5, squares: np.ndarray | None = None
+    query: np.ndarray,
+    gallery: np.ndarray,
+    top: int = 5,
+    squares: np.ndarray | None = None,
+    distance: str = "euclidean",
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of N embeddings: (indices (top,), distances (top,)), nearest first.
 
-    query: (D,). gallery: (N, D) float32. squares: (N,), the squared norms of the gallery, if
-    they are there already. Distances as euclidean_distance gives them; equal ones by index.
+    query: (D,). gallery: (N, D) float32, in memory or mapped from disk, of which no copy is
+    made. squares: (N,), what squared_norms gives of it, if that is there already. distance: a
+    key of NUMPY_DISTANCES. Distances as that gives them; equal ones by index.
     """
-    squares = np.square(gallery).sum(axis=1) if squares is None else squares
-    near = squares - 2 * (gallery @ query)  # squared distances, less the same |query|^2 for all
+    squares = squared_norms(gallery) if squares is None else squares
+    length = float(query @ query)
+    if distance == "cosine":
+        near = (gallery @ query) / -np.sqrt(np.maximum(squares * length, 1e-12))
+        rounding = 2e-5
+    else:
+        near = squares - 2 * (gallery @ query)  # squared, less the same |query|^2 for all
+        rounding = 2e-5 * (float(squares.max()) + length)
     top = min(top, len(gallery))
-    # this subtraction rounds: measure exactly whatever may be among the nearest
-    rounding = 2e-5 * (float(squares.max()) + float(query @ query))
+    # these numbers are rounded: measure exactly whatever may be among the nearest
     candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
-    squared = np.square(gallery[candidates].astype(np.float64) - query).sum(axis=1)
-    order = np.argsort(squared, kind="stable")[:top]
-    return candidates[order], np.sqrt(np.maximum(squared[order], EPSILON))
+    measure = NUMPY_DISTANCES[distance]
+    blocks = (candidates[k : k + BLOCK] for k in range(0, len(candidates), BLOCK))
+    exact = np.concatenate([measure(gallery[b].astype(np.float64), query[None]) for b in blocks])
+    order = np.argsort(exact, kind="stable")[:top]
+    return candidates[order], exact[order]
+
+
+def squared_norms(gallery: np.ndarray) -> np.ndarray:
+    """|g|^2 of each row, without a copy of them: (N, D) -> (N,)."""
+    return np.einsum("nd,nd->n", gallery, gallery)
+
+
+def most_like(
+    model: TrainedModel,
+    feats: np.ndarray,
+    gallery: np.ndarray,
+    top: int,
+    squares: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As nearest, by the model's own distance: (indices (top,), what the model puts out (top,)).
+
+    A head changes no ranks. feats: (D,), the others as for nearest.
+    """
+    name = str(model.settings.get("distance"))
+    name = name if name in NUMPY_DISTANCES else "euclidean"
+    (found, _) = nearest(feats, gallery, top, squares, name)
+    return found, model.distance_to_all(feats, gallery[found])
 
 
 def embed_folder(
-    model: TrainedModel, paths: Sequence[str], directory: str
+    model: TrainedModel, paths: Sequence[str], directory: str, may_be_empty: bool = False
 ) -> tuple[list[str], np.ndarray, list[str], int]:
     """Embeddings of image files, from the cache where neither file nor model has changed.
 
-    Returns (paths embedded, float32 (N, D), a message for each other file, how many of the
-    embeddings were there already). Raises InputError where no file can be read.
+    directory: where they lie, for messages. Returns (paths embedded, float32 (N, D), a message
+    for each other file, how many of the embeddings were there already).
+    Raises InputError where no file can be read, unless it may be so.
     """
-    return embeddings_of(paths, directory, model.digest, model.image_shape, model.embed)
+    (good, embeddings, messages, reused) = embeddings_of(
+        paths, model.digest, model.image_shape, model.embed
+    )
+    if not good and not may_be_empty:
+        raise InputError(
+            f"Expected readable images. Received: {printable(directory)} with none. "
+            + "; ".join(messages[:3])
+        )
+    return good, embeddings.reshape(len(good), model.embedding_dim), messages, reused

@@ -5,13 +5,21 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.names import printable
+
+
+class Shard(NamedTuple):
+    """Which part of a folder's images."""
+
+    number: int  # from 1 to `of`
+    of: int
+    listing: str = ""  # a digest of the names of all files of the folder, see shards.listing
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,7 @@ class Vectors:
     names: tuple[str, ...]  # N, of the files
     classes: tuple[str, ...] | None  # N, the name of each one's class; None: not known
     model: str  # the digest of the model that made them, SiameseModel.digest
+    shard: Shard | None = None  # None: of all images of a folder
 
 
 def write(
@@ -30,10 +39,12 @@ def write(
     names: Sequence[str],
     classes: Sequence[str] | None,
     model: str,
+    shard: Shard | None = None,
 ) -> None:
     """Write embeddings, whole or not at all, in the format that the ending of the path says.
 
     embeddings: float (N, D). names, classes: N each. model: the digest of the model.
+    shard: where these are a part; .npz alone keeps which.
     .npz      arrays embeddings float32 (N, D), names, classes, model; read gives them back
     .csv      a header; name, class (where known), model, e0 … e{D-1} with nine digits, which
               is all that a float32 has. UTF-8; a name that is none keeps its bytes
@@ -48,7 +59,8 @@ def write(
             "Expected embeddings (N, D), and N names and classes. "
             f"Received: {embeddings.shape} and {len(names)} names."
         )
-    vectors = Vectors(embeddings, tuple(names), None if classes is None else tuple(classes), model)
+    classes = None if classes is None else tuple(classes)
+    vectors = Vectors(embeddings, tuple(names), classes, model, shard)
     with whole_file(path) as new:
         write_format(new, vectors)
 
@@ -65,10 +77,11 @@ def read(path: str | Path) -> Vectors:
             known = {name: data[name] for name in data.files}
         classes = known.get("classes")
         vectors = Vectors(
-            known["embeddings"].astype(np.float32),
+            known["embeddings"].astype(np.float32, copy=False),
             tuple(known["names"].tolist()),
             None if classes is None else tuple(classes.tolist()),
             str(known["model"]),
+            _shard(known),
         )
         if vectors.embeddings.shape[:1] != known["names"].shape:
             raise ValueError("not as many names as embeddings")
@@ -82,6 +95,13 @@ def read(path: str | Path) -> Vectors:
     return vectors
 
 
+def _shard(known: dict[str, np.ndarray]) -> Shard | None:
+    if "shard" not in known:
+        return None
+    (number, of) = known["shard"].tolist()
+    return Shard(number, of, str(known["listing"]))
+
+
 def _write_npz(path: str, vectors: Vectors) -> None:
     arrays: dict[str, Any] = {
         "embeddings": vectors.embeddings,
@@ -90,6 +110,9 @@ def _write_npz(path: str, vectors: Vectors) -> None:
     }
     if vectors.classes is not None:
         arrays["classes"] = np.array(vectors.classes, np.str_)
+    if vectors.shard is not None:
+        (number, of, arrays["listing"]) = vectors.shard
+        arrays["shard"] = np.array([number, of])
     with open(path, "wb") as f:  # to a path NumPy would add an ending
         np.savez(f, **arrays)
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from pyimagesearch.data import cache as caching
 from pyimagesearch.data import cache_index, decoding, images
@@ -90,12 +89,12 @@ def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
     for path in (a, b):
         Path(path).write_bytes(Path(path).read_bytes().ljust(size, b"\0"))
         os.utime(path, ns=(10**18, 10**18))
-    before = embeddings_of([a, b], tmp_path, "model", SHAPE, mean)[1]
+    before = embeddings_of([a, b], "model", SHAPE, mean)[1]
     assert before[:, 0].tolist() == [0, 10]
     os.rename(a, tmp_path / "c")
     os.rename(b, a)
     os.rename(tmp_path / "c", b)
-    assert embeddings_of([a, b], tmp_path, "model", SHAPE, mean)[1][:, 0].tolist() == [10, 0]
+    assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [10, 0]
 
 
 def test_embeddings_are_made_once_for_a_model(files, tmp_path, write):
@@ -106,26 +105,24 @@ def test_embeddings_are_made_once_for_a_model(files, tmp_path, write):
         return mean(batch)
 
     write("2.png", b"words")
-    (paths, embeddings, messages, reused) = embeddings_of(files, tmp_path, "a", SHAPE, embed)
+    (paths, embeddings, messages, reused) = embeddings_of(files, "a", SHAPE, embed)
     assert paths == [files[k] for k in (0, 1, 3, 4, 5)] and len(messages) == 1 and reused == 0
     assert embeddings.tolist() == [[0, 1], [10, 1], [30, 1], [40, 1], [50, 1]]
     assert embeddings.dtype == np.float32 and embedded == [5]
     new = str(write("6.png", (0, 0, 60)))
-    (paths, embeddings, _, reused) = embeddings_of([new, *files], tmp_path, "a", SHAPE, embed)
+    (paths, embeddings, _, reused) = embeddings_of([new, *files], "a", SHAPE, embed)
     assert embeddings[:, 0].tolist() == [60, 0, 10, 30, 40, 50] and reused == 5
     assert embedded == [5, 1]
-    assert embeddings_of(files, tmp_path, "b", SHAPE, embed)[3] == 0 and embedded == [5, 1, 5]
-    with pytest.raises(ValueError, match=r"readable images.*2\.png"):
-        embeddings_of(files[2:3], tmp_path, "a", SHAPE, embed)
+    assert embeddings_of(files, "b", SHAPE, embed)[3] == 0 and embedded == [5, 1, 5]
+    (paths, embeddings, messages, reused) = embeddings_of(files[2:3], "a", SHAPE, embed)
+    assert (paths, len(embeddings), len(messages), reused) == ([], 0, 1, 0)
 
 
-def test_no_more_than_a_block_waits_in_memory(files, tmp_path, monkeypatch):
+def test_no_more_than_a_block_waits_in_memory(files, monkeypatch):
     monkeypatch.setattr(caching, "BLOCK_BYTES", 4 * 72)  # four images of 4 * 6 * 3 bytes
     monkeypatch.setattr(images, "THREADS", 1)
     sizes = []
-    embeddings_of(
-        files, tmp_path, "m", SHAPE, lambda batch: sizes.append(len(batch)) or mean(batch)
-    )
+    embeddings_of(files, "m", SHAPE, lambda batch: sizes.append(len(batch)) or mean(batch))
     assert sizes == [4, 2]
 
 
@@ -176,10 +173,30 @@ def test_a_folder_read_twice_is_not_looked_at_again(write, decoded, tmp_path):
     assert first.files == second.files
 
 
+def test_a_second_start_asks_the_index_in_few_queries(write, cache, monkeypatch):
+    """300 files of three contents: none of the queries is for a single file."""
+    files = [str(write(f"{k:03}.png", (0, 0, k % 3))) for k in range(300)]
+    pixels_of(files, SHAPE)
+    statements = []
+    connect = cache_index.Cache._connect
+
+    def traced(self):
+        connection = connect(self)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(cache_index.Cache, "_connect", traced)
+    assert pixels_of(files, SHAPE)[0].shape == (300, *SHAPE)
+    assert 0 < len(statements) < 20
+    monkeypatch.setattr(caching, "MANY", 7)  # in blocks of any size the answer is the same
+    monkeypatch.setattr(cache_index, "MANY", 7)
+    assert reds(pixels_of(files[::-1], SHAPE)[0]) == [2, 1, 0] * 100
+
+
 def test_the_index_is_of_one_kind(cache, files):
     """One index for all: each file's content once, rows by store."""
     pixels_of(files, SHAPE)
-    embeddings_of(files, "folder", "model", SHAPE, mean)
+    embeddings_of(files, "model", SHAPE, mean)
     with sqlite3.connect(cache / cache_index.INDEX) as index:
         assert index.execute("SELECT count(*) FROM files").fetchone() == (6,)
         stores = {row[0] for row in index.execute("SELECT store FROM stores")}

@@ -26,9 +26,9 @@ def test_an_interrupted_reading_goes_on_where_it_was(files, decoded, tmp_path, m
         return mean(batch)
 
     with pytest.raises(KeyboardInterrupt):
-        embeddings_of(files, tmp_path, "model", SHAPE, interrupted)
+        embeddings_of(files, "model", SHAPE, interrupted)
     decoded.clear()
-    (_, embeddings, _, reused) = embeddings_of(files, tmp_path, "model", SHAPE, mean)
+    (_, embeddings, _, reused) = embeddings_of(files, "model", SHAPE, mean)
     assert decoded == ["2.png", "3.png", "4.png", "5.png"] and reused == 2
     assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
 
@@ -44,7 +44,7 @@ def embed(batch):
     if len(calls) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
-cache.embeddings_of(sys.argv[1:], "folder", "model", (4, 6, 3), embed)
+cache.embeddings_of(sys.argv[1:], "model", (4, 6, 3), embed)
 """
 
 
@@ -52,7 +52,7 @@ cache.embeddings_of(sys.argv[1:], "folder", "model", (4, 6, 3), embed)
 def test_a_killed_search_goes_on_where_it_was(files, decoded, tmp_path):
     result = subprocess.run([sys.executable, "-c", KILLED, *files], cwd=ROOT)
     assert result.returncode == -9
-    (_, embeddings, _, reused) = embeddings_of(files, tmp_path, "model", SHAPE, mean)
+    (_, embeddings, _, reused) = embeddings_of(files, "model", SHAPE, mean)
     assert reused == 4 and sorted(decoded) == ["4.png", "5.png"]
     assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
 
@@ -122,14 +122,14 @@ def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch,
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
     assert reds(pixels_of(files, SHAPE)[0]) == [0, 10, 20, 30, 40, 50]
     assert said().count("the cache cannot be used") == 1
-    embeddings = embeddings_of(files, tmp_path, "model", SHAPE, mean)[1]
+    embeddings = embeddings_of(files, "model", SHAPE, mean)[1]
     assert embeddings[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
 
 
 def test_what_was_mapped_stays_when_the_cache_is_cleared(files, cache):
     (cache / "mine.txt").write_text("mine")
     (pixels, _, _) = pixels_of(files, SHAPE)
-    embeddings_of(files, "folder", "model", SHAPE, mean)
+    embeddings_of(files, "model", SHAPE, mean)
     assert caching.size() >= 6 * 72 + 6 * 8
     assert caching.clear() > 0 and caching.size() == 0
     assert {path.name for path in cache.iterdir()} <= {"mine.txt", cache_index.LOCK}

@@ -14,7 +14,7 @@ import pytest
 import small_model
 
 from pyimagesearch.data.sets import pixel_digests
-from pyimagesearch.inference import answers, search
+from pyimagesearch.inference import answers
 from tests.scripts import ROOT, run
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -71,24 +71,6 @@ def test_search_notices_what_changed(ask, folder, seven, tmp_path, model):
     assert code == 0 and "11 images, 10 of them" in out and "skipped" in out and "bad.png" in out
     (model / "variables" / "more").write_text("changed")  # another model: nothing is reused
     assert "0 of them" in ask(*flags)[1]
-
-
-def test_nearest_is_exact():
-    rng = np.random.default_rng(0)
-    gallery, query = rng.normal(size=(500, 8)).astype("float32"), rng.normal(size=8)
-    indices, distances = search.nearest(query.astype("float32"), gallery, top=7)
-    expected = np.linalg.norm(gallery - query, axis=1)
-    assert indices.tolist() == np.argsort(expected)[:7].tolist()
-    np.testing.assert_allclose(distances, np.sort(expected)[:7], rtol=1e-5)
-    assert len(search.nearest(gallery[0], gallery[:3], top=5)[0]) == 3
-    # ties by index, and distances that a float32 subtraction of squares would lose
-    tied = np.tile([[3, 4], [0, 0]], (500, 1)).astype("float32")
-    indices, distances = search.nearest(np.zeros(2, "float32"), tied, top=3)
-    assert indices.tolist() == [1, 3, 5]
-    far = 100 + gallery * 1e-3
-    indices, _ = search.nearest(far[0] + 1e-4, far, top=5)
-    exact = np.linalg.norm(far.astype("float64") - (far[0] + 1e-4), axis=1)
-    assert indices.tolist() == np.argsort(exact, kind="stable")[:5].tolist()
 
 
 def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
