@@ -38,7 +38,7 @@ class Choice:
         """A way with its embeddings of the held-out images, (N, D): kept where it is better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
-        difference; with -1, it may be smaller by one.
+        difference. With -1 it may be smaller by one, and stays where both are alike.
         """
         embeddings = embeddings[self.some]
         (area, own) = (0.0, np.zeros(len(self.own)))
@@ -51,7 +51,8 @@ class Choice:
                 of = self.labels[np.bincount(self.labels)[self.labels] > 1]
                 gain = np.array([gain[of == c].mean() for c in np.unique(of)])
             error = gain.std() / len(gain) ** 0.5
-            if not area - self.found[self.kept]["auc"] > doubt * error or not area:
+            ahead = area - self.found[self.kept]["auc"] - doubt * error
+            if not area or ahead < 0 or (ahead == 0 and doubt >= 0):
                 return
         (self.kept, self.encoder, self.own) = (way, encoder, own)
 

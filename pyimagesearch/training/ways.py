@@ -1,9 +1,9 @@
 """From a network that has seen photos to one for a folder: several ways, the best of which stays.
 
 In their order, each on top of the one before: its features whitened, in closed form; a linear
-head on these, or one of two layers; the last blocks of the network trained on with what is best.
-Heads harm where new classes meet few old ones, and training on helps most where the classes
-stay: the held-out images say which it is.
+head on these, or one of two layers; the last blocks of the network trained on with what is best;
+the mean over an image and its middle with what is best then. Heads harm where new classes meet few
+old ones, and training on helps most where the classes stay: the held-out images say which it is.
 """
 
 import logging
@@ -22,6 +22,7 @@ from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.networks.defaults import keras_defaults
+from pyimagesearch.networks.views import seen_again
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import assemble
@@ -41,7 +42,7 @@ HEADS = {
         Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(x)))
     ),
 }
-WAYS = ("whitened", *HEADS, "trained on")
+WAYS = ("whitened", *HEADS, "trained on", "seen again")
 FROZEN_TO = "blocks_6_expand_conv"  # of the network; what stands before stays as it is
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
@@ -71,8 +72,9 @@ def train(
 
     A later way is kept where its AUC over the pairs of held-out images is larger by more than
     one standard error of the difference, see Choice; so where they are few or alike the simpler
-    way stays. Only with thousands of images to learn from, of which training on makes more than
-    heads do, is that kept unless it is worse by as much. Ctrl-C keeps the best way so far.
+    way stays. Training on makes more of many images, and of classes that stay, than heads do: for
+    such classes it need only be better, and with thousands of images it is kept unless it is worse
+    by one standard error. So is what sees each image again. Ctrl-C keeps the best way so far.
     """
     log.info("training model...")
     chosen = Choice(data.validation, data.new_choices)
@@ -106,10 +108,15 @@ def train(
             if not checkpoint.progress.diverged:
                 raise
             log.info("not trained on: %s", error)  # in its first epoch: what was learned before is
-        doubt = 1 if len(data.train) < MANY_IMAGES else -1
+        doubt = -1 if len(data.train) >= MANY_IMAGES else int(data.new_choices)
         chosen.add("trained on", encoder, embed(encoder, data.validation.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)  # the ways share the network
+    if "seen again" in recipe.training.ways:
+        chosen.start()
+        encoder = seen_again(chosen.encoder, recipe.training.mirror)
+        name = f"{chosen.kept}, seen again"
+        chosen.add(name, encoder, embed(encoder, data.validation.images), doubt=-1)
     log.info("%s: kept %s", chosen, chosen.kept)
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 

@@ -61,18 +61,19 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     assert str(broken).startswith("held-out AUC: 0 0.") and broken.encoder == 2
 
 
-def test_a_way_with_thousands_of_images_behind_it_stays_unless_it_is_clearly_worse():
+def test_a_way_that_mostly_helps_stays_unless_it_is_clearly_worse():
     rng = np.random.default_rng(0)
     classes = np.eye(4)[LABELS]
     noise = rng.normal(0, 0.8, classes.shape)
     good, poor = classes + 0.3 * noise, classes + noise
-    assert chosen(good, good, doubt=-1).kept == "0"  # no difference at all: the simpler
+    assert chosen(good, good, doubt=-1).kept == "1"  # no difference at all, as where all is right
+    assert chosen(good, good, doubt=0).kept == "0"
     assert chosen(good, poor, doubt=-1).kept == "0"
     for seed in range(20):  # as good as the first but for chance
         other = classes + np.random.default_rng(seed).normal(0, 0.8, classes.shape)
         ((first, own), (second, others)) = (areas(x, LABELS) for x in (poor, other))
         error = (others - own).std() / 40**0.5
-        assert chosen(poor, other, doubt=-1).kept == ("1" if second - first > -error else "0")
+        assert chosen(poor, other, doubt=-1).kept == ("1" if second - first >= -error else "0")
     assert chosen(good, np.full_like(good, np.nan), doubt=-1).kept == "0"
 
 
@@ -112,7 +113,8 @@ def test_a_folder_by_the_script_and_its_model_alone(photos, tmp_path):
     assert "held-out AUC: whitened" in done.stdout and "trained on" not in done.stdout
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     found = metrics["settings"]["ways"]
-    assert list(found) == ["whitened", "linear head", "two-layer head"]
+    assert list(found)[:3] == ["whitened", "linear head", "two-layer head"]
+    assert list(found)[3].endswith(", seen again")
     assert f": kept {metrics['settings']['way']}" in done.stdout
     assert metrics["test"]["auc"]["value"] > 0.9
     history = np.loadtxt(tmp_path / "history.csv", delimiter=",", skiprows=1)
@@ -145,7 +147,7 @@ def test_training_on_is_tried(photos, tmp_path):
     done = run(SCRIPT, *flags, "--epochs", 1, CONTRASTIVE_CACHE=cache)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     settings = json.loads((tmp_path / "metrics.json").read_text())["settings"]
-    assert list(settings["ways"]) == list(ways.WAYS) and settings["way"] in ways.WAYS
+    assert list(settings["ways"])[:4] == list(ways.WAYS)[:4] and settings["way"] in settings["ways"]
     assert settings["training"]["epochs"] == 1  # as asked for, however few its steps
 
     # what it leaves: an encoder for every program with Keras, and one for those without
