@@ -3,8 +3,9 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
-from keras.layers import Concatenate, Cropping2D, Input, Rescaling, UnitNormalization
+from keras.layers import Concatenate, EinsumDense, Input, Rescaling, UnitNormalization
 
 from pyimagesearch.networks.defaults import keras_defaults
 
@@ -34,7 +35,23 @@ def seen_again(encoder: keras.Model, mirror: bool = False) -> keras.Model:
 
 
 def _middle(images: Tensor) -> Tensor:
-    # float (B, H, W, C) -> the same shape
-    (height, width) = images.shape[1:3]
-    inside = Cropping2D((round(height * LEFT_OUT), round(width * LEFT_OUT)))(images)
-    return ops.image.resize(inside, (height, width), data_format="channels_last")
+    # float (B, H, W, C) -> the same shape; as products with constant matrices, see averaged_over:
+    # in ONNX a layer that enlarges 84 rows by 100 / 84 gives 99
+    shape = images.shape[1:]
+    (height, width, _) = shape
+    rows = EinsumDense("bhwc,hi->biwc", shape, trainable=False)
+    columns = EinsumDense("bhwc,wj->bhjc", shape, trainable=False)
+    x = columns(rows(images))
+    rows.set_weights([_enlarging(height)])
+    columns.set_weights([_enlarging(width)])
+    return x
+
+
+def _enlarging(size):
+    # (size, size): in each column the shares of all places in one place of the enlarged middle,
+    # two neighbours' at most, as resizing with bilinear interpolation has them
+    cut = round(size * LEFT_OUT)
+    inside = size - 2 * cut
+    place = cut + np.clip((np.arange(size) + 0.5) * inside / size - 0.5, 0, inside - 1)
+    apart = np.abs(np.arange(size)[:, np.newaxis] - place)
+    return np.maximum(1 - apart, 0).astype("float32")

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras.layers import Concatenate, Input, Rescaling, UnitNormalization
 
 from pyimagesearch.inference import export
+from pyimagesearch.networks import views
 from pyimagesearch.networks.views import seen_again
 
 
@@ -35,6 +37,14 @@ def test_the_mean_of_an_image_and_its_middle():
     np.testing.assert_allclose(again(mixed).numpy()[[0, 2]], wanted.repeat(2, axis=0), atol=1e-6)
 
 
+def test_the_middle_is_as_tensorflow_resizes_it():
+    inputs = Input((100, 60, 3))
+    middle = keras.Model(inputs, views._middle(inputs))
+    images = np.random.default_rng(0).uniform(size=(2, 100, 60, 3)).astype("float32")
+    wanted = tf.image.resize(images[:, 8:92, 5:55], (100, 60))
+    np.testing.assert_allclose(middle(images), wanted, atol=1e-5)
+
+
 def test_with_mirror_images_an_image_is_as_its_mirror_image():
     images = np.random.default_rng(0).integers(0, 256, (5, 12, 4, 1), np.uint8)
     encoder = first_column_and_mean()
@@ -50,7 +60,8 @@ def test_it_leaves_as_any_encoder(tmp_path, mirror):
     x = keras.layers.Conv2D(4, 3, 2)(Rescaling(1 / 255)(inputs))
     encoder = keras.Model(inputs, UnitNormalization()(keras.layers.Flatten()(x)))
     again = seen_again(encoder, mirror)
-    assert again.count_params() == encoder.count_params()
+    # each of the encoder's weights once, and what enlarges rows and columns
+    assert again.count_params() == encoder.count_params() + 36 * 36 + 24 * 24
     images = np.random.default_rng(0).integers(0, 256, (5, 36, 24, 3), np.uint8)
     again.save(tmp_path / "encoder.keras")
     loaded = keras.models.load_model(tmp_path / "encoder.keras")
