@@ -47,8 +47,6 @@ def train(args, recipe):
     print("[INFO] preparing positive and negative pairs...")
     (trainBatches, steps) = batches.batches(data.train, recipe, args.seed,
         checkpoint.first_epoch, strategy.num_replicas_in_sync)
-    if machines.is_chief():  # of several machines one alone writes
-        reports.draw_training_pairs(args.output, next(iter(trainBatches)))
 
     # configure the siamese network
     print("[INFO] building siamese network...")
@@ -66,6 +64,8 @@ def train(args, recipe):
             distance = comparison([featsA, featsB])
             model = Model(inputs=[imgA, imgB], outputs=distance)
 
+    if machines.is_chief():  # of several machines one alone writes
+        reports.draw_training_pairs(args.output, next(iter(trainBatches)))
     if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
         (featureExtractor, history, found) = ways.train(featureExtractor, trainBatches, steps,
             data, recipe, args.seed, checkpoint)
