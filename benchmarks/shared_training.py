@@ -66,19 +66,24 @@ def run(command: list[str], way: str) -> str:
     arguments = [sys.executable, __file__, "--as", way, *command]
     if way != WAYS[2]:
         return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
-    with socket.socket() as a, socket.socket() as b:
-        a.bind(("127.0.0.1", 0))
-        b.bind(("127.0.0.1", 0))
-        cluster = {"worker": [f"127.0.0.1:{s.getsockname()[1]}" for s in (a, b)]}
-    both = []
-    for index in range(2):
-        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
-        both.append(subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True))
+    both = [
+        subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True)
+        for environment in two_machines()
+    ]
     (text, _) = [process.communicate()[0] for process in both]
     if any(process.returncode for process in both):
         sys.exit(f"two processes ended with {[process.returncode for process in both]}")
     return text
+
+
+def two_machines() -> list[dict[str, str]]:
+    """The environments of two processes that train together, at free ports; the chief's first."""
+    with socket.socket() as a, socket.socket() as b:
+        for s in (a, b):
+            s.bind(("127.0.0.1", 0))
+        cluster = {"worker": [f"127.0.0.1:{s.getsockname()[1]}" for s in (a, b)]}
+    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": k}} for k in range(2)]
+    return [os.environ | {"TF_CONFIG": json.dumps(task)} for task in tasks]
 
 
 def ten_steps(name: str) -> list[float]:

@@ -32,8 +32,8 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     branches, or one with BatchNormalization, whose statistics are those of a whole batch.
 
     Three changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays
-    float32); ReLU after max-pooling instead of before, on a
-    quarter of the values (the two commute); dropout masks from half the random bits.
+    float32); ReLU after max-pooling instead of before, on a quarter of the values (the two
+    commute); dropout masks from half the random bits.
     """
     if any(isinstance(layer, keras.Model) for layer in network.layers):
         twin = keras.models.clone_model(

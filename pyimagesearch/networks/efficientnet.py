@@ -91,16 +91,26 @@ def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATU
 def averaged_over(x: Tensor, side: int) -> Tensor:
     """A map averaged over side x side tiles: (B, H, W, C) -> (B, side, side, C).
 
-    As two products with constant matrices: TensorFlow's resize by area has no gradient, and
-    layers of Keras' own load in every program. Tiles share a row or column where side does
-    not divide the map's height or width, and repeat it where it is larger.
+    Tiles share a row or column where side does not divide the map's height or width, and repeat
+    it where it is larger. See resampled: TensorFlow's resize by area has no gradient.
     """
-    (height, width, channels) = x.shape[1:]
-    rows = EinsumDense("bhwc,hi->biwc", (side, width, channels), trainable=False)
-    columns = EinsumDense("bhwc,wj->bhjc", (side, side, channels), trainable=False)
+    (height, width) = x.shape[1:3]
+    return resampled(x, _tiles(height, side).T, _tiles(width, side).T)
+
+
+def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
+    """A map whose rows and columns are mixed anew: (B, H, W, C) -> (B, I, J, C).
+
+    by_row: (H, I), by_column: (W, J), what each old one gives to each new one. As two products
+    with constant matrices in layers of Keras' own, which load in every program.
+    """
+    (width, channels) = x.shape[2:]
+    ((_, height_out), (_, width_out)) = (by_row.shape, by_column.shape)
+    rows = EinsumDense("bhwc,hi->biwc", (height_out, width, channels), trainable=False)
+    columns = EinsumDense("bhwc,wj->bhjc", (height_out, width_out, channels), trainable=False)
     x = columns(rows(x))
-    rows.set_weights([_tiles(height, side).T])
-    columns.set_weights([_tiles(width, side).T])
+    rows.set_weights([by_row])
+    columns.set_weights([by_column])
     return x
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from keras.layers import Concatenate, EinsumDense, Input, Rescaling, UnitNormalization
+from keras.layers import Concatenate, Input, Rescaling, UnitNormalization
 
 from pyimagesearch.networks.defaults import keras_defaults
+from pyimagesearch.networks.efficientnet import resampled
 
 Tensor = Any
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
@@ -35,16 +36,10 @@ def seen_again(encoder: keras.Model, mirror: bool = False) -> keras.Model:
 
 
 def _middle(images: Tensor) -> Tensor:
-    # float (B, H, W, C) -> the same shape; as products with constant matrices, see averaged_over:
-    # in ONNX a layer that enlarges 84 rows by 100 / 84 gives 99
-    shape = images.shape[1:]
-    (height, width, _) = shape
-    rows = EinsumDense("bhwc,hi->biwc", shape, trainable=False)
-    columns = EinsumDense("bhwc,wj->bhjc", shape, trainable=False)
-    x = columns(rows(images))
-    rows.set_weights([_enlarging(height)])
-    columns.set_weights([_enlarging(width)])
-    return x
+    # float (B, H, W, C) -> the same shape; no layer that resizes: in ONNX one that enlarges 84
+    # rows by 100 / 84 gives 99
+    (height, width) = images.shape[1:3]
+    return resampled(images, _enlarging(height), _enlarging(width))
 
 
 def _enlarging(size):

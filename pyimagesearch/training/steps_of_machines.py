@@ -55,15 +55,14 @@ def fit(
     model.stop_training = False
     calls.on_train_begin()
     iterator = iter(batches)
-    at_once = model.steps_per_execution
     means: list[np.ndarray] = []
     logs: dict[str, float] = {}
     for epoch in range(initial_epoch, epochs):
         calls.on_epoch_begin(epoch)
         means = []
-        for step in range(at_once - 1, steps_per_epoch, at_once):
+        for step in range(steps_per_epoch):
             calls.on_train_batch_begin(step)
-            figures = machines.steps(iterator)
+            figures = machines.step(iterator)
             if progress.lost:
                 break
             means.append(figures)
@@ -97,12 +96,12 @@ class Machines:
 
     def __init__(self, model: keras.Model, recipe: Recipe, progress: Progress):
         self.progress = progress
-        self.strategy = strategy = tf.distribute.get_strategy()
+        strategy = tf.distribute.get_strategy()
         figures = {"accuracy": metrics.pair_accuracy} if recipe.network.head != "none" else {}
         self.names = ["loss", *figures]
         count = strategy.num_replicas_in_sync
 
-        def step(batch):
+        def part(batch):
             (x, y) = batch
             with tf.GradientTape() as tape:
                 preds = model(x, training=True)
@@ -112,22 +111,18 @@ class Machines:
             return tf.stack([loss * count, *(figure(y, preds) for figure in figures.values())])
 
         @tf.function
-        def steps(iterator):
-            total = tf.zeros(len(self.names))
-            for _ in tf.range(model.steps_per_execution):
-                of_each = strategy.run(step, args=(next(iterator),))
-                total += strategy.reduce("MEAN", of_each, axis=None)
-            return total / model.steps_per_execution
+        def step(iterator):
+            return strategy.reduce("MEAN", strategy.run(part, args=(next(iterator),)), axis=None)
 
         @tf.function
         def add_up(values):  # of all devices
             return strategy.reduce("SUM", strategy.run(lambda x: x, args=(values,)), axis=None)
 
-        self._steps, self._add_up = steps, add_up
+        self._step, self._add_up = step, add_up
 
-    def steps(self, iterator: Iterator) -> np.ndarray:
-        """The loss, and the accuracy where there is one, of as many steps as run in one call."""
-        return self._together(lambda: self._steps(iterator).numpy(), np.zeros(len(self.names)))
+    def step(self, iterator: Iterator) -> np.ndarray:
+        """A step of the training: its loss, and the accuracy where there is one, see names."""
+        return self._together(lambda: self._step(iterator).numpy(), np.zeros(len(self.names)))
 
     def any(self, stops: bool) -> bool:
         """Whether one of the machines wants to stop, or is gone."""

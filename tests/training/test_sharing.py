@@ -1,8 +1,6 @@
 """A training that several devices or machines share: it learns what one learns alone."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -109,22 +107,15 @@ def test_a_killed_machine_ends_the_other_and_resume_goes_on(tmp_path):
 
 def start(output, *flags):
     # the train script in two processes, the chief first
-    with socket.socket() as a, socket.socket() as b:
-        for s in (a, b):
-            s.bind(("127.0.0.1", 0))
-        cluster = {"worker": [f"127.0.0.1:{s.getsockname()[1]}" for s in (a, b)]}
-    processes = []
-    for index in range(2):
-        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        command = [sys.executable, "train_contrastive_siamese_network.py", *flags]
-        processes.append(
-            subprocess.Popen(
-                [*command, "--output", str(output)],
-                cwd=ROOT,
-                env=os.environ | {"TF_CONFIG": json.dumps(task), "MPLBACKEND": "Agg"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+    command = [sys.executable, "train_contrastive_siamese_network.py", *flags]
+    return [
+        subprocess.Popen(
+            [*command, "--output", str(output)],
+            cwd=ROOT,
+            env=environment | {"MPLBACKEND": "Agg"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-    return processes
+        for environment in shared_training.two_machines()
+    ]
