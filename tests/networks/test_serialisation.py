@@ -95,8 +95,8 @@ def test_what_is_trained_in_a_new_process(tmp_path):
 
 
 def test_layers_come_back_from_their_configuration():
-    layer = acceleration.SixteenBitDropout.from_config(
-        acceleration.SixteenBitDropout(0.25, seed=3).get_config()
+    layer = acceleration.EightBitDropout.from_config(
+        acceleration.EightBitDropout(0.25, seed=3).get_config()
     )
     assert layer.rate == 0.25 and layer.seed == 3
     loss = metrics.RecipeLoss("contrastive", 2)
