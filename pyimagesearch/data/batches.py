@@ -1,5 +1,7 @@
 """An image set comes in; the batches that training draws go out, a function of (seed, epoch)."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -130,7 +132,8 @@ def image_batches(
     (steps, size) = steps_and_size(len(classes), batch_size, shares=shares)
     if are_uneven(np.bincount(classes)):
         together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
-        size = together * round(size / together)  # P classes x K images
+        unit = math.lcm(together, shares)
+        size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts
         order = orders.balanced(classes, steps * size, together)
     elif size < IMAGES_OF_A_CLASS * count:
         order = orders.by_fours(classes)

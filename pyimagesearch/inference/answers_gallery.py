@@ -8,7 +8,7 @@ import numpy as np
 from pyimagesearch import config
 from pyimagesearch.inference import shards, vectors
 from pyimagesearch.inference.answering import asked, note, say
-from pyimagesearch.inference.galleries import embed_folder
+from pyimagesearch.inference.galleries import embed_folder, same_file
 from pyimagesearch.inference.identify import Identification
 from pyimagesearch.inference.identify import identify as nearest_classes
 from pyimagesearch.system.errors import InputError
@@ -76,6 +76,11 @@ def embed(args: argparse.Namespace) -> None:
     if output is not None:
         vectors.check(output)
         check_writable(os.path.dirname(output) or ".")
+        if any(same_file(output, part) for part in args.merge or ()):
+            raise InputError(
+                "Expected --output beside the parts, which stay. "
+                f"Received: {printable(output)}, one of them."
+            )
     if args.merge:
         found = shards.merge(args.merge)
     else:

@@ -39,7 +39,8 @@ def embed_folder(
     paths = sorted(set(paths) - set(left_out)) if left_out else paths
     if shard is not None:
         names = [images.from_folder_on(path, directory) for path in paths]
-        listing = shards.listing(names, class_of and [class_of[path] for path in paths])
+        sizes = [_size(path) for path in paths]
+        listing = shards.listing(names, sizes, class_of and [class_of[path] for path in paths])
         shard = shard._replace(listing=listing)
         paths = paths[shards.rows(shard, len(paths))]
         if not paths:
@@ -64,6 +65,13 @@ def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:
         return os.path.samefile(a, b)
     except OSError:
         return False
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:  # gone, or a link to nothing: said where it is read
+        return -1
 
 
 def _files(directory: str, class_level: int | None) -> tuple[list[str], dict[str, str] | None]:

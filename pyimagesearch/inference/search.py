@@ -25,11 +25,12 @@ def nearest(
     query: (D,). gallery: (N, D) float32, in memory or mapped from disk, of which no copy is
     made. squares: (N,), what squared_norms gives of it, if that is there already. distance: a
     key of NUMPY_DISTANCES. Distances as that gives them; equal ones by index.
+    Raises InputError where embeddings are no finite numbers.
     """
     squares = squared_norms(gallery) if squares is None else squares
     length = float(query @ query)
     if distance == "cosine":
-        near = (gallery @ query) / -np.sqrt(np.maximum(squares * length, 1e-12))
+        near = (gallery @ query) / -np.sqrt(np.maximum(squares, 1e-12) * max(length, 1e-12))
         rounding = 2e-5
     else:
         near = squares - 2 * (gallery @ query)  # squared, less the same |query|^2 for all
@@ -37,6 +38,11 @@ def nearest(
     top = min(top, len(gallery))
     # these numbers are rounded: measure exactly whatever may be among the nearest
     candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
+    if not len(candidates):
+        raise InputError(
+            "Expected embeddings of finite numbers. Received: some that are infinite or no number. "
+            "Train the model again."
+        )
     measure = NUMPY_DISTANCES[distance]
     blocks = (candidates[k : k + BLOCK] for k in range(0, len(candidates), BLOCK))
     exact = np.concatenate([measure(gallery[b].astype(np.float64), query[None]) for b in blocks])

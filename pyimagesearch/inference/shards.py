@@ -32,9 +32,10 @@ def rows(shard: Shard, count: int) -> slice:
     return slice(count * (shard.number - 1) // shard.of, count * shard.number // shard.of)
 
 
-def listing(names: Iterable[str], classes: Iterable[str] | None) -> str:
-    """A digest of the names of all files of a folder, and of their classes."""
-    text = "\n".join(names) + "\n\n" + ("" if classes is None else "\n".join(classes))
+def listing(names: Iterable[str], sizes: Iterable[int], classes: Iterable[str] | None) -> str:
+    """A digest of the names and sizes of all files of a folder, and of their classes."""
+    files = (f"{size} {name}" for size, name in zip(sizes, names, strict=True))
+    text = "\n".join(files) + "\n\n" + ("" if classes is None else "\n".join(classes))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -79,6 +80,14 @@ def merge(paths: Sequence[str | Path]) -> Vectors:
             f"{', '.join(missing[:9])}{more}."
         )
     found = [part for _, (_, part) in sorted(parts.items())]
+    if not any(part.names for part in found):
+        raise InputError(
+            f"Expected parts with images. Received: {its.of} shards in which none could be read."
+        )
+    if len({part.embeddings.shape[1] for part in found}) > 1:
+        raise InputError(
+            "Expected embeddings of one size. Received: parts of several; embed all shards again."
+        )
     classes = None
     if one.classes is not None:
         classes = tuple(name for part in found for name in part.classes or ())

@@ -19,7 +19,7 @@ class Shard(NamedTuple):
 
     number: int  # from 1 to `of`
     of: int
-    listing: str = ""  # a digest of the names of all files of the folder, see shards.listing
+    listing: str = ""  # a digest of all files of the folder, see shards.listing
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def read(path: str | Path) -> Vectors:
             str(known["model"]),
             _shard(known),
         )
-        if vectors.embeddings.shape[:1] != known["names"].shape:
-            raise ValueError("not as many names as embeddings")
+        if vectors.embeddings.ndim != 2 or vectors.embeddings.shape[:1] != known["names"].shape:
+            raise ValueError("no rows of numbers, one for each name")
     except FileNotFoundError:
         raise InputError(f"Expected a file. Received: {printable(path)}, not there.") from None
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
@@ -99,6 +99,8 @@ def _shard(known: dict[str, np.ndarray]) -> Shard | None:
     if "shard" not in known:
         return None
     (number, of) = known["shard"].tolist()
+    if not (isinstance(number, int) and isinstance(of, int) and 1 <= number <= of):
+        raise ValueError(f"no shard of a whole: {number}/{of}")
     return Shard(number, of, str(known["listing"]))
 
 

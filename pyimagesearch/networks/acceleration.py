@@ -139,7 +139,8 @@ class EightBitDropout(Dropout):
     """Dropout that spends 8 random bits a value instead of 32.
 
     A value is dropped where its number, 0 to 255, is below 256 rate: for 0.3 below 76.8. Each
-    call rounds that up or down at random, here to 77 in 8 of 10 calls: in the mean the rate is met.
+    call rounds that up or down at random, here to 77 in 8 of 10 calls: in the mean the rate is
+    met, up to 255/256.
     """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -8,6 +8,7 @@ task "chief" where the cluster has one, else the first worker.
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -16,6 +17,7 @@ from pyimagesearch.system import files
 from pyimagesearch.system.errors import InputError
 
 KINDS = ("chief", "worker")
+MOST_SHOWN = 500  # characters of a TF_CONFIG that is refused
 LOST = (
     "Expected all machines until the training ends. Received: one that is gone; its own last lines "
     "may say why. Start all of them again, with --resume where an epoch was done."
@@ -55,21 +57,38 @@ def gone(tf: Any) -> tuple[type[Exception], ...]:
     )
 
 
+def refused() -> InputError:
+    """The error for a TF_CONFIG with which TensorFlow cannot begin."""
+    text = " ".join(os.environ.get("TF_CONFIG", "").split())
+    return InputError(
+        'Expected TF_CONFIG as {"cluster": {"worker": ["host:port", …]}, "task": {"type": '
+        f'"worker", "index": 0}}}}, with tasks {" and ".join(KINDS)} alone, one chief at most, '
+        "each address once, and this task's own free to listen at. Received: "
+        f"{text[:MOST_SHOWN]}. Unset it to train on this machine."
+    )
+
+
 def _read() -> tuple[dict[str, list[str]], str, int]:
     # the addresses of each kind of task; the kind and the index of this one
-    text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        content = json.loads(text)
-        cluster = {kind: list(names) for kind, names in content.get("cluster", {}).items()}
-        task = content.get("task", {})
-        (kind, index) = (str(task.get("type", "worker")), int(task.get("index", 0)))
-        fits = not cluster or index < len(cluster.get(kind, []))
-    except (ValueError, TypeError, AttributeError):
-        fits = False
-    if not fits or set(cluster) - set(KINDS):
-        raise InputError(
-            'Expected TF_CONFIG as {"cluster": {"worker": ["host:port", …]}, "task": {"type": '
-            f'"worker", "index": 0}}}}, with tasks {" and ".join(KINDS)} alone. Received: '
-            f"{' '.join(text.split())}. Unset it to train on this machine."
-        )
-    return cluster, kind, index
+        content = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        cluster = content.get("cluster") or {}
+        if not cluster:
+            return {}, "worker", 0
+        (kind, index) = (content["task"]["type"], content["task"]["index"])
+        if isinstance(index, str) and index.isdecimal():
+            index = int(index)
+        addresses = [address for names in cluster.values() for address in names]
+        if (
+            set(cluster) <= set(KINDS)
+            and all(isinstance(names, list) and names for names in cluster.values())
+            and all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
+            and len(set(addresses)) == len(addresses)
+            and len(cluster.get("chief", [""])) == 1
+            and type(index) is int
+            and 0 <= index < len(cluster[kind])
+        ):
+            return cluster, kind, index
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        pass
+    raise refused()

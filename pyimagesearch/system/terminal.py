@@ -223,7 +223,11 @@ def _is_memory(error: Exception) -> bool:
 
 def _is_gone(error: Exception) -> bool:
     tf = sys.modules.get("tensorflow")
-    return tf is not None and machines.count() > 1 and isinstance(error, machines.gone(tf))
+    if tf is None or not isinstance(error, machines.gone(tf)):
+        return False
+    with suppress(InputError):  # a TF_CONFIG that is none
+        return machines.count() > 1
+    return False
 
 
 def _leave_output() -> None:

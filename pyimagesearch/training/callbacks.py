@@ -20,6 +20,7 @@ from pyimagesearch.training.progress import Logs, Progress
 from pyimagesearch.training.signals import StopOnSignal
 
 log = logging.getLogger(__name__)
+MANY_STEPS = 100  # of an epoch, beside which building the graph takes little
 
 
 def make_callbacks(
@@ -162,10 +163,11 @@ class Messages(keras.callbacks.Callback):
         if not left or self.model.stop_training:
             return
         seconds = progress.history["seconds"]
-        first = not self.said and sum(seconds) > 3  # after a first long epoch, or some short ones
-        if first or (epoch + 1) % max(progress.epochs // 10, 1) == 0:
-            # without the first, in which TensorFlow also builds its graph
-            expected = duration(float(np.mean(seconds[1:][-10:] or seconds)) * left)
+        # without the first, in which TensorFlow also builds its graph, unless it has many steps
+        known = seconds[1:][-10:] or (seconds if self.params["steps"] >= MANY_STEPS else [])
+        first = not self.said and sum(known) > 3  # after a first long epoch, or some short ones
+        if known and (first or (epoch + 1) % max(progress.epochs // 10, 1) == 0):
+            expected = duration(float(np.mean(known)) * left)
             (hint, self.said) = (self.hint if first else "", True)
             log.info("about %s left, %d of %d epochs%s", expected, left, progress.epochs, hint)
 

@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.system import machines
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.training import signals, steps_of_machines
 from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
+# what TensorFlow raises for addresses that it cannot use, or listen at
+NOT_BEGUN = (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.UnknownError)
 
 
 def strategy(recipe: Recipe) -> tf.distribute.Strategy:
@@ -32,8 +34,12 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
                 f"with {machines.count()}. Unset it, or take recipe photos-small."
             )
         log.info("waiting for %d machines; Ctrl-C gives up", machines.count())
-        with signals.at_once():
-            return tf.distribute.MultiWorkerMirroredStrategy()
+        try:
+            with signals.at_once():
+                return tf.distribute.MultiWorkerMirroredStrategy()
+        except NOT_BEGUN as error:
+            log.info("%s", first_line(error))
+            raise machines.refused() from None
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     names = [device.name for device in tf.config.list_logical_devices(kind)]
     if len(names) == 1 or recipe.training.ways:

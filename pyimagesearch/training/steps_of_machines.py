@@ -18,6 +18,7 @@ from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.machines import LOST, gone, is_chief
+from pyimagesearch.system.versions import versions
 from pyimagesearch.training.checkpoints import Checkpoint
 from pyimagesearch.training.progress import Progress
 
@@ -78,8 +79,10 @@ def fit(
         if epoch + 1 == epochs:
             break
         # whether there is patience for another is the chief's to say, whose figures are kept
-        if machines.any(model.stop_training if is_chief() else progress.stopped):
+        own = model.stop_training if is_chief() else progress.stopped or progress.diverged
+        if machines.any(own):
             break
+        model.stop_training = progress.out_of_patience = False
     if progress.lost and not progress.epoch and not means:
         raise InputError(LOST)
     calls.on_train_end(logs)
@@ -130,7 +133,8 @@ class Machines:
 
     def check_same(self, checkpoint: Checkpoint, epoch: int) -> None:
         """Raise InputError where the machines' settings differ, or the epoch they begin with."""
-        known = checkpoint.settings | {"dataset": None}  # each may have it somewhere else
+        # each may have the data somewhere else
+        known = checkpoint.settings | {"dataset": None} | versions() | {"python": None}
         digest = zlib.crc32(json.dumps(known, sort_keys=True).encode()) % 2**20  # exact, squared
         for number, wanted in (
             (digest, "the same command, images and versions on every machine"),

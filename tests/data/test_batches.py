@@ -135,6 +135,13 @@ def test_uneven_classes_come_equally_often():
     assert set(first[900:]) == {8, 9} and first[:900].max() == 1
 
 
+@pytest.mark.parametrize(("batch_size", "shares", "size"), [(64, 4, 56), (64, 1, 63), (5, 5, 10)])
+def test_uneven_batches_that_devices_share(batch_size, shares, size):
+    # seven images of each of nine classes, of a batch of 5 two: multiples of 7 and 4, of 2 and 5
+    batches, _ = image_batches(numbered_images(996), UNEVEN, batch_size, range(1), 3, shares=shares)
+    assert {len(y) for _, y in batches} == {size}
+
+
 def test_uneven_batches_are_a_function_of_seed_and_epoch():
     def epochs(some, seed=3):
         batches, _ = image_batches(numbered_images(996), UNEVEN, 64, some, seed)

@@ -10,6 +10,7 @@ import small_model
 
 from pyimagesearch.evaluation.distances import cosine_matrix
 from pyimagesearch.inference import commands, search
+from pyimagesearch.system.errors import InputError
 
 
 def test_nearest_is_exact():
@@ -58,6 +59,14 @@ def test_nearest_by_angle():
     (found, distances) = search.nearest(many[0], many, top=9, distance="cosine")
     assert found.tolist() == np.argsort(exact, kind="stable")[:9].tolist()
     np.testing.assert_allclose(distances, np.sort(exact)[:9], atol=1e-6)
+    short = many * np.float32(1e-4)  # lengths say nothing
+    assert search.nearest(short[0], short, 9, distance="cosine")[0].tolist() == found.tolist()
+
+
+def test_embeddings_that_are_no_numbers():
+    gallery = np.eye(3, dtype="float32")
+    with pytest.raises(InputError, match="Expected embeddings of finite numbers"):
+        search.nearest(np.full(3, np.nan, "float32"), gallery)
 
 
 def test_a_model_of_angles_is_asked_by_angles(tmp_path, monkeypatch, capsys):

@@ -89,6 +89,42 @@ def test_parts_that_do_not_belong_together_are_named(ask, photos, parts, tmp_pat
     shutil.copy(photos / "0" / "0.png", photos / "0" / "more.png")
     assert ask("embed", photos, "--shard", "3/3", "--output", "3.npz")[0] == 0
     assert "1.npz and 3.npz, of two lists" in merge("1.npz", "2.npz", "3.npz")
+    # another folder with files of the same names
+    other = small_model.write_folder(tmp_path / "other", classes=3, each=4)
+    for image in other.glob("*/*.png"):
+        image.write_bytes(image.read_bytes() + b"more")
+    shutil.copy(other / "0" / "0.png", other / "0" / "more.png")
+    assert ask("embed", other, "--shard", "2/3", "--output", "2.npz")[0] == 0
+    assert "2.npz and 3.npz, of two lists" in merge("2.npz", "3.npz")
+    assert not (tmp_path / "all.npz").exists()
+
+
+def test_no_part_is_written_over(ask, parts):
+    before = parts[0].read_bytes()
+    error = the_error(ask("embed", "--merge", *parts, "--output", "./1.npz"))
+    assert "Expected --output beside the parts" in error
+    assert parts[0].read_bytes() == before
+
+
+def test_damaged_parts_and_parts_without_images(ask, photos, parts, tmp_path):
+    known = arrays(parts[0])
+    damaged = {
+        "flat": {"embeddings": known["embeddings"][:, 0]},
+        "fifth of two": {"shard": np.array([5, 2])},
+        "one and a half": {"shard": np.array([1.5, 2])},
+        "wider": {"embeddings": np.zeros((len(known["names"]), 50), "float32")},
+    }
+    for name, arrays_of in damaged.items():
+        np.savez(tmp_path / "1.npz", **(known | arrays_of))
+        error = the_error(ask("embed", "--merge", *parts, "--output", "all.npz"))
+        wanted = "of one size" if name == "wider" else "vectors that this project wrote"
+        assert f"Expected {'embeddings ' if name == 'wider' else ''}{wanted}" in error
+    for image in photos.glob("*/*.png"):
+        image.write_text("words")
+    for k in (1, 2):
+        assert ask("embed", photos, "--shard", f"{k}/2", "--output", f"{k}.npz")[0] == 0
+    error = the_error(ask("embed", "--merge", "1.npz", "2.npz", "--output", "all.npz"))
+    assert "Received: 2 shards in which none could be read." in error
     assert not (tmp_path / "all.npz").exists()
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import threading
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -146,3 +147,26 @@ def test_progress_is_kept_as_it_is():
 )
 def test_duration(seconds, words):
     assert callbacks.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("steps", "seconds", "said"),
+    [
+        # the first of few steps is the start: 3.5 s a later one, so 3.5 * 48 left after the second
+        (6, [20.0, 3.5, 3.5], ["", "3 min left, 48 of 50", ""]),
+        (1875, [20.0, 3.5, 3.5], ["16 min left, 49 of 50", "", ""]),  # 20 * 49
+        (6, [1.0, 1.0, 1.0], ["", "", ""]),  # too short to tell, until a tenth of it is done
+        (6, [1.0] * 5, ["", "", "", "", "45 s left, 45 of 50"]),
+    ],
+)
+def test_how_long_the_rest_takes(caplog, steps, seconds, said):
+    caplog.set_level("INFO")
+    progress = Progress(50, history={"seconds": []})
+    messages = callbacks.Messages(progress)
+    messages.set_params({"steps": steps})
+    messages.set_model(SimpleNamespace(stop_training=False))
+    for epoch, (took, expected) in enumerate(zip(seconds, said, strict=True)):
+        caplog.clear()
+        progress.history["seconds"].append(took)
+        messages.on_epoch_end(epoch)
+        assert (expected in caplog.text) if expected else not caplog.text

@@ -1,10 +1,13 @@
 """A training that several devices or machines share: it learns what one learns alone."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -12,8 +15,10 @@ from benchmarks import shared_training
 from pyimagesearch import config
 from pyimagesearch.data.orders import steps_and_size
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import sharing
-from tests.scripts import ROOT
+from pyimagesearch.training import sharing, steps_of_machines
+from pyimagesearch.training.callbacks import Record
+from pyimagesearch.training.progress import Progress
+from tests.scripts import ROOT, python
 
 
 @pytest.mark.slow
@@ -79,6 +84,49 @@ def test_several_ways_are_not_shared_by_machines(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
     with pytest.raises(InputError, match=r"Expected one machine .* TF_CONFIG with 2"):
         sharing.strategy(config.RECIPES["photos"])
+
+
+def test_patience_is_the_chiefs_to_lose(monkeypatch):
+    """Another machine's, which ends after its second epoch, stops nobody."""
+    monkeypatch.setattr(steps_of_machines, "is_chief", lambda: False)
+    recipe = config.RECIPES["fast"]
+    progress = Progress(4)
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.compile(loss="mse", optimizer="sgd")
+
+    class Patience(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.stop_training = progress.out_of_patience = True
+
+    batches = tf.data.Dataset.from_tensors((tf.ones((4, 3)), tf.ones((4, 2)))).repeat()
+    checkpoint = SimpleNamespace(progress=progress, settings={})
+    callbacks = [Patience(), Record(progress)]
+    history = steps_of_machines.fit(model, recipe, checkpoint, batches, 3, 4, 0, callbacks)
+    assert len(history.history["loss"]) == progress.epoch == 4
+    assert not (progress.stopped or progress.cut or progress.out_of_patience)
+
+
+@pytest.mark.slow
+def test_an_address_that_another_program_has(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        workers = [f"127.0.0.1:{taken.getsockname()[1]}", "127.0.0.1:1"]
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": 0}}
+        run = python(
+            """
+            import runpy, sys
+            sys.argv[0] = "train_contrastive_siamese_network.py"
+            runpy.run_path(sys.argv[0], run_name="__main__")
+            """,
+            *("--recipe", "fast", "--output", tmp_path / "run"),
+            TF_CONFIG=json.dumps(task),
+        )
+    assert run.returncode == 2
+    (error,) = run.stderr.splitlines()
+    assert "Expected TF_CONFIG as" in error and "free to listen at" in error
 
 
 @pytest.mark.slow
