@@ -9,7 +9,6 @@ A SavedModel is a program: load none that you would not run.
 """
 
 # import the necessary packages
-import argparse
 import os
 
 import numpy as np
@@ -27,7 +26,7 @@ from pyimagesearch.system.names import printable
 
 def main():
     # construct the argument parser and parse the arguments
-    ap = argparse.ArgumentParser(description="Show the distances between pairs of images.",
+    ap = flags.Parser(description="Show the distances between pairs of images.",
         epilog="A SavedModel is a program: load none that you would not run.")
     ap.add_argument("-i", "--input", required=True,
         help="path to input directory of testing images")

@@ -189,7 +189,7 @@ def describe(data: DataSet) -> list[str]:
     if data.new_classes:
         line += f", {parts['classes_tested']} of them only in the test"
     if skipped := sum(parts.get("skipped", {}).values()):
-        line += f", {skipped} files skipped"
+        line += f", {skipped} files skipped in all"
     if parts.get("copies"):
         line += f", {parts['copies']} copies left out"
     lines = [line]

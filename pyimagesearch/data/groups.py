@@ -12,6 +12,7 @@ from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.ready import NONE_TIED, PART_NAMES
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.names import printable
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def of(
 
     These are images of one name by the pattern, of one group by a list, those in one pair, and
     those that are tied, int (E, 2). parted: whether the files' parts are given.
-    Raises InputError where a group then lies in two of them.
+    Raises InputError where a group then lies in two of them, or the pattern matches nothing.
     """
     listed = [found.group or None for found in files] if pairs is None else []
     if not pattern and pairs is None and not any(listed):
@@ -45,6 +46,11 @@ def of(
     edges = [tied] if pairs is None else [tied, pairs.indices()]
     if pattern:
         named = [_named(pattern, found.name) for found in files]
+        if not any(named):
+            raise InputError(
+                f"Expected --group-by to match names of files. Received: {pattern.pattern}, which "
+                f"matches none of {len(files):,}, {printable(files[0].name)} among them."
+            )
         edges.append(_edges(named))
         _say(named, f"by {pattern.pattern}", "do not match")
     if any(listed):

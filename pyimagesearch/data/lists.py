@@ -125,7 +125,7 @@ def find(path: str | os.PathLike) -> Layout:
         raise InputError(
             f"Expected a list with the columns {','.join(CLASSES)} or {','.join(PAIRS)}, and "
             f"{' and '.join(OPTIONAL)} where they are known. Received: {printable(path)} line 1 "
-            f"without {' and '.join(missing)}."
+            f"without {' and '.join(missing)}, with {', '.join(map(printable, header))}."
         )
     if not rows:
         raise InputError(f"Expected lines below the header. Received: {printable(path)} without.")
@@ -155,7 +155,7 @@ def refuse(path: str | os.PathLike, faults: Faults) -> None:
     """Raise InputError with the first of some faults, and how many more there are; if any."""
     if faults:
         (number, text) = min(faults)
-        more = f" As many more lines are at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
+        more = f" More lines at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
         raise InputError(f"{printable(path)} line {number} is at fault: {text}{more}")
 
 

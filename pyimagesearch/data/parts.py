@@ -41,8 +41,9 @@ def assign(
     tests = bool((part == TEST).any())
     if split == "classes" and (tests or images.labels is None):
         raise InputError(
-            "Expected --split classes with a folder of classes that has no test/ of its own. "
-            f"Received: {'a folder with test/' if tests else 'ready pairs'}."
+            "Expected --split classes with classes that have no test part of their own, a folder "
+            "test/ or test in a list. Received: "
+            f"{'such a part' if tests else 'ready pairs'}."
         )
     shares = Shares(
         test=0 if tests else reading.tested,

@@ -85,9 +85,13 @@ def plot_worst(
     path: str | Path,
     count: int = 10,
 ) -> Figure:
-    """The pairs that the model gets most wrong: same ones far apart, different ones near."""
+    """The pairs that the model gets most wrong: same ones far apart, different ones near.
+
+    Of the pairs that are given; one with the same two images as another is left out.
+    """
     distances, y = np.ravel(distances), np.ravel(y)
-    order = np.argsort(distances, kind="stable")
+    once = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)[1]
+    order = once[np.argsort(distances[once], kind="stable")]
     same = order[y[order] == 1][::-1][: count // 2]
     different = order[y[order] == 0][: count // 2]
     worst = np.concatenate([same, different])
@@ -97,7 +101,8 @@ def plot_worst(
         [f"{distances[k]:.2f}, is {'same' if y[k] else 'different'}" for k in worst],
         [SAME if y[k] else DIFFERENT for k in worst],
         path,
-        f"the same pairs furthest apart, the different pairs nearest; threshold {threshold:.2f}",
+        f"of {len(pairs):,} pairs the same ones furthest apart, the different ones nearest; "
+        f"threshold {threshold:.2f}",
         columns=max(len(same), len(different)),
     )
 
@@ -129,7 +134,8 @@ def plot_matrix(
     """All distances of a folder, (N, N), as a map; the threshold is marked on its scale."""
     fig = Figure(figsize=(7, 6), layout="tight")
     ax = fig.subplots()
-    picture = ax.imshow(distances, cmap="cividis")
+    most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
+    picture = ax.imshow(distances, cmap="cividis", vmin=0, vmax=most)
     if len(names) <= 30:
         (texts, fonts) = lettering(names)
         ax.set_xticks(range(len(texts)), texts, rotation=90, fontsize=8, fontfamily=fonts)

@@ -32,7 +32,8 @@ def evaluate(args: argparse.Namespace) -> None:
         note([f"evaluated on its {part}/ part: {len(test)} of {len(folder.files)} images"])
     used = evaluating.trained_on(test, model)
     if used:
-        note([f"{used} of these {len(test)} images were trained on"])
+        flatter = "figures and thresholds from them" if args.calibrate else "figures on them"
+        note([f"{used} of these {len(test)} images were trained on: {flatter} flatter"])
 
     rates = model.operating_points()
     calibration: dict[str, Any] = {

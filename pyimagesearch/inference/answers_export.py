@@ -19,9 +19,9 @@ CHECKED = 64  # images of each kind that the file is tried on
 
 def export(args: argparse.Namespace) -> None:
     """Write the encoder of a model as .tflite or .onnx, with its settings beside it."""
-    output = args.output or os.path.join(config.BASE_OUTPUT, f"encoder.{args.format}")
-    check_writable(os.path.dirname(output) or ".")
     (model, _) = asked(args)
+    output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
+    check_writable(os.path.dirname(output) or ".")
     encoder = model.path.parent / "encoder.keras"
     if not encoder.is_file():
         raise InputError(

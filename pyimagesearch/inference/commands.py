@@ -51,7 +51,7 @@ def _name() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    ap = argparse.ArgumentParser(
+    ap = flags.Parser(
         prog=_name(),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -114,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     command("matrix", "All distances of a folder.", ["directory"], "matrix.png", fmr=True)
     sub = command("export", "The encoder as a file for programs without TensorFlow.")
     sub.add_argument("--format", choices=("tflite", "onnx"), required=True)
-    default = os.path.join(config.BASE_OUTPUT, "encoder.tflite")
-    sub.add_argument("--output", help=f"the file ({default}, or .onnx)")
+    text = "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"
+    sub.add_argument("--output", help=text)
     sub.add_argument("--images", metavar="DIR", help="images that the file is tried on")
     sub = command("page", "A page in the browser: compare images, say who or what it is.", fmr=True)
     text = "a folder that images are looked for in, with a subfolder for each person or thing"

@@ -119,7 +119,8 @@ class TrainedModel(ABC):
         raise InputError(
             f"Expected a false match rate that this model is calibrated for: "
             f"{', '.join(known) or 'none'}. Received: {fmr:g}"
-            f"{', not enough pairs' if fmr in map(float, points) else ''}."
+            f"{', not enough pairs' if fmr in map(float, points) else ''}. "
+            "evaluate DIR --calibrate stores more rates where DIR has images enough."
         )
 
     def operating_points(self) -> dict[str, float | None]:

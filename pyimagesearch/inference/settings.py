@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import sets
 from pyimagesearch.data.images import FITS
 from pyimagesearch.system.errors import InputError
@@ -28,9 +29,11 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     if not path.is_dir():
         raise InputError(f"Expected a model directory. Received: {shown}, not there. {ADVICE}")
     if not (path / "saved_model.pb").is_file() or not (path / SETTINGS).is_file():
+        inside = path / Path(MODEL_PATH).name
+        advice = f"Its model is --model {printable(inside)}." if inside.is_dir() else ADVICE
         raise InputError(
             f"Expected a model directory with saved_model.pb and {SETTINGS}. "
-            f"Received: {shown} without. {ADVICE}"
+            f"Received: {shown} without. {advice}"
         )
     try:
         settings = json.loads((path / SETTINGS).read_text(encoding="utf-8"))

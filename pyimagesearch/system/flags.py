@@ -3,6 +3,14 @@
 import argparse
 import sys
 from contextlib import suppress
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, whose errors are one line, without the usage above it, and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; --help lists the flags\n")
 
 
 def of_folders(parser: argparse.ArgumentParser, groups: bool = True) -> None:

@@ -30,9 +30,7 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     Raises InputError where the output folder cannot be written to, or where what is asked for
     does not fit together.
     """
-    ap = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument(
         "--recipe",
         help=f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; for "
@@ -98,7 +96,14 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     changes = {name: getattr(args, name) for name in names if getattr(args, name)}
     if args.epochs:
         changes["least_steps"] = 0
+    if args.weights not in (None, "none") and recipe.training.ways:
+        raise InputError(
+            f"Expected --weights with another recipe. Received: {args.recipe}, which always starts "
+            "from the network that ships. Leave --weights out, or add --recipe photos-small."
+        )
     if args.quick:
+        if args.batch_size:
+            log.info("--batch-size is for the training that --quick leaves out")
         changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
         if not changes["ways"]:
             raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")

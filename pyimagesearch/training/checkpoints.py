@@ -47,7 +47,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.saved: dict[str, Any] = {}  # device and precision of the run that is resumed
         self.variables: list[np.ndarray] = []  # of the model and its optimizer, to be put back
         if resume:
-            self._resume(output)
+            self._resume(output, can_start=not recipe.training.ways)
         elif os.path.exists(self.paths[0]):
             log.info("an unfinished training is here, which --resume would go on with;")
             log.info("this one starts anew and replaces it after its first epoch")
@@ -57,7 +57,8 @@ class Checkpoint(keras.callbacks.Callback):
         """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
         return self.progress.epochs if self.progress.out_of_patience else self.progress.epoch
 
-    def _resume(self, output: str) -> None:
+    def _resume(self, output: str, can_start: bool) -> None:
+        # can_start: whether --weights can be what the recipe starts from
         found = self._read()
         if found is not None:
             (self.saved, self.variables, best) = found
@@ -65,11 +66,12 @@ class Checkpoint(keras.callbacks.Callback):
             log.info("going on after epoch %d", self.progress.epoch)
             return
         if os.path.isdir(os.path.join(output, os.path.basename(config.MODEL_PATH))):
-            weights = os.path.join(output, "encoder.keras")
+            weights = f"--weights {os.path.join(output, 'encoder.keras')} trains on from it"
+            anew = "the training starts anew and replaces it"
             raise InputError(
                 f"Expected an unfinished training to --resume. Received: {output} with a finished "
-                f"model. Instead of --resume, --weights {weights} trains on from it; without "
-                "either the training starts anew and replaces it."
+                f"model. Without --resume {anew}"
+                + (f"; instead of it, {weights}." if can_start else ".")
             )
         log.info("no checkpoint to go on from: starting with the first epoch")
 

@@ -67,8 +67,9 @@ def train(
 
     features: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 5632).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
-    Returns (encoder, uint8 -> vectors of length 1; the history of the last way that was
-    trained; {"way", "ways"}: what was kept, and each way's held-out AUC and seconds).
+    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or
+    where that needed no training of the last that did; {"way", "ways"}: what was kept, and
+    each way's held-out AUC and seconds).
 
     A later way is kept where its AUC over the pairs of held-out images is larger by more than
     one standard error of the difference, see Choice; so where they are few or alike the simpler
@@ -90,11 +91,14 @@ def train(
     chosen.add("whitened", encoder, held / np.linalg.norm(held, axis=1, keepdims=True))
 
     stacked = np.stack(views)
-    history = Record(Progress(1))
+    histories: dict[str, keras.callbacks.History] = {}
     for name in HEADS:
         if name in recipe.training.ways and not checkpoint.progress.stopped:
             chosen.start()
-            (head, history) = _head(name, stacked, held, data, recipe, seed, checkpoint.progress)
+            log.info("training a %s on what a network that has seen photos makes of them", name)
+            (head, histories[name]) = _head(
+                name, stacked, held, data, recipe, seed, checkpoint.progress
+            )
             encoder = _on(whitened, head)
             chosen.add(name, encoder, head.predict(held, verbose=0))
     del views, stacked
@@ -103,7 +107,9 @@ def train(
         encoder = chosen.encoder  # from the best so far
         before = encoder.get_weights()
         try:
-            history = _trained_on(encoder, train_batches, steps, data, recipe, seed, checkpoint)
+            histories["trained on"] = _trained_on(
+                encoder, train_batches, steps, data, recipe, seed, checkpoint
+            )
         except InputError as error:
             if not checkpoint.progress.diverged:
                 raise
@@ -118,6 +124,11 @@ def train(
         name = f"{chosen.kept}, seen again"
         chosen.add(name, encoder, embed(encoder, data.validation.images), doubt=-1)
     log.info("%s: kept %s", chosen, chosen.kept)
+    shown = chosen.kept.removesuffix(", seen again")
+    if histories and shown not in histories:
+        (*_, shown) = histories
+        log.info("plot and history show the training of the %s, which was not kept", shown)
+    history = histories.get(shown, Record(Progress(1)))
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 
@@ -149,13 +160,16 @@ def _head(name, views, held, data, recipe, seed, progress):
     x = inputs = Input(held.shape[1:])
     head = keras.Model(inputs, UnitNormalization()(HEADS[name](x)))
     (count, labels) = (views.shape[0] * views.shape[1], np.tile(data.train.labels, len(views)))
+    epochs = epochs_of(count, 256, HEAD_EPOCHS, HEAD_STEPS)
+    if "trained on" not in recipe.training.ways and not recipe.training.least_steps:
+        epochs = recipe.training.epochs  # --quick --epochs
     recipe = recipe.changed(
         batch_size=256,
-        epochs=epochs_of(count, 256, HEAD_EPOCHS, HEAD_STEPS),
+        epochs=epochs,
         learning_rate=1e-3,
         warmup_steps=20,
     )
-    (vectors, epochs) = (views.reshape(count, -1), recipe.training.epochs)
+    vectors = views.reshape(count, -1)
     (train, steps) = batches.image_batches(vectors, labels, 256, range(epochs), seed)
     (validation, count) = batches.image_batches(held, data.validation.labels, 256, range(1), seed)
     model = keras.Model(inputs, head(inputs))  # of its own: what is saved knows no loss of ours

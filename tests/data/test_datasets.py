@@ -92,7 +92,7 @@ def test_parts_are_counted_and_said(load):
     assert sum(sizes) == 600 and 90 < sizes[2] < 150 and 45 < sizes[1] < 100
     assert lines == [
         "{} to train on, {} to choose by, {} to test with, 10 classes, "
-        "9 files skipped, 3 copies left out".format(*sizes)
+        "9 files skipped in all, 3 copies left out".format(*sizes)
     ]
     parts = json.loads(json.dumps(data.parts))
     assert [parts[kind] for kind in ("train", "choices", "test")] == sizes

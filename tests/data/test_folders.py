@@ -9,6 +9,7 @@ import pytest
 
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.splits import connected
+from pyimagesearch.system.errors import InputError
 
 
 def read(tmp_path, **flags):
@@ -114,6 +115,10 @@ def test_signatures_hang_together_by_their_writers(write, tmp_path):
     # groups by a name join what pairs have not joined
     assert set(read(tmp_path, group_by="p[01]_").groups.tolist()) == {0, 1, 2}
     assert set(read(tmp_path, group_by="similar").groups.tolist()) == {0}
+    with pytest.raises(
+        InputError, match=r"--group-by to match names .* xyz, which matches none of"
+    ):
+        read(tmp_path, group_by="xyz")
 
 
 def test_connected():

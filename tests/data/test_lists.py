@@ -92,7 +92,7 @@ def test_split_and_group_columns(listed, said):
         (["path,label", "0.png,a,b"], r"line 2 .*more cells"),
         (
             ["path,label", "x.png,a", "y.png,a", "0.png,a"],
-            r"line 2 .*x\.png, not there\. As many more lines are at fault: 1",
+            r"line 2 .*x\.png, not there\. More lines at fault: 1",
         ),
         (["path,label", "../in,a"], r"line 2 .*no file"),
         (["path,label,split", "0.png,a,train", "1.png,a,tset"], r"line 3 .*train, val or test.*ts"),

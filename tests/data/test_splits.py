@@ -284,7 +284,7 @@ def test_train_and_test_folders_are_obeyed():
     assert (assign(images, given, NO_CHOICES, 0)[0] == given).all()
     given[:6] = given[40:46] = VALIDATION
     assert (assign(images, given, USUAL, 0)[0] == given).all()
-    with pytest.raises(InputError, match="no test/ of its own"):
+    with pytest.raises(InputError, match="no test part of their own"):
         assign(images, given, USUAL, 0, "classes")
     given[given == TEST] = TRAIN  # train/ and val/ alone: the test is taken from training
     part, _ = assign(images, given, USUAL, 0)

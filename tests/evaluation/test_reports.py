@@ -105,7 +105,7 @@ def test_the_page_has_the_same_figures(written):
     (found,) = re.findall('<script type="application/json" id="data">(.*?)</script>', text)
     data = json.loads(found)
     assert data["notes"][0] == (
-        "90 to train on, 60 to choose by, 60 to test with, 3 classes, 2 files skipped"
+        "90 to train on, 60 to choose by, 60 to test with, 3 classes, 2 files skipped in all"
     )
     assert data["summary"] in lines
     for name, network, _ in data["figures"][:4]:

@@ -14,12 +14,12 @@ def encoder(original, model):
     return shutil.copy(original.parent / "encoder.keras", model.parent)
 
 
-def test_the_encoder_in_a_file_with_its_settings(ask, encoder, folder, tmp_path):
+def test_the_encoder_in_a_file_with_its_settings(ask, encoder, model, folder, tmp_path):
     (code, out, _) = ask("export", "--format", "tflite")
     assert code == 0 and "as the model to within" in out and "on 64 images" in out
-    file = "output/encoder.tflite"
+    file = model.parent / "encoder.tflite"  # beside the model, where compare finds it
     assert out.splitlines()[-1] == f"{file}, settings: {file}.json"
-    written = json.loads((tmp_path / f"{file}.json").read_text())
+    written = json.loads((model.parent / "encoder.tflite.json").read_text())
     assert written["threshold"] == 0.5 and written["export"]["file"] == "encoder.tflite"
     output = ("--output", tmp_path / "e.tflite", "--images", folder / "7", "--json")
     (code, out, _) = ask("export", "--format", "tflite", *output)

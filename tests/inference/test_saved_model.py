@@ -218,6 +218,10 @@ def test_a_foreign_directory(tmp_path):
     (tmp_path / "keras").mkdir()
     with pytest.raises(InputError, match="without"):
         saved_model.SiameseModel(tmp_path / "keras")
+    # the folder that a training was given, and the model in it
+    (tmp_path / "keras" / "contrastive_siamese_model").mkdir()
+    with pytest.raises(InputError, match=r"Its model is --model .*keras.contrastive_siamese_model"):
+        saved_model.SiameseModel(tmp_path / "keras")
 
 
 def test_a_damaged_model_is_one_line(tmp_path):

@@ -111,6 +111,7 @@ def test_a_folder_by_the_script_and_its_model_alone(photos, tmp_path):
     done = run(SCRIPT, *flags, "--output", tmp_path, CONTRASTIVE_CACHE=cache)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     assert "held-out AUC: whitened" in done.stdout and "trained on" not in done.stdout
+    assert "training a two-layer head on what a network" in done.stdout
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     found = metrics["settings"]["ways"]
     assert list(found)[:3] == ["whitened", "linear head", "two-layer head"]
@@ -119,6 +120,9 @@ def test_a_folder_by_the_script_and_its_model_alone(photos, tmp_path):
     assert metrics["test"]["auc"]["value"] > 0.9
     history = np.loadtxt(tmp_path / "history.csv", delimiter=",", skiprows=1)
     assert len(history) >= 20 and np.isfinite(history).all()
+    # the picture of the loss is of what is kept, or it is said that it is not
+    of_another = "plot and history show the training of the two-layer head" in done.stdout
+    assert of_another == metrics["settings"]["way"].startswith("whitened")
 
     # in a process that has TensorFlow and nothing of this project
     program = """
