@@ -95,7 +95,7 @@ def train(
     for name in HEADS:
         if name in recipe.training.ways and not checkpoint.progress.stopped:
             chosen.start()
-            log.info("training a %s on what a network that has seen photos makes of them", name)
+            log.info("training a %s...", name)
             (head, histories[name]) = _head(
                 name, stacked, held, data, recipe, seed, checkpoint.progress
             )
