@@ -20,6 +20,7 @@ MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
+FEW_CLASSES = 5  # to choose by, where none of them is trained on
 
 log = logging.getLogger(__name__)
 
@@ -217,10 +218,13 @@ def _of_few(data):
             f"{len(data.test)} test images, in {same} same and {len(pairs) - same} different pairs"
             ": figures on so few say little; their intervals, where there are any, say how little"
         )
-    if len(data.choices) < FEW:
+    chosen = len(classes_of(data.choices))
+    few_classes = data.new_choices and chosen < FEW_CLASSES
+    if len(data.choices) < FEW or few_classes:
+        of = f" of {chosen} classes that are not trained on" if few_classes else ""
         lines.append(
-            f"{len(data.choices)} images to choose by: the threshold is a rough one; more images, "
-            "or evaluate --calibrate with others, make it a better one"
+            f"{len(data.choices)} images{of} to choose by: the threshold is a rough one; more of "
+            "them, or evaluate --calibrate with others, make it a better one"
         )
     if data.test.labels is not None:
         single = np.flatnonzero(np.bincount(data.test.labels) == 1)

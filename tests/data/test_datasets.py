@@ -129,8 +129,10 @@ def test_a_small_class_is_named(load):
 
 def test_new_classes_are_known_as_such(load):
     data, lines = load(folder([30] * 10), split="classes")
-    assert data.new_classes and data.parts["split"] == "classes" and len(lines) == 1
+    assert data.new_classes and data.parts["split"] == "classes" and len(lines) == 2
     assert lines[0].endswith(f"10 classes, {data.parts['classes_tested']} of them only in the test")
+    assert lines[1].startswith("60 images of 2 classes that are not trained on to choose by")
+    assert len(load(folder([30] * 60), split="classes")[1]) == 1  # classes enough
     assert not load(folder([12] * 10))[0].new_classes
 
 
