@@ -14,7 +14,7 @@ from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.threads import at_once
+from pyimagesearch.system.terminal import at_once
 
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
 AT_ONCE = at_once()  # batches that are made side by side

@@ -19,8 +19,8 @@ from pyimagesearch.data.cache_place import clear, place, size, use
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.files import state
-from pyimagesearch.system.names import printable
-from pyimagesearch.system.progress_bar import ProgressBar
+from pyimagesearch.system.errors import printable
+from pyimagesearch.system.terminal import ProgressBar
 
 __all__ = ["clear", "embeddings_of", "looks_of", "pixels_of", "place", "size"]
 

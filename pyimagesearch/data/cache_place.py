@@ -13,7 +13,7 @@ from typing import TypeVar
 import filelock
 
 from pyimagesearch.data.cache_index import LOCK, PATIENCE, Cache, remove, size_of
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

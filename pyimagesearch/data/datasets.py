@@ -14,7 +14,7 @@ from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")

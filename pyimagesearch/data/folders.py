@@ -18,7 +18,7 @@ from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.ready import NONE_TIED, PART_NAMES
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from pyimagesearch.data.decoding import endings, is_image, pixels
 from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
 from pyimagesearch.data.leftovers import LINKED, UNOPENED, ending_of, say_skipped
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
-from pyimagesearch.system.progress_bar import ProgressBar
-from pyimagesearch.system.threads import at_once
+from pyimagesearch.system.errors import printable
+from pyimagesearch.system.terminal import ProgressBar
+from pyimagesearch.system.terminal import at_once
 
 THREADS = at_once()
 

@@ -7,7 +7,7 @@ import numpy as np
 from pyimagesearch.data.cache_place import use
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import pixel_digests
-from pyimagesearch.system.progress_bar import ProgressBar
+from pyimagesearch.system.terminal import ProgressBar
 
 BLOCK = 512  # images computed before they are kept: what an interrupted run loses
 

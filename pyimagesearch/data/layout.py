@@ -12,7 +12,7 @@ from pyimagesearch.data.leftovers import BESIDE, few_of, say, say_skipped
 from pyimagesearch.data.scan import Scan
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

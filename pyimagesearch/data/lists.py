@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pyimagesearch.data.layout import PARTS, Found, Layout, Ready
 from pyimagesearch.data.splits import TRAIN
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

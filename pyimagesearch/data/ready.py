@@ -13,7 +13,7 @@ from pyimagesearch.data.leftovers import say
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

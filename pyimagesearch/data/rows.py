@@ -6,7 +6,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from pyimagesearch.system.threads import at_once
+from pyimagesearch.system.terminal import at_once
 
 
 class Rows:

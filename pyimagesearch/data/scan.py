@@ -10,7 +10,7 @@ from pyimagesearch.data import images
 from pyimagesearch.data.decoding import endings
 from pyimagesearch.data.leftovers import LINKED, ending_of
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

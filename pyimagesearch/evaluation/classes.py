@@ -8,7 +8,7 @@ import numpy as np
 from pyimagesearch.evaluation.embeddings import Comparison, distances_of
 from pyimagesearch.evaluation.intervals import Figure, counts_of, share_of_counts
 from pyimagesearch.evaluation.verification import called_same
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 MOST_PAIRS = 1_000_000  # same pairs that are looked at
 

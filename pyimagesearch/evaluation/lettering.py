@@ -8,7 +8,7 @@ from functools import cache
 import matplotlib as mpl
 from matplotlib import font_manager
 
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import curves
 from pyimagesearch.evaluation.page_texts import short
 from pyimagesearch.evaluation.verification import called_same
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 MOST_DISTANCES = 40_000  # of one kind of pair; of more, steps between them are left out
 ON_MAP = 400  # images, each with its picture

@@ -17,7 +17,7 @@ from pyimagesearch.inference.answers_pairs import compare_pairs
 from pyimagesearch.inference.galleries import same_file
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 def compare(args: argparse.Namespace) -> int:

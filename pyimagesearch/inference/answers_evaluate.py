@@ -11,7 +11,7 @@ from pyimagesearch.inference import evaluating
 from pyimagesearch.inference.answering import asked, note, picture, say
 from pyimagesearch.inference.settings import write_settings
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 def evaluate(args: argparse.Namespace) -> None:

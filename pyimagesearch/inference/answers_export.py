@@ -12,7 +12,7 @@ from pyimagesearch.inference import export as exporting
 from pyimagesearch.inference.answering import asked, note, say
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 CHECKED = 64  # images of each kind that the file is tried on
 

@@ -13,7 +13,7 @@ from pyimagesearch.inference.identify import Identification
 from pyimagesearch.inference.identify import identify as nearest_classes
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 def identify(args: argparse.Namespace) -> int:

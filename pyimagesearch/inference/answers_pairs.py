@@ -14,7 +14,7 @@ from pyimagesearch.inference.answering import asked, say, verdict
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.pair_lists import Line, PairList
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 def compare_pairs(args: argparse.Namespace) -> int:

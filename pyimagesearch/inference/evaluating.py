@@ -9,7 +9,7 @@ from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, VALIDATION, connected
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 PARTS = {
     TEST: "test",

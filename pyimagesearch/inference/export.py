@@ -22,7 +22,7 @@ import tensorflow as tf
 from pyimagesearch.inference import head
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import quiet
 
 log = logging.getLogger(__name__)

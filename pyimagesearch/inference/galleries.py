@@ -11,7 +11,7 @@ from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
 from pyimagesearch.inference import search, shards
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.vectors import Shard, Vectors
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from pyimagesearch.inference.arrays import checked_embeddings
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import read_whole
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import quiet
-from pyimagesearch.system.threads import at_once
+from pyimagesearch.system.terminal import at_once
 
 log = logging.getLogger(__name__)
 

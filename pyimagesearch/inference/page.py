@@ -23,7 +23,7 @@ from pyimagesearch.inference.answering import asked
 from pyimagesearch.inference.galleries import embed_folder
 from pyimagesearch.inference.page_answers import Gallery, Questions
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 from pyimagesearch.system.temporary import NEW, own_folder
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from pyimagesearch.inference.identify import identify
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.vectors import Vectors
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 TOP = 5  # candidates and images that are shown
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyimagesearch.data import lists
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 @dataclass(frozen=True)

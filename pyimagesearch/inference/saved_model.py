@@ -15,7 +15,7 @@ from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.saving import save
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import read_whole
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 from pyimagesearch.system.plain_paths import plain_path
 
 __all__ = ["SiameseModel", "save"]

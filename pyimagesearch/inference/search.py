@@ -8,7 +8,7 @@ from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 BLOCK = 10_000  # embeddings that are measured exactly at a time
 

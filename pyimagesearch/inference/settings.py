@@ -12,7 +12,7 @@ from pyimagesearch.data import sets
 from pyimagesearch.data.images import FITS
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import find_directory, locked, whole_file
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder

@@ -14,7 +14,7 @@ import numpy as np
 
 from pyimagesearch.inference.vectors import Shard, Vectors, read
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 def parse(text: str) -> Shard:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 class Shard(NamedTuple):

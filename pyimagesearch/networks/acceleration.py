@@ -14,7 +14,7 @@ from keras.saving import (
     serialize_keras_object,
 )
 
-from pyimagesearch.system.threads import at_once
+from pyimagesearch.system.terminal import at_once
 
 # what the layers of a chain compute in but the last, with float32 weights. auto: bfloat16 where
 # this processor multiplies it in hardware; a card is asked for it, since none was measured

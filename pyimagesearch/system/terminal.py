@@ -8,19 +8,19 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from pyimagesearch.system import machines
 from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.progress_bar import ProgressBar
-from pyimagesearch.system.threads import of_each
 
 LOGGER = "pyimagesearch"
 _stderr = threading.RLock()  # one thread at a time turns it away
+
+log = logging.getLogger(__name__)
 
 
 class Messages(logging.Handler):
@@ -56,73 +56,76 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     """Prepare this process for a script: call it once, before Keras is imported.
 
     Shows messages, line by line; imports TensorFlow and Keras without their start-up lines and
-    with the settings that this project is written for, whatever the machine's are; silences the
-    libraries that read images. Computes nothing and claims no GPU memory. Once more is harmless.
+    with the settings that this project is written for; silences the libraries that read images.
+    Computes nothing and claims no GPU memory. Calling it again is harmless.
     keras: False leaves TensorFlow and Keras, which take seconds, to setup_keras.
     """
+    for number in (1, 2):  # closed, as of a service without a console: no file may take its number
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_WRONLY)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     show_messages(program_output)
     ProgressBar.wanted = True
-    # a root without any gets one from TensorFlow's absl, which shows each message once more
+    # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.getLogger().addHandler(logging.NullHandler())
-    silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
+    import ctypes
+
+    from PIL import Image
+
+    # what is wrong with an image file is said in one line by name, not by the libraries; before
+    # Keras, which imports OpenCV where it finds it
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    with suppress(OSError, AttributeError):  # Pillow's libtiff writes to stderr past Python
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    if cv2 := sys.modules.get("cv2"):  # imported before it was asked to be silent
+        with suppress(AttributeError):
+            cv2.utils.logging.setLogLevel(0)
     if keras:
         setup_keras()
 
 
 def setup_keras() -> None:
-    """The part of setup that imports TensorFlow and Keras; ends the process where it cannot."""
-    try:
-        _import_keras()
-    except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
-        print(f"{_script()}: error: {first_line(error)}", file=sys.stderr)
-        sys.exit(2)
-
-
-def _import_keras() -> None:
-    ignored = []
-    if (asked := os.environ.get("KERAS_BACKEND", "tensorflow")) != "tensorflow":
-        ignored.append(f"backend {asked}")
+    """Import TensorFlow and Keras, the slow part of setup; end the process where that fails."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
-        import keras
-        import tensorflow as tf
-
+    try:
+        with quiet():
+            import keras
+            import tensorflow as tf
+        if keras.config.backend() != "tensorflow":
+            raise ImportError(
+                f"Expected Keras on TensorFlow. Received: {keras.config.backend()}, which was "
+                "imported before. Call terminal.setup() first."
+            )
+    except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
+        print(f"{_script()}: error: {first_line(error)}", file=sys.stderr)
+        sys.exit(2)
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py
-        tf.config.threading.set_intra_op_parallelism_threads(of_each())
-
+        tf.config.threading.set_intra_op_parallelism_threads(max(cores() // 4, 1))
     config = keras.config
-    if config.backend() != "tensorflow":
-        raise ImportError(
-            f"Expected Keras on TensorFlow. Received: {config.backend()}, which was imported "
-            "before. Call terminal.setup() first."
-        )
-    wanted = [
-        ("floatx", "float32", config.floatx, config.set_floatx),
-        ("image_data_format", "channels_last", config.image_data_format,
-            config.set_image_data_format),
-        ("epsilon", 1e-7, config.epsilon, config.set_epsilon),
-        ("max_epochs", None, config.max_epochs, config.set_max_epochs),
-        ("max_steps_per_epoch", None, config.max_steps_per_epoch, config.set_max_steps_per_epoch),
-    ]  # fmt: skip
-    for name, value, get, change in wanted:
-        if (found := get()) != value:
-            ignored.append(f"{name} {found}")
-            change(value)
-    if (policy := config.dtype_policy().name) != "float32":
-        ignored.append(f"dtype_policy {policy}")
-        config.set_dtype_policy("float32")
-    if ignored:
-        log = logging.getLogger(__name__)
-        log.info("Keras' settings on this machine say %s: not used here", ", ".join(ignored))
+    found = (config.image_data_format(), config.floatx(), config.dtype_policy().name)
+    if found != ("channels_last", "float32", "float32"):
+        log.info("Keras' settings on this machine say %s: not used here", ", ".join(found))
+    config.set_image_data_format("channels_last")
+    config.set_floatx("float32")
+    config.set_dtype_policy("float32")
+    config.set_epsilon(1e-7)
+    config.set_max_epochs(None)
+    config.set_max_steps_per_epoch(None)
 
 
 @contextmanager
@@ -147,26 +150,6 @@ def quiet() -> Iterator[None]:
             os.close(nowhere)
 
 
-def silence_image_libraries() -> None:
-    """Let Pillow, libtiff and OpenCV write nothing of their own about broken image files.
-
-    What is wrong with a file is said in one line, by name. Part of setup().
-    """
-    import ctypes
-
-    from PIL import Image
-
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
-    warnings.filterwarnings("ignore", module="PIL")
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    with suppress(OSError, AttributeError):  # Pillow's libtiff writes to stderr past Python
-        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
-    if cv2 := sys.modules.get("cv2"):  # imported before it was asked to be silent
-        with suppress(AttributeError):
-            cv2.utils.logging.setLogLevel(0)
-
-
 def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     """Run a script's main and end the process with its exit code.
 
@@ -176,10 +159,10 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     name: what stands in front of an error, by default the script's name.
     """
     name = name or _script()
-    if _messages not in logging.getLogger(LOGGER).handlers:
-        show_messages()
     code: str | int | None = 0
     try:
+        if _messages not in logging.getLogger(LOGGER).handlers:
+            show_messages()
         try:
             main()
         except SystemExit as stop:
@@ -197,11 +180,12 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
         print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
         code = 2
     except Exception as error:
-        if _is_memory(error):
+        tf = sys.modules.get("tensorflow")
+        if isinstance(error, MemoryError) or (
+            tf is not None and isinstance(error, tf.errors.ResourceExhaustedError)
+        ):
             advice = "a smaller --batch-size or --image-size needs less memory"
             print(f"{name}: error: {first_line(error)}; {advice}", file=sys.stderr)
-        elif _is_gone(error):
-            print(f"{name}: error: {machines.LOST}", file=sys.stderr)
         else:
             traceback.print_exc()
             line = "a bug of this project, not of what you did: please report the lines above"
@@ -212,22 +196,6 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
 
 def _script() -> str:
     return os.path.basename(sys.argv[0])
-
-
-def _is_memory(error: Exception) -> bool:
-    tf = sys.modules.get("tensorflow")
-    return isinstance(error, MemoryError) or (
-        tf is not None and isinstance(error, tf.errors.ResourceExhaustedError)
-    )
-
-
-def _is_gone(error: Exception) -> bool:
-    tf = sys.modules.get("tensorflow")
-    if tf is None or not isinstance(error, machines.gone(tf)):
-        return False
-    with suppress(InputError):  # a TF_CONFIG that is none
-        return machines.count() > 1
-    return False
 
 
 def _leave_output() -> None:
@@ -243,3 +211,49 @@ def _leave_output() -> None:
 def verbosity() -> str | int:
     """For fit: Keras' progress bar on a terminal, a line an epoch in a log."""
     return "auto" if sys.stdout.isatty() else 2
+
+
+def cores() -> int:
+    """How many cores this process may use: fewer than the machine has where a scheduler says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def at_once() -> int:
+    """How many parts of a batch, or files, are worked on at a time: one a core, four at most.
+
+    Each may hold a large photo, or a batch of activations.
+    """
+    return min(cores(), 4)
+
+
+class ProgressBar:
+    """A count and the time left, on standard error, for a program that wants it on a terminal.
+
+    total: how many there are; what: what is counted, "images read".
+    """
+
+    wanted = False  # a program says so, see setup
+
+    def __init__(self, total: int, what: str):
+        self.total, self.what = total, what
+        self.done, self.start, self.shown = 0, time.monotonic(), 0.0
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def add(self, count: int) -> None:
+        """So many more are done."""
+        self.done += count
+        now = time.monotonic()
+        # nothing for what is over in a second
+        if self.wanted and sys.stderr.isatty() and now - max(self.shown, self.start) > 1:
+            self.shown = now
+            left = (now - self.start) * (self.total - self.done) / self.done
+            line = f"{self.done:,} of {self.total:,} {self.what}, {left:,.0f} s left"
+            print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *error: object) -> None:
+        if self.shown:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)

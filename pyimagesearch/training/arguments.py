@@ -17,7 +17,7 @@ from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 from pyimagesearch.training import checkpoints, recipes, weights
 
 log = logging.getLogger(__name__)

@@ -1,24 +1,46 @@
-"""Files and directories are there whole or not at all."""
+"""Files and directories are there whole or not at all, whoever writes beside and is killed."""
 
 import errno
 import os
-import sys
+import threading
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from pyimagesearch.system import exchange, files
+from pyimagesearch.system import files
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import (
     check_writable,
-    find_directory,
     only_writer,
-    read_whole,
-    state,
+    restore,
     whole_directory,
     whole_file,
 )
-from tests.system.writing import names, text_of, write_directory
+from tests.scripts import started
+
+
+@contextmanager
+def in_another_process(code, *arguments):
+    """Python on `code`, which has printed a line where it should be; killed after the block."""
+    with started(code, *arguments) as process:
+        assert process.stdout.readline() == "there\n"
+        yield process
+        process.kill()
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir() if p.name != files.TRAINING)
+
+
+def write_directory(path, text):
+    with whole_directory(path) as new:
+        (Path(new) / "variables").mkdir(parents=True)
+        (Path(new) / "variables" / "data").write_text(text)
+
+
+def text_of(path):
+    return (Path(path) / "variables" / "data").read_text()
 
 
 def test_whole_file_replaces_at_the_end_only(tmp_path):
@@ -33,10 +55,17 @@ def test_whole_file_replaces_at_the_end_only(tmp_path):
     assert names(path.parent) == ["plot.png"]
 
 
-@pytest.mark.parametrize("can_exchange", [True, False])
-def test_whole_directory_replaces_at_the_end_only(can_exchange, tmp_path, monkeypatch):
-    if not can_exchange:
-        monkeypatch.setattr(files, "exchange", lambda a, b: False)
+def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(tmp_path):
+    (tmp_path / "real").write_text("first")
+    (tmp_path / "real").chmod(0o600)
+    (tmp_path / "link").symlink_to("real")
+    with whole_file(tmp_path / "link") as new:
+        Path(new).write_text("second")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "second"
+    assert (tmp_path / "real").stat().st_mode & 0o777 == 0o600
+
+
+def test_whole_directory_replaces_at_the_end_only(tmp_path):
     path = tmp_path / "model"
     write_directory(path, "first")
     write_directory(path, "second")
@@ -58,19 +87,18 @@ def test_an_error_names_the_file(tmp_path):
     with pytest.raises(OSError, match=r"No space left.*plot\.png") as raised:  # noqa: SIM117
         with whole_file(tmp_path / "plot.png"):
             raise OSError(errno.ENOSPC, "No space left on device")
-    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.errno == errno.ENOSPC and names(tmp_path) == []
 
 
 def test_what_a_user_has_made_stays(tmp_path):
     mine = {
         ".new-notes.txt": "n",
-        ".old-diary": "d",
         ".contrastive-notes": "c",
         ".contrastive-abcdefgh": "of the very form",
     }
     for name, text in mine.items():
         (tmp_path / name).write_text(text)
-    for name in (".new-draft", ".old-photos", ".contrastive-photos22"):
+    for name in (".old-photos", ".contrastive-photos22"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "photo").write_text("mine")
     before = names(tmp_path)
@@ -83,55 +111,6 @@ def test_what_a_user_has_made_stays(tmp_path):
     assert (tmp_path / ".contrastive-photos22" / "photo").read_text() == "mine"
 
 
-def test_find_directory_that_is_nowhere(tmp_path):
-    assert find_directory(tmp_path / "no" / "model") == (tmp_path / "no" / "model").resolve()
-
-
-def test_read_whole_reads_again_what_was_replaced_meanwhile(tmp_path):
-    path, seen = tmp_path / "model", []
-    write_directory(path, "first")
-
-    def read(place):
-        first = text_of(place)
-        if not seen:
-            write_directory(path, "second")
-        seen.append(first)
-        return first, text_of(place)
-
-    assert read_whole(path, read) == ("second", "second")
-
-    def replaced_each_time(place):
-        write_directory(path, "again")
-        return text_of(place)
-
-    with pytest.raises(InputError, match="stays while it is read"):
-        read_whole(path, replaced_each_time)
-    with pytest.raises(FileNotFoundError):
-        read_whole(tmp_path / "missing", text_of)
-
-
-@pytest.mark.skipif(not sys.platform.startswith(("linux", "darwin")), reason="cannot")
-def test_exchange(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").write_text("b")
-    if exchange.exchange(tmp_path / "a", tmp_path / "b"):
-        assert (tmp_path / "b").is_dir() and (tmp_path / "a").read_text() == "b"
-        with pytest.raises(FileNotFoundError):
-            exchange.exchange(tmp_path / "a", tmp_path / "c")
-
-
-def test_state_changes_with_a_file(tmp_path):
-    a, b = tmp_path / "a", tmp_path / "b"
-    for path in (a, b):
-        path.write_text("same size")
-        os.utime(path, ns=(0, 0))
-    before = state(a)
-    assert before == state(a)
-    a.rename(tmp_path / "c")
-    b.rename(a)  # same size, same time, another file
-    assert state(a) != before and state(b) == "missing"
-
-
 def test_check_writable(tmp_path):
     check_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
@@ -141,3 +120,140 @@ def test_check_writable(tmp_path):
     with pytest.raises(InputError, match="a file"):
         check_writable(tmp_path, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "kept"
+
+
+KILLED_BETWEEN_RENAMES = """
+import os, sys, time
+from pathlib import Path
+from pyimagesearch.system import files
+rename = os.rename
+def stop(a, b):
+    rename(a, b)
+    if Path(b).name == files.ASIDE:
+        print("there", flush=True)
+        time.sleep(60)
+os.rename = stop
+with files.whole_directory(sys.argv[1]) as new:
+    Path(new, "variables").mkdir(parents=True)
+    Path(new, "variables", "data").write_text("second")
+"""
+
+
+def test_a_process_that_died_between_the_two_renames(tmp_path):
+    path = tmp_path / "model"
+    write_directory(path, "first")
+    with in_another_process(KILLED_BETWEEN_RENAMES, path):
+        restore(tmp_path)  # its writer lives: nothing is touched
+        assert not path.exists()
+    restore(tmp_path)
+    assert text_of(path) == "first" and names(tmp_path) == ["model"]
+
+
+def test_the_litter_of_a_killed_writer_goes_and_that_of_a_live_one_stays(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from pyimagesearch.system.files import whole_file
+with whole_file(sys.argv[1]) as new:
+    Path(new).write_text("half")
+    print("there", flush=True)
+    time.sleep(60)
+"""
+    with in_another_process(code, tmp_path / "plot.png"), only_writer(tmp_path):
+        assert len([n for n in names(tmp_path) if files.TEMPORARY.fullmatch(n)]) == 1
+    with only_writer(tmp_path):
+        pass
+    assert names(tmp_path) == []
+
+
+EIGHT = """
+import sys
+from pathlib import Path
+from pyimagesearch.system.files import whole_directory, whole_file
+print("there", flush=True)
+for _ in range(10):
+    with whole_file(Path(sys.argv[1]) / "search.png") as new:
+        Path(new).write_text(sys.argv[2] * 100_000)
+    with whole_directory(Path(sys.argv[1]) / "model") as new:
+        Path(new).mkdir()
+        for name in "ab":
+            (Path(new) / name).write_text(sys.argv[2] * 1000)
+"""
+
+
+def test_eight_writers_of_one_path(tmp_path):
+    with ExitStack() as stack:
+        processes = [in_another_process(EIGHT, tmp_path, digit) for digit in "12345678"]
+        writers = [stack.enter_context(process) for process in processes]
+        assert [writer.wait() for writer in writers] == [0] * 8
+    text = (tmp_path / "search.png").read_text()
+    assert len(text) == 100_000 and len(set(text)) == 1
+    assert (tmp_path / "model" / "a").read_text() == (tmp_path / "model" / "b").read_text()
+    assert names(tmp_path) == ["model", "search.png"]
+
+
+def test_one_training_at_a_time(tmp_path):
+    with only_writer(tmp_path):
+        with pytest.raises(InputError, match="no other training"), only_writer(tmp_path):
+            pass
+        refused = []
+
+        def train():
+            try:
+                with only_writer(tmp_path):
+                    pass
+            except InputError as error:
+                refused.append(error)
+
+        thread = threading.Thread(target=train)
+        thread.start()
+        thread.join()
+        assert len(refused) == 1
+        with only_writer(tmp_path / "elsewhere"):
+            pass
+    with pytest.raises(RuntimeError), only_writer(tmp_path):
+        raise RuntimeError
+    with only_writer(tmp_path):  # also after one that raised
+        pass
+
+
+def test_another_process_trains_here(tmp_path):
+    code = """
+import sys, time
+from pyimagesearch.system.files import only_writer
+with only_writer(sys.argv[1]):
+    print("there", flush=True)
+    time.sleep(60)
+"""
+    refused = pytest.raises(InputError, match="no other training")
+    with in_another_process(code, tmp_path), refused, only_writer(tmp_path):
+        pass
+    with only_writer(tmp_path):  # its lock went with it
+        pass
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "no locks"), NotImplementedError("none")])
+def test_a_file_system_without_locks(error, tmp_path, monkeypatch, caplog):
+    def no_locks(self, *arguments, **flags):
+        raise error
+
+    monkeypatch.setattr(files.FileLock, "acquire", no_locks)
+    with caplog.at_level("INFO", logger="pyimagesearch"), only_writer(tmp_path):
+        write_directory(tmp_path / "model", "first")
+        write_directory(tmp_path / "model", "second")
+        with whole_file(tmp_path / "plot.png") as new:
+            Path(new).write_text("plot")
+    assert len(caplog.records) == 1 and "no locks" in caplog.text
+    assert text_of(tmp_path / "model") == "second" and names(tmp_path) == ["model", "plot.png"]
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    write_directory(tmp_path / "model", "first")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="model"):
+        write_directory(tmp_path / "model", "second")
+    assert text_of(tmp_path / "model") == "first" and names(tmp_path) == ["model"]

@@ -1,11 +1,15 @@
-"""The order of the rooms, what their first lines say, and what importing them changes."""
+"""The order of the rooms, what importing them changes, and what pip install brings."""
 
 import ast
 import json
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
 
 import pytest
 
-from tests.scripts import ROOT, python
+from tests.scripts import ENVIRONMENT, ROOT, python
 
 PACKAGE = ROOT / "pyimagesearch"
 # who stands further down may import who stands further up, and nobody the other way round
@@ -145,7 +149,7 @@ loaded = [m for m in sys.modules if m.startswith("pyimagesearch.") or m in ("ker
 assert not loaded, loaded
 from pyimagesearch import *
 assert set(pyimagesearch.PLACES) == set(pyimagesearch.__all__) <= set(globals())
-assert SiameseModel.__module__ == "pyimagesearch.inference.saved_model"
+assert SiameseModel.__module__ == "pyimagesearch.inference.model"
 assert build_siamese_model((28, 28, 1)).output_shape == (None, 48)
 try:
     pyimagesearch.no_such_name
@@ -154,3 +158,24 @@ except AttributeError as error:
 """
     done = python(code)
     assert done.stdout == "module 'pyimagesearch' has no attribute 'no_such_name'\n", done.stderr
+
+
+@pytest.mark.slow
+def test_what_pip_install_brings(tmp_path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for place in project["project"]["scripts"].values():
+        (module, function) = place.split(":")
+        assert callable(getattr(import_module(module), function))
+    scripts = sorted(path.stem for path in ROOT.glob("*_contrastive_siamese_network.py"))
+    assert sorted(project["tool"]["setuptools"]["py-modules"]) == scripts
+    # as pip's script starts a training, from a folder that is not the project's
+    call = "from pyimagesearch.__main__ import train; train()"
+    done = subprocess.run(
+        [sys.executable, "-c", call, "--recipe", "none of these"],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "Expected a recipe" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""How a script ends and shows messages."""
+"""How a script starts and ends, and shows messages."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ import pytest
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
-from tests.scripts import ENVIRONMENT, ROOT, started
+from tests.scripts import ENVIRONMENT, ROOT, python, started
 
 
 @pytest.fixture
@@ -70,7 +70,6 @@ def test_exit_codes(ends):
     assert ends(raising(KeyboardInterrupt()))[0] == 130
 
 
-@pytest.mark.skipif(os.name == "nt", reason="head")
 def test_a_closed_pipe_ends_quietly():
     code = """
     from pyimagesearch.system import terminal
@@ -82,7 +81,7 @@ def test_a_closed_pipe_ends_quietly():
     with started(code) as process:
         assert process.stdout.readline() == "line\n"
         process.stdout.close()
-        assert process.stderr.read() == "" and process.wait(timeout=20) == 141
+        assert process.stderr.read() == "" and process.wait() == 141
 
 
 def test_messages(capsys):
@@ -118,7 +117,7 @@ def test_what_a_program_reads_is_json_alone(tmp_path):
         text=True,
     )
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("[INFO] Keras' settings on this machine say image_data_format")
+    assert done.stderr.startswith("[INFO] Keras' settings on this machine say channels_first")
 
 
 def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch, capfd):
@@ -131,3 +130,82 @@ def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch
             os.write(2, b"within\n")
         os.write(2, b"after\n")
         assert capfd.readouterr().err == f"{shown}after\n" and dict(os.environ) == before
+
+
+def test_importing_it_has_no_effect():
+    done = python(
+        """
+        import json, logging, os, sys, warnings
+        def state():
+            return [dict(os.environ), list(map(str, warnings.filters)), logging.getLogger().level,
+                logging.getLogger("PIL").level, logging.getLogger("pyimagesearch").level]
+        before, modules = state(), set(sys.modules)
+        from pyimagesearch.system import terminal
+        print(state() == before, sorted({m.split(".")[0] for m in set(sys.modules) - modules}))
+        """
+    )
+    assert done.stdout.startswith("True")
+    assert not any(f"'{m}'" in done.stdout for m in ("tensorflow", "keras", "cv2", "PIL", "numpy"))
+
+
+@pytest.mark.slow
+def test_setup_is_quiet_and_starts_no_device_twice_and_after_tensorflow_was_used():
+    done = python("""
+        import os
+        from pyimagesearch.system import terminal
+        terminal.setup()
+        terminal.setup()
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+        print(context.context()._initialized, os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
+        print("a name that is no text: \\udce9")
+        tf.random.normal((2,))
+        terminal.setup()
+        print("whole")
+        """)
+    lines = ["False true", "a name that is no text: \\udce9", "whole"]
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, lines, "")
+
+
+@pytest.mark.slow
+def test_keras_settings_of_the_machine_are_named_and_not_used(tmp_path):
+    (tmp_path / "keras.json").write_text(
+        json.dumps({"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"})
+    )
+    done = python(
+        """
+        from pyimagesearch.system import terminal
+        terminal.setup()
+        import keras
+        print(keras.config.floatx(), keras.config.image_data_format(), keras.backend.backend())
+        print(keras.config.dtype_policy().name, keras.config.max_epochs())
+        """,
+        KERAS_HOME=str(tmp_path),
+        KERAS_BACKEND="torch",
+        KERAS_MAX_EPOCHS="1",
+    )
+    assert done.stderr == "" and done.stdout.splitlines() == [
+        "[INFO] Keras' settings on this machine say channels_first, float16, float16: "
+        "not used here",
+        "float32 channels_last tensorflow",
+        "float32 None",
+    ]
+
+
+@pytest.mark.slow
+def test_damaged_keras_settings_are_one_line(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float12"}))
+    code = "from pyimagesearch.system import terminal; terminal.setup()"
+    done = python(code, KERAS_HOME=str(tmp_path))
+    assert done.returncode == 2 and "float12" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_a_service_without_a_console(closed, tmp_path):
+    image = ROOT / "examples" / "image_01.png"
+    line = f"{sys.executable} -m pyimagesearch compare {image} {image} {closed}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr
