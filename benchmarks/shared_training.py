@@ -128,6 +128,7 @@ def ten_steps(name):
             steps_per_epoch=1,
             initial_epoch=0,
             epochs=STEPS,
+            shuffle=False,
             verbose=0,
             callbacks=[keras.callbacks.History()],
         )
