@@ -2,16 +2,14 @@
 
     python benchmarks/compare_with_article.py                      # 3 epochs of each, 6 minutes
     python benchmarks/compare_with_article.py --recipe keras-io    # keras.io's example instead
-    python benchmarks/compare_with_article.py --recipe triplet --cifar CIFAR   # the triplet text's
 
 Each side is a process of its own, and they take turns, epoch by epoch, so that a machine
 whose speed drifts is slow for both. Same images, same number of pairs, same validation.
 """
 
 import argparse
-import json
+import multiprocessing
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,151 +24,145 @@ terminal.setup()  # before Keras
 
 import keras
 
-from benchmarks import plain_texts
-from pyimagesearch import config, utils
-from pyimagesearch.data import batches, datasets, splits
-from pyimagesearch.data.folders import read_folder
+from pyimagesearch import config, metrics, utils
+from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.training import assemble, callbacks, checkpoints, optimizers
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--recipe", choices=("article", "keras-io", "triplet"), default="article")
-    ap.add_argument("--cifar", help="for triplet: CIFAR-10 as images, train/CLASS and test/CLASS")
+    ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
     ap.add_argument("--epochs", type=flags.positive_int, default=3)
     ap.add_argument("--images", type=flags.positive_int, default=60_000, help="(all)")
-    ap.add_argument("--side", choices=SIDES, help="what the child processes are called with")
     args = ap.parse_args()
-    if args.side:
-        sys.stdout = sys.stderr  # what training prints is not a report
-        recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs)
-        if args.recipe == "triplet":
-            recipe = recipe.changed(weights="none", image_shape=(32, 32, 3))
-        (train, test) = load(args.cifar)
-        train = tuple(array[: args.images] for array in train)
-        # what is held out validates; otherwise, as in the article, the test
-        if recipe.reading.held_out:
-            cut = round(len(train[0]) * (1 - recipe.reading.held_out))
-            (train, test) = [x[:cut] for x in train], [x[cut:] for x in train]
-        return SIDES[args.side](train, test, recipe)
+    (context, pipes) = (multiprocessing.get_context("spawn"), [])
+    for side in (plain, ours):
+        (pipe, other) = context.Pipe()
+        context.Process(target=side, args=(other, args), daemon=True).start()
+        other.close()
+        pipes.append(pipe)
 
-    command = [sys.executable, __file__, f"--recipe={args.recipe}", f"--epochs={args.epochs}"]
-    command += [f"--images={args.images}"] + ([f"--cifar={args.cifar}"] if args.cifar else [])
-    if (args.recipe == "triplet") != bool(args.cifar):
-        ap.error("expected --recipe triplet and --cifar together")
-    children = {
-        side: subprocess.Popen(
-            [*command, f"--side={side}"], text=True, stdin=-1, stdout=-1, stderr=-3
-        )
-        for side in SIDES
-    }
-    # drawing the pairs, then the epochs, then the memory: one turn each
-    turns = ["pairs", *range(1, args.epochs + 1), "memory"]
-    reports = {turn: {side: turn_of(child) for side, child in children.items()} for turn in turns}
-    held_out = config.RECIPES[args.recipe].reading.held_out
-    show(reports, args.epochs, round(args.images * (1 - held_out)))
+    def turn():
+        """Let one side after the other go on to its next report."""
+        reports = []
+        for pipe in pipes:
+            pipe.send("go on")
+            reports.append(pipe.recv())
+        return reports
 
-
-def load(cifar):
-    """((images, labels) to train on, the same to test with): CIFAR-10 in any order, or MNIST."""
-    if not cifar:
-        return datasets.load_mnist()
-    found = read_folder(cifar)
-    order = np.random.default_rng(0).permutation(len(found.labels))
-    parts = [np.sort(order[found.splits[order] == part]) for part in (splits.TRAIN, splits.TEST)]
-    (train, test) = (np.random.default_rng(0).permutation(part) for part in parts)
-    return [(found.pixels[rows], found.labels[rows]) for rows in (train, test)]
+    print(f"{'':34}{'plain':>12}{'ours':>12}{'ratio':>9}")
+    show("draw the pairs (indices), s", *turn())
+    (epochs, ratios) = ([turn() for _ in range(args.epochs)], [])
+    for k, (a, b) in enumerate(epochs, 1):
+        show(f"epoch {k}: {a['steps']}, {b['steps']} steps, s", a["seconds"], b["seconds"])
+        ratios.append(a["seconds"] / b["seconds"])
+    # not the mean: Keras' own input pipeline can stand still for a minute at the end of an epoch
+    print(f"{'the median of these ratios':58}{np.median(ratios):>8.1f}x")
+    show("peak memory, GB", *turn())
+    for kind in ("uint8", "float64"):
+        show(f"make_pairs, {kind} pixels, s", *turn())
+    for k, both in enumerate(epochs, 1):
+        losses = [f"{s['loss']:.4f}, {s['val_loss']:.4f}" for s in both]
+        print(f"loss, val_loss after epoch {k}:     plain {losses[0]}   ours {losses[1]}")
+    for child in multiprocessing.active_children():
+        child.join()
 
 
-def turn_of(child):
-    """Let a child go on to its next report."""
-    child.stdin.write("go\n")
-    child.stdin.flush()
-    return json.loads(child.stdout.readline())
-
-
-def wait_for_turn():
-    """In a child: until the parent asks for the next report."""
-    sys.stdin.readline()
-
-
-def report(**figures):
-    print(json.dumps(figures), file=sys.__stdout__, flush=True)
+def show(name, a, b):
+    print(f"{name:34}{a:>12.4g}{b:>12.4g}{a / b:>8.1f}x", flush=True)
 
 
 class Turns(keras.callbacks.Callback):
-    """Waits for this side's turn before each epoch, and reports after it, validation included."""
+    """A side's turns: it waits for each, and reports at its end. As a callback: of each epoch."""
 
-    def __init__(self, steps):
+    def __init__(self, pipe):
         super().__init__()
-        self.steps = steps
+        (self.wait, self.report) = (pipe.recv, pipe.send)
+        sys.stdout = sys.stderr  # what a training prints is not part of the table
 
     def on_epoch_begin(self, epoch, logs=None):
-        wait_for_turn()
+        self.wait()
         self.start = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None):  # after the validation
         seconds = time.perf_counter() - self.start
-        report(seconds=seconds, steps=self.steps, loss=logs["loss"], val_loss=logs["val_loss"])
+        self.report({"seconds": seconds, "steps": self.params["steps"], **logs})
 
 
-def seconds_of(function, *args):
-    """(result, seconds) of a second call: the first also waits for the system's memory."""
-    function(*args)
-    start = time.perf_counter()
-    result = function(*args)
-    return result, time.perf_counter() - start
+def images_of(args):
+    """The recipe with what was asked for, and (images, labels) to train on and to validate with."""
+    recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs)
+    data = datasets.load("mnist", recipe, 0)
+    train = (data.train.images[: args.images], data.train.labels[: args.images])
+    return recipe, train, (data.validation.images, data.validation.labels)
 
 
-def plain(train, test, recipe):
-    """The source's algorithm: pairs or triplets as floats, a tower for each image, fit."""
-    (images, labels), (images_test, labels_test) = train, test
-    if recipe.network.pixel_scale == 1:
-        (images, images_test) = (images.astype("float32"), images_test.astype("float32"))
-    else:
-        (images, images_test) = (images / 255.0, images_test / 255.0)
+def plain_pairs(images, labels):
+    """The article's loop: for each image one of its class and one of another."""
+    pairs, y = [], []
+    of_class = [np.flatnonzero(labels == label) for label in range(len(np.unique(labels)))]
+    for image, label in zip(images, labels, strict=True):
+        pairs.append([image, images[np.random.choice(of_class[label])]])
+        y.append([1])
+        pairs.append([image, images[np.random.choice(np.flatnonzero(labels != label))]])
+        y.append([0])
+    return np.array(pairs), np.array(y)
+
+
+def plain_model(recipe):
+    """Two towers, a Lambda for the distance, compiled."""
+    inputs = [keras.Input(config.IMG_SHAPE) for _ in "AB"]
+    network = NETWORKS[recipe.network.name](config.IMG_SHAPE, recipe.network.embedding_dim)
+    distance = keras.layers.Lambda(utils.euclidean_distance)([network(image) for image in inputs])
+    model = keras.Model(inputs, HEADS[recipe.network.head](distance))
+    loss = metrics.LOSSES[recipe.training.loss]
+    model.compile(
+        loss=loss, optimizer=recipe.training.optimizer, metrics=optimizers.make_metrics(recipe)
+    )
+    return model
+
+
+def plain(pipe, args):
+    """The source's algorithm: pairs as floats, a tower for each image, fit."""
+    turns = Turns(pipe)
+    (recipe, train, validation) = images_of(args)
+    scaled = (lambda x: x.astype("float32")) if args.recipe == "keras-io" else (lambda x: x / 255.0)
+    (train, validation) = ((scaled(images), y) for images, y in (train, validation))
     np.random.seed(1)
-    (draw, build) = (plain_texts.make_pairs, plain_texts.pair_model)
-    if recipe.training.loss == "triplet":
-        (draw, build) = (plain_texts.make_triplets, plain_texts.triplet_model)
-    wait_for_turn()
-    (drawn, y), seconds = seconds_of(draw, images, labels)
-    (drawn_test, y_test) = draw(images_test, labels_test)  # inside its own turn
-    report(seconds=seconds)
+    turns.wait()
+    seconds = seconds_of(plain_pairs, *train)
+    ((drawn, y), (drawn_held_out, y_held_out)) = (plain_pairs(*train), plain_pairs(*validation))
+    turns.report(seconds)
 
     keras.utils.set_random_seed(1)
-    build(recipe).fit(
+    plain_model(recipe).fit(
         list(np.moveaxis(drawn, 1, 0)),
         y,
-        validation_data=(list(np.moveaxis(drawn_test, 1, 0)), y_test),
+        validation_data=(list(np.moveaxis(drawn_held_out, 1, 0)), y_held_out),
         batch_size=recipe.training.batch_size,
         epochs=recipe.training.epochs,
         verbose=0,
-        callbacks=[Turns(-(-len(y) // recipe.training.batch_size))],
+        callbacks=[turns],
     )
-    wait_for_turn()
-    report(bytes=peak_memory())
+    for figure in (peak_memory(), seconds, seconds):
+        turns.wait()
+        turns.report(figure)
 
 
-def ours(train, test, recipe):
+def ours(pipe, args):
     """What train_contrastive_siamese_network.py does for the recipe."""
-    (images, labels) = train
-    wait_for_turn()
-    sampler = (
-        SAMPLERS[recipe.training.pairing] if recipe.training.loss == "triplet" else sample_pairs
-    )
-    (_, seconds) = seconds_of(sampler, labels, np.random.default_rng(1))
-    of_pixels = {}
-    if recipe.training.loss != "triplet":
-        of_pixels["seconds_uint8"] = seconds_of(utils.make_pairs, images, labels, 1)[1]
-    report(seconds=seconds, **of_pixels)
+    turns = Turns(pipe)
+    (recipe, (images, labels), validation) = images_of(args)
+    turns.wait()
+    turns.report(seconds_of(sample_pairs, labels, np.random.default_rng(1)))
 
     optimizers.set_seed(1)
     rng = np.random.default_rng(1)
     train = ImageSet(images, labels, pairs=SAMPLERS[recipe.training.pairing](labels, rng))
-    validation = ImageSet(*test, pairs=sampler(test[1], rng))
+    validation = ImageSet(*validation, pairs=sample_pairs(validation[1], rng))
     parts = assemble.networks(recipe, train)
     inputs = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
     model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
@@ -178,63 +170,34 @@ def ours(train, test, recipe):
     model.compile(**assemble.compiling(recipe, steps))
     with tempfile.TemporaryDirectory() as output:
         checkpoint = checkpoints.Checkpoint(output, {}, recipe)
-        chain = callbacks.make_callbacks(parts, validation, recipe, checkpoint)
         model.fit(
             dataset,
             steps_per_epoch=steps,
             epochs=recipe.training.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*chain, Turns(steps)],
+            callbacks=[*callbacks.make_callbacks(parts, validation, recipe, checkpoint), turns],
         )
-    wait_for_turn()
-    memory = peak_memory()
-    if of_pixels:  # the article's float64 pixels through make_pairs: after the memory was read
-        of_pixels = {"seconds_float64": seconds_of(utils.make_pairs, images / 255.0, labels, 1)[1]}
-    report(bytes=memory, **of_pixels)
+    turns.wait()
+    turns.report(peak_memory())
+    for pixels in (images, images / 255.0):  # after the memory was read
+        turns.wait()
+        turns.report(seconds_of(utils.make_pairs, pixels, labels, 1))
+
+
+def seconds_of(function, *args):
+    """How long a second call takes: the first also waits for the system's memory."""
+    function(*args)
+    start = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - start
 
 
 def peak_memory():
+    """In GB."""
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
-
-def show(reports, epochs, images_an_epoch):
-    print(f"{'':34}{'plain':>12}{'ours':>12}{'ratio':>9}")
-
-    def row(name, a, b, unit=""):
-        print(f"{name:34}{a:>10.4g} {unit:1}{b:>10.4g} {unit:1}{a / b:>8.1f}x")
-
-    pairs, memory = reports["pairs"], reports["memory"]
-    row("draw the pairs (indices)", pairs["plain"]["seconds"], pairs["ours"]["seconds"], "s")
-    for kind in ("uint8", "float64"):
-        if seconds := (pairs["ours"] | memory["ours"]).get(f"seconds_{kind}"):
-            row(f"make_pairs, {kind} pixels", pairs["plain"]["seconds"], seconds, "s")
-    for epoch in range(1, epochs + 1):
-        a, b = reports[epoch]["plain"], reports[epoch]["ours"]
-        row(f"epoch {epoch}: {images_an_epoch:,} images", a["seconds"], b["seconds"], "s")
-    for epoch in range(1, epochs + 1):
-        (a, b) = ((side["steps"], side["seconds"]) for side in reports[epoch].values())
-        print(
-            f"steps an epoch, steps a second: plain {a[0]}, {a[0] / a[1]:.1f}; "
-            f"ours {b[0]}, {b[0] / b[1]:.1f}"
-        )
-    # not the mean: Keras' own input pipeline can stand still for a minute at the end of an epoch
-    ratios = [
-        reports[epoch]["plain"]["seconds"] / reports[epoch]["ours"]["seconds"]
-        for epoch in range(1, epochs + 1)
-    ]
-    print(f"{'the median of these ratios':58}{np.median(ratios):>8.1f}x")
-    row("peak memory, GB", *(memory[side]["bytes"] / 1e9 for side in SIDES))
-    for epoch in range(1, epochs + 1):
-        losses = "   ".join(
-            f"{side} {reports[epoch][side]['loss']:.4f}, {reports[epoch][side]['val_loss']:.4f}"
-            for side in SIDES
-        )
-        print(f"loss, val_loss after epoch {epoch}:     {losses}")
-
-
-SIDES = {"plain": plain, "ours": ours}
 
 if __name__ == "__main__":
     main()

@@ -4,9 +4,8 @@
     python benchmarks/pipeline_speed.py --photos PHOTOS    # and the small network for photos
 
 Batches alone: drawn and thrown away. Steps alone: fit on one batch, over and over. Together: fit
-as the train script calls it. Images a second, the median of five turns. A step takes its time
-whether the batches come from memory or not, so what together lies below the slower of the two
-is what they cost each other: here they share the same cores, with a card they would not.
+as the train script calls it. Images a second, the median of five turns. Batches and steps share
+the same cores here, so together is slower than either; with a card it would not be.
 """
 
 import argparse
@@ -22,6 +21,7 @@ from pyimagesearch.system import terminal
 terminal.setup()  # before Keras
 
 import keras
+import tensorflow as tf
 
 from pyimagesearch import config
 from pyimagesearch.data import batches, datasets
@@ -29,22 +29,22 @@ from pyimagesearch.training import assemble, optimizers
 
 TURNS = 5
 SECONDS = 2  # of each measurement, about
-HEAD = ("recipe", "images a batch", "batches alone", "steps alone", "together")
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--photos", help="a folder of photos, a subfolder per class")
     args = ap.parse_args()
-    trainings = [(name, "mnist") for name in ("article", "fast", "best")]
-    trainings += [("photos-small", args.photos)] if args.photos else []
-    rows = [row(*training) for training in trainings]
-    print("\n".join(f"| {' | '.join(line)} |" for line in [HEAD, ["---"] * len(HEAD), *rows]))
+    print("| recipe | images a batch | batches alone | steps alone | together |")
+    print("| --- | --- | --- | --- | --- |")
+    for name in ("article", "fast", "best", *(["photos-small"] if args.photos else [])):
+        dataset = args.photos if name == "photos-small" else "mnist"
+        (images, rates) = measure(config.RECIPES[name].changed(epochs=10_000), dataset)
+        print(f"| `{name}` | {images} | {' | '.join(f'{r:,.0f}' for r in rates)} |", flush=True)
 
 
-def row(name, dataset):
-    """A line of the table: a recipe on a data set."""
-    recipe = config.RECIPES[name].changed(epochs=10_000)  # more than will be drawn
+def measure(recipe, dataset):
+    """The images of a batch, and of the three ways in turns the median images a second."""
     data = datasets.load(dataset, recipe, 42)
     recipe = assemble.fitted(recipe, data.train)
     optimizers.set_seed(42)
@@ -55,52 +55,31 @@ def row(name, dataset):
         model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
     (drawn, steps) = batches.batches(data.train, recipe, 42)
     model.compile(**assemble.compiling(recipe, steps))
-    at_once = optimizers.steps_per_execution(steps)
-    images = images_of(next(iter(drawn)))
-    kinds = [
-        (drawing(iter(drawn)), 1),
-        (fitting(model, drawn.take(1).cache().repeat()), at_once),
-        (fitting(model, drawn), at_once),
+    (inputs, _) = next(iter(drawn))
+    images = sum(int(x.shape[0]) for x in tf.nest.flatten(inputs))  # of pairs: anchors and others
+    iterator = iter(drawn)
+    same = drawn.take(1).cache().repeat()
+
+    def fit(dataset, count):
+        model.fit(dataset, steps_per_epoch=count, epochs=1, shuffle=False, verbose=0)
+
+    ways = [
+        lambda count: [next(iterator) for _ in range(count)],
+        lambda count: fit(same.take(count), count),
+        lambda count: fit(drawn.take(count), count),
     ]
-    counts = [steps_of(run, at_least) for run, at_least in kinds]
-    rates = [
-        [images * count / seconds(run, count) for (run, _), count in zip(kinds, counts)]
-        for _ in range(TURNS)
-    ]
-    return [f"`{name}`", str(images), *(f"{rate:,.0f}" for rate in np.median(rates, axis=0))]
+    # Keras runs several steps in one call: whole calls only
+    call = optimizers.steps_per_execution(steps)
+    counts = [call * max(round(SECONDS / seconds(way, call)), 1) for way in ways]
+    rates = [[images * n / seconds(way, n) for way, n in zip(ways, counts)] for _ in range(TURNS)]
+    return images, np.median(rates, axis=0)
 
 
-def drawing(iterator):
-    """A function that draws so many batches."""
-    return lambda count: [next(iterator) for _ in range(count)]
-
-
-def fitting(model, dataset):
-    """A function that trains so many steps."""
-    return lambda count: model.fit(
-        dataset.take(count), steps_per_epoch=count, epochs=1, shuffle=False, verbose=0
-    )
-
-
-def images_of(batch):
-    """How many images a batch holds: of pairs the anchors and the others."""
-    (inputs, _) = batch
-    parts = inputs if isinstance(inputs, tuple) else (inputs,)
-    return sum(int(part.shape[0]) for part in parts)
-
-
-def steps_of(run, at_least):
-    """How many steps take about SECONDS, a multiple of at_least."""
-    run(at_least)  # builds its graph
-    count = at_least
-    while (taken := seconds(run, count)) < SECONDS / 4:
-        count *= 2
-    return max(round(count * SECONDS / taken / at_least), 1) * at_least
-
-
-def seconds(run, count):
+def seconds(way, count):
+    """How long a way takes for so many batches, after one call that builds its graph."""
+    way(count)
     start = time.perf_counter()
-    run(count)
+    way(count)
     return time.perf_counter() - start
 
 

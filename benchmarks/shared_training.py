@@ -1,7 +1,7 @@
 """A training shared by two devices beside the same on one: do they learn the same?
 
     python benchmarks/shared_training.py           # ten steps of each pairing, a minute
-    python benchmarks/shared_training.py --whole   # `fast` trained to its end too, five minutes
+    python benchmarks/shared_training.py --whole   # and `fast` to its end, five minutes
 
 Two logical CPUs stand for two cards (tf.distribute.MirroredStrategy), two processes on 127.0.0.1
 for two machines (TF_CONFIG). Ten steps: networks in float32 without dropout, from the same
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import runpy
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+SCRIPT = ROOT / "train_contrastive_siamese_network.py"
 WAYS = ("one device", "two logical CPUs", "two processes")
 RECIPES = ("article", "keras-io", "fast", "best")  # pairs, a head, all pairs of a batch
 STEPS = 10
@@ -29,65 +31,70 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--whole", action="store_true", help="`fast` to its end in each way too")
     args = ap.parse_args()
-
     print("| ten steps of | " + " | ".join(WAYS[1:]) + " |\n| --- | --- | --- |")
     for recipe in RECIPES:
         (alone, *shared) = [losses(recipe, way) for way in WAYS]
         apart = [furthest(alone, others) for others in shared]
         print(f"| {recipe} | {' | '.join(f'{x:.1e}' for x in apart)} |", flush=True)
-    if args.whole:
-        print("\n| `fast` on | test pairs right | training |\n| --- | --- | --- |")
-        for way in WAYS:
-            print(f"| {way} | {' | '.join(whole(way))} |", flush=True)
+    for way in WAYS if args.whole else ():
+        with tempfile.TemporaryDirectory() as folder:
+            text = run(way, SCRIPT, "--recipe", "fast", "--output", folder)
+        (seconds,) = re.findall(r"training took (.*)", text)
+        (right,) = re.findall(r"([\d.]+)% of \d+ test pairs right, calling", text)
+        print(f"fast on {way}: {right} % of test pairs right, {seconds}", flush=True)
 
 
-def losses(recipe: str, way: str) -> list[float]:
+def losses(recipe, way):
     """The loss of each of ten steps of a recipe, in one of WAYS."""
-    return json.loads(run([__file__, recipe], way).splitlines()[-1])
+    return json.loads(run(way, __file__, recipe).splitlines()[-1])
 
 
-def furthest(some: list[float], others: list[float]) -> float:
+def furthest(some, others):
     """The largest difference of two lists of losses, step by step."""
     return max(abs(a - b) for a, b in zip(some, others, strict=True))
 
 
-def whole(way: str) -> tuple[str, str]:
-    """Test pairs right of `fast` trained to its end in one of WAYS, and how long that took."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = str(ROOT / "train_contrastive_siamese_network.py")
-        text = run([script, "--recipe", "fast", "--output", folder], way)
-        figures = json.loads((Path(folder) / "metrics.json").read_text())
-    (right,) = re.findall(r"([\d.]+)% of \d+ test pairs right, calling", text)
-    return f"{right} %", f"{figures['training_seconds']:.0f} s"
-
-
-def run(command: list[str], way: str) -> str:
+def run(way, *command):
     """What a script prints, in one of WAYS; of two processes the first, which is the chief."""
-    arguments = [sys.executable, __file__, "--as", way, *command]
-    if way != WAYS[2]:
-        return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
-    both = [
-        subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True)
-        for environment in two_machines()
+    environments = [os.environ]
+    if way == "two processes":
+        with socket.socket() as a, socket.socket() as b:
+            for free in (a, b):
+                free.bind(("127.0.0.1", 0))
+            worker = [f"127.0.0.1:{free.getsockname()[1]}" for free in (a, b)]
+        tasks = [{"type": "worker", "index": k} for k in range(2)]
+        clusters = [{"cluster": {"worker": worker}, "task": task} for task in tasks]
+        environments = [os.environ | {"TF_CONFIG": json.dumps(c)} for c in clusters]
+    command = [sys.executable, __file__, "--as", way, *map(str, command)]
+    started = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for environment in environments
     ]
-    (text, _) = [process.communicate()[0] for process in both]
-    if any(process.returncode for process in both):
-        sys.exit(f"two processes ended with {[process.returncode for process in both]}")
+    (text, *_) = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        sys.exit(f"{way}: ended with {[process.returncode for process in started]}")
     return text
 
 
-def two_machines() -> list[dict[str, str]]:
-    """The environments of two processes that train together, at free ports; the chief's first."""
-    with socket.socket() as a, socket.socket() as b:
-        for s in (a, b):
-            s.bind(("127.0.0.1", 0))
-        cluster = {"worker": [f"127.0.0.1:{s.getsockname()[1]}" for s in (a, b)]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": k}} for k in range(2)]
-    return [os.environ | {"TF_CONFIG": json.dumps(task)} for task in tasks]
+def child(way, script, *arguments):
+    """Run a script, or ten steps of a recipe, in one of WAYS."""
+    from pyimagesearch.system import terminal
+
+    terminal.setup()
+    import tensorflow as tf
+
+    if way == "two logical CPUs":
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)
+    if script == __file__:
+        return print(json.dumps(ten_steps(*arguments)))
+    sys.argv = [script, *arguments]
+    runpy.run_path(script, run_name="__main__")
 
 
-def ten_steps(name: str) -> list[float]:
-    """The losses of ten steps on MNIST digits, by whatever strategy this process has."""
+def ten_steps(name):
+    """The losses of ten steps on MNIST digits, by the strategy that this process has."""
     import keras
     import numpy as np
 
@@ -104,60 +111,29 @@ def ten_steps(name: str) -> list[float]:
     some = pairs.SAMPLERS[recipe.training.pairing](labels, np.random.default_rng(0))
     train = ImageSet(images, labels, some)
     (drawn, _) = batches.batches(train, recipe, 42, shares=strategy.num_replicas_in_sync)
-    with strategy.scope():
-        encoder = siamese_network.build_encoder(recipe)
-        without_dropout(encoder)
-        comparison = siamese_network.build_comparison(recipe)
-        model = encoder
+    with strategy.scope(), tempfile.TemporaryDirectory() as folder:
+        model = encoder = siamese_network.build_encoder(recipe)
+        for layer in encoder._flatten_layers():
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0
         if recipe.training.pairing != "batch":
             sisters = siamese_network.SisterNetworks(encoder, train.pairs.others.shape[1])
             inputs = [keras.Input(images.shape[1:], dtype="uint8") for _ in "AB"]
+            comparison = siamese_network.build_comparison(recipe)
             model = keras.Model(inputs, comparison(sisters(inputs)))
         model.compile(**assemble.compiling(recipe, 1))
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoint = checkpoints.Checkpoint(folder, {}, recipe)
-            fit = sharing.fit_of(model, recipe, checkpoint)
-            history = fit(
-                sharing.shared_out(drawn),
-                steps_per_epoch=1,
-                initial_epoch=0,
-                epochs=STEPS,
-                verbose=0,
-                callbacks=[keras.callbacks.History()],
-            )
+        fit = sharing.fit_of(model, recipe, checkpoints.Checkpoint(folder, {}, recipe))
+        history = fit(
+            sharing.shared_out(drawn),
+            steps_per_epoch=1,
+            initial_epoch=0,
+            epochs=STEPS,
+            shuffle=False,
+            verbose=0,
+            callbacks=[keras.callbacks.History()],
+        )
     return history.history["loss"]
 
 
-def without_dropout(layer) -> None:
-    """Set the rate of every Dropout inside a model to 0."""
-    import keras
-
-    for inner in [*getattr(layer, "layers", []), *filter(None, [getattr(layer, "network", None)])]:
-        if isinstance(inner, keras.layers.Dropout):
-            inner.rate = 0
-        without_dropout(inner)
-
-
-def child() -> None:
-    """Run a script, or ten steps of a recipe, in one of WAYS: --as WAY COMMAND."""
-    import runpy
-
-    from pyimagesearch.system import terminal
-
-    (way, script, *rest) = sys.argv[2:]
-    terminal.setup()
-    if way == WAYS[1]:
-        import tensorflow as tf
-
-        (cpu,) = tf.config.list_physical_devices("CPU")
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, two)
-    if script == __file__:
-        print(json.dumps(ten_steps(*rest)))
-    else:
-        sys.argv = [script, *rest]
-        runpy.run_path(script, run_name="__main__")
-
-
 if __name__ == "__main__":
-    child() if sys.argv[1:2] == ["--as"] else main()
+    child(*sys.argv[2:]) if sys.argv[1:2] == ["--as"] else main()

@@ -1,43 +1,36 @@
-"""The README's map is the tree, and every page is reachable."""
+"""The README's map names what is there, and every link leads somewhere."""
 
 import re
 
 from tests.scripts import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ANYWHERE = re.compile(r"\]\(([^)#:]*)#?([^):]*)\)")  # [text](path#heading), but no address
 
 
-def test_the_map_is_the_tree():
-    """Every module is named under its room, and nothing is named that is not there."""
-    text = README.split("## Where is what")[1].split("```")[1]
-    rooms = re.split(r"^    (?=\w+/ )", text.split("\nexamples/")[0], flags=re.M)
-    front = set(re.findall(r"(\w+\.py)", rooms[0]))
+def test_the_readme_names_each_room_and_each_front_file():
+    map_ = PAGES[0].read_text(encoding="utf-8").split("## Read it")[1].split("```")[1]
+    named = set(re.findall(r"^ *(\w+/|\w+\.py)", map_, flags=re.M)) - {"pyimagesearch/"}
     package = ROOT / "pyimagesearch"
-    top = {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
-    assert front == top | {path.name for path in ROOT.glob("*.py")}
-    tree = {
-        folder.name: {path.stem for path in folder.glob("*.py")} - {"__init__"}
-        for folder in package.iterdir()
-        if (folder / "__init__.py").is_file()
-    }
-    assert {room.split("/")[0] for room in rooms[1:]} == set(tree)
-    for room in rooms[1:]:
-        words = set(re.findall(r"(?<![\w.])(\w+)(?![\w./])", room))
-        missing = tree[room.split("/")[0]] - words
-        assert not missing, f"{missing} are not in the README's map"
+    front = {path.name for path in [*ROOT.glob("*.py"), *package.glob("[!_]*.py")]}
+    rooms = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert named == front | rooms
 
 
 def test_links_lead_somewhere():
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     named = set()
-    for page in pages:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            target = (page.parent / link).resolve()
-            in_output = target.is_relative_to(ROOT / "output")  # replaced by every run
-            assert target.exists() or in_output, f"{page.name}: {link}"
+    for page in PAGES:
+        for path, heading in ANYWHERE.findall(page.read_text(encoding="utf-8")):
+            target = (page.parent / path).resolve() if path else page
             named.add(target)
-    assert set((ROOT / "docs").glob("*.md")) <= named
+            if target.is_relative_to(ROOT / "output"):  # replaced by every run
+                continue
+            assert target.exists(), f"{page.name}: {path}"
+            assert not heading or heading in headings(target), f"{page.name}: {path}#{heading}"
+    assert set(PAGES) <= {*named, PAGES[0]}
 
 
-def test_its_length():
-    assert len(README.splitlines()) <= 260
+def headings(page):
+    """The headings of a page as GitHub writes them in a link: "A b: c?" -> "a-b-c"."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.M)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
