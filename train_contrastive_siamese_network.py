@@ -18,7 +18,7 @@ from keras.models import Model
 from pyimagesearch import utils
 from pyimagesearch.data import batches, datasets
 from pyimagesearch.evaluation import reports
-from pyimagesearch.inference import saved_model
+from pyimagesearch.inference import saving
 from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
     optimizers, sharing, signals, ways, weights)
 
@@ -91,7 +91,7 @@ def train(args, recipe):
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
-    saved_model.save(args.model, exported, comparison, settings, weights.trained_on(data, known))
+    saving.save(args.model, exported, comparison, settings, weights.trained_on(data, known))
 
     # plot the training history
     print("[INFO] plotting training history...")

@@ -29,7 +29,7 @@ terminal.setup()  # before Keras
 
 import keras
 
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel
 
 FLAGS = ["--recipe", "article", "--batch-size", "16", "--channels", "1"]
 failures = []

@@ -10,7 +10,7 @@ import small_model
 from pyimagesearch.inference import lite_model
 from pyimagesearch.inference.export import export
 from pyimagesearch.inference.lite_model import LiteModel, open_lite
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel
 from tests.scripts import python
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
@@ -20,10 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of TensorFlow's, see test_e
 def exported(path, **settings):
     """A model with the encoder beside it, as `export` leaves it: its directory."""
     model = SiameseModel(small_model.save(path, **settings))
-    (images, _) = small_model.images(each=1)
-    (encoder, file) = (path.parent / "encoder.keras", path.parent / "encoder.tflite")
-    head = (model.distance, model.digest)
-    export(encoder, model.settings, file, images, "tflite", model.embed, *head)
+    export(model, path.parent / "encoder.tflite", small_model.images(each=1)[0])
     return path
 
 
@@ -57,9 +54,7 @@ def test_its_embeddings_are_the_saved_models(whole):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"distance": "euclidean"},
         {"distance": "cosine"},
-        {"distance": "euclidean", "head": "sigmoid"},
         {"distance": "euclidean", "head": "normalized_sigmoid"},
         {"distance": "cosine", "head": "sigmoid"},
     ],
@@ -171,10 +166,3 @@ def test_compare_does_without_tensorflow_and_says_nothing_of_its_own(model, fold
         assert loaded == "False False False" and loaded_there.startswith("True True")
         assert json.loads(answer) == pytest.approx(json.loads(wanted), abs=1e-6)
         assert here.stderr == there.stderr  # no line of LiteRT's
-
-
-@pytest.mark.slow
-def test_export_says_nothing_of_litert(model, tmp_path):
-    output = ("--format", "tflite", "--output", tmp_path / "e.tflite")
-    done = python(COMMAND, "export", *output, "--model", model)
-    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "e.tflite").exists()

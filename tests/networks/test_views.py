@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 from keras.layers import Concatenate, Input, Rescaling, UnitNormalization
 
-from pyimagesearch.inference import export
+from pyimagesearch import SiameseModel, config
+from pyimagesearch.inference import export, saving
 from pyimagesearch.networks import views
 from pyimagesearch.networks.views import seen_again
+from pyimagesearch.siamese_network import build_comparison
 
 
 def first_column_and_mean():
@@ -66,4 +68,7 @@ def test_it_leaves_as_any_encoder(tmp_path, mirror):
     again.save(tmp_path / "encoder.keras")
     loaded = keras.models.load_model(tmp_path / "encoder.keras")
     np.testing.assert_array_equal(loaded(images), again(images))
-    export.export(again, {}, tmp_path / "encoder.tflite", images)  # raises where they differ
+    settings = {"image_shape": (36, 24, 3), "threshold": 0.5}
+    saving.save(tmp_path / "model", again, build_comparison(config.RECIPES["fast"]), settings)
+    model = SiameseModel(tmp_path / "model")
+    export.export(model, tmp_path / "encoder.tflite", images)  # raises where they differ

@@ -145,7 +145,7 @@ loaded = [m for m in sys.modules if m.startswith("pyimagesearch.") or m in ("ker
 assert not loaded, loaded
 from pyimagesearch import *
 assert set(pyimagesearch.PLACES) == set(pyimagesearch.__all__) <= set(globals())
-assert SiameseModel.__module__ == "pyimagesearch.inference.saved_model"
+assert SiameseModel.__module__ == "pyimagesearch.inference.model"
 assert build_siamese_model((28, 28, 1)).output_shape == (None, 48)
 try:
     pyimagesearch.no_such_name
