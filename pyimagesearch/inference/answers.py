@@ -123,8 +123,7 @@ def compare_pairs(args: argparse.Namespace) -> None:
             faults[pair["line"]] = "; ".join(bad)
             continue
         ends.append([row_of[path] for path in both])
-        (row_a, row_b) = ends[-1]
-        (distance,) = model.distance([embeddings[[row_a]], embeddings[[row_b]]])
+        (distance,) = model.distance([embeddings[[row]] for row in ends[-1]])
         pair |= judged(model, distance, threshold) | {end: printable(pair[end]) for end in "ab"}
         wrong = "  wrong" if pair["expected"] not in (None, pair["same"]) else ""
         numbers = f"{pair['distance']:.4f}  {pair['similarity']:.3f}  {VERDICT[pair['same']]:9}"
@@ -149,11 +148,10 @@ def compare_pairs(args: argparse.Namespace) -> None:
     }
     say(args, answer, "\n".join([*(lines[number] for number in sorted(lines)), sentence]))
     if faults:
-        named = "; ".join(f"line {number}: {faults[number]}" for number in sorted(faults)[:3])
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        first = min(faults)
         raise InputError(
-            f"Expected a pair of images on each line of {shown}. "
-            f"Received: {len(faults)} of {len(lines)} that are none: {named}{more}."
+            f"Expected a pair of images on each line of {shown}. Received: {len(faults)} of "
+            f"{len(lines)} that are none, the first on line {first}: {faults[first]}."
         )
 
 
@@ -174,20 +172,15 @@ def identified(
             "the FPIR is that of classes which were trained on; those which are new to the model "
             "may be taken for known ones more often"
         )
-    answer = found.as_dict()
+    answer = found.as_dict() | {"classes": len(shown), "images": len(labels), "new_classes": new}
+    threshold = answer["threshold"]
     for candidate in answer["candidates"]:
-        similarity = model.similarity(candidate["distance"], answer["threshold"])
-        candidate["similarity"] = float(similarity)
+        candidate["similarity"] = float(model.similarity(candidate["distance"], threshold))
     rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
     distance = f"distance {answer['candidates'][0]['distance']:.4f}"
-    limit = f"{'<' if found.known else '>='} threshold {answer['threshold']:.4f}"
-    name = answer["name"] if found.known else "unknown"
-    return answer | {
-        "classes": len(shown),
-        "images": len(labels),
-        "new_classes": new,
-        "sentence": f"{name}: {distance} {limit}, {rate}, gallery of {answer['gallery_size']}",
-    }
+    limit = f"{'<' if found.known else '>='} threshold {threshold:.4f}"
+    of = f"gallery of {answer['gallery_size']}"
+    return answer | {"sentence": f"{found.name or 'unknown'}: {distance} {limit}, {rate}, {of}"}
 
 
 def identify(args: argparse.Namespace) -> None:
@@ -220,14 +213,12 @@ def search(args: argparse.Namespace) -> None:
     feats = model.embed(query)[0]
     (found, distances) = galleries.most_like(model, feats, gallery.embeddings, args.top)
     files = [os.path.join(args.directory, gallery.names[k]) for k in found]
-    ranked = [
-        {"file": printable(file)} | judged(model, distance, threshold)
-        for file, distance in zip(files, distances)
-    ]
-    lines = []
-    for rank, r in enumerate(ranked, 1):
+    (ranked, lines) = ([], [])
+    for rank, (file, distance) in enumerate(zip(files, distances), 1):
+        r = {"file": printable(file)} | judged(model, distance, threshold)
         numbers = f"{r['distance']:.4f}  {r['similarity']:.3f}  {VERDICT[r['same']]:9}"
         lines.append(f"{rank:3}  {numbers}  {r['file']}")
+        ranked.append(r)
     say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
     if figure:
         from pyimagesearch.evaluation import pictures
@@ -308,31 +299,26 @@ def matrix(args: argparse.Namespace) -> None:
     say(args, answer, text)
 
 
-def export(args: argparse.Namespace) -> None:
+def export_encoder(args: argparse.Namespace) -> None:
     """Write the encoder of a model as .tflite or .onnx, with its settings beside it."""
     (model, _) = load(args, lite=False)
-    from pyimagesearch.data.datasets import load_mnist
-    from pyimagesearch.inference import export as exporting
+    from pyimagesearch.inference.export import export
 
     output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
     if not output.endswith(f".{args.format}"):
         wanted = f"Expected a file that ends with .{args.format}."
         raise InputError(f"{wanted} Received: {printable(output)}.")
     check_writable(os.path.dirname(output) or ".")
-    # what the file is tried on: MNIST's images where they fit, else noise, and those of --images
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
-    if shape == config.IMG_SHAPE:
-        (_, (digits, _)) = load_mnist()
-        tried = digits[:CHECKED]
-    elif args.images is None:
+    if args.images is None:
         log.info("the file is tried on noise; --images DIR tries it on your images, too")
-    if args.images is not None:
+    else:
         (_, pixels, bad) = images.read_images(images.list_images(args.images)[:CHECKED], shape)
         for message in bad:
             log.info("skipped %s", message)
         tried = np.concatenate([tried, pixels])
-    done = exporting.export(model, output, tried)
+    done = export(model, output, tried)
     answer = {"file": printable(output), "settings": printable(f"{output}.json")}
     answer |= {name: done[name] for name in ("difference", "images_checked")}
     say(args, answer, f"{answer['file']}, settings: {answer['settings']}")

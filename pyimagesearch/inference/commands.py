@@ -1,19 +1,5 @@
 """Questions to a trained model.
 
-  compare A B             are these two the same? Exit code 0 same, 1 different, 2 any failure
-  compare --pairs LIST    the same of many pairs, a line each, from a CSV file
-  identify QUERY GALLERY  who or what is this, or nobody known? A gallery has a subfolder for
-                          each person or thing. Exit code 0 known, 1 unknown, 2 any failure
-  search QUERY DIR        which images of the folder are most like this one?
-  embed DIR               the embeddings of a folder, for other programs: .npz, .csv, .parquet
-  embed DIR --shard 3/16  the third of 16 parts, for one of 16 machines; --merge makes them one
-  evaluate DIR            how good is the model on this folder, of classes or of ready pairs?
-                          Or on a list, LIST.csv with the columns path,label or a,b,same
-  matrix DIR              all distances of a folder, as CSV and figure
-  export --format NAME    the encoder as a file for programs without TensorFlow: tflite, onnx
-  page                    a page in the browser that compares images, and says who it is
-  cache                   where the cache of pixels and embeddings lies, and how large it is
-
 Smaller distance = more alike; the similarity runs from 1 (distance 0) over 0.5 (at the
 threshold) towards 0; of a cosine distance it is 1 - angle / 180 degrees.
 A SavedModel is a program: load none that you would not run.
@@ -29,16 +15,28 @@ from pyimagesearch import config
 from pyimagesearch.inference import answers
 from pyimagesearch.system import flags, terminal
 
-COMMANDS = {  # the answer, and a line of help
-    "compare": (answers.compare, "Distance and verdict of two images, or of a list of pairs."),
-    "identify": (answers.identify, "The class of a gallery that a query is of."),
-    "search": (answers.search, "The images of a folder most like a query."),
-    "embed": (answers.embed, "The embeddings of a folder, for other programs."),
-    "evaluate": (answers.evaluate, "Figures on a folder, and whether the threshold suits it."),
-    "matrix": (answers.matrix, "All distances of a folder."),
-    "export": (answers.export, "The encoder as a file for programs without TensorFlow."),
-    "page": (answers.page, "A page in the browser: compare images, say who or what it is."),
-    "cache": (answers.cache, "The cache of pixels and embeddings."),
+COMMANDS = {  # the answer, and what is asked
+    "compare": (
+        answers.compare,
+        "Are images A and B the same? Exit code 0 same, 1 different, 2 any failure. With --pairs "
+        "the same of many pairs, a line each",
+    ),
+    "identify": (
+        answers.identify,
+        "Who or what is this, or nobody known? A gallery has a subfolder for each person or "
+        "thing. Exit code 0 known, 1 unknown, 2 any failure",
+    ),
+    "search": (answers.search, "Which images of a folder are most like this one?"),
+    "embed": (answers.embed, "The embeddings of a folder, for other programs"),
+    "evaluate": (
+        answers.evaluate,
+        "How good is the model on a folder of classes or of ready pairs, or on a list, LIST.csv "
+        "with the columns path,label or a,b,same?",
+    ),
+    "matrix": (answers.matrix, "All distances of a folder, as CSV and figure"),
+    "export": (answers.export_encoder, "The encoder as a file for programs without TensorFlow"),
+    "page": (answers.page, "A page in the browser: compare two images, say who or what it is"),
+    "cache": (answers.cache, "Where the cache of pixels and embeddings lies, and how large it is"),
 }
 PICTURES = {"search": "search.png", "evaluate": "evaluate_worst.png", "matrix": "matrix.png"}
 

@@ -61,7 +61,15 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
             ) from None
         content = Path(new).read_bytes()
         found = run(content, [images[:1], images])
-        difference = _difference(found, np.concatenate([wanted[:1], wanted]), path)
+        wanted = np.concatenate([wanted[:1], wanted])
+        limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
+        alike = found.dtype == np.float32 and found.shape == wanted.shape
+        difference = float(np.abs(found - wanted).max()) if alike else np.inf
+        if not difference <= limit:  # nor NaN
+            raise InputError(
+                f"Expected embeddings as the model's to within {limit:.1g}. Received: a "
+                f"difference of {difference:.2g} from {printable(path)}: nothing is kept."
+            )
         settings["export"] = {
             "file": Path(path).name,
             "model": model.digest,
@@ -122,16 +130,3 @@ def _run_onnx(content: bytes, batches: list[np.ndarray]) -> np.ndarray:
     session = onnxruntime.InferenceSession(content)
     (entry,) = session.get_inputs()
     return np.concatenate([session.run(None, {entry.name: images})[0] for images in batches])
-
-
-def _difference(found: np.ndarray, wanted: np.ndarray, path: str | Path) -> float:
-    """The largest difference of two (B, D); InputError where it is too large, or not a number."""
-    limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
-    same = found.dtype == np.float32 and found.shape == wanted.shape
-    difference = float(np.abs(found - wanted).max()) if same else np.inf
-    if not difference <= limit:  # nor NaN
-        raise InputError(
-            f"Expected embeddings as the model's to within {limit:.1g} from {printable(path)}. "
-            f"Received: {found.dtype} {found.shape}, {difference:.2g} from them: nothing is kept."
-        )
-    return difference

@@ -13,6 +13,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,14 +177,11 @@ def check(path: str | Path) -> None:
     if ending not in FORMATS:
         wanted = f"a file that ends with {', '.join(FORMATS)}"
         raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
-    if ending == ".parquet":
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError:
-            raise InputError(
-                "Expected pyarrow for .parquet. Received: none installed. "
-                "pip install pyarrow, or name a file that ends with .npz or .csv."
-            ) from None
+    if ending == ".parquet" and not find_spec("pyarrow"):
+        raise InputError(
+            "Expected pyarrow for .parquet. Received: none installed. "
+            "pip install pyarrow, or name a file that ends with .npz or .csv."
+        )
 
 
 def write(path: str | Path, gallery: Gallery) -> None:

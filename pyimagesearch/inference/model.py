@@ -124,7 +124,12 @@ class SiameseModel:
                 raise InputError("Expected images of one shape. Received: several.") from None
         array = images if isinstance(images, np.ndarray) else images[:1]
         if array.dtype != np.uint8 or array.shape[1:] != self.image_shape:
-            raise _wrong_images(array, self.image_shape)
+            raise InputError(
+                f"Expected uint8 images of shape (N, {', '.join(map(str, self.image_shape))}). "
+                f"Received: {array.dtype} of shape {array.shape}. One image is images[None], "
+                "floats from 0 to 1 are (images * 255).round().astype('uint8'); embed_files(paths) reads "
+                "files."
+            )
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
         batch_size = batch_size or max(200_000 // int(np.prod(self.image_shape[:2])), 4)
@@ -284,22 +289,3 @@ def plain_path(directory: str | Path) -> Iterator[str]:
         link = os.path.join(folder, "model")
         os.symlink(path, link, target_is_directory=True)
         yield link
-
-
-def _wrong_images(array: np.ndarray, shape: tuple[int, int, int]) -> InputError:
-    """The error for an array that holds no images of a shape (H, W, C), with how to mend it."""
-    received = f"{array.dtype} of shape {array.shape}"
-    advice = "embed_files(paths) reads files as the model wants them."
-    if array.size and array.dtype.kind in "uif":
-        (low, high) = (array.min(), array.max())
-        received += f" with values from {low:.4g} to {high:.4g}"
-        if array.shape == shape:
-            advice = "One image alone lacks the first axis: images[None]."
-        elif array.shape[1:] == shape and array.dtype.kind == "f" and 0 <= low <= high <= 1:
-            advice = "Multiply by 255: (images * 255).round().astype('uint8')."
-        elif array.shape[1:] == shape and 0 <= low <= high <= 255:
-            advice = "Convert: images.round().astype('uint8')."
-    return InputError(
-        f"Expected uint8 images of shape (N, {', '.join(map(str, shape))}), from 0 to 255. "
-        f"Received: {received}. {advice}"
-    )

@@ -160,7 +160,8 @@ def build(gr: ModuleType, asks: Questions) -> Any:
     with gr.Blocks(title=TITLE, delete_cache=(300, 3600)) as page:
         gr.Markdown(f"# {TITLE}")
         about = images.described(asks.model.image_shape)
-        gr.Textbox(f"{printable(asks.model.path.name)} reads images {about}.", label="the model", interactive=False)
+        about = f"{printable(asks.model.path.name)} reads images {about}."
+        gr.Textbox(about, label="the model", interactive=False)
         with gr.Tab("Compare two"):
             with gr.Row():
                 both = [place("One image"), place("Another one")]
