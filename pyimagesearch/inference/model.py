@@ -127,8 +127,8 @@ class SiameseModel:
             raise InputError(
                 f"Expected uint8 images of shape (N, {', '.join(map(str, self.image_shape))}). "
                 f"Received: {array.dtype} of shape {array.shape}. One image is images[None], "
-                "floats from 0 to 1 are (images * 255).round().astype('uint8'); embed_files(paths) reads "
-                "files."
+                "floats from 0 to 1 are (images * 255).round().astype('uint8'), and files are "
+                "read by embed_files(paths)."
             )
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)

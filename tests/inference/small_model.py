@@ -3,6 +3,7 @@
 Its embedding is the picture itself at 7x7: the means of tiles of 4x4 pixels.
 """
 
+import json
 from pathlib import Path
 
 import cv2
@@ -72,6 +73,12 @@ def write_pairs(folder: Path, groups: int = 6) -> Path:
                 cv2.imwrite(str(place / f"g{group}_{k}_first.png"), mine[0])
                 cv2.imwrite(str(place / f"g{group}_{k}_second.png"), seconds[k])
     return folder
+
+
+def change(model: Path, **changes: object) -> None:
+    """Other settings for a model."""
+    file = model / "assets.extra" / "siamese.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
 def answers(out: str) -> list[str]:

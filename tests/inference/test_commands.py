@@ -72,23 +72,18 @@ def test_search_notices_what_changed(ask, folder, seven, tmp_path, model):
     assert "0 of them" in ask(*flags)[1]
 
 
-def test_a_model_of_angles_is_asked_by_angles(tmp_path, monkeypatch, capsys):
+def test_a_model_of_angles_is_asked_by_angles(ask, model, tmp_path):
     """Dark grey points where white does, and lies further away than white that is partly black."""
-    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    model = small_model.save(tmp_path / "model", distance="cosine")
+    small_model.save(model, distance="cosine")
     (white, half, dark) = (np.full((28, 28), value, np.uint8) for value in (255, 255, 60))
     half[:8] = 0
     (tmp_path / "in").mkdir()
     for name, pixels in (("white", white), ("in/half", half), ("in/dark", dark)):
-        cv2.imwrite(f"{name}.png", pixels)
-    with pytest.raises(SystemExit):
-        commands.main(["search", "white.png", "in", "--model", str(model), "--json"])
-    found = json.loads(capsys.readouterr().out)["results"]
-    assert [Path(one["file"]).stem for one in found] == ["dark", "half"]
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    found = json.loads(ask("search", "white.png", "in", "--json")[1])["results"]
+    assert [one["file"] for one in found] == ["in/dark.png", "in/half.png"]
     # 49 tiles of which 14 are black: the angle's cosine is 35 / (7 * 35^0.5)
-    assert found[0]["distance"] == pytest.approx(0, abs=1e-6)
-    assert found[1]["distance"] == pytest.approx(1 - 35**0.5 / 7, abs=1e-5)
+    assert [one["distance"] for one in found] == pytest.approx([0, 1 - 35**0.5 / 7], abs=1e-5)
 
 
 def test_matrix(ask, tmp_path):
@@ -105,12 +100,9 @@ def test_matrix(ask, tmp_path):
     assert table[0, 8] < table[0, digits != "7"].min()  # the other seven is the nearest
 
 
-def test_a_matrix_of_a_head_is_what_the_model_puts_out(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
-    model = small_model.save(tmp_path / "model", head="sigmoid")
-    with pytest.raises(SystemExit):
-        commands.main(["matrix", str(folder / "7"), "--model", str(model), "--json"])
-    diagonal = np.diag(json.loads(capsys.readouterr().out)["distances"])
+def test_a_matrix_of_a_head_is_what_the_model_puts_out(ask, folder, model):
+    small_model.save(model, head="sigmoid")
+    diagonal = np.diag(json.loads(ask("matrix", folder / "7", "--json")[1])["distances"])
     assert diagonal == pytest.approx(1 / (1 + np.exp(3)), abs=1e-3)  # of weight 6 and bias -3
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import small_model
 from small_model import answers
 
 CALIBRATION = {
@@ -25,12 +26,7 @@ def gallery(folder, tmp_path):
 
 @pytest.fixture
 def calibrate(model):
-    def calibrate(**changes):
-        file = model / "assets.extra" / "siamese.json"
-        settings = json.loads(file.read_text()) | {"identification": CALIBRATION | changes}
-        file.write_text(json.dumps(settings))
-
-    return calibrate
+    return lambda **changes: small_model.change(model, identification=CALIBRATION | changes)
 
 
 def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, calibrate):

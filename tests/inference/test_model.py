@@ -113,9 +113,7 @@ def test_the_head_is_described_by_two_numbers(tmp_path):
     assert head == {"weight": pytest.approx(1, 1e-4), "bias": pytest.approx(-4, 1e-4)}
 
 
-@pytest.mark.parametrize(
-    "name", ["run [v2]", "a*b?", "two\nlines", "Größe 模型", "back\\slash", b"latin-\xe9"]
-)
+@pytest.mark.parametrize("name", ["run [v2] *?", "back\\slash", "two\nlines 模型", b"latin-\xe9"])
 def test_all_legal_paths_work(original, model, tmp_path, name):
     place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), os.fsencode(name))))
     try:
@@ -310,20 +308,6 @@ def test_files_are_embedded_as_training_reads_them(model, folder, tmp_path):
     (tmp_path / "words.png").write_text("words")
     with pytest.raises(InputError, match=r"words.png: cannot be read .*missing.png: cannot be op"):
         model.embed_files([paths[0], tmp_path / "words.png", tmp_path / "missing.png"])
-
-
-def test_images_on_disk_are_read_batch_by_batch(model):
-    """2,000 images stay on disk but for 255 (200,000 pixels) at a time in each of four threads."""
-
-    class Counted(Rows):
-        def __getitem__(self, key):
-            taken.append(len(self.rows[key]))
-            return super().__getitem__(key)
-
-    taken = []
-    array = np.broadcast_to(np.uint8(255), (2000, *small_model.SHAPE))
-    feats = model.embed(Counted(array, np.arange(2000)))
-    assert feats.shape == (2000, 49) and max(taken) == 255 and sum(taken) == 2001
 
 
 GUEST = """
