@@ -10,6 +10,7 @@ import small_model
 from pyimagesearch.data.sets import pixel_digests
 
 
+@pytest.mark.slow
 def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     settings = model / "assets.extra" / "siamese.json"
     before = settings.read_text()

@@ -48,6 +48,7 @@ def test_its_embeddings_are_the_saved_models(whole):
     assert [getattr(lite, name) for name in told] == [getattr(saved, name) for name in told]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
