@@ -77,8 +77,10 @@ def compare(args: argparse.Namespace) -> None:
 
     With --pairs those of many: see compare_pairs.
     """
-    if (args.a, args.b).count(None) != (2 if args.pairs else 0):
-        raise InputError("Expected two images, or --pairs LIST.csv. Received: neither, or both.")
+    count = 2 - (args.a, args.b).count(None)
+    if count != (0 if args.pairs else 2):
+        received = f"{count} images{' and --pairs' if args.pairs else ''}"
+        raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
     if args.pairs:
         return compare_pairs(args)
     (model, threshold) = load(args)
@@ -234,12 +236,13 @@ def embed(args: argparse.Namespace) -> None:
     """
     output = args.output
     shard = None if args.shard is None else galleries.parse_shard(args.shard)
-    one_part = str(output).lower().endswith(".npz")  # which --merge reads
-    if (args.directory is None) != bool(args.merge) or (shard and (args.merge or not one_part)):
-        raise InputError(
-            "Expected a folder, perhaps with --shard K/N and --output PART.npz, or "
-            "--merge PART.npz …. Received: none, or more than one of these."
-        )
+    if (args.directory is None) != bool(args.merge) or (args.merge and shard):
+        received = "more than one" if args.merge else "none"
+        wanted = "Expected a folder, perhaps with --shard K/N, or --merge PART.npz …."
+        raise InputError(f"{wanted} Received: {received} of these.")
+    if shard and not str(output).lower().endswith(".npz"):
+        wanted = "Expected --output PART.npz with --shard, a file for each part."
+        raise InputError(f"{wanted} Received: {printable(output) if output else 'none'}.")
     if output is None and not args.json:
         output = os.path.join(config.BASE_OUTPUT, "vectors.npz")
     if output is not None:

@@ -118,10 +118,7 @@ class SiameseModel:
         uint8, all would be black.
         """
         if not isinstance(images, Rows):  # which are uint8
-            try:
-                images = np.asarray(images)
-            except ValueError:  # NumPy's word for a list of several shapes
-                raise InputError("Expected images of one shape. Received: several.") from None
+            images = np.asarray(images)
         array = images if isinstance(images, np.ndarray) else images[:1]
         if array.dtype != np.uint8 or array.shape[1:] != self.image_shape:
             raise InputError(

@@ -210,9 +210,11 @@ def test_a_shard_is_one_of_some(shard):
 
 
 def test_what_does_not_go_together(refused):
-    alone = ("photos", "--shard", "1/2")
-    for flags in ((), ("photos", "--merge", "1.npz"), alone, (*alone, "--output", "part.csv")):
+    for flags in ((), ("photos", "--merge", "1.npz"), ("--merge", "1.npz", "--shard", "1/2")):
         assert "Expected a folder, perhaps with --shard" in refused("embed", *flags)
+    for flags in ((), ("--output", "part.csv")):
+        error = refused("embed", "photos", "--shard", "1/2", *flags)
+        assert "Expected --output PART.npz with --shard" in error
 
 
 def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp_path):

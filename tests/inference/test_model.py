@@ -256,7 +256,6 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
         (IMAGES[..., 0], "embed_files(paths)"),
         (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
         (np.array([IMAGES[0], None], dtype=object), "object of shape (2,)"),
-        ([IMAGES[0], IMAGES[0, :2]], "of one shape"),
         (["a.png", "b.png"], "embed_files(paths)"),
         (None, "object of shape ()"),
         (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)"),
