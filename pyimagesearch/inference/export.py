@@ -97,8 +97,9 @@ def _to_tflite(model: SiameseModel, path: str) -> None:
 
 
 def _run_tflite(content: bytes, batches: list[np.ndarray]) -> np.ndarray:
-    with quiet():
+    with quiet():  # its C++ says that it has made a delegate
         interpreter = tf.lite.Interpreter(model_content=content)
+        interpreter.allocate_tensors()
     (entry,) = interpreter.get_input_details()
     (out,) = interpreter.get_output_details()
     found = []

