@@ -12,6 +12,7 @@ A SavedModel is a program: load none that you would not run.
 import os
 
 import numpy as np
+from imutils import paths
 
 from pyimagesearch.system import flags, terminal
 terminal.setup()  # before Keras
@@ -19,9 +20,9 @@ terminal.setup()  # before Keras
 from pyimagesearch import config
 from pyimagesearch.data import images
 from pyimagesearch.evaluation import pictures
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.names import printable
+from pyimagesearch.system.errors import printable
 
 
 def main():
@@ -43,21 +44,21 @@ def main():
     model = SiameseModel(args["model"])
     print(f"[INFO] images are read {images.described(model.image_shape)}")
 
-    # grab the test dataset: sorted by name, so that the pairs are the same on every machine
+    # grab the test dataset image paths, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
-    (paths, testImages, bad) = images.read_images(
-        images.list_images(args["input"]), model.image_shape)
+    testImagePaths = sorted(paths.list_files(args["input"], validExts=images.endings()))
+    (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")
-    if len(paths) < 2:
-        raise InputError(f"Expected at least 2 readable images. Received: {len(paths)} in "
-            f"{printable(args['input'])}.")
+    if len(testImagePaths) < 2:
+        raise InputError("Expected a folder with at least 2 readable images. Received: "
+            f"{len(testImagePaths)} in {printable(args['input'])}.")
 
     # randomly generate the image pairs: shuffle the images and take two by two, as often as
     # needed, so that no image is paired with itself and all have their turn
     np.random.seed(args["seed"])
-    perShuffle = len(paths) // 2
-    shuffles = [np.random.permutation(len(paths))[:2 * perShuffle]
+    perShuffle = len(testImagePaths) // 2
+    shuffles = [np.random.permutation(len(testImagePaths))[:2 * perShuffle]
         for _ in range(-(-args["pairs"] // perShuffle))]
     pairs = np.concatenate(shuffles).reshape(-1, 2)[:args["pairs"]]
     (pairA, pairB) = pairs.T
@@ -69,7 +70,7 @@ def main():
     distances = model.distance([featsA, featsB])
 
     # print the distance and the verdict of each pair
-    names = [printable(os.path.relpath(path, args["input"])) for path in paths]
+    names = [printable(os.path.relpath(path, args["input"])) for path in testImagePaths]
     width = max(len(name) for name in names)
     for (a, b, distance) in zip(pairA, pairB, distances):
         verdict = "same" if model.is_same(distance) else "different"

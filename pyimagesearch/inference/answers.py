@@ -2,96 +2,287 @@
 
 import argparse
 import csv
+import json
+import logging
 import os
-from collections.abc import Callable
-from importlib import import_module
+import sys
 from typing import Any
 
 import numpy as np
 
+from pyimagesearch import config
 from pyimagesearch.data import cache as kept
-from pyimagesearch.data import images
-from pyimagesearch.inference import search
-from pyimagesearch.inference.answering import asked, note, picture, say, verdict
-from pyimagesearch.inference.answers_pairs import compare_pairs
-from pyimagesearch.inference.galleries import same_file
+from pyimagesearch.data import images, lists
+from pyimagesearch.evaluation.distances import MATRICES
+from pyimagesearch.evaluation.intervals import Trials
+from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.inference import gallery as galleries
+from pyimagesearch.inference.gallery import Gallery
+from pyimagesearch.inference.identify import identify as nearest_classes
+from pyimagesearch.inference.lite_model import open_lite
+from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.errors import printable
 
+log = logging.getLogger(__name__)
 
-def compare(args: argparse.Namespace) -> int:
-    """Distance and verdict of two images. Returns 0 for same, 1 for different.
+VERDICT = {True: "same", False: "different"}
+CHECKED = 64  # images of each kind that an exported file is tried on
+
+
+def load(args: argparse.Namespace, lite: bool = True) -> tuple[SiameseModel, float]:
+    """The model, and the threshold for --fmr where the command has that flag.
+
+    lite: without TensorFlow where that can be, see lite_model.open_lite.
+    """
+    model: SiameseModel | None = open_lite(args.model) if lite else None
+    if model is None:
+        terminal.setup_keras()
+        model = SiameseModel(args.model)
+    fmr = getattr(args, "fmr", None)
+    threshold = model.threshold if fmr is None else model.threshold_for(fmr)
+    log.info("images are read %s, as the model wants", images.described(model.image_shape))
+    return model, threshold
+
+
+def picture(args: argparse.Namespace) -> str | None:
+    """The figure's file; None where a program asks, which names one if it wants it."""
+    if args.json and not args.output:
+        return None
+    from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
+    path = args.output or args.picture
+    pictures.check_output(path)
+    return path
+
+
+def say(args: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
+    """Print the answer: with --json the dict, on one line, else the text."""
+    print(json.dumps(answer) if args.json else text, flush=True)
+
+
+def judged(model: SiameseModel, distance: float, threshold: float) -> dict[str, Any]:
+    """What a distance says of two images, for JSON; and in VERDICT in a word."""
+    return {
+        "distance": float(distance),
+        "similarity": float(model.similarity(distance, threshold)),
+        "same": bool(called_same(distance, threshold)),
+    }
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Distance and verdict of two images. Ends with code 0 for same, 1 for different.
 
     With --pairs those of many: see compare_pairs.
     """
-    given = [path for path in (args.a, args.b) if path is not None]
-    if len(given) != (0 if args.pairs else 2):
-        raise InputError(
-            "Expected two images, or --pairs LIST.csv. "
-            f"Received: {len(given)} images{' and --pairs' if args.pairs else ''}."
-        )
+    count = 2 - (args.a, args.b).count(None)
+    if count != (0 if args.pairs else 2):
+        received = f"{count} images{' and --pairs' if args.pairs else ''}"
+        raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
     if args.pairs:
         return compare_pairs(args)
-    (model, threshold) = asked(args)
-    feats = model.embed_files([args.a, args.b])
-    distance = float(model.distance([feats[:1], feats[1:]])[0])
-    same = bool(model.is_same(distance, threshold))
-    similarity = float(model.similarity(distance, threshold))
+    (model, threshold) = load(args)
+    feats = model.embed(model.read([args.a, args.b]))
+    (distance,) = model.distance([feats[:1], feats[1:]])
+    answer = judged(model, distance, threshold) | {"threshold": threshold}
+    numbers = f"distance {answer['distance']:.4f}, similarity {answer['similarity']:.3f}"
+    say(args, answer, f"{numbers}: {VERDICT[answer['same']]}")
+    sys.exit(0 if answer["same"] else 1)
+
+
+def compare_pairs(args: argparse.Namespace) -> None:
+    """Distance and verdict of each pair of a list, a CSV file with the columns a, b and same.
+
+    Paths begin at the file's folder; same may be missing or empty.
+    Raises InputError, after the answer is printed, where some lines are no pair of images.
+    """
+    pairs: list[dict[str, Any]] = []
+    faults: dict[int, str] = {}  # what is wrong, by the numbers of the lines
+    for row in lists.rows_of(args.pairs, ("a", "b"))[1]:
+        try:
+            (a, b) = row.named("a", "b")
+            expected = row.same() if row.cells.get("same", "").strip() else None
+            pairs.append({"line": row.number, "a": a, "b": b, "expected": expected})
+        except InputError as fault:
+            faults[row.number] = str(fault)
+    shown = printable(args.pairs)
+    if not pairs and not faults:
+        raise InputError(f"Expected pairs below the header. Received: {shown} without.")
+    (model, threshold) = load(args)
+    folder = os.path.dirname(args.pairs)
+    paths = dict.fromkeys(os.path.join(folder, pair[end]) for pair in pairs for end in "ab")
+    (good, embeddings, messages, _) = kept.embeddings_of(
+        list(paths), model.digest, model.image_shape, model.embed
+    )
+    row_of = {path: row for row, path in enumerate(good)}
+    unread = dict(zip((path for path in paths if path not in row_of), messages))
+    (lines, compared, ends) = ({}, [], [])
+    for pair in pairs:
+        both = [os.path.join(folder, pair[end]) for end in "ab"]
+        if bad := [unread[path] for path in dict.fromkeys(both) if path in unread]:
+            faults[pair["line"]] = "; ".join(bad)
+            continue
+        ends.append([row_of[path] for path in both])
+        (distance,) = model.distance([embeddings[[row]] for row in ends[-1]])
+        pair |= judged(model, distance, threshold) | {end: printable(pair[end]) for end in "ab"}
+        wrong = "  wrong" if pair["expected"] not in (None, pair["same"]) else ""
+        numbers = f"{pair['distance']:.4f}  {pair['similarity']:.3f}  {VERDICT[pair['same']]:9}"
+        lines[pair["line"]] = f"{numbers}  {pair['a']}  {pair['b']}{wrong}"
+        compared.append(pair)
+    lines |= {number: f"line {number} not compared: {fault}" for number, fault in faults.items()}
+
+    same = sum(pair["same"] for pair in compared)
+    summary = {"compared": len(compared), "same": same, "different": len(compared) - same}
+    sentence = f"{len(compared)} pairs compared: {same} the same, {len(compared) - same} different"
+    if known := [k for k, pair in enumerate(compared) if pair["expected"] is not None]:
+        right = np.array([compared[k]["same"] == compared[k]["expected"] for k in known])
+        (_, units) = np.unique(np.array(ends)[known], return_inverse=True)
+        figure = Trials(units).share(right)  # its interval counts images
+        summary |= {"known": len(known), "right": figure.as_dict()}
+        sentence += f"; of {len(known)} whose answer is given {figure.percent()} right"
     answer = {
-        "distance": distance,
-        "similarity": similarity,
         "threshold": threshold,
-        "same": same,
+        "pairs": compared,
+        "faults": [{"line": number, "fault": faults[number]} for number in sorted(faults)],
+        "summary": summary,
     }
-    say(args, answer, f"distance {distance:.4f}, similarity {similarity:.3f}: {verdict(same)}")
-    return 0 if same else 1
+    say(args, answer, "\n".join([*(lines[number] for number in sorted(lines)), sentence]))
+    if faults:
+        first = min(faults)
+        raise InputError(
+            f"Expected a pair of images on each line of {shown}. Received: {len(faults)} of "
+            f"{len(lines)} that are none, the first on line {first}: {faults[first]}."
+        )
 
 
-def find(args: argparse.Namespace) -> None:
+def identified(
+    model: SiameseModel, gallery: Gallery, feats: np.ndarray, fpir: float, top: int
+) -> dict[str, Any]:
+    """Which class of a gallery an image is of, for JSON. feats: (1, D).
+
+    "sentence" says it; a candidate's "image" is a row of the gallery.
+    """
+    (names, labels) = np.unique(np.array(gallery.classes), return_inverse=True)
+    shown = [printable(name) for name in names]
+    (found,) = nearest_classes(model, feats, gallery.embeddings, labels, shown, fpir, top)
+    calibration = model.settings.get("identification")
+    new = calibration.get("new_classes") if isinstance(calibration, dict) else None
+    if found.limit.fpir is not None and new is False:
+        log.info(
+            "the FPIR is that of classes which were trained on; those which are new to the model "
+            "may be taken for known ones more often"
+        )
+    answer = found.as_dict() | {"classes": len(shown), "images": len(labels), "new_classes": new}
+    threshold = answer["threshold"]
+    for candidate in answer["candidates"]:
+        candidate["similarity"] = float(model.similarity(candidate["distance"], threshold))
+    rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
+    distance = f"distance {answer['candidates'][0]['distance']:.4f}"
+    limit = f"{'<' if found.known else '>='} threshold {threshold:.4f}"
+    of = f"gallery of {answer['gallery_size']}"
+    return answer | {"sentence": f"{found.name or 'unknown'}: {distance} {limit}, {rate}, {of}"}
+
+
+def identify(args: argparse.Namespace) -> None:
+    """Who or what a query is. Ends with code 0 where it is known, 1 where not."""
+    (model, _) = load(args)
+    query = model.embed(model.read([args.query]))  # before a large gallery is read
+    gallery = galleries.embed_folder(model, args.gallery, args.class_level, [args.query])
+    if gallery.classes is None:
+        raise InputError(
+            "Expected a gallery with a subfolder for each person or thing. Received: "
+            f"{printable(args.gallery)}, whose {len(gallery.names)} images lie in none."
+        )
+    answer = identified(model, gallery, query, args.fpir, args.top)
+    lines = [answer.pop("sentence")]
+    for rank, c in enumerate(answer["candidates"], 1):
+        c["file"] = printable(os.path.join(args.gallery, gallery.names[c.pop("image")]))
+        numbers = f"{c['distance']:.4f}  {c['similarity']:.3f}"
+        lines.append(f"{rank:3}  {numbers}  {c['name']}  {c['file']}")
+    say(args, answer, "\n".join(lines))
+    sys.exit(0 if answer["known"] else 1)
+
+
+def search(args: argparse.Namespace) -> None:
     """The images of a folder most like a query."""
     figure = picture(args)
-    (model, threshold) = asked(args)
+    (model, threshold) = load(args)
     query = model.read([args.query])
-    paths = [p for p in images.list_images(args.directory) if not same_file(p, args.query)]
-    (paths, gallery, messages, reused) = search.embed_folder(model, paths, args.directory)
-    note(f"skipped {message}" for message in messages)
-    note([f"{len(paths)} images, {reused} of them embedded by an earlier run"])
+    without = [args.query, figure]
+    gallery = galleries.embed_folder(model, args.directory, without=without, classes=False)
     feats = model.embed(query)[0]
-    (found, distances) = search.most_like(model, feats, gallery, args.top)
-    ranked: list[dict[str, Any]] = [
-        {
-            "file": printable(paths[k]),
-            "distance": float(d),
-            "similarity": float(model.similarity(d, threshold)),
-            "same": bool(model.is_same(d, threshold)),
-        }
-        for k, d in zip(found, distances)
-    ]
-    lines = [
-        f"{rank:3}  {r['distance']:.4f}  {r['similarity']:.3f}  {verdict(r['same']):9}  {r['file']}"
-        for rank, r in enumerate(ranked, 1)
-    ]
+    (found, distances) = galleries.most_like(model, feats, gallery.embeddings, args.top)
+    files = [os.path.join(args.directory, gallery.names[k]) for k in found]
+    (ranked, lines) = ([], [])
+    for rank, (file, distance) in enumerate(zip(files, distances), 1):
+        r = {"file": printable(file)} | judged(model, distance, threshold)
+        numbers = f"{r['distance']:.4f}  {r['similarity']:.3f}  {VERDICT[r['same']]:9}"
+        lines.append(f"{rank:3}  {numbers}  {r['file']}")
+        ranked.append(r)
     say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
     if figure:
         from pyimagesearch.evaluation import pictures
 
-        pixels = model.read([paths[k] for k in found])
-        pictures.plot_ranked(query[0], pixels, distances, threshold, figure)
-        note([f"figure: {figure}"])
+        pictures.plot_ranked(query[0], model.read(files), distances, threshold, figure)
+        log.info("figure: %s", printable(figure))
+
+
+def embed(args: argparse.Namespace) -> None:
+    """The embeddings of a folder, in a file; where a program asks without naming one, as JSON.
+
+    With --shard those of a part of the folder; with --merge the parts made one, without a model.
+    """
+    output = args.output
+    shard = None if args.shard is None else galleries.parse_shard(args.shard)
+    if (args.directory is None) != bool(args.merge) or (args.merge and shard):
+        received = "more than one" if args.merge else "none"
+        wanted = "Expected a folder, perhaps with --shard K/N, or --merge PART.npz …."
+        raise InputError(f"{wanted} Received: {received} of these.")
+    if shard and not str(output).lower().endswith(".npz"):
+        wanted = "Expected --output PART.npz with --shard, a file for each part."
+        raise InputError(f"{wanted} Received: {printable(output) if output else 'none'}.")
+    if output is None and not args.json:
+        output = os.path.join(config.BASE_OUTPUT, "vectors.npz")
+    if output is not None:
+        galleries.check(output)
+        check_writable(os.path.dirname(output) or ".")
+        if any(galleries.same_file(output, part) for part in args.merge or ()):
+            wanted = "Expected --output beside the parts, which stay."
+            raise InputError(f"{wanted} Received: {printable(output)}, one of them.")
+    if args.merge:
+        found = galleries.merge(args.merge)
+    else:
+        (model, _) = load(args)
+        found = galleries.embed_folder(model, args.directory, args.class_level, shard=shard)
+    (count, size) = found.embeddings.shape
+    answer = {"images": count, "embedding_dim": size, "model": found.model}
+    if output is None:
+        names = [printable(name) for name in found.names]
+        classes = None if found.classes is None else [printable(name) for name in found.classes]
+        answer |= {"names": names, "classes": classes, "embeddings": found.embeddings.tolist()}
+    else:
+        galleries.write(output, found)
+        answer["file"] = printable(output)
+    kinds = "" if found.classes is None else f" of {len(set(found.classes))} classes"
+    say(args, answer, f"{count} images{kinds}, {size} numbers each: {answer.get('file')}")
 
 
 def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder: a table beside the figure, or JSON."""
     figure = picture(args)
-    (model, threshold) = asked(args)
-    paths = images.list_images(args.directory)
-    if len(paths) > 5000:
-        raise InputError(f"Expected at most 5,000 images for a matrix. Received: {len(paths)}.")
-    (paths, gallery, messages, _) = search.embed_folder(model, paths, args.directory)
-    note(f"skipped {message}" for message in messages)
-    distances = np.stack([model.distance_to_all(row, gallery) for row in gallery])
-    names = [printable(os.path.relpath(path, args.directory)) for path in paths]
+    (model, threshold) = load(args)
+    found = galleries.embed_folder(model, args.directory, without=[figure], classes=False)
+    feats = found.embeddings
+    if len(feats) > 5000:
+        raise InputError(f"Expected at most 5,000 images for a matrix. Received: {len(feats)}.")
+    distance = MATRICES.get(str(model.settings.get("distance")))
+    if distance is None or model.settings.get("head", "none") != "none":
+        distances = np.stack([model.distance_to_all(row, feats) for row in feats])
+    else:  # in one product of matrices
+        distances = distance(feats, feats)
+    names = [printable(name) for name in found.names]
     answer = {"files": names, "threshold": threshold}
     if args.json:
         answer["distances"] = distances.tolist()
@@ -101,13 +292,54 @@ def matrix(args: argparse.Namespace) -> None:
         from pyimagesearch.evaluation import pictures
 
         table = os.path.splitext(figure)[0] + ".csv"
+        cells = [galleries.cell(name) for name in names]
         with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
             rows = csv.writer(f)
-            rows.writerow(["", *names])
-            rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(names, distances))
+            rows.writerow(["", *cells])
+            rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(cells, distances))
         pictures.plot_matrix(distances, names, threshold, figure)
-        text += f": {table}, figure: {figure}"
+        text += f": {printable(table)}, figure: {printable(figure)}"
     say(args, answer, text)
+
+
+def export_encoder(args: argparse.Namespace) -> None:
+    """Write the encoder of a model as .tflite or .onnx, with its settings beside it."""
+    (model, _) = load(args, lite=False)
+    from pyimagesearch.inference.export import export
+
+    output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
+    if not output.endswith(f".{args.format}"):
+        wanted = f"Expected a file that ends with .{args.format}."
+        raise InputError(f"{wanted} Received: {printable(output)}.")
+    check_writable(os.path.dirname(output) or ".")
+    shape = model.image_shape
+    tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
+    if args.images is None:
+        log.info("the file is tried on noise; --images DIR tries it on your images, too")
+    else:
+        (_, pixels, bad) = images.read_images(images.list_images(args.images)[:CHECKED], shape)
+        for message in bad:
+            log.info("skipped %s", message)
+        tried = np.concatenate([tried, pixels])
+    done = export(model, output, tried)
+    answer = {"file": printable(output), "settings": printable(f"{output}.json")}
+    answer |= {name: done[name] for name in ("difference", "images_checked")}
+    say(args, answer, f"{answer['file']}, settings: {answer['settings']}")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Figures on a folder, whether the threshold suits it, or a new one."""
+    terminal.setup_keras()
+    from pyimagesearch.inference.answers_evaluate import evaluate
+
+    evaluate(args)
+
+
+def page(args: argparse.Namespace) -> None:
+    """A page in the browser."""
+    from pyimagesearch.inference.page import serve
+
+    serve(args)
 
 
 def cache(args: argparse.Namespace) -> None:
@@ -118,21 +350,3 @@ def cache(args: argparse.Namespace) -> None:
         kept.clear()
         text += ", now empty"
     say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
-
-
-def _later(module: str, answer: str) -> Callable[[argparse.Namespace], int | None]:
-    """An answer of another module, which is imported when it is asked for."""
-    return lambda args: getattr(import_module(f"pyimagesearch.inference.{module}"), answer)(args)
-
-
-ANSWERS = {
-    "compare": compare,
-    "identify": _later("answers_gallery", "identify"),
-    "search": find,
-    "embed": _later("answers_gallery", "embed"),
-    "evaluate": _later("answers_evaluate", "evaluate"),
-    "matrix": matrix,
-    "export": _later("answers_export", "export"),
-    "page": _later("page", "serve"),
-    "cache": cache,
-}

@@ -8,8 +8,8 @@ from pyimagesearch.evaluation import measuring, pictures, ranks, verification
 from pyimagesearch.evaluation.embeddings import pair_distances
 from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.inference import evaluating
-from pyimagesearch.inference.answering import asked, note, picture, say
-from pyimagesearch.inference.settings import write_settings
+from pyimagesearch.inference.answers import load, log, picture, say
+from pyimagesearch.inference.saving import write_settings
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.errors import printable
 
@@ -19,7 +19,7 @@ def evaluate(args: argparse.Namespace) -> None:
     figure = picture(args)
     if args.calibrate and args.fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
-    (model, threshold) = asked(args)
+    (model, threshold) = load(args, lite=False)
     folder = read_folder(
         args.directory,
         shape=model.image_shape,
@@ -27,13 +27,14 @@ def evaluate(args: argparse.Namespace) -> None:
         group_by=args.group_by,
     )
     (test, left_out, part) = evaluating.part(folder)
-    note(left_out)
+    for line in left_out:
+        log.info(line)
     if part:
-        note([f"evaluated on its {part}/ part: {len(test)} of {len(folder.files)} images"])
+        log.info(f"evaluated on its {part}/ part: {len(test)} of {len(folder.files)} images")
     used = evaluating.trained_on(test, model)
     if used:
         flatter = "figures and thresholds from them" if args.calibrate else "figures on them"
-        note([f"{used} of these {len(test)} images were trained on: {flatter} flatter"])
+        log.info(f"{used} of these {len(test)} images were trained on: {flatter} flatter")
 
     rates = model.operating_points()
     calibration: dict[str, Any] = {
@@ -42,7 +43,8 @@ def evaluate(args: argparse.Namespace) -> None:
     }
     if args.calibrate:
         (choices, test, more) = evaluating.halves(test)
-        note(more)
+        for line in more:
+            log.info(line)
         left_out = left_out + more
         feats = model.embed(choices.images)
         new = evaluating.new_classes(choices, model)
@@ -89,7 +91,7 @@ def evaluate(args: argparse.Namespace) -> None:
         pictures.plot_worst(
             test.images, test.drawn.indices(), distances, y, calibration["threshold"], figure
         )
-        note([f"the worst errors: {figure}"])
+        log.info(f"the worst errors: {figure}")
 
 
 def _within(value: float, figure: Figure) -> bool:

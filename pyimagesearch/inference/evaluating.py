@@ -7,7 +7,7 @@ from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, VALIDATION, connected
-from pyimagesearch.inference.model import TrainedModel
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.errors import printable
 
@@ -102,13 +102,13 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
     return choices, test, messages
 
 
-def trained_on(images: ImageSet, model: TrainedModel) -> int | None:
+def trained_on(images: ImageSet, model: SiameseModel) -> int | None:
     """How many of the images the model was trained on, pixel for pixel; None where unknown."""
     known = model.trained_on()
     return int(np.isin(pixel_digests(images.images), known).sum()) if len(known) else None
 
 
-def new_classes(images: ImageSet, model: TrainedModel) -> bool:
+def new_classes(images: ImageSet, model: SiameseModel) -> bool:
     """Whether the model was trained on none of these classes, as far as names and pixels say."""
     known = model.settings.get("class_names")
     if trained_on(images, model) or not isinstance(known, list):

@@ -1,39 +1,92 @@
-"""What a trained model answers, whichever engine runs its graph; NumPy and OpenCV alone."""
+"""A trained model on disk, and the questions that it answers.
 
+A SavedModel is a program: load none that you would not run.
+"""
+
+import hashlib
+import json
+import math
 import os
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data import images
+from pyimagesearch.config import MODEL_PATH
+from pyimagesearch.data import sets
+from pyimagesearch.data.images import FITS, read_images
 from pyimagesearch.data.rows import Rows, in_batches
-from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.evaluation.distances import angular_similarity
 from pyimagesearch.evaluation.verification import called_same
-from pyimagesearch.inference import settings as stored
-from pyimagesearch.inference.arrays import checked_images
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.errors import printable
+
+FORMAT_VERSION = 1
+SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
+ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
+BLOCK = 10_000  # embeddings that are compared at a time
 
 
-class TrainedModel(ABC):
-    """An encoder with its distance and its settings; SiameseModel is one.
+class SiameseModel:
+    """A SavedModel directory that saving.save wrote, loaded by TensorFlow.
 
-    path: the SavedModel's directory. settings: what siamese.json holds. image_shape: (H, W, C)
-    of the images it takes; of three channels, red comes first. threshold: two images are the
-    same where their distance is below it. digest: of weights and graph.
+    path: the directory. settings: what siamese.json holds. image_shape: (H, W, C) of the images
+    it takes; of three channels, red comes first. threshold: two images are the same where their
+    distance is below it. digest: of weights and graph. embedding_dim: D.
     """
 
-    path: Path
-    settings: dict[str, Any]
-    image_shape: tuple[int, int, int]
-    threshold: float
-    digest: str
     embedding_dim: int
-    _trained_on: np.ndarray
+
+    def __init__(self, path: str | Path):
+        """Raises InputError where path is no SavedModel that save wrote.
+
+        A training may put a new model there at this moment: then all is read again, so that no
+        file of the old model is taken together with one of the new.
+        """
+        self.path = Path(os.path.realpath(path))
+        for pause in (0.02, 0.05, 0.1, 0.2, 0):
+            self.digest = digest(self.path)
+            try:
+                self.settings = read_settings(self.path)
+                reading = self.settings.get("reading")
+                fit = str(reading.get("fit")) if isinstance(reading, dict) else ""
+                self.image_shape = FITS.get(fit, tuple)(self.settings["image_shape"])
+                self.threshold: float = self.settings["threshold"]
+                self._open()
+            except (InputError, OSError):
+                if not pause or "" != self.digest == digest(self.path):
+                    raise
+            else:
+                if digest(self.path) == self.digest:
+                    return
+            time.sleep(pause)
+        raise InputError(
+            "Expected a model that stays while it is read. "
+            f"Received: {printable(self.path)}, replaced each time. Try again."
+        )
+
+    def _open(self) -> None:
+        import tensorflow as tf  # here: LiteModel does without
+
+        # what the loader raises for a damaged file, found by damaging files in many ways
+        damaged = (OSError, ValueError, LookupError, AttributeError, TypeError, tf.errors.OpError)
+        try:
+            with plain_path(self.path) as plain:
+                self._archive = tf.saved_model.load(plain)
+            # one black image: do the graph and the settings speak of the same shape?
+            feats = self._archive.embed(np.zeros((1, *self.image_shape), np.uint8))["embedding"]
+            self._archive.distance({"embedding_a": feats, "embedding_b": feats})["distance"]
+            (_, self.embedding_dim) = feats.shape
+        except damaged as error:
+            raise InputError(
+                f"Expected a SavedModel that loads. Received: {printable(self.path)} "
+                f"({first_line(error)}). Train it again with train_contrastive_siamese_network.py."
+            ) from None
 
     def read(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order of the paths.
@@ -42,20 +95,17 @@ class TrainedModel(ABC):
         """
         if isinstance(paths, str | bytes | Path):
             raise InputError("Expected a list of paths. Received: one path. Write [path].")
-        (_, pixels, bad) = images.read_images([os.fspath(path) for path in paths], self.image_shape)
+        (_, pixels, bad) = read_images(paths, self.image_shape)
         if bad:
             more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
             raise InputError(f"Expected readable images. Received: {'; '.join(bad[:3])}{more}.")
         return pixels
 
     def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """Image files, read as training reads them, -> float32 (N, D), in the order of the paths.
-
-        Raises InputError, naming the files, where some cannot be read.
-        """
+        """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
         if isinstance(paths, str | bytes | Path):
             self.read(paths)
-        size = max(BLOCK_BYTES // int(np.prod(self.image_shape)), 1)
+        size = max(sets.BLOCK_BYTES // int(np.prod(self.image_shape)), 1)
         parts = [self.embed(self.read(paths[k : k + size])) for k in range(0, len(paths), size)]
         return np.concatenate([np.zeros((0, self.embedding_dim), np.float32), *parts])
 
@@ -64,64 +114,83 @@ class TrainedModel(ABC):
 
         images: of the model's image_shape, values from 0 to 255; three channels are red, green,
         blue in this order (OpenCV reads them the other way round: images[..., ::-1]).
-        Raises InputError for anything else, with how to mend it.
+        Raises InputError for anything else. Nothing is converted: of floats from 0 to 1, made
+        uint8, all would be black.
         """
-        images = checked_images(images, self.image_shape)
+        if not isinstance(images, Rows):  # which are uint8
+            images = np.asarray(images)
+        array = images if isinstance(images, np.ndarray) else images[:1]
+        if array.dtype != np.uint8 or array.shape[1:] != self.image_shape:
+            raise InputError(
+                f"Expected uint8 images of shape (N, {', '.join(map(str, self.image_shape))}). "
+                f"Received: {array.dtype} of shape {array.shape}. One image is images[None], "
+                "floats from 0 to 1 are (images * 255).round().astype('uint8'), and files are "
+                "read by embed_files(paths)."
+            )
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
+        batch_size = batch_size or max(200_000 // int(np.prod(self.image_shape[:2])), 4)
+        if len(images) <= batch_size:
+            return self._embed(images[:])
         return in_batches(self._embed, images, batch_size)
 
-    def _read_settings(self, directory: Path) -> None:
-        self.settings = stored.read_settings(directory)
-        self.image_shape = stored.shape_of(self.settings)
-        self.threshold = self.settings["threshold"]
-        self.digest = stored.digest(directory)
-        self._trained_on = stored.read_trained_on(directory)
-
-    @abstractmethod
     def _embed(self, batch: np.ndarray) -> np.ndarray:
-        """uint8 (B, H, W, C) -> float32 (B, D); from several threads at a time."""
+        # uint8 (B, H, W, C) -> float32 (B, D); from several threads at a time
+        return self._archive.embed(batch)["embedding"].numpy()
 
-    @abstractmethod
     def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
         """(feats_a, feats_b), each float (B, D) -> float32 (B,); smaller = more alike.
 
+        What the model puts out: with a head how different two images are, from 0 to 1.
         Raises InputError for anything else.
         """
+        (a, b) = map(np.asarray, vectors) if len(vectors) == 2 else (np.array(None),) * 2
+        whole = a.shape == b.shape == (len(np.atleast_1d(a)), self.embedding_dim)
+        if not whole or a.dtype.kind != "f" or b.dtype.kind != "f":
+            raise InputError(
+                f"Expected a pair (feats_a, feats_b), each floats (B, {self.embedding_dim}). "
+                f"Received: {a.dtype} {a.shape} and {b.dtype} {b.shape}. A single one is "
+                "feats[None]; for one against many take distance_to_all(feats, gallery)."
+            )
+        return self._distance(a.astype(np.float32, copy=False), b.astype(np.float32, copy=False))
 
-    def distance_to_all(
-        self, feats: np.ndarray, gallery: np.ndarray, block: int = 10_000
-    ) -> np.ndarray:
+    def _distance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        found = self._archive.distance({"embedding_a": a, "embedding_b": b})
+        return found["distance"].numpy()[:, 0]
+
+    def distance_to_all(self, feats: np.ndarray, gallery: np.ndarray) -> np.ndarray:
         """One embedding (D,) and many, (N, D) -> float32 (N,)."""
-        parts = [gallery[i : i + block] for i in range(0, len(gallery), block)]
+        parts = [gallery[i : i + BLOCK] for i in range(0, len(gallery), BLOCK)]
         return np.concatenate([self.distance([np.tile(feats, (len(p), 1)), p]) for p in parts])
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
         return called_same(distances, self.threshold if threshold is None else threshold)
 
-    def trained_on(self) -> np.ndarray:
-        """Digests of the pixels it was trained on: uint64 (N,), sorted; none where unknown."""
-        return self._trained_on
+    def similarity(self, distances: np.ndarray | float, threshold: float) -> np.ndarray:
+        """From 1 for a distance of 0 downwards: 2^(-distance / threshold), 0.5 at the threshold.
 
-    def threshold_for(self, fmr: float | None = None) -> float:
-        """The calibrated threshold, or the one stored for a false match rate such as 0.001.
-
-        Raises InputError where the calibration had not enough pairs for that rate.
+        Of a cosine distance the angular similarity, 1 - arccos(1 - distance) / pi.
         """
-        if fmr is None:
-            return self.threshold
-        points = self.operating_points()
-        for rate, threshold in points.items():
-            if float(rate) == fmr and threshold is not None:
-                return threshold
-        known = [rate for rate, threshold in points.items() if threshold is not None]
-        raise InputError(
-            f"Expected a false match rate that this model is calibrated for: "
-            f"{', '.join(known) or 'none'}. Received: {fmr:g}"
-            f"{', not enough pairs' if fmr in map(float, points) else ''}. "
-            "evaluate DIR --calibrate stores more rates where DIR has images enough."
-        )
+        if self.settings.get("distance") == "cosine":
+            return angular_similarity(distances)
+        return np.exp2(-np.asarray(distances, dtype=np.float64) / max(threshold, 1e-12))
+
+    def trained_on(self) -> np.ndarray:
+        """Digests of the pixels it was trained on: uint64 (N,), sorted; none where unknown.
+
+        See data.sets.pixel_digests. Raises InputError where the file is damaged.
+        """
+        try:
+            digests = sets.read_trained_on(self.path)
+        except FileNotFoundError:
+            return np.zeros(0, np.uint64)
+        except ValueError:
+            raise InputError(
+                f"Expected uint64 numbers in {printable(self.path / sets.TRAINED_ON)}. Received: "
+                "a damaged file. Remove it, and it is unknown what the model was trained on."
+            ) from None
+        return digests if digest(self.path) == self.digest else digests[:0]  # replaced meanwhile
 
     def operating_points(self) -> dict[str, float | None]:
         """The threshold for each false match rate, "0.01" and the like; None: not enough pairs."""
@@ -132,11 +201,88 @@ class TrainedModel(ABC):
             if re.fullmatch(r"[0-9]*\.?[0-9]+", rate)  # settings are untrusted text
         }
 
-    def similarity(self, distances: np.ndarray | float, threshold: float) -> np.ndarray:
-        """From 1 for a distance of 0 downwards: 2^(-distance / threshold), 0.5 at the threshold.
+    def threshold_for(self, fmr: float | None = None) -> float:
+        """The calibrated threshold, or the one stored for a false match rate such as 0.001.
 
-        Of a cosine distance the angular similarity, 1 - arccos(1 - distance) / pi.
+        Raises InputError where the calibration had not enough pairs for that rate.
         """
-        if self.settings.get("distance") == "cosine":
-            return angular_similarity(distances)
-        return np.exp2(-np.asarray(distances, dtype=np.float64) / max(threshold, 1e-12))
+        points = self.operating_points()
+        known = {rate: threshold for rate, threshold in points.items() if threshold is not None}
+        for rate, threshold in known.items():
+            if float(rate) == fmr:
+                return threshold
+        if fmr is None:
+            return self.threshold
+        raise InputError(
+            f"Expected a false match rate that this model is calibrated for: "
+            f"{', '.join(known) or 'none'}. Received: {fmr:g}"
+            f"{', not enough pairs' if fmr in map(float, points) else ''}. "
+            "evaluate DIR --calibrate stores more rates where DIR has images enough."
+        )
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings of a SavedModel directory, read as untrusted text.
+
+    Raises InputError where there are none, or they are damaged or of a newer format.
+    """
+    path = Path(path)
+    shown = printable(path)
+    if not (path / "saved_model.pb").is_file() or not (path / SETTINGS).is_file():
+        there = "without" if path.is_dir() else "not there"
+        inside = path / Path(MODEL_PATH).name
+        advice = f"Its model is --model {printable(inside)}." if inside.is_dir() else ADVICE
+        raise InputError(
+            f"Expected a model directory with saved_model.pb and {SETTINGS}. "
+            f"Received: {shown}, {there}. {advice}"
+        )
+    try:
+        settings = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
+        (version, shape) = (settings["format_version"], settings["image_shape"])
+        if type(version) is int and version > FORMAT_VERSION:
+            raise InputError(
+                f"Expected settings of format {FORMAT_VERSION} or older. Received: {version} "
+                f"in {shown}. Take a newer version of this project."
+            )
+        whole = list(map(type, shape)) == [int] * 3 and 0 < min(shape) <= max(shape) < 2**16
+        if not whole or not math.isfinite(settings["threshold"]):
+            raise TypeError("image_shape or threshold")
+    except (TypeError, KeyError, RecursionError, OverflowError, json.JSONDecodeError, UnicodeError):
+        raise InputError(
+            f"Expected whole settings in {printable(path / SETTINGS)}. Received: damaged ones. "
+            f"{ADVICE}"
+        ) from None
+    return settings
+
+
+def digest(path: str | Path) -> str:
+    """A digest of a model's weights and graph; its settings have no part in it.
+
+    Two directories of one digest give the same embeddings. "": there is no model.
+    """
+    found = hashlib.sha256()
+    files = [Path(path, "saved_model.pb"), *sorted(Path(path, "variables").glob("*"))]
+    try:
+        for file in files:
+            content = file.read_bytes()
+            found.update(f"{file.name} {len(content)} ".encode("utf-8", "surrogateescape"))
+            found.update(content)
+    except OSError:  # not there, or a training takes it away at this moment
+        return ""
+    return found.hexdigest()
+
+
+@contextmanager
+def plain_path(directory: str | Path) -> Iterator[str]:
+    r"""A path to a directory that TensorFlow can read and write, a link where that is needed.
+
+    TensorFlow takes []?*\ in a path for a pattern, and wants UTF-8.
+    """
+    path = os.path.abspath(directory)
+    if path.isprintable() and not set("[]?*\\") - {os.sep} & set(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="contrastive-") as folder:
+        link = os.path.join(folder, "model")
+        os.symlink(path, link, target_is_directory=True)
+        yield link

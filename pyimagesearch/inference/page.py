@@ -1,8 +1,8 @@
 """A page in the browser that shows a model at work: compare two images, find one in a folder.
 
-It is served by Gradio, an extra, to this machine alone unless another address is asked for.
-Uploads lie in a temporary folder that is removed when
-the server ends, and after an hour at the latest.
+Gradio, an extra, serves it, to this machine alone unless another address is asked for. Uploads
+lie in a temporary folder that is removed when the server ends, each after an hour at the latest.
+Names of files and classes stand only where Gradio shows text as it is, never HTML.
 """
 
 import argparse
@@ -14,118 +14,178 @@ import signal
 import socket
 import tempfile
 import threading
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from pyimagesearch.inference import page_html
-from pyimagesearch.inference.answering import asked
-from pyimagesearch.inference.galleries import embed_folder
-from pyimagesearch.inference.page_answers import Gallery, Questions
+import numpy as np
+
+from pyimagesearch.data import images
+from pyimagesearch.inference.answers import VERDICT, identified, judged, load
+from pyimagesearch.inference.gallery import Gallery, embed_folder, most_like
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.errors import printable
-from pyimagesearch.system.temporary import NEW, own_folder
 
 log = logging.getLogger(__name__)
 
 TITLE = "Same or different?"
-MOST_UPLOADED = "50mb"  # a file
-KEPT = 3600  # seconds that an upload is kept at most
+TOP = 5  # classes and images that are shown
+NUMBERS = "distance {distance:.4f}, similarity {similarity:.3f}"
+THUMBNAIL = images.WholeShape((160, 160, 3))
 
 
 def serve(args: argparse.Namespace) -> None:
     """Load the model and the gallery, then serve the page until Ctrl-C or SIGTERM."""
-    with own_folder(Path(tempfile.gettempdir())) as folder:
-        _serve(args, _gradio(folder / NEW))
+    with tempfile.TemporaryDirectory(prefix="contrastive-") as uploads:
+        gr = _gradio(uploads)
+        (host, port) = free_address(args.host, args.port)
+        (model, threshold) = load(args)
+        gallery = embed_folder(model, args.gallery, args.class_level) if args.gallery else None
+        page = build(gr, Questions(model, threshold, args.gallery, gallery, args.fpir))
+        local = ipaddress.ip_address(host).is_loopback
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, signal.default_int_handler)
+        app: dict[str, Any] = {}
+        if local:  # a page elsewhere whose name is made to lead here gets no answer
+            from starlette.middleware import Middleware
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+            names = [host, f"[{host}]", "localhost"]
+            app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=names)]
+        try:
+            page.launch(
+                server_name=f"[{host}]" if ":" in host else host,
+                server_port=port,
+                # a font that comes with Gradio: its default theme fetches one
+                theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),
+                max_file_size="50mb",
+                footer_links=[],
+                share=False,
+                run_history=False,
+                enable_monitoring=False,
+                quiet=True,
+                prevent_thread_lock=True,
+                app_kwargs=app,
+            )
+            name = socket.gethostname() if ipaddress.ip_address(host).is_unspecified else host
+            url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+            if args.json:
+                print(json.dumps({"url": url}), flush=True)
+            if not local:
+                log.warning("open to everybody who can reach this machine, without a password")
+            log.info("the page: %s until Ctrl-C", url)
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            for stop in (signal.SIGINT, signal.SIGTERM):  # a second one would leave uploads behind
+                signal.signal(stop, signal.SIG_IGN)
+            page.close(verbose=False)
     log.info("\nthe page is closed, and what was uploaded is deleted")
 
 
-def _serve(args: argparse.Namespace, gr: ModuleType) -> None:
-    (host, port) = free_address(args.host, args.port)
-    (model, threshold) = asked(args)
-    gallery = None
-    if args.gallery:
-        gallery = Gallery(args.gallery, embed_folder(model, args.gallery, args.class_level))
-    page = build(gr, Questions(model, threshold, gallery, args.fpir))
-    local = ipaddress.ip_address(host).is_loopback
-    font = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))  # its 600 lacks letters
-    stops = (signal.SIGINT, signal.SIGTERM)
-    for stop in stops:
-        signal.signal(stop, signal.default_int_handler)
-    try:
-        page.launch(
-            server_name=f"[{host}]" if ":" in host else host,
-            server_port=port,
-            theme=gr.themes.Default(font=[font, "system-ui", "sans-serif"]),
-            css=page_html.STYLE,
-            max_file_size=MOST_UPLOADED,
-            footer_links=[],
-            share=False,
-            run_history=False,
-            enable_monitoring=False,
-            quiet=True,
-            prevent_thread_lock=True,
-            app_kwargs=_only_for(host) if local else {},
-        )
-        url = _url(host, port)
-        if args.json:
-            print(json.dumps({"url": url}), flush=True)
-        if not local:
-            log.warning("open to everybody who can reach this machine, without a password")
-        log.info("the page: %s until Ctrl-C", url)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        for stop in stops:  # a second one would leave uploads behind
-            signal.signal(stop, signal.SIG_IGN)
-        page.close(verbose=False)
+@dataclass(frozen=True)
+class Questions:
+    """What the page asks the model. Paths are those of uploads, None where there is none."""
+
+    model: SiameseModel
+    threshold: float
+    directory: str = ""  # of the gallery
+    gallery: Gallery | None = None
+    fpir: float = 0.01
+
+    def compare(self, *paths: str | None) -> tuple[str | None, str, list]:
+        """Two images -> (verdict, the numbers of compare, both as the model reads them)."""
+        (pixels, problems) = self._read(paths)
+        shown = [image[:, :, 0] if image.shape[2] == 1 else image for image in pixels]
+        if len(pixels) < 2:
+            return None, problems, shown
+        feats = self.model.embed(np.stack(pixels))
+        (distance,) = self.model.distance([feats[:1], feats[1:]])
+        found = judged(self.model, distance, self.threshold)
+        limit = f"same where the distance is below {self.threshold:.4f}"
+        return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
+
+    def find(self, path: str | None) -> tuple[str | None, str, list, list]:
+        """One image -> (who it is, in a sentence, the nearest classes, the nearest images)."""
+        (pixels, problems) = self._read([path])
+        if not pixels or self.gallery is None:
+            return None, problems, [], []
+        feats = self.model.embed(np.stack(pixels))
+        (who, sentence, classes) = (None, "", [])
+        if self.gallery.classes is not None:
+            found = identified(self.model, self.gallery, feats, self.fpir, TOP)
+            (who, sentence) = (found["name"] or "unknown", found["sentence"])
+            for c in found["candidates"]:
+                classes.append((self._thumbnail(c["image"]), f"{c['name']}: {NUMBERS.format(**c)}"))
+        nearest = []
+        for row, distance in zip(*most_like(self.model, feats[0], self.gallery.embeddings, TOP)):
+            found = judged(self.model, distance, self.threshold)
+            words = f"{NUMBERS.format(**found)}: {VERDICT[found['same']]}"
+            name = printable(self.gallery.names[row])
+            nearest.append((self._thumbnail(row), f"{name}: {words}"))
+        return who, sentence, classes, nearest
+
+    def _read(self, paths: Sequence[str | None]) -> tuple[list[np.ndarray], str]:
+        # images as training reads them, and a line for each that cannot be read
+        (pixels, problems) = ([], [])
+        for path in filter(None, paths):
+            try:
+                pixels.append(images.read_image(path, self.model.image_shape))
+            except InputError as error:  # where Gradio has put it is nothing to the user
+                problems.append(str(error).replace(os.path.join(os.path.dirname(path), ""), ""))
+        return pixels, "\n".join(problems)
+
+    def _thumbnail(self, row: int) -> np.ndarray:
+        path = os.path.join(self.directory, self.gallery.names[row]) if self.gallery else ""
+        try:
+            return images.read_image(path, THUMBNAIL)
+        except InputError:  # gone in the meantime
+            return np.full(THUMBNAIL, 255, np.uint8)
 
 
 def build(gr: ModuleType, asks: Questions) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
-    quiet = {"api_visibility": "private", "show_progress": "hidden"}
-    with gr.Blocks(title=TITLE, delete_cache=(300, KEPT)) as page:
-        gr.HTML(f"<h1>{TITLE}</h1>{page_html.answer(page_html.text(asks.about(), 'small'))}")
+    event = {"api_visibility": "private", "show_progress": "hidden"}
+    look = {"columns": TOP, "height": 240, "object_fit": "contain", "buttons": []}
+
+    def place(label):
+        # a camera's picture is not mirrored: a mirrored letter would be another one
+        image = gr.Image(label=label, type="filepath", height=320, buttons=[],
+            webcam_options=gr.WebcamOptions(mirror=False))  # fmt: skip
+        # Gradio would open the file to convert it, and fail on a broken one
+        image.preprocess = lambda upload: upload and upload.path
+        return image
+
+    with gr.Blocks(title=TITLE, delete_cache=(300, 3600)) as page:
+        gr.Markdown(f"# {TITLE}")
+        about = images.described(asks.model.image_shape)
+        about = f"{printable(asks.model.path.name)} reads images {about}."
+        gr.Textbox(about, label="the model", interactive=False)
         with gr.Tab("Compare two"):
             with gr.Row():
-                (first, about_first) = _place(gr, "One image")
-                (second, about_second) = _place(gr, "Another one")
-            found = gr.HTML(elem_id="compared")
-            gr.on(
-                [first.change, second.change],
-                asks.compare,
-                [first, second],
-                [about_first, about_second, found],
-                **quiet,
-            )
+                both = [place("One image"), place("Another one")]
+            shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart"),
+                gr.Gallery(label="as the model reads them", **look)]  # fmt: skip
+            gr.on([one.change for one in both], asks.compare, both, shown, **event)
         if asks.gallery:
-            with gr.Tab("Who or what is it?"), gr.Row():
-                (image, about) = _place(gr, "An image")
-                found = gr.HTML(elem_id="found")
-                image.change(asks.find, image, [about, found], **quiet)
+            with gr.Tab("Who or what is it?"):
+                image = place("An image")
+                shown = [gr.Label(label="it is"), gr.Textbox(label="in words"),
+                    gr.Gallery(label="nearest classes", **look),
+                    gr.Gallery(label="most like it", **look)]  # fmt: skip
+                image.change(asks.find, image, shown, **event)
     return page
 
 
-def _place(gr: ModuleType, label: str) -> tuple[Any, Any]:
-    # where an image is dropped, pasted or taken, and below it what is said of it
-    with gr.Column():
-        as_it_is = gr.WebcamOptions(mirror=False)  # a mirrored letter would be another one
-        image = gr.Image(
-            label=label, type="filepath", height=320, buttons=[], elem_classes="place",
-            webcam_options=as_it_is,
-        )  # fmt: skip
-        # Gradio would open the file to convert it, and fail on a broken one
-        image.preprocess = lambda upload: upload and upload.path
-        return image, gr.HTML()
-
-
-def _gradio(uploads: Path) -> ModuleType:
+def _gradio(uploads: str) -> ModuleType:
     # what is sent, shared and opened is decided here, not by variables of the machine; and
     # Gradio asks itself whether it has started, which no proxy can answer
     for name in list(os.environ):
         if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read as Gradio is imported
+    os.environ["GRADIO_TEMP_DIR"] = uploads  # read as Gradio is imported
     try:
         import gradio
     except ImportError:
@@ -133,15 +193,6 @@ def _gradio(uploads: Path) -> ModuleType:
             'Expected Gradio for the page. Received: none installed. pip install "gradio>=6,<7"'
         ) from None
     return gradio
-
-
-def _only_for(host: str) -> dict[str, Any]:
-    # a page elsewhere whose name is made to lead to this machine gets no answer
-    from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    names = [host, f"[{host}]", "localhost"]
-    return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=names)]}
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:
@@ -160,9 +211,3 @@ def free_address(host: str, port: int) -> tuple[str, int]:
             f"Expected an address of this machine and a free port. Received: {printable(host)} "
             f"and {port} ({error}). Name others with --host and --port."
         ) from None
-
-
-def _url(host: str, port: int) -> str:
-    if ipaddress.ip_address(host).is_unspecified:
-        host = socket.gethostname()
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

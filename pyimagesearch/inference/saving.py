@@ -1,10 +1,10 @@
 """An encoder and its settings -> a SavedModel directory that needs nothing of this package."""
 
 import errno
+import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
-from pyimagesearch.inference import settings as stored
-from pyimagesearch.system.errors import first_line
+from pyimagesearch.inference.model import (
+    FORMAT_VERSION,
+    SETTINGS,
+    SiameseModel,
+    digest,
+    plain_path,
+)
+from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import whole_directory, whole_file
-from pyimagesearch.system.plain_paths import plain_path
-from pyimagesearch.system.versions import versions
+from pyimagesearch.system.errors import printable
 
 
 def save(
@@ -27,13 +32,15 @@ def save(
     settings: dict[str, Any],
     trained_on: np.ndarray | None = None,
 ) -> None:
-    """Write the SavedModel directory `path`, whole or not at all, replacing an older one.
+    """Write the SavedModel directory `path`, replacing an older one, and encoder.keras beside it.
 
-    Beside it encoder.keras, the encoder alone as Keras keeps it, to train on from.
+    Both are written whole before either takes its name. encoder.keras is the encoder alone as
+    Keras keeps it, to train on from.
 
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
     comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
-    settings: what goes into assets.extra/siamese.json, above all image_shape and threshold.
+    settings: what goes into assets.extra/siamese.json, above all image_shape and threshold; a
+    head's two numbers are added.
     trained_on: uint64 (N,), data.sets.pixel_digests of the images that were trained on; kept
     in assets.extra/trained_on.npy.
     Endpoints, all for any B:
@@ -46,25 +53,48 @@ def save(
     Raises OSError where the disk is full or may not be written to.
     """
     path = Path(os.path.abspath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     archive = _endpoints(encoder, comparison)
-    with (
-        whole_file(path.parent / "encoder.keras") as new,
-        plain_path(os.path.dirname(new)) as place,
-    ):
-        encoder.save(os.path.join(place, "encoder.keras"))
-    with whole_directory(path) as new:
-        os.makedirs(new, exist_ok=True)
-        try:
-            with plain_path(new) as plain, _no_new_log_handler():
+    versions = {module.__name__: module.__version__ for module in (tf, keras, np)}
+    header = {
+        "format_version": FORMAT_VERSION,
+        "versions": versions | {"python": platform.python_version()},
+    }
+    # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
+    # each message of the program around this would appear twice
+    logging.root.addHandler(handler := logging.NullHandler())
+    try:
+        with whole_file(path.parent / "encoder.keras") as file, whole_directory(path) as new:
+            encoder.save(file)
+            os.makedirs(new, exist_ok=True)
+            with plain_path(new) as plain:
                 archive.write_out(plain, verbose=False)
-        except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
-            raise OSError(errno.EIO, first_line(error)) from None
-        (Path(new) / stored.SETTINGS).parent.mkdir(exist_ok=True)
-        header = {"format_version": stored.FORMAT_VERSION, "versions": versions()}
-        stored.write(Path(new) / stored.SETTINGS, header | settings)
-        if trained_on is not None:
-            np.save(Path(new) / TRAINED_ON, np.unique(trained_on.astype(np.uint64)))
+            (Path(new) / SETTINGS).parent.mkdir(exist_ok=True)
+            _write(Path(new) / SETTINGS, header | settings | _head_parameters(comparison))
+            if trained_on is not None:
+                np.save(Path(new) / TRAINED_ON, np.unique(trained_on.astype(np.uint64)))
+    except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
+        raise OSError(errno.EIO, first_line(error), str(path)) from None
+    finally:
+        logging.root.removeHandler(handler)
+
+
+def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
+    """Rewrite the settings of a loaded model alone, whole or not at all.
+
+    Raises InputError where its directory now holds another model than the one that was loaded:
+    the settings belong to that one.
+    """
+    if digest(model.path) != model.digest:
+        raise InputError(
+            f"Expected the model that was loaded from {printable(model.path)}. Received: "
+            "another; the model was replaced while it was measured: run again."
+        )
+    with whole_file(model.path / SETTINGS) as new:
+        _write(Path(new), settings)
+
+
+def _write(file: Path, settings: dict[str, Any]) -> None:
+    file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def _endpoints(encoder: keras.Model, comparison: keras.Model) -> keras.export.ExportArchive:
@@ -94,13 +124,19 @@ def _endpoints(encoder: keras.Model, comparison: keras.Model) -> keras.export.Ex
     return archive
 
 
-@contextmanager
-def _no_new_log_handler() -> Iterator[None]:
-    # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
-    # each message of the program around this would appear twice
-    handler = logging.NullHandler()
-    logging.root.addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.root.removeHandler(handler)
+def _head_parameters(comparison: keras.Model) -> dict[str, Any]:
+    """{"head_parameters": {"weight": w, "bias": b}} of a comparison with a head, else {}.
+
+    Of a distance d it puts out 1 / (1 + exp(-(w d + b))).
+    """
+    (weight, bias, has_head) = (1.0, 0.0, False)
+    for layer in comparison.layers:
+        numbers = [float(np.ravel(array)[0]) for array in layer.get_weights()]
+        if isinstance(layer, keras.layers.BatchNormalization):
+            (gamma, beta, mean, variance) = numbers
+            scale = gamma / (variance + layer.epsilon) ** 0.5
+            (weight, bias) = (scale * weight, scale * (bias - mean) + beta)
+        elif isinstance(layer, keras.layers.Dense):
+            (factor, offset) = numbers
+            (weight, bias, has_head) = (factor * weight, factor * bias + offset, True)
+    return {"head_parameters": {"weight": weight, "bias": bias}} if has_head else {}

@@ -16,6 +16,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory):
+    """Only read."""
     points = {"0.01": 0.4, "0.001": 0.3, "0.0001": None}
     path = tmp_path_factory.mktemp("models") / "model"
     return small_model.save(path, operating_points=points)
@@ -41,6 +42,19 @@ def ask(model, tmp_path, monkeypatch, capsys):
         return stop.value.code or 0, streams.out, streams.err
 
     return ask
+
+
+@pytest.fixture
+def refused(ask):
+    """Asks what is refused: the one line that says why."""
+
+    def refused(*arguments):
+        (code, out, err) = ask(*arguments)
+        errors = [line for line in err.splitlines() if not line.startswith("[INFO]")]
+        assert code == 2 and len(errors) == 1, (code, out, err)
+        return errors[0]
+
+    return refused
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 Its embedding is the picture itself at 7x7: the means of tiles of 4x4 pixels.
 """
 
+import json
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from keras.layers import AveragePooling2D, Flatten, Input, Rescaling
 
 from pyimagesearch import config
 from pyimagesearch.data.datasets import load_mnist
-from pyimagesearch.inference import saved_model
+from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison
 
 SHAPE = (28, 28, 1)
@@ -37,7 +38,7 @@ def save(
     if "head" in network:
         comparison.layers[-1].set_weights([np.array([[6]]), np.array([-3])])
     settings = {"image_shape": SHAPE, "threshold": 0.5, "recipe": "fast"} | settings
-    saved_model.save(path, encoder(scale), comparison, settings, trained_on)
+    saving.save(path, encoder(scale), comparison, settings, trained_on)
     return path
 
 
@@ -72,3 +73,14 @@ def write_pairs(folder: Path, groups: int = 6) -> Path:
                 cv2.imwrite(str(place / f"g{group}_{k}_first.png"), mine[0])
                 cv2.imwrite(str(place / f"g{group}_{k}_second.png"), seconds[k])
     return folder
+
+
+def change(model: Path, **changes: object) -> None:
+    """Other settings for a model."""
+    file = model / "assets.extra" / "siamese.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def answers(out: str) -> list[str]:
+    """What a command says without its notes, line by line."""
+    return [line for line in out.splitlines() if not line.startswith("[INFO]")]

@@ -32,6 +32,6 @@ def test_names_of_any_bytes(tmp_path):
 def test_the_script_reads_like_the_article():
     text = (ROOT / "test_contrastive_siamese_network.py").read_text()
     assert len(text.splitlines()) <= 100
-    steps = ["argparse", "SiameseModel(", "list_images(", "embed(", "distance(", "plot_verdicts("]
+    steps = ["argparse", "SiameseModel(", "list_files(", "embed(", "distance(", "plot_verdicts("]
     places = [text.rindex(step) for step in steps[1:]]
     assert places == sorted(places)

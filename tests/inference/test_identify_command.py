@@ -1,15 +1,11 @@
-"""identify and embed, as a user asks them."""
+"""identify, as a user asks it."""
 
-import csv
 import json
 import shutil
 
-import numpy as np
 import pytest
-
-from pyimagesearch import SiameseModel
-from pyimagesearch.inference import vectors
-from pyimagesearch.inference.galleries import embed_folder
+import small_model
+from small_model import answers
 
 CALIBRATION = {
     "gallery_sizes": [2, 10],
@@ -30,16 +26,7 @@ def gallery(folder, tmp_path):
 
 @pytest.fixture
 def calibrate(model):
-    def calibrate(**changes):
-        file = model / "assets.extra" / "siamese.json"
-        settings = json.loads(file.read_text()) | {"identification": CALIBRATION | changes}
-        file.write_text(json.dumps(settings))
-
-    return calibrate
-
-
-def answers(out):
-    return [line for line in out.splitlines() if not line.startswith("[INFO]")]
+    return lambda **changes: small_model.change(model, identification=CALIBRATION | changes)
 
 
 def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, calibrate):
@@ -105,7 +92,7 @@ def test_a_gallery_of_one_image_with_broken_ones(ask, folder, tmp_path):
         ("query", "absent.png: cannot be opened"),
     ],
 )
-def test_what_cannot_be_identified(ask, folder, tmp_path, kind, message):
+def test_what_cannot_be_identified(refused, folder, tmp_path, kind, message):
     place = tmp_path / kind
     if kind != "absent":
         (place / "anna").mkdir(parents=True)
@@ -114,60 +101,10 @@ def test_what_cannot_be_identified(ask, folder, tmp_path, kind, message):
     if kind == "broken":
         (place / "anna" / "a.png").write_text("words")
     query = folder / "absent.png" if kind == "query" else folder / "1" / "1.png"
-    (code, out, err) = ask("identify", query, place, "--json")
-    assert code == 2 and out == "" and message in err
-    assert len([line for line in err.splitlines() if not line.startswith("[INFO]")]) == 1
+    assert message in refused("identify", query, place, "--json")
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "nan", "-0.1", "one"])
-def test_a_rate_is_a_share(ask, folder, gallery, rate):
-    (code, _, err) = ask("identify", folder / "1" / "1.png", gallery, f"--fpir={rate}")
-    assert code == 2 and "expected a number between 0 and 1" in err
-
-
-def test_embeddings_in_a_file(ask, folder, model, tmp_path):
-    (code, out, _) = ask("embed", folder)
-    assert code == 0
-    assert answers(out) == ["120 images of 10 classes, 49 numbers each: output/vectors.npz"]
-    found = vectors.read(tmp_path / "output" / "vectors.npz")
-    loaded = SiameseModel(model)
-    assert found.model == loaded.digest
-    assert found.names[:2] == ("0/0.png", "0/1.png") and found.classes[-1] == "9"
-    (code, out, _) = ask("embed", folder / "0", "--output", tmp_path / "v.csv", "--json")
-    assert code == 0 and json.loads(out)["file"].endswith("v.csv")
-    with open(tmp_path / "v.csv", newline="") as f:
-        (header, *rows) = csv.reader(f)
-    assert header[:3] == ["name", "model", "e0"] and len(rows) == 12  # no classes
-    # from Python one call; its messages go to whoever reads the package's log
-    again = embed_folder(loaded, folder)
-    assert np.array_equal(again.embeddings, found.embeddings)
-    assert (again.names, again.classes, again.model) == (found.names, found.classes, found.model)
-    one = loaded.embed_files([folder / "0" / "1.png"])
-    assert again.embeddings[1] == pytest.approx(one[0], abs=1e-6)
-
-
-def test_embeddings_for_a_program_that_names_no_file(ask, folder, tmp_path):
-    (tmp_path / "output").write_text("a file where the vectors' folder would be")
-    answer = json.loads(ask("embed", folder, "--json")[1])
-    assert (answer["images"], answer["embedding_dim"]) == (120, 49)
-    assert np.shape(answer["embeddings"]) == (120, 49) and len(answer["model"]) == 64
-    assert answer["classes"][0] == "0" and answer["names"][0] == "0/0.png"
-    (code, _, err) = ask("embed", folder)
-    assert code == 2 and len(err.splitlines()) == 1
-
-
-def test_levels_of_classes_are_those_of_training(ask, folder, tmp_path):
-    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
-        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
-    assert ask("embed", tmp_path / "alphabets", "--json")[0] == 2
-    answer = json.loads(ask("embed", tmp_path / "alphabets", "--json", "--class-level", 2)[1])
-    assert sorted(set(answer["classes"])) == ["Greek/a", "Greek/b", "Latin/a", "Latin/b"]
-
-
-@pytest.mark.parametrize(
-    "output, message", [("v.txt", "ends with .npz, .csv"), ("a file/v.npz", "can be written to")]
-)
-def test_a_file_that_cannot_be_written_is_refused_first(ask, folder, tmp_path, output, message):
-    (tmp_path / "a file").write_text("")
-    (code, out, err) = ask("embed", folder, "--output", tmp_path / output)
-    assert code == 2 and out == "" and message in err and len(err.splitlines()) == 1
+def test_a_rate_is_a_share(refused, folder, gallery, rate):
+    error = refused("identify", folder / "1" / "1.png", gallery, f"--fpir={rate}")
+    assert "expected a number between 0 and 1" in error

@@ -1,0 +1,324 @@
+"""A folder of images as vectors: embedded, searched, in a file, in one run or in shards.
+
+Shard k of n are the kth part of the folder's files in their order: runs of one length, give or
+take one. Each shard's file says which it is and of which list of files, so that merge can tell
+whether they belong together.
+"""
+
+import csv
+import hashlib
+import logging
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pyimagesearch.data import images, layout
+from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
+from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
+from pyimagesearch.inference.model import BLOCK, SiameseModel
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.errors import printable
+
+log = logging.getLogger(__name__)
+
+
+class Shard(NamedTuple):
+    """Which part of a folder's images."""
+
+    number: int  # from 1 to `of`
+    of: int
+    listing: str = ""  # a digest of the names, sizes and classes of all files of the folder
+
+    def rows(self, count: int) -> slice:
+        """Which of `count` files are in it."""
+        return slice(count * (self.number - 1) // self.of, count * self.number // self.of)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Embeddings of N images, with what they are of."""
+
+    embeddings: np.ndarray  # float32 (N, D)
+    names: tuple[str, ...]  # N, of the files, from the folder on
+    classes: tuple[str, ...] | None  # N, the name of each one's class; None: not known
+    model: str  # the digest of the model that made them, SiameseModel.digest
+    shard: Shard | None = None  # None: of all images of a folder
+
+
+def embed_folder(
+    model: SiameseModel,
+    directory: str | os.PathLike,
+    class_level: int | None = None,
+    without: Sequence[str | os.PathLike | None] = (),
+    shard: Shard | None = None,
+    classes: bool = True,
+) -> Gallery:
+    """The embeddings of all images of a folder, from the cache where it has them.
+
+    Where the images lie in subfolders, these are the classes, as in training (see layout.find,
+    which class_level is for), but a class may have a single image. classes: whether they are
+    asked for. without: files that are left out. shard: which part of them, which may be empty.
+    Logs what cannot be read, and is left out.
+    Raises InputError where the folder is missing, no image of it can be read, or it is not plain
+    what the classes are.
+    """
+    directory = os.fspath(directory)
+    paths = images.list_images(directory)
+    class_of = dict.fromkeys(paths, "")
+    known = classes and any(os.sep in images.from_folder_on(path, directory) for path in paths)
+    if known:
+        plan = layout.find(directory, class_level)
+        known = not plan.pairs
+        if known:
+            say_skipped({BESIDE: plan.skipped[BESIDE]} if plan.skipped[BESIDE] else {})
+            found = {os.path.join(directory, f.name): f.class_at(plan.level) for f in plan.files}
+            class_of = dict(sorted(found.items()))
+    class_names = set(class_of.values())
+    for path in list(class_of):
+        if any(other and same_file(path, other) for other in without):
+            log.info("left out %s: asked about, or drawn by this command", printable(path))
+            del class_of[path]
+    paths = list(class_of)
+    if shard is not None:
+        listing = hashlib.sha256()
+        for path in paths:
+            size = os.path.getsize(path) if os.path.isfile(path) else -1
+            line = f"{size} {images.from_folder_on(path, directory)}\n{class_of[path]}\n"
+            listing.update(line.encode("utf-8", "surrogateescape"))
+        shard = shard._replace(listing=listing.hexdigest())
+        paths = paths[shard.rows(len(class_of))]
+        if not paths:
+            log.info("shard %d/%d holds no files: the folder has %d", *shard[:2], len(class_of))
+    (good, embeddings, messages, reused) = embeddings_of(
+        paths, model.digest, model.image_shape, model.embed
+    )
+    if not good and shard is None:
+        raise InputError(
+            f"Expected readable images. Received: {printable(directory)} with none. "
+            + "; ".join(messages[:3])
+        )
+    say(f"skipped {message}" for message in messages)
+    log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
+    gone = class_names - {class_of[path] for path in good} if shard is None else ()
+    say(f"left out class {printable(name)}: no image of it is left" for name in sorted(gone))
+    return Gallery(
+        np.asarray(embeddings).reshape(len(good), model.embedding_dim),
+        tuple(images.from_folder_on(path, directory) for path in good),
+        tuple(class_of[path] for path in good) if known else None,
+        model.digest,
+        shard,
+    )
+
+
+def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:
+    """Whether two paths are of one file."""
+    try:
+        return os.path.samefile(a, b)
+    except OSError:
+        return False
+
+
+def nearest(
+    query: np.ndarray, embeddings: np.ndarray, top: int = 5, distance: str = "euclidean"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest of N embeddings: (indices (top,), distances (top,)), nearest first.
+
+    query: (D,). embeddings: (N, D) float32, in memory or mapped from disk, of which no copy is
+    made. distance: a key of NUMPY_DISTANCES, whose distances are given; equal ones by index.
+    Raises InputError where embeddings are no finite numbers.
+    """
+    squares = np.einsum("nd,nd->n", embeddings, embeddings)  # |g|^2 of each row
+    length = float(query @ query)
+    if distance == "cosine":
+        near = (embeddings @ query) / -np.sqrt(np.maximum(squares, 1e-12) * max(length, 1e-12))
+        rounding = 2e-5
+    else:
+        near = squares - 2 * (embeddings @ query)  # squared, less the same |query|^2 for all
+        rounding = 2e-5 * (float(squares.max()) + length)
+    top = min(top, len(embeddings))
+    # these numbers are rounded: all that may be among the nearest is measured exactly
+    candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
+    if not len(candidates):
+        raise InputError(
+            "Expected embeddings of finite numbers. Received: some that are infinite or no number. "
+            "Train the model again."
+        )
+    blocks = (embeddings[candidates[k : k + BLOCK]] for k in range(0, len(candidates), BLOCK))
+    measure = NUMPY_DISTANCES[distance]
+    exact = np.concatenate([measure(block.astype(np.float64), query[None]) for block in blocks])
+    order = np.argsort(exact, kind="stable")[:top]
+    return candidates[order], exact[order]
+
+
+def most_like(
+    model: SiameseModel, feats: np.ndarray, embeddings: np.ndarray, top: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As nearest, by the model's own distance: (indices (top,), what the model puts out (top,)).
+
+    A head changes no ranks. feats: (D,). embeddings: (N, D).
+    """
+    name = str(model.settings.get("distance"))
+    (found, _) = nearest(feats, embeddings, top, name if name in NUMPY_DISTANCES else "euclidean")
+    return found, model.distance_to_all(feats, embeddings[found])
+
+
+def check(path: str | Path) -> None:
+    """Raise InputError where write would refuse the path: to know before anything is embedded."""
+    ending = Path(path).suffix.lower()
+    if ending not in FORMATS:
+        wanted = f"a file that ends with {', '.join(FORMATS)}"
+        raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
+    if ending == ".parquet" and not find_spec("pyarrow"):
+        raise InputError(
+            "Expected pyarrow for .parquet. Received: none installed. "
+            "pip install pyarrow, or name a file that ends with .npz or .csv."
+        )
+
+
+def write(path: str | Path, gallery: Gallery) -> None:
+    """Write a gallery, whole or not at all, in the format that the ending of the path says.
+
+    .npz      arrays embeddings float32 (N, D), names, classes, model, and which shard it is;
+              read gives them back
+    .csv      a header; name, class (where known), model, e0 … e{D-1} with nine digits, which
+              is all that a float32 has. UTF-8; a name that is none keeps its bytes
+    .parquet  columns name, class, embedding (a list of D float32); the model in the metadata
+    Raises InputError for another ending, or where pyarrow is missing for .parquet.
+    """
+    check(path)
+    with whole_file(path) as new:
+        FORMATS[Path(path).suffix.lower()](new, gallery)
+
+
+def _write_npz(path: str, gallery: Gallery) -> None:
+    arrays: dict[str, Any] = {
+        "embeddings": gallery.embeddings,
+        "names": np.array(gallery.names, np.str_),
+        "model": gallery.model,
+    }
+    if gallery.classes is not None:
+        arrays["classes"] = np.array(gallery.classes, np.str_)
+    if gallery.shard is not None:
+        (*arrays["shard"], arrays["listing"]) = gallery.shard
+    with open(path, "wb") as f:  # to a path NumPy would add an ending
+        np.savez(f, **arrays)
+
+
+def _write_csv(path: str, gallery: Gallery) -> None:
+    numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
+    texts = [gallery.names] if gallery.classes is None else [gallery.names, gallery.classes]
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
+        rows = csv.writer(f)
+        rows.writerow([*["name", "class"][: len(texts)], "model", *numbers])
+        for *cells, row in zip(*texts, gallery.embeddings):
+            rows.writerow([*map(cell, cells), gallery.model, *(f"{x:.9g}" for x in row)])
+
+
+def cell(text: str) -> str:
+    """A file's name for a table: a spreadsheet would run what begins as a formula does."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _write_parquet(path: str, gallery: Gallery) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    # its text is UTF-8, which not every file name is
+    texts = {"name": gallery.names, "class": gallery.classes}
+    columns = {
+        name: [text.encode("utf-8", "backslashreplace").decode() for text in column]
+        for name, column in texts.items()
+        if column is not None
+    }
+    flat = pyarrow.array(gallery.embeddings.ravel())
+    size = gallery.embeddings.shape[1]
+    columns["embedding"] = pyarrow.FixedSizeListArray.from_arrays(flat, size)
+    table = pyarrow.table(columns).replace_schema_metadata({"model": gallery.model})
+    parquet.write_table(table, path)
+
+
+FORMATS = {".npz": _write_npz, ".csv": _write_csv, ".parquet": _write_parquet}
+
+
+def read(path: str | Path) -> Gallery:
+    """What write put into an .npz file. Raises InputError where it is damaged or another's."""
+    try:
+        with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
+            known = {name: data[name] for name in data.files}
+        embeddings = known["embeddings"].astype(np.float32, copy=False)
+        if embeddings.ndim != 2 or embeddings.shape[:1] != known["names"].shape:
+            raise ValueError("no rows of numbers, one for each name")
+        shard = None
+        if "shard" in known:
+            (number, of) = known["shard"].tolist()
+            if not (type(number) is type(of) is int and 1 <= number <= of):
+                raise ValueError(f"no shard of a whole: {number}/{of}")
+            shard = Shard(number, of, str(known["listing"]))
+        classes = tuple(known["classes"].tolist()) if "classes" in known else None
+        names = tuple(known["names"].tolist())
+        return Gallery(embeddings, names, classes, str(known["model"]), shard)
+    except FileNotFoundError:
+        raise InputError(f"Expected a file. Received: {printable(path)}, not there.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"Expected vectors that this project wrote. Received: {printable(path)} ({error}). "
+            "Write them again with python -m pyimagesearch embed."
+        ) from None
+
+
+def parse_shard(text: str) -> Shard:
+    """ "3/16" -> the third of sixteen. Raises InputError for what is none."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(
+            f"Expected --shard K/N, the Kth of N parts, K from 1 to N. Received: {printable(text)}."
+        )
+    return Shard(int(match[1]), int(match[2]))
+
+
+def merge(paths: Sequence[str | Path]) -> Gallery:
+    """All shards of a folder, from the .npz files of embed --shard, as embed gives it in one.
+
+    The order of the paths is free. Raises InputError, naming files or shards, where they are not
+    all parts of one folder, embedded by one model, each of them once.
+    """
+    parts: dict[int, tuple[str, Gallery]] = {}
+    of_all = None
+    for path in paths:
+        (shown, part) = (printable(path), read(path))
+        if part.shard is None:
+            wanted = "parts that embed --shard has written"
+            raise InputError(f"Expected {wanted}. Received: {shown}, not a part.")
+        (number, of, listing) = part.shard
+        mine = (of, listing, part.model, part.embeddings.shape[1])
+        of_all = of_all or (printable(path), mine)
+        if mine != of_all[1]:
+            raise InputError(
+                "Expected parts of one folder that stayed as it was, of one division and one "
+                f"model. Received: {of_all[0]} and {shown}, of two. Embed all shards again."
+            )
+        if number in parts:
+            both = f"{number}/{of} in {parts[number][0]} and in {shown}"
+            raise InputError(f"Expected each shard once. Received: {both}.")
+        parts[number] = (shown, part)
+    if missing := [str(k) for k in range(1, of + 1) if k not in parts]:
+        more = f" and {len(missing) - 9} more" if len(missing) > 9 else ""
+        without = f"{', '.join(missing[:9])}{more}"
+        raise InputError(f"Expected all {of} shards. Received: {len(parts)}, without {without}.")
+    found = [part for _, (_, part) in sorted(parts.items())]
+    names = tuple(name for part in found for name in part.names)
+    if not names:
+        wanted = "Expected parts with images."
+        raise InputError(f"{wanted} Received: {of} shards in which none could be read.")
+    classes = tuple(name for part in found for name in part.classes or ())
+    embeddings = np.concatenate([part.embeddings for part in found])
+    return Gallery(embeddings, names, classes or None, found[0].model)

@@ -1,0 +1,111 @@
+"""evaluate, as a user asks it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import small_model
+
+from pyimagesearch.data.sets import pixel_digests
+
+
+@pytest.mark.slow
+def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
+    settings = model / "assets.extra" / "siamese.json"
+    before = settings.read_text()
+    flags = ("evaluate", folder, "--output", tmp_path / "e.png")
+    (code, out, _) = ask(*flags)
+    assert code == 0 and "suits this data" in out and "recall@1                100.00 %" in out
+    measured = json.loads(ask(*flags, "--json")[1])
+    assert measured["accuracy"]["value"] > 0.95 and measured["images"] == 120
+    assert measured["trained_on"] is None and settings.read_text() == before
+    # a threshold that calls everything the same does not suit
+    small_model.change(model, threshold=99.0, class_names=["anna", "bert"])
+    (code, out, _) = ask(*flags)
+    assert "does not suit" in out and "--calibrate" in out
+    assert ask(*flags, "--calibrate")[0] == 0
+    stored = json.loads(settings.read_text())
+    assert 0.2 < stored["threshold"] < 1.2 and stored["operating_points"]["0.0001"] is None
+    assert stored["calibrated_before"]["threshold"] == 99.0
+    # none of these classes is one that the model was trained on
+    assert stored["identification"]["new_classes"] is True
+    assert "suits this data" in ask(*flags)[1]
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: None, "a folder, or a list"),
+        (lambda path: path.mkdir(), "a subfolder for each class"),
+        (lambda path: small_model.write_folder(path, 1, 3), "at least two classes"),
+        (lambda path: small_model.write_folder(path, 2, 1), "at least two classes"),
+    ],
+)
+def test_evaluate_of_a_wrong_folder(refused, tmp_path, make, message):
+    make(tmp_path / "wrong")
+    assert message in refused("evaluate", tmp_path / "wrong", "--output", tmp_path / "e.png")
+    assert not (tmp_path / "e.png").exists()
+
+
+def test_train_and_test_folders_are_used_as_what_they_are(ask, folder, tmp_path):
+    for digit in "012":
+        for k, path in enumerate(sorted((folder / digit).iterdir())):
+            place = tmp_path / "data" / ("test" if k < 4 else "train") / digit
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+    code, out, _ = ask("evaluate", tmp_path / "data", "--output", tmp_path / "e.png")
+    assert code == 0 and "evaluated on its test/ part: 12 of 36 images" in out, out
+    answer = json.loads(ask("evaluate", tmp_path / "data", "--json")[1])
+    assert answer["part"] == "test" and answer["images"] == 12 and answer["pairs"] == 24
+
+
+def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
+    # two alphabets of two characters each: two readings, and the choice is the user's
+    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
+        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
+    flags = ("evaluate", tmp_path / "alphabets", "--json")
+    code, out, err = ask(*flags)
+    assert code == 2 and out == "" and "--class-level 1 or --class-level 2" in err
+    assert json.loads(ask(*flags, "--class-level", 1)[1])["folder"]["classes"] == 2
+    answer = json.loads(ask(*flags, "--class-level", 2)[1])
+    assert answer["folder"]["classes"] == 4 and answer["accuracy"]["value"] == 1.0
+    # the files of one number are a group: twelve, each with an image of each class
+    groups = ("--class-level", 2, "--group-by", r"\d+(?=\.png)")
+    answer = json.loads(ask(*flags, *groups, "--calibrate")[1])
+    assert answer["unit"] == "groups" and answer["units"] == 6  # the other six choose
+
+
+def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
+    pairs = small_model.write_pairs(tmp_path / "pairs", groups=6)
+    code, out, err = ask("evaluate", pairs, "--json")
+    answer = json.loads(out)
+    # six groups of three same and three different pairs, of seven images
+    assert code == 0 and answer["pairs"] == 36 and answer["images"] == 42, err
+    assert answer["accuracy"]["value"] == 1.0
+    code, out, _ = ask("evaluate", pairs, "--calibrate", "--json")
+    answer = json.loads(out)
+    assert code == 0 and answer["pairs"] == 18 and answer["images"] == 21
+    stored = json.loads((model / "assets.extra" / "siamese.json").read_text())
+    assert 0.1 < stored["threshold"] < 1.2
+    # who is who is not known of pairs: no rate is promised by a calibration on other images
+    assert stored["identification"] is None and "retrieval" not in answer
+
+
+def test_a_class_too_small_to_calibrate_with_is_left_out_and_named(ask, folder, tmp_path, model):
+    few = shutil.copytree(folder, tmp_path / "few")
+    for path in sorted((few / "9").iterdir())[3:]:
+        path.unlink()
+    code, out, _ = ask("evaluate", few, "--calibrate", "--output", tmp_path / "e.png")
+    assert code == 0 and "left out class 9: 3 images; 4 needed" in out, out
+    assert "Written to" in out and "108 pairs" in out  # of nine classes six images, twice each
+    answer = json.loads(ask("evaluate", few, "--calibrate", "--json")[1])
+    assert answer["images"] == 54 and len(answer["left_out"]) == 1 and "9" in answer["left_out"][0]
+
+
+def test_images_that_were_trained_on_are_counted(ask, folder, tmp_path, model):
+    (pixels, _) = small_model.images()
+    np.save(model / "assets.extra" / "trained_on.npy", np.sort(pixel_digests(pixels[:50])))
+    code, out, _ = ask("evaluate", folder, "--output", tmp_path / "e.png")
+    assert code == 0 and "50 of these 120 images were trained on" in out
+    assert json.loads(ask("evaluate", folder, "--json")[1])["trained_on"] == 50

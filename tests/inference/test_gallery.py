@@ -1,0 +1,250 @@
+"""A folder as vectors: what is nearest, what files hold, and shards that are made one again."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import small_model
+from small_model import answers
+
+from pyimagesearch import SiameseModel
+from pyimagesearch.evaluation.distances import cosine_matrix
+from pyimagesearch.inference import gallery
+from pyimagesearch.inference.gallery import Gallery, Shard, nearest
+from pyimagesearch.system.errors import InputError
+
+
+def test_nearest_is_exact(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(500, 8)).astype("float32")
+    query = rng.normal(size=8).astype("float32")
+    expected = np.linalg.norm(points - query, axis=1)
+    points.tofile(tmp_path / "points")
+    mapped = np.memmap(tmp_path / "points", np.float32, "r", shape=(500, 8))
+    monkeypatch.setattr(gallery, "BLOCK", 7)
+    (indices, distances) = nearest(query, mapped, top=40)
+    assert indices.tolist() == np.argsort(expected)[:40].tolist()
+    np.testing.assert_allclose(distances, np.sort(expected)[:40], rtol=1e-5)
+    assert len(nearest(points[0], points[:3], top=5)[0]) == 3
+    # ties by index, and distances that a float32 subtraction of squares would lose
+    tied = np.tile([[3, 4], [0, 0]], (500, 1)).astype("float32")
+    assert nearest(np.zeros(2, "float32"), tied, top=3)[0].tolist() == [1, 3, 5]
+    far = 100 + points * 1e-3
+    exact = np.linalg.norm(far.astype("float64") - (far[0] + 1e-4), axis=1)
+    (indices, _) = nearest(far[0] + 1e-4, far, top=5)
+    assert indices.tolist() == np.argsort(exact, kind="stable")[:5].tolist()
+    with pytest.raises(InputError, match="Expected embeddings of finite numbers"):
+        nearest(np.full(8, np.nan, "float32"), points)
+
+
+def test_nearest_by_angle():
+    """The query points along the first axis, as does what is furthest away."""
+    points = np.array([[1, 1, 0], [9, 0, 0], [0, 1, 0], [-1, 0, 0], [5, 5, 0]], "float32")
+    query = np.array([1, 0, 0], "float32")
+    (found, distances) = nearest(query, points, top=5, distance="cosine")
+    assert found.tolist() == [1, 0, 4, 2, 3]
+    half = 1 - 0.5**0.5  # 45 degrees
+    np.testing.assert_allclose(distances, [0, half, half, 1, 2], atol=1e-7)
+    assert nearest(query, points, top=2)[0].tolist() == [0, 2]  # 1, then 2^0.5
+    short = np.random.default_rng(0).normal(size=(500, 8)).astype("f4") * np.float32(1e-4)
+    exact = cosine_matrix(short[:1], short)[0]
+    (found, _) = nearest(short[0], short, top=9, distance="cosine")  # lengths say nothing
+    assert found.tolist() == np.argsort(exact, kind="stable")[:9].tolist()
+
+
+EMBEDDINGS = np.random.default_rng(0).normal(0, 1e3, (4, 4)).astype(np.float32)
+# a comma, a line break, bytes that are no UTF-8, and what a spreadsheet takes for a formula
+NAMES = ("cat/a,b.png", "cat/c\nd.png", "dog/\udcff.png", "=1+1.png")
+CLASSES = ("cat", "cat", "dög", "-")
+GALLERY = Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed")
+
+
+def test_npz_is_read_back_as_it_was_written(tmp_path):
+    file = tmp_path / "vectors.NPZ"
+    for classes, shard in ((CLASSES, None), (None, Shard(1, 2, "files"))):
+        gallery.write(file, Gallery(EMBEDDINGS, NAMES, classes, "5eed", shard))
+        found = gallery.read(file)
+        assert found.embeddings.dtype == np.float32 and np.array_equal(found.embeddings, EMBEDDINGS)
+        assert (found.names, found.classes, found.model) == (NAMES, classes, "5eed")
+        assert found.shard == shard
+    assert [path.name for path in tmp_path.iterdir()] == ["vectors.NPZ"]
+
+
+def test_csv_holds_every_digit_and_no_formula(tmp_path):
+    file = tmp_path / "vectors.csv"
+    gallery.write(file, GALLERY)
+    with open(file, newline="", encoding="utf-8", errors="surrogateescape") as f:
+        (header, *rows) = csv.reader(f)
+    assert header == ["name", "class", "model", "e0", "e1", "e2", "e3"]
+    names = [*NAMES[:3], "'=1+1.png"]
+    assert [row[:3] for row in rows] == [
+        [n, c, "5eed"] for n, c in zip(names, [*CLASSES[:3], "'-"])
+    ]
+    assert np.array_equal(np.array([row[3:] for row in rows], np.float32), EMBEDDINGS)
+
+
+def test_parquet_holds_the_columns(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
+    gallery.write(tmp_path / "vectors.parquet", GALLERY)
+    table = parquet.read_table(tmp_path / "vectors.parquet")
+    assert table.column_names == ["name", "class", "embedding"]
+    assert table["name"].to_pylist() == [*NAMES[:2], "dog/\\udcff.png", NAMES[3]]
+    assert np.array_equal(np.array(table["embedding"].to_pylist(), np.float32), EMBEDDINGS)
+    assert table.schema.metadata[b"model"] == b"5eed"
+
+
+def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install pyarrow"):
+        gallery.write(tmp_path / "v.parquet", GALLERY)
+    with pytest.raises(InputError, match=r"ends with \.npz, \.csv, \.parquet"):
+        gallery.check(tmp_path / "vectors.txt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_damaged_or_foreign_is_refused(tmp_path):
+    file = tmp_path / "vectors.npz"
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", Shard(1, 2)))
+    content = file.read_bytes()
+    known = dict(np.load(file))
+    for name, changed in {
+        "flat": {"embeddings": EMBEDDINGS[:, 0]},
+        "fifth of two": {"shard": np.array([5, 2])},
+        "one and a half": {"shard": np.array([1.5, 2])},
+        "objects": {"names": np.array([{}])},
+    }.items():
+        np.savez(tmp_path / f"{name}.npz", **(known | changed))
+    np.savez(tmp_path / "other.npz", a=EMBEDDINGS)
+    np.save(tmp_path / "plain.npy", EMBEDDINGS)
+    for size in (0, 10, len(content) // 2):
+        (tmp_path / f"{size}.npz").write_bytes(content[:size])
+    file.unlink()
+    for path in [*tmp_path.iterdir(), tmp_path / "absent.npz"]:
+        with pytest.raises(InputError, match=r"^Expected (a file|vectors)"):
+            gallery.read(path)
+
+
+def test_each_file_is_in_one_shard_and_shards_are_of_one_length():
+    for count in (0, 1, 5, 16, 1000, 1001):
+        for n in (1, 3, 16):
+            runs = [range(count)[Shard(k, n).rows(count)] for k in range(1, n + 1)]
+            assert [row for run in runs for row in run] == list(range(count))
+            assert max(map(len, runs)) - min(map(len, runs)) <= 1
+    # the third of sixteen of a thousand: from 1000 * 2 / 16 = 125 to 1000 * 3 / 16 = 187.5
+    assert gallery.parse_shard("3/16").rows(1000) == slice(125, 187)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three digits with four images each, and a file that is none in the second part of three."""
+    folder = small_model.write_folder(tmp_path / "photos", classes=3, each=4)
+    (folder / "1" / "2.png").write_text("words")
+    return folder
+
+
+@pytest.fixture
+def parts(ask, photos, tmp_path):
+    """The three parts of the folder, as the command writes them."""
+    for k in (1, 2, 3):
+        (code, _, err) = ask("embed", photos, "--shard", f"{k}/3", "--output", f"{k}.npz")
+        assert (code, err) == (0, "")
+    return [tmp_path / f"{k}.npz" for k in (1, 2, 3)]
+
+
+def test_merged_parts_are_the_whole_folder(ask, photos, parts, tmp_path):
+    assert gallery.read(parts[1]).names == ("1/0.png", "1/1.png", "1/3.png")
+    (code, out, _) = ask("embed", "--merge", *parts[::-1], "--output", "all.npz")
+    assert (code, out) == (0, "11 images of 3 classes, 49 numbers each: all.npz\n")
+    assert ask("embed", photos, "--output", "whole.npz")[0] == 0
+    (merged, whole) = (dict(np.load(tmp_path / name)) for name in ("all.npz", "whole.npz"))
+    assert merged.keys() == whole.keys() and "shard" not in merged
+    for name in merged:
+        assert np.array_equal(merged[name], whole[name]) and merged[name].dtype == whole[name].dtype
+    answer = json.loads(ask("embed", "--merge", *parts, "--output", "all.csv", "--json")[1])
+    assert (answer["images"], answer["embedding_dim"], answer["file"]) == (11, 49, "all.csv")
+
+
+def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts, tmp_path):
+    def merge(*names):
+        return refused("embed", "--merge", *names, "--output", "all.npz")
+
+    assert "Expected all 3 shards. Received: 2, without 2." in merge("1.npz", "3.npz")
+    shutil.copy(tmp_path / "2.npz", tmp_path / "copy.npz")
+    error = merge("1.npz", "2.npz", "3.npz", "copy.npz")
+    assert "Received: 2/3 in 2.npz and in copy.npz." in error
+    assert ask("embed", photos, "--shard", "2/4", "--output", "of four.npz")[0] == 0
+    assert "1.npz and of four.npz, of two." in merge("1.npz", "of four.npz")
+    assert ask("embed", photos, "--output", "whole.npz")[0] == 0
+    assert "Received: whole.npz, not a part." in merge("1.npz", "whole.npz")
+    assert "Received: absent.npz, not there." in merge("1.npz", "absent.npz")
+    before = parts[0].read_bytes()
+    error = refused("embed", "--merge", *parts, "--output", "./1.npz")
+    assert "Expected --output beside the parts" in error and parts[0].read_bytes() == before
+    # another file where one of the same name was, and every shard is of other files
+    shutil.copy(photos / "0" / "0.png", photos / "0" / "1.png")
+    assert ask("embed", photos, "--shard", "3/3", "--output", "3.npz")[0] == 0
+    assert "1.npz and 3.npz, of two" in merge("1.npz", "2.npz", "3.npz")
+    assert not (tmp_path / "all.npz").exists()
+
+
+def test_fewer_files_than_shards_and_shards_of_unreadable_ones(ask, refused, photos, tmp_path):
+    """Four files in five shards: the first is empty."""
+    for k in range(1, 6):
+        (code, out, _) = ask("embed", photos / "0", "--shard", f"{k}/5", "--output", f"{k}.npz")
+        assert code == 0 and ("shard 1/5 holds no files: the folder has 4" in out) == (k == 1)
+    (code, out, _) = ask("embed", "--merge", *(f"{k}.npz" for k in range(1, 6)))
+    assert (code, out) == (0, "4 images, 49 numbers each: output/vectors.npz\n")
+    assert gallery.read(tmp_path / "output" / "vectors.npz").classes is None
+    for image in photos.glob("*/*.png"):
+        image.write_text("words")
+    assert ask("embed", photos, "--shard", "1/1", "--output", "1.npz")[0] == 0
+    assert "in which none could be read" in refused("embed", "--merge", "1.npz")
+
+
+@pytest.mark.parametrize("shard", ["0/16", "17/16", "a/b", "3", "-1/2", "1/0", "1/2/3", ""])
+def test_a_shard_is_one_of_some(shard):
+    with pytest.raises(InputError, match="Expected --shard K/N"):
+        gallery.parse_shard(shard)
+
+
+def test_what_does_not_go_together(refused):
+    for flags in ((), ("photos", "--merge", "1.npz"), ("--merge", "1.npz", "--shard", "1/2")):
+        assert "Expected a folder, perhaps with --shard" in refused("embed", *flags)
+    for flags in ((), ("--output", "part.csv")):
+        error = refused("embed", "photos", "--shard", "1/2", *flags)
+        assert "Expected --output PART.npz with --shard" in error
+
+
+def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp_path):
+    (code, out, _) = ask("embed", folder)
+    assert code == 0
+    assert answers(out) == ["120 images of 10 classes, 49 numbers each: output/vectors.npz"]
+    found = gallery.read(tmp_path / "output" / "vectors.npz")
+    loaded = SiameseModel(model)
+    assert found.model == loaded.digest
+    assert found.names[:2] == ("0/0.png", "0/1.png") and found.classes[-1] == "9"
+    # from Python one call; its messages go to whoever reads the package's log
+    again = gallery.embed_folder(loaded, folder)
+    assert np.array_equal(again.embeddings, found.embeddings)
+    assert (again.names, again.classes, again.model) == (found.names, found.classes, found.model)
+    one = loaded.embed_files([folder / "0" / "1.png"])
+    assert again.embeddings[1] == pytest.approx(one[0], abs=1e-6)
+    # a program that names no file needs no place for one
+    shutil.rmtree(tmp_path / "output")
+    (tmp_path / "output").write_text("a file where the vectors' folder would be")
+    answer = json.loads(answers(ask("embed", folder, "--json")[1])[0])
+    assert (answer["images"], answer["embedding_dim"]) == (120, 49)
+    assert np.shape(answer["embeddings"]) == (120, 49) and len(answer["model"]) == 64
+    assert answer["classes"][0] == "0" and answer["names"][0] == "0/0.png"
+    assert "can be written to" in refused("embed", folder)
+    assert "ends with .npz, .csv" in refused("embed", folder, "--output", "v.txt")
+
+
+def test_levels_of_classes_are_those_of_training(ask, folder, tmp_path):
+    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
+        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
+    assert ask("embed", tmp_path / "alphabets", "--json")[0] == 2
+    answer = json.loads(ask("embed", tmp_path / "alphabets", "--json", "--class-level", 2)[1])
+    assert sorted(set(answer["classes"])) == ["Greek/a", "Greek/b", "Latin/a", "Latin/b"]

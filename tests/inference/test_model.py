@@ -1,0 +1,339 @@
+"""SiameseModel: what it answers and what it refuses; the SavedModel where this package is not."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import small_model
+
+from pyimagesearch import config
+from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.inference import saving
+from pyimagesearch.inference.model import SETTINGS, SiameseModel, read_settings
+from pyimagesearch.siamese_network import build_comparison, build_encoder
+from pyimagesearch.system.errors import InputError
+from tests.scripts import ROOT
+
+STRANGER = """
+import sys, numpy as np, tensorflow as tf, keras
+model = tf.saved_model.load(sys.argv[1])
+data = np.load(sys.argv[2])
+a, b = data["a"], data["b"]
+pair = {"image_a": a, "image_b": b}
+out = {"served": model.serve(pair), "attribute": model.serving_default(pair)}
+out["signature"] = model.signatures["serving_default"](
+    image_a=tf.constant(a), image_b=tf.constant(b))
+out["serve_signature"] = model.signatures["serve"](image_a=tf.constant(a), image_b=tf.constant(b))
+for endpoint in ("serve", "serving_default"):
+    layer = keras.layers.TFSMLayer(sys.argv[1], call_endpoint=endpoint)
+    out["layer_" + endpoint] = layer(pair)
+    inputs = {name: keras.Input(a.shape[1:], dtype="uint8", name=name) for name in pair}
+    out["keras_model_" + endpoint] = keras.Model(inputs, layer(inputs)).predict(pair, verbose=0)
+out["one"] = model.serve({"image_a": a[:1], "image_b": b[:1]})
+out = {name: value["distance"] for name, value in out.items()}
+assert "pyimagesearch" not in sys.modules
+np.savez(sys.argv[3], embedding=model.embed(a)["embedding"], **out)
+"""
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """An encoder with its first random weights, and the directory it was saved to."""
+    path = tmp_path_factory.mktemp("model") / "model"
+    recipe = config.RECIPES["keras-io"]
+    (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
+    settings = {"image_shape": recipe.reading.image_shape, "threshold": 0.25}
+    saving.save(path, encoder, comparison, settings)
+    return encoder, comparison, path
+
+
+@pytest.fixture(scope="module")
+def loaded(original):
+    """Only read."""
+    return SiameseModel(original)
+
+
+@pytest.mark.slow
+def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
+    (encoder, comparison, path) = saved
+    (a, b) = np.random.default_rng(0).integers(0, 256, (2, 7, 28, 28, 1), dtype=np.uint8)
+    np.savez(tmp_path / "in.npz", a=a, b=b)
+    subprocess.run(
+        [sys.executable, "-I", "-c", STRANGER, path, tmp_path / "in.npz", tmp_path / "out.npz"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    out = np.load(tmp_path / "out.npz")
+    expected = np.asarray(comparison([encoder(a), encoder(b)]))
+    assert expected.min() > 1e-3 and expected.std() > 1e-4
+    for name in set(out) - {"one", "embedding"}:
+        assert out[name].shape == (7, 1) and out[name].dtype == np.float32, name
+        np.testing.assert_allclose(out[name], expected, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(out["embedding"], encoder(a), atol=1e-5)
+    np.testing.assert_allclose(out["one"], expected[:1], atol=1e-5)
+    assert len(out) == 10
+
+
+def test_the_loaded_model_and_the_encoder_kept_beside_it(saved):
+    (encoder, comparison, path) = saved
+    model = SiameseModel(path)
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
+    feats = model.embed(images, batch_size=2)  # 2 + 2 + 1
+    np.testing.assert_allclose(feats, encoder(images), atol=1e-5)
+    distances = model.distance([feats[:4], feats[1:]])
+    expected = np.ravel(comparison([feats[:4], feats[1:]]))
+    np.testing.assert_allclose(distances, expected, rtol=1e-4)
+    to_all = model.distance_to_all(feats[0], feats[1:])
+    np.testing.assert_allclose(to_all, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
+    assert model.threshold == 0.25 and model.image_shape == (28, 28, 1)
+    # a pair at the threshold itself is different
+    assert model.is_same([0.1, 0.25, 0.3]).tolist() == [True, False, False]
+    assert model.is_same(0.3, threshold=0.4)
+    again = keras.models.load_model(path.parent / "encoder.keras")
+    np.testing.assert_allclose(again(images), encoder(images), atol=1e-6)
+
+
+def test_the_head_is_described_by_two_numbers(tmp_path):
+    comparison = build_comparison(config.RECIPES["keras-io"])
+    # gamma, beta, mean, variance; then 2 (d - 3) / sqrt(4) - 1 = d - 4, but for Keras' 0.001
+    (normalisation, dense) = comparison.layers[-2:]
+    normalisation.set_weights([np.array([x]) for x in (1.0, 0.0, 3.0, 4 - 1e-3)])
+    dense.set_weights([np.array([[2.0]]), np.array([-1.0])])
+    settings = {"image_shape": small_model.SHAPE, "threshold": 0.5}
+    saving.save(tmp_path / "model", small_model.encoder(), comparison, settings)
+    head = read_settings(tmp_path / "model")["head_parameters"]
+    assert head == {"weight": pytest.approx(1, 1e-4), "bias": pytest.approx(-4, 1e-4)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["run [v2] *?", "back\\slash", "two\nlines 模型", b"latin-\xe9"])
+def test_all_legal_paths_work(original, loaded, tmp_path, name):
+    place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), os.fsencode(name))))
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (images, _) = small_model.images(2, 1)
+    expected = loaded.embed(images)
+    path = small_model.save(place / "model", trained_on=np.arange(3, dtype=np.uint64))
+    assert sorted(os.listdir(place)) == ["encoder.keras", "model"]
+    assert keras.models.load_model(place / "encoder.keras").output_shape == (None, 49)
+    again = SiameseModel(path)
+    np.testing.assert_allclose(again.embed(images), expected, atol=1e-6)
+    assert len(again.trained_on()) == 3
+    # a model that was made elsewhere, copied under this name
+    copy = SiameseModel(shutil.copytree(original, place / "copy"))
+    np.testing.assert_allclose(copy.embed(images), expected, atol=1e-6)
+
+
+def test_both_are_written_or_neither(tmp_path, monkeypatch):
+    small_model.save(tmp_path / "model")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*arguments, **keywords):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)  # of trained_on.npy, which is written last
+    with pytest.raises(OSError, match="No space left"):
+        small_model.save(tmp_path / "model", np.zeros(1), scale=2)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def header_of_a_terabyte() -> bytes:
+    file = io.BytesIO()
+    header = {"descr": "<u8", "fortran_order": False, "shape": (10**12,)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
+    digests = np.array([7, 2**64 - 1, 3, 7], np.uint64)
+    path = small_model.save(tmp_path / "model", trained_on=digests)
+    trained = SiameseModel(path)
+    assert trained.trained_on().tolist() == [3, 7, 2**64 - 1]
+    assert trained.trained_on().dtype == np.uint64 and len(loaded.trained_on()) == 0
+    damaged = io.BytesIO()
+    np.save(damaged, np.zeros(3))
+    for content in (b"", b"no numpy file", header_of_a_terabyte(), damaged.getvalue()):
+        (path / TRAINED_ON).write_bytes(content)
+        with pytest.raises(InputError, match="uint64 numbers"):
+            trained.trained_on()
+
+
+def test_settings_go_into_the_model_that_was_loaded_alone(model):
+    (path, model) = (model, SiameseModel(model))
+    saving.write_settings(model, model.settings | {"threshold": 0.9})
+    again = SiameseModel(path)
+    assert again.threshold == 0.9 and again.digest == model.digest  # of weights and graph
+    (path / "variables" / "more").write_text("changed")
+    before = (path / SETTINGS).read_text()
+    with pytest.raises(InputError, match="replaced while it was measured: run again"):
+        saving.write_settings(model, model.settings | {"threshold": 9.0})
+    assert (path / SETTINGS).read_text() == before
+    shutil.rmtree(path)
+    with pytest.raises(InputError, match="replaced"):
+        saving.write_settings(model, model.settings)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "[1, 2]", '{"format_version": 1}'])
+def test_settings_that_are_no_settings(tmp_path, text):
+    (tmp_path / "saved_model.pb").touch()
+    (tmp_path / SETTINGS).parent.mkdir()
+    (tmp_path / SETTINGS).write_text(text)
+    with pytest.raises(InputError, match="damaged"):
+        read_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("image_shape", [28, 28]), ("image_shape", [28, -1, 1]), ("image_shape", "all"),
+        ("threshold", float("nan")), ("threshold", "1"), ("format_version", 99)],
+)  # fmt: skip
+def test_settings_are_untrusted_text(model, name, value):
+    small_model.change(model, **{name: value})
+    with pytest.raises(InputError, match="newer version" if value == 99 else "damaged"):
+        read_settings(model)
+
+
+@pytest.mark.parametrize("points", [None, 3, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}])
+def test_operating_points_are_untrusted_text(loaded, monkeypatch, points):
+    monkeypatch.setitem(loaded.settings, "operating_points", points)
+    assert not any(loaded.operating_points().values())
+    with pytest.raises(InputError, match=r"calibrated for: none\. Received: 0\.01"):
+        loaded.threshold_for(0.01)
+
+
+def test_a_foreign_directory(tmp_path):
+    with pytest.raises(InputError, match="not there"):
+        SiameseModel(tmp_path / "nothing")
+    (tmp_path / "keras").mkdir()
+    with pytest.raises(InputError, match="without"):
+        SiameseModel(tmp_path / "keras")
+    # the folder that a training was given, and the model in it
+    (tmp_path / "keras" / "contrastive_siamese_model").mkdir()
+    with pytest.raises(InputError, match=r"Its model is --model .*keras.contrastive_siamese_model"):
+        SiameseModel(tmp_path / "keras")
+
+
+@pytest.mark.parametrize(
+    "file, content",
+    [
+        ("saved_model.pb", b"not a graph"),
+        ("variables/variables.index", b""),
+        ("variables/variables.data-00000-of-00001", None),
+        (SETTINGS, b'{"format_version": 1, "image_shape": [28, 28, 3], "threshold": 1}'),
+    ],
+)
+def test_a_damaged_model_is_one_line(saved, tmp_path, file, content):
+    path = shutil.copytree(saved[2], tmp_path / "damaged")
+    (path / file).unlink()
+    if content is not None:
+        (path / file).write_bytes(content)
+    with pytest.raises(InputError, match="Expected a SavedModel that loads") as error:
+        SiameseModel(path)
+    assert len(str(error.value).splitlines()) == 1
+
+
+IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images, mend",
+    [
+        (IMAGES / 255.0, "(images * 255).round().astype('uint8')"),
+        (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
+        (IMAGES > 100, "bool of shape (3, 28, 28, 1)"),
+        (IMAGES[0], "images[None]"),
+        (IMAGES[..., 0], "embed_files(paths)"),
+        (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
+        (np.array([IMAGES[0], None], dtype=object), "object of shape (2,)"),
+        (["a.png", "b.png"], "embed_files(paths)"),
+        (None, "object of shape ()"),
+        (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_refused_with_the_way_out(loaded, images, mend):
+    with pytest.raises(InputError, match=r"Expected .*images") as error:
+        loaded.embed(images)
+    text = str(error.value)
+    assert mend in text and len(text.splitlines()) == 1
+    if mend.startswith(("(images", "images")):  # what it says is taken
+        mended = eval(mend, {"images": images})
+        assert (loaded.embed(mended) == loaded.embed(IMAGES[: len(mended)])).all()
+
+
+FEATS = np.ones((3, 49), np.float32)
+
+
+@pytest.mark.parametrize(
+    "vectors, received",
+    [
+        (FEATS, "object"),
+        ([FEATS, FEATS[:2]], "(3, 49) and float32 (2, 49)"),
+        ([FEATS[0], FEATS[0]], "feats[None]"),
+        ([FEATS.astype(int), FEATS], "int64 (3, 49)"),
+        ([IMAGES, IMAGES], "uint8 (3, 28, 28, 1)"),
+        ([FEATS, None], "object ()"),
+    ],
+)
+def test_what_is_no_pair_of_embeddings(loaded, vectors, received):
+    with pytest.raises(InputError, match="Expected a pair") as error:
+        loaded.distance(vectors)
+    assert received in str(error.value) and len(str(error.value).splitlines()) == 1
+    assert loaded.distance([FEATS.astype(float), FEATS.astype(np.float16)]).max() < 1e-3
+
+
+def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path):
+    (images, _) = small_model.images(1)
+    paths = [folder / "0" / f"{k}.png" for k in range(12)]
+    assert (loaded.read(paths) == images).all()
+    assert (loaded.embed_files(paths) == loaded.embed(images)).all()
+    assert loaded.embed_files([]).shape == (0, 49) == loaded.embed(images[:0]).shape
+    rows = Rows(images, np.array([5, 1]))
+    assert (loaded.embed(rows) == loaded.embed(images[[5, 1]])).all()
+    with pytest.raises(InputError, match=r"Write \[path\]"):
+        loaded.embed_files(str(paths[0]))
+    (tmp_path / "words.png").write_text("words")
+    with pytest.raises(InputError, match=r"words.png: cannot be read .*missing.png: cannot be op"):
+        loaded.embed_files([paths[0], tmp_path / "words.png", tmp_path / "missing.png"])
+
+
+GUEST = """
+import logging, sys, warnings
+import tensorflow as tf
+tf.random.normal((2,))
+def effects():
+    return (tf.config.threading.get_intra_op_parallelism_threads(), logging.root.level,
+            logging.root.handlers[:], logging.getLogger("pyimagesearch").handlers[:],
+            len(warnings.filters))
+before = effects()
+from pyimagesearch import SiameseModel
+sys.path.append(sys.argv[1])
+import small_model
+path = small_model.save(sys.argv[2])
+model = SiameseModel(path)
+print(model.embed_files(sys.argv[3:]).shape)
+assert effects() == before, (before, effects())
+"""
+
+
+@pytest.mark.slow
+def test_it_works_in_a_program_that_has_used_tensorflow(folder, tmp_path):
+    files = sorted((folder / "0").iterdir())[:4]
+    done = subprocess.run(
+        [sys.executable, "-c", GUEST, Path(__file__).parent, tmp_path / "model", *files],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "(4, 49)\n"  # and nothing else is printed

@@ -1,0 +1,221 @@
+"""The page: what it answers, what it refuses, and what it looks like in a browser.
+
+The part in Chromium, driven by Selenium, is skipped where one of the two is missing; with
+CONTRASTIVE_BROWSER_TESTS=required, as in .ci/run, that is a failure.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from argparse import Namespace
+from urllib.request import ProxyHandler, Request, build_opener
+
+import numpy as np
+import pytest
+import small_model
+
+from pyimagesearch import SiameseModel
+from pyimagesearch.inference import page
+from pyimagesearch.inference.gallery import embed_folder
+from pyimagesearch.inference.page import Questions
+from pyimagesearch.system.errors import InputError
+from tests.scripts import ENVIRONMENT, ROOT
+
+ODD = "<img src=x onerror='document.title=1'> ${1+1} {{value}}"
+SEVEN, THREE = (ROOT / "examples" / f"image_0{k}.png" for k in (1, 2))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A model, a gallery whose class of threes has an odd name, and an empty folder `tmp`."""
+    place = tmp_path_factory.mktemp("page")
+    small_model.save(place / "model", threshold=1.0)
+    gallery = small_model.write_folder(place / "gallery", 5, 3)
+    (gallery / "3").rename(gallery / ODD)
+    (place / "tmp").mkdir()
+    return place
+
+
+@pytest.fixture(scope="module")
+def loaded(place):
+    return SiameseModel(place / "model")
+
+
+@pytest.fixture
+def asks(place, loaded, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
+    folder = place / "gallery"
+    return Questions(loaded, 1.0, str(folder), embed_folder(loaded, folder))
+
+
+def test_two_images_and_the_numbers_of_compare(asks, loaded, place):
+    (a, b, c) = (str(place / "gallery" / name) for name in ("2/0.png", "2/1.png", "0/0.png"))
+    for other, word in ((b, "same"), (c, "different")):
+        feats = loaded.embed_files([a, other])
+        (distance,) = loaded.distance([feats[:1], feats[1:]])
+        (verdict, words, pictures) = asks.compare(a, other)
+        assert verdict == word and "below 1.0000" in words
+        assert f"distance {distance:.4f}, similarity {2 ** -float(distance):.3f}" in words
+        assert (pictures[0] == loaded.read([a])[0, :, :, 0]).all() and len(pictures) == 2
+    (verdict, words, pictures) = asks.compare(a, None)
+    assert (verdict, words, len(pictures)) == (None, "", 1)
+
+
+def test_a_broken_file_is_a_sentence_and_the_other_stays(asks, tmp_path):
+    broken = tmp_path / "cut {off}.png"
+    broken.write_bytes(SEVEN.read_bytes()[:100])
+    (verdict, words, pictures) = asks.compare(str(SEVEN), str(broken))
+    # where the upload lies is nobody's concern
+    assert (verdict, len(pictures)) == (
+        None,
+        1,
+    ) and words == "cut {off}.png: cannot be read (cut off)"
+    assert "cannot be opened" in asks.find(str(tmp_path / "deleted.png"))[1]
+
+
+def test_who_it_is_and_what_is_most_like_it(asks, place, tmp_path):
+    (who, sentence, classes, nearest) = asks.find(str(place / "gallery" / ODD / "0.png"))
+    assert who == ODD and "FPIR unknown, gallery of 15" in sentence  # five classes of three
+    assert len(classes) == len(nearest) == 5 and classes[0][1].startswith(ODD)
+    names = [caption.split(": distance")[0] for _, caption in nearest]
+    assert sorted(names[:3]) == [f"{ODD}/{k}.png" for k in range(3)]
+    assert [caption.split(": ")[-1] for _, caption in nearest[:3]] == ["same"] * 3
+    small_model.cv2.imwrite(str(tmp_path / "white.png"), np.full((28, 28), 255, "uint8"))
+    assert asks.find(str(tmp_path / "white.png"))[0] == "unknown"
+
+
+def test_a_folder_without_subfolders_is_searched_alone(loaded, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
+    flat = shutil.copytree(place / "gallery" / "2", tmp_path / "flat")
+    asks = Questions(loaded, 1.0, str(flat), embed_folder(loaded, flat))
+    (flat / "1.png").unlink()  # since it was embedded: its name is left
+    (who, _, classes, nearest) = asks.find(str(flat / "0.png"))
+    assert who is None and not classes and len(nearest) == 3
+
+
+def test_without_gradio_one_line_says_what_to_install(monkeypatch):
+    variables = {"GRADIO_SHARE": "True", "https_proxy": "http://elsewhere", "HOME": "/home"}
+    monkeypatch.setattr(os, "environ", variables)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(InputError, match=r'pip install "gradio>=6,<7"$'):
+        page.serve(Namespace())
+    assert "contrastive-" in variables.pop("GRADIO_TEMP_DIR")
+    assert variables == {"HOME": "/home", "GRADIO_ANALYTICS_ENABLED": "False"}
+
+
+def test_a_taken_port_or_an_address_of_nobody_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"free port. Received: 127.0.0.1 and {port} "):
+            page.free_address("127.0.0.1", port)
+    assert page.free_address("127.0.0.1", port) == ("127.0.0.1", port)
+    assert page.free_address("localhost", 0)[1] > 0
+    for host, port in (("127.0.0.1", 70000), ("127.0.0.1", -1), ("no such name", 0)):
+        with pytest.raises(InputError, match="--host and --port"):
+            page.free_address(host, port)
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    """The running page and its address."""
+    pytest.importorskip("gradio")
+    variables = {"CONTRASTIVE_CACHE": str(place / "cache"), "TMPDIR": str(place / "tmp")}
+    flags = ("--gallery", place / "gallery", "--port", 0, "--json", "--model", place / "model")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "pyimagesearch", "page", *map(str, flags)],
+        cwd=ROOT,
+        env=ENVIRONMENT | variables | {"GRADIO_SHARE": "True", "http_proxy": "http://127.0.0.1:9"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = server.stdout.readline()
+    try:
+        assert line, server.stderr.read()
+        yield server, json.loads(line)["url"]
+    finally:
+        server.kill()
+        server.communicate()
+
+
+@pytest.fixture
+def browser(server, tmp_path):
+    """Chromium without a window, at the page."""
+    missing = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
+    missing += [] if importlib.util.find_spec("selenium") else ["selenium"]
+    if missing and os.environ.get("CONTRASTIVE_BROWSER_TESTS") != "required":
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking",
+            "disable-component-update", "disable-sync", f"user-data-dir={tmp_path}"):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    # named, so that Selenium fetches none
+    browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    browser.get(server[1])
+    yield browser
+    browser.quit()
+
+
+@pytest.mark.slow
+def test_in_a_browser(browser):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def until(holds):
+        return WebDriverWait(browser, 30).until(lambda _: holds())
+
+    def drop(number, path):
+        places = until(lambda: browser.find_elements("css selector", "input[type=file]")[number:])
+        places[0].send_keys(str(path))
+
+    def text():
+        values = "return [...document.querySelectorAll('textarea, input')].map(x => x.value)"
+        body = browser.find_element("css selector", "body").text
+        return "\n".join([body, *browser.execute_script(values)])
+
+    drop(0, SEVEN)
+    drop(1, THREE)
+    until(lambda: re.search(r"distance [\d.]+, similarity [\d.]+; same where", text()))
+    assert "different" in text()
+    browser.find_elements("css selector", "[role=tab]")[1].click()
+    drop(2, THREE)
+    until(lambda: "FPIR unknown, gallery of 15" in text())
+    # its name is shown, and was not run
+    until(lambda: ODD in text())
+    assert browser.title == "Same or different?"
+    # no image, letter or word came from elsewhere
+    sent = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
+    asked = [m["params"] for m in sent if m["method"] == "Network.requestWillBeSent"]
+    own = (browser.current_url, "data:", "blob:", "chrome:")
+    urls = [params["request"]["url"] for params in asked]
+    assert len(urls) > 20 and all(url.startswith(own) for url in urls)
+
+
+@pytest.mark.slow
+def test_it_answers_this_machine_alone_and_leaves_no_uploads(server, place):
+    (process, url) = server
+    opener = build_opener(ProxyHandler({}))
+    assert opener.open(url).status == 200
+    # another name that leads to this machine
+    with pytest.raises(OSError, match="400"):
+        opener.open(Request(url, headers={"Host": "elsewhere.example"}))
+    part = b"Content-Disposition: form-data; name=files; filename=a.png"
+    body = b"\r\n".join([b"--x", part, b"", SEVEN.read_bytes(), b"--x--", b""])
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    opener.open(Request(f"{url}/gradio_api/upload", body, headers))
+    assert list((place / "tmp").rglob("a.png"))
+    process.send_signal(signal.SIGINT)
+    (_, err) = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert err.splitlines()[-1] == "[INFO] the page is closed, and what was uploaded is deleted"
+    assert "WARNING" not in err and "Traceback" not in err
+    assert list((place / "tmp").iterdir()) == []
