@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pyimagesearch.data import decoding, images
+from pyimagesearch.data import images
 
 HEIC = (  # 8 x 8 pixels of (200, 100, 50)
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAA"
@@ -70,7 +70,7 @@ def sound_files(rng):
     files["turned.png"] = encoded(colour, "PNG", exif=exif)
     files["stream.j2k"] = encoded(colour, "JPEG2000", no_jp2=True, num_resolutions=3)
     files["tiles.jp2"] = encoded(colour, "JPEG2000", tile_size=(16, 16), irreversible=True)
-    if decoding.pi_heif():
+    if "HEIF" in images.formats():
         files["photo.heic"] = base64.b64decode(HEIC)
     for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF"):
         files[f"several.{kind.lower()}"] = encoded(

@@ -194,7 +194,7 @@ def _shape(paths, least_shape, most, image_size, channels):
     """The shape to read all images in, where it is not asked for from a hundred of them."""
     looks = []
     if image_size is None or channels is None:
-        looks = looks_of(paths[:: max(len(paths) // 100, 1)])
+        looks = looks_of(paths)
     (height, width, least_channels) = least_shape
     if image_size is None:
         side = int(min(np.median([side for side, _ in looks] or [most]), most))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyimagesearch.data import images
-from pyimagesearch.data.decoding import endings
+from pyimagesearch.data.images import endings
 from pyimagesearch.data.leftovers import LINKED, ending_of
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
-from pyimagesearch.data.kept import kept
+from pyimagesearch.data.cache import cached
 from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import pixel_digests
 from pyimagesearch.evaluation.embeddings import embed
 
 
@@ -29,15 +30,19 @@ def features_of(
         asked = [float(getattr(recipe.training, move)) for move in MOVES]
         store += f" moved {asked} seed {view[0]} view {view[1]}"
 
-    def compute(pixels, digests):
+    digests = pixel_digests(images)
+
+    def compute(rows):
+        pixels = np.asarray(images[rows])
         if recipe:
             draws = [
-                np.random.default_rng([digest, *view]).uniform(-1, 1, DRAWN) for digest in digests
+                np.random.default_rng([digest, *view]).uniform(-1, 1, DRAWN)
+                for digest in digests[rows]
             ]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
         return embed(network, pixels).astype(np.float16)
 
-    return kept(store, images, compute, "images looked at")
+    return cached(store, digests, compute, "images looked at", np.float16)
 
 
 def _digest(network):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyimagesearch.data import decoding
+from pyimagesearch.data import images as decoding
 from pyimagesearch.data.images import list_images, read_image
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 
