@@ -1,7 +1,7 @@
-"""What is dear to compute is kept between runs: pixels, embeddings, features, in one SQLite table.
+"""Pixels, embeddings and features are kept between runs, in one SQLite table.
 
 A row holds a store's name, a key and the value as bytes. The key of a photo's pixels or embedding
-is a digest of the file's content, so a file that was moved or copied is not decoded again.
+is a digest of the file's content: a file that was moved or copied is not decoded again.
 Each block of new values is one transaction: an interrupted run goes on where it was, and several
 programs can share the cache. A cache that cannot be used costs time, and stops no run.
 """
@@ -11,7 +11,6 @@ import logging
 import math
 import os
 import sqlite3
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ from numpy.typing import DTypeLike
 from pyimagesearch.data import images
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import BLOCK_BYTES
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 from pyimagesearch.system.progress_bar import ProgressBar
 
@@ -48,14 +48,13 @@ LOOKED_AT = 100  # files that say how a folder is to be read
 class Reading:
     """What came of N files, by their places in the list that was asked for."""
 
-    contents: np.ndarray  # V16 (N,), the digests of those that could be read
-    readable: np.ndarray  # bool (N,)
-    messages: dict[int, str] = field(default_factory=dict)  # one for each of the others
+    contents: list[bytes | None]  # of each a digest; None: it could not be read
+    messages: dict[int, str] = field(default_factory=dict)  # one for each of those
     computed: int = 0  # of how many files the value was not there before
 
     def good(self) -> list[int]:
         """The places of the files that could be read, in order."""
-        return np.flatnonzero(self.readable).tolist()
+        return [k for k, content in enumerate(self.contents) if content]
 
 
 def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Reading]:
@@ -64,13 +63,10 @@ def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Rea
     Returns (Rows (N, H, W, C) of the files that could be read, uint64 (N,) digests of their
     contents, what came of each file).
     """
-    store = f"pixels {images.name_of(shape)}"
-    (reading, values) = _of_files(
-        store, paths, _reader(shape), lambda block: block, np.uint8, "images read", shape
-    )
-    contents = reading.contents[reading.readable]
-    numbers = contents.view(">u8")[::2].astype(np.uint64)  # the first 8 bytes of each
-    return Rows(values.reshape(-1, *shape), np.arange(len(contents))), numbers, reading
+    (reading, pixels) = _of_files(f"pixels {images.name_of(shape)}", paths, np.uint8, shape)
+    digests = np.frombuffer(b"".join(filter(None, reading.contents)), ">u8")[::2]
+    rows = np.arange(len(pixels))
+    return Rows(pixels.reshape(-1, *shape), rows), digests.astype(np.uint64), reading
 
 
 def embeddings_of(
@@ -84,16 +80,13 @@ def embeddings_of(
     embed: uint8 (n, H, W, C) -> float32 (n, D), called for one block of new files after the
     other; a block's embeddings are kept before the next is read.
     Returns (paths that could be read, float32 (N, D) in their order, on disk, a message for each
-    other file, how many of the N were there before). Where no file could be read the
-    embeddings are empty, without D.
+    other file, how many of the N were there before). Where no file could be read D is 0.
     """
     store = f"embeddings {model_digest} {images.name_of(shape)}"
-    (reading, values) = _of_files(
-        store, paths, _reader(shape), embed, np.float32, "images embedded", shape
-    )
+    (reading, found) = _of_files(store, paths, np.float32, shape, embed)
     good = [paths[k] for k in reading.good()]
     bad = [reading.messages[k] for k in sorted(reading.messages)]
-    return good, values.reshape(len(good) or 1, -1)[: len(good)], bad, len(good) - reading.computed
+    return good, found, bad, len(good) - reading.computed
 
 
 def looks_of(paths: Sequence[str], longer: bool = False) -> list[tuple[int, bool]]:
@@ -109,8 +102,8 @@ def looks_of(paths: Sequence[str], longer: bool = False) -> list[tuple[int, bool
         return np.array([*sides, np.any(picture != picture[:, :, :1])], np.uint8)
 
     some = sorted(paths, key=lambda path: digest(os.fsencode(path)))[:LOOKED_AT]
-    (_, values) = _of_files("looks", some, look, lambda block: block, np.uint8, "images looked at")
-    return [(look[int(longer)], bool(look[2])) for look in values.reshape(-1, 3).tolist()]
+    (_, looks) = _of_files("looks", some, np.uint8, look=look)
+    return [(sides[longer], bool(coloured)) for *sides, coloured in looks.tolist()]
 
 
 def cached(
@@ -120,7 +113,7 @@ def cached(
     what: str,
     dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
-    """What is computed for each of N keys, each key once: (N, D), on disk.
+    """What is computed for each of N keys, once for each key: (N, D), on disk.
 
     store: names what is computed; a digest of weights and settings belongs into it.
     keys: uint64 (N,), digests of what it is computed from. compute: int (n,), places in keys ->
@@ -138,63 +131,62 @@ def cached(
                 values = np.asarray(compute(block), dtype)
                 cache.add((store, names[k], value.tobytes()) for k, value in zip(block, values))
                 progress.add(len(block))
-        return cache.array(store, names, dtype).reshape(len(names), -1)
+        return cache.array(store, names, dtype)
 
     return _use(work)
-
-
-def _reader(shape: Shape) -> Callable[[bytes, str], np.ndarray]:
-    return lambda data, path: images.fit(images.decode(data, path, max(shape[:2])), shape)
 
 
 def _of_files(
     store: str,
     paths: Sequence[str],
-    look: Callable[[bytes, str], np.ndarray],
-    compute: Callable[[np.ndarray], np.ndarray],
     dtype: DTypeLike,
-    what: str,
-    shape: tuple[int, ...] = (1,),
+    shape: Any = (1, 1, 1),
+    compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    look: Callable[[bytes, str], np.ndarray] | None = None,
 ) -> tuple[Reading, np.ndarray]:
-    """What came of N files, and the values of the good ones, flat, one after the other.
+    """What came of the files, and the values of the N good ones: (N, D), on disk.
 
-    look: a file's bytes and its path -> uint8 of a shape, in several threads.
-    compute: a block of these, stacked -> their values (n, ...).
+    look: a file's bytes and its path -> an array, in several threads; None: the pixels at a shape.
+    compute: a block of these, stacked -> their values; by default they are the values.
     """
     images.opencv()  # where it is missing no file is to blame
     step = max(min(BLOCK_BYTES // math.prod(shape), BLOCK_FILES), images.THREADS)
 
     def work(cache):
-        reading = Reading(np.zeros(len(paths), "V16"), np.zeros(len(paths), bool))
+        reading = Reading([])
         for start in range(0, len(paths), MANY):
             keys = [_file_key(path) for path in paths[start : start + MANY]]
             contents = cache.find("contents", keys)
             known = cache.find(store, list(contents.values()), "1")
-            for k, key in enumerate(keys, start):
-                if contents.get(key) in known:
-                    (reading.contents[k], reading.readable[k]) = (contents[key], True)
+            found = (contents.get(key) for key in keys)
+            reading.contents += [content if content in known else None for content in found]
 
         def read(k):
             key = _file_key(paths[k])  # first: a file that changes after this is read anew
             try:
                 data = images.read_bytes(paths[k])
                 content = digest(data)
-                known = cache.find(store, [content], "1")
-                return key, content, None if known else look(data, paths[k]), None
-            except ValueError as error:
-                return key, None, None, str(error)
+                if cache.find(store, [content], "1"):
+                    return key, content, None
+                if look:
+                    return key, content, look(data, paths[k])
+                picture = images.decode(data, paths[k], max(shape[:2]))
+                return key, content, images.fit(picture, shape)
+            except InputError as error:
+                return key, None, str(error)
 
-        wanted = np.flatnonzero(~reading.readable).tolist()
-        with ProgressBar(len(wanted), what) as progress, ThreadPoolExecutor(images.THREADS) as pool:
+        wanted = [k for k, content in enumerate(reading.contents) if content is None]
+        pool = ThreadPoolExecutor(images.THREADS)
+        with ProgressBar(len(wanted), "images read") as progress, pool:
             for start in range(0, len(wanted), step):
                 block = wanted[start : start + step]
                 (rows, new) = ([], {})
-                for k, (key, content, seen, error) in zip(block, pool.map(read, block)):
+                for k, (key, content, seen) in zip(block, pool.map(read, block)):
                     progress.add(1)
-                    if error:
-                        reading.messages[k] = error
+                    if content is None:
+                        reading.messages[k] = seen
                         continue
-                    (reading.contents[k], reading.readable[k]) = (content, True)
+                    reading.contents[k] = content
                     rows.append(("contents", key, content))
                     if seen is not None:
                         new[content] = seen
@@ -203,7 +195,7 @@ def _of_files(
                     values = np.asarray(compute(np.stack(list(new.values()))), dtype)
                     rows += [(store, key, value.tobytes()) for key, value in zip(new, values)]
                 cache.add(rows)
-        return reading, cache.array(store, reading.contents[reading.readable].tolist(), dtype)
+        return reading, cache.array(store, list(filter(None, reading.contents)), dtype)
 
     return _use(work)
 
@@ -243,6 +235,7 @@ class Cache:
             "CREATE TABLE IF NOT EXISTS kept "
             "(store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"
         )
+        self.close = self.db.close
 
     def find(self, store: str, keys: Sequence[bytes], column: str = "value") -> dict[bytes, Any]:
         """{key: value} of those keys that the store has; column "1": only whether it has them."""
@@ -261,34 +254,33 @@ class Cache:
             self.db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", rows)
 
     def array(self, store: str, keys: Sequence[bytes], dtype: DTypeLike) -> np.ndarray:
-        """The values of keys, flat, one after the other, mapped from a temporary file.
+        """The values of N keys, (N, D), written to a temporary file and mapped from it.
 
         So they take no memory, and stay when the cache is cleared.
         """
         if not keys:
-            return np.empty(0, dtype)
+            return np.empty((0, 0), dtype)
         with tempfile.TemporaryFile(dir=self.folder) as file:
             for start in range(0, len(keys), MANY):
                 some = keys[start : start + MANY]
                 values = self.find(store, some)
                 file.writelines(values[key] for key in some)
             file.flush()
-            return np.memmap(file, dtype, mode="r")
+            return np.memmap(file, dtype, mode="r").reshape(len(keys), -1)
 
 
 def _use(work: Callable[[Cache], Result]) -> Result:
     """work(cache); where the cache fails, once more with a temporary one."""
-    folder = place()
     before = size()
     try:
-        cache = Cache(folder)
-        with closing(cache.db):
+        with closing(Cache(place())) as cache:
             result = work(cache)
         if (after := size()) > before:
+            told = (printable(place()), f"{-(-after // 10**6):,}")
             log.info(
-                "pixels and embeddings are kept in %s, %s MB; CONTRASTIVE_CACHE names "
-                "another place", printable(folder), f"{-(-after // 10**6):,}",
-            )  # fmt: skip
+                "pixels and embeddings are kept in %s, %s MB; CONTRASTIVE_CACHE names another place",
+                *told,
+            )
         return result
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -296,25 +288,14 @@ def _use(work: Callable[[Cache], Result]) -> Result:
         if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
             with suppress(OSError):
                 clear()
-    cache = Cache(None)
-    with closing(cache.db):
+    with closing(Cache(None)) as cache:
         return work(cache)
 
 
 def place() -> Path:
-    """The cache's folder: $CONTRASTIVE_CACHE, or where this system keeps caches."""
-    if named := os.environ.get("CONTRASTIVE_CACHE"):
-        return Path(named)
-    home = Path(os.path.expanduser("~"))
-    if not home.is_absolute():  # a user without a home
-        home = Path(tempfile.gettempdir())
-    if sys.platform == "win32":
-        caches = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        caches = home / "Library" / "Caches"
-    else:
-        caches = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(caches) / "contrastive-siamese"
+    """The cache's folder: $CONTRASTIVE_CACHE, or one in the user's ~/.cache."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(os.environ.get("CONTRASTIVE_CACHE") or Path(caches, "contrastive-siamese"))
 
 
 def size() -> int:
@@ -326,12 +307,10 @@ def size() -> int:
     return total
 
 
-def clear() -> int:
-    """Delete the cache, and nothing else in its folder. Returns how many bytes it had."""
-    before = size()
+def clear() -> None:
+    """Delete the cache, and nothing else in its folder."""
     for path in _own_files():
         path.unlink(missing_ok=True)
-    return before
 
 
 def _own_files() -> list[Path]:

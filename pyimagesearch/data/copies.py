@@ -31,13 +31,8 @@ def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> dict[str, 
     for start in range(0, len(searched), BLOCK):
         others = thumbnails(train, searched[start : start + BLOCK])
         nearest = np.maximum(nearest, np.max(thumbs @ others.T, axis=1))
-    return {
-        "found": int(np.sum(nearest > ALIKE)),
-        "of": len(tested),
-        "searched": len(searched),
-        "test": len(test),
-        "train": len(train),
-    }
+    counts = {"of": len(tested), "searched": len(searched), "test": len(test), "train": len(train)}
+    return {"found": int(np.sum(nearest > ALIKE)), **counts}
 
 
 def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
@@ -61,8 +56,6 @@ def describe(near: dict[str, int], what: str = "test images") -> list[str]:
     if not near["found"]:
         return []
     estimate = near["of"] < near["test"] or near["searched"] < near["train"]
-    return [
-        f"{near['found']} of {near['of']} {what} have a near copy in training"
-        + (f" (looked for among {near['searched']} images)" if estimate else "")
-        + ": keep what belongs together apart with --group-by"
-    ]
+    some = f" (looked for among {near['searched']} images)" if estimate else ""
+    found = f"{near['found']} of {near['of']} {what} have a near copy in training{some}"
+    return [f"{found}: keep what belongs together apart with --group-by"]

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,14 @@ from pyimagesearch.system.names import printable
 from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import at_once
 
-# Pillow's names of the formats that are read, where this Pillow can
+# Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
 # so that no file takes much over a second or a gigabyte
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
-MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a reduced size
+MOST_DECODED = 25_000_000  # pixels of the formats that can be decoded at a reduced size
 MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
 THREADS = at_once()
 
@@ -39,9 +38,8 @@ THREADS = at_once()
 def list_images(directory: str | os.PathLike) -> list[str]:
     """The image files of a folder and its subfolders, sorted.
 
-    Hidden files and folders are left out. So is __MACOSX, whose files only have the names of
-    images. A file without an ending is taken if Pillow recognises its first bytes. Linked
-    folders are not followed. Logs how many other files are left out, by their endings.
+    Hidden files, __MACOSX and linked folders are left out. A file without an ending is taken if
+    Pillow knows how it begins. Logs how many other files are left out, by their endings.
     Raises InputError where the folder is missing or holds no image.
     """
     if not os.path.isdir(directory):
@@ -66,11 +64,7 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 
 def walk(folder: str, skipped: Counter) -> Iterator[str]:
     """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
-
-    def unopened(error):
-        skipped[UNOPENED] += 1
-
-    for path, folders, files in os.walk(folder, onerror=unopened):
+    for path, folders, files in os.walk(folder, onerror=lambda _: skipped.update([UNOPENED])):
         folders[:] = sorted(name for name in folders if not hidden(name))
         skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
         yield from (os.path.join(path, name) for name in sorted(files) if not hidden(name))
@@ -105,16 +99,13 @@ def endings() -> tuple[str, ...]:
 
 def looks_like_image(path: str | os.PathLike, kinds: Sequence[str]) -> bool:
     """Whether a file's ending is one of `kinds`; without an ending, whether Pillow knows it."""
-    ending = os.path.splitext(path)[1].lower()
-    if ending:
+    if ending := os.path.splitext(path)[1].lower():
         return ending in kinds
-    if not os.path.isfile(path):  # a pipe would be waited for
-        return False
-    try:
-        with Image.open(path, formats=formats()):
+    with suppress(Exception):  # other files make Pillow raise nearly anything
+        if os.path.isfile(path):  # a pipe would be waited for
+            Image.open(path, formats=formats()).close()
             return True
-    except Exception:  # other files make Pillow raise nearly anything
-        return False
+    return False
 
 
 def read_images(
@@ -183,45 +174,45 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
             with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
                 picture.verify()  # all checksums, of which decoding looks at few
         with Image.open(io.BytesIO(data), formats=formats()) as picture:
-            limit(picture, data, side)
+            _prepare(picture, data, side)
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
-            return pixels_of(picture)
+            return _opaque(picture)
     except UnidentifiedImageError:
         reason = "no image of a known format"
         if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS and "HEIF" not in formats():
             reason = "HEIC: pip install pi-heif, and it is read"
+        elif data[:4] in (b"II*\0", b"MM\0*"):
+            reason = "a TIFF of a rare kind: save it as PNG"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
 
 
-def limit(picture: Any, data: bytes, side: int | None) -> None:
-    """Choose the size to decode at; raise ValueError for what would take too much or go wrong."""
+def _prepare(picture: Any, data: bytes, side: int | None) -> None:
+    """Choose the size to decode at; raise ValueError for what would take much or be read wrong."""
     (width, height) = picture.size
+    (pixels, most, codec) = (width * height, MAX_PIXELS, "".join(t[0] for t in picture.tile[:1]))
     shrink = max(min(width, height) // (2 * side), 1) if side else 1
-    while width * height > MOST_DECODED * shrink**2:
+    while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
-    most = MAX_PIXELS
-    if picture.format in ("JPEG", "MPO"):
-        # it needs a bit at least for each block of 8 x 8 pixels, or most of them would be grey
-        if 512 * len(data) < width * height:
-            raise ValueError("too little data for its size")
-        # the decoder holds a file of several scans whole, whatever size comes out
-        if picture.info.get("progressive") or first_scan(data) < len(picture.getbands()):
-            # each scan costs a pass over all pixels, and a small file can hold thousands
-            if len(re.findall(JPEG_SCAN, data)) * width * height > 16 * MAX_PIXELS:
-                raise ValueError("too many scans")
+    if codec == "jpeg":
+        scans = 1
+        # several scans are decoded whole: progressive ones, or where the first lacks a channel
+        channels = data[data.rfind(b"\xff\xda", 0, picture.fp.tell()) + 4]
+        if picture.info.get("progressive") or channels < len(picture.getbands()):
+            scans = len(re.findall(JPEG_SCAN, data))
         else:
-            most = width * height  # Pillow's own limit is 179 million
+            most = pixels  # Pillow's own limit is 179 million
+        # each scan is a pass over all pixels, and each block of 8 x 8 takes a bit at least
+        if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):
+            raise ValueError("too many scans, or too little data for its size")
         picture.draft(None, (width // shrink, height // shrink))
-    elif picture.format == "JPEG2000":
-        # the marker of the coding, its length of 2 bytes, 5 of style, the levels to halve it
-        at = data.find(b"\xff\x52") + 9
-        picture.reduce = halvings = min(shrink.bit_length() - 1, data[at])
-        (width, height) = (width >> halvings, height >> halvings)
-        most = MOST_DECODED  # its decoder takes 16 bytes a pixel
+    elif codec == "jpeg2k":
+        # the marker of the coding, 2 bytes of its length, 5 of style, how often it can be halved
+        picture.reduce = halved = min(shrink.bit_length() - 1, data[data.find(b"\xff\x52") + 9])
+        (pixels, most) = (pixels >> 2 * halved, MOST_DECODED)  # it takes 16 bytes a pixel
     elif picture.format == "TIFF":
         tags = picture.tag_v2
         bits = max(tags.get(258, (1,)))
@@ -229,48 +220,36 @@ def limit(picture: Any, data: bytes, side: int | None) -> None:
         if bits > 8 and (bits != 16 or tags.get(262) not in (1, 2) or tags.get(284) == 2):
             raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
-        # one colour is transparent: of it, too, the upper 8 bits
-        key = picture.info["transparency"]
-        picture.info["transparency"] = (
-            key >> 8 if isinstance(key, int) else (*(k >> 8 for k in key),)
-        )
-    elif picture.tile and picture.tile[0].codec_name in ("ppm", "ppm_plain", "bmp_rle"):
-        comments = picture.tile[0].codec_name == "ppm_plain" and data.count(b"#")
-        if comments > 1000 or width * height * len(picture.getbands()) > MOST_IN_PYTHON:
+        key = picture.info["transparency"]  # one colour: its upper 8 bits, as of the pixels
+        key = key >> 8 if isinstance(key, int) else tuple(value >> 8 for value in key)
+        picture.info["transparency"] = key
+    elif codec in ("ppm", "ppm_plain", "bmp_rle"):
+        comments = codec == "ppm_plain" and data.count(b"#") > 1000
+        if comments or pixels * len(picture.getbands()) > MOST_IN_PYTHON:
             raise ValueError("it would take long: save it as PNG")
-    if width * height > most:
+    if pixels > most:
         raise ValueError(f"{width} x {height} pixels, more than {most:,}")
 
 
-def first_scan(data: bytes) -> int:
-    """How many channels the first scan of a JPEG has: fewer than the picture if others follow."""
-    at = 2
-    while at + 4 < len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xDA:
-            return data[at + 4]
-        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4])
-    return 0
-
-
-def pixels_of(picture: Image.Image) -> np.ndarray:
+def _opaque(picture: Image.Image) -> np.ndarray:
     """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
-        info = picture.info
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        (values, info) = (np.asarray(picture), picture.info)
+        picture = Image.fromarray((values >> 8).astype(np.uint8))
         picture.info = info
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
     if not picture.has_transparency_data:
         image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-        return image.reshape(*image.shape[:2], -1)
-    picture = picture.convert(mode + "A")
-    for ground in ("white", "black"):
-        flat = Image.new(mode, picture.size, ground)
-        flat.paste(picture.convert(mode), mask=picture.getchannel("A"))
-        image = np.asarray(flat)
-        if image.min() < 250:  # there is something to see
-            break
+    else:
+        picture = picture.convert(mode + "A")
+        for ground in ("white", "black"):
+            flat = Image.new(mode, picture.size, ground)
+            flat.paste(picture.convert(mode), mask=picture.getchannel("A"))
+            image = np.asarray(flat)
+            if image.min() < 250:  # there is something to see
+                break
     return image.reshape(*image.shape[:2], -1)
 
 
@@ -287,15 +266,14 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     Into a WholeShape the image is put in the middle, and its edges are repeated on both sides.
     """
     cv2 = opencv()
+    (height, width, channels) = shape
     if isinstance(shape, WholeShape):
         (h, w) = image.shape[:2]
-        scale = min(shape[0] / h, shape[1] / w)
-        inside = (max(round(scale * h), 1), max(round(scale * w), 1), shape[2])
-        image = fit(image, inside)
-        (above, left) = ((shape[0] - inside[0]) // 2, (shape[1] - inside[1]) // 2)
-        below, right = shape[0] - inside[0] - above, shape[1] - inside[1] - left
-        return np.pad(image, ((above, below), (left, right), (0, 0)), mode="edge")
-    (height, width, channels) = shape
+        scale = min(height / h, width / w)
+        (h, w) = (max(round(scale * h), 1), max(round(scale * w), 1))
+        (above, left) = ((height - h) // 2, (width - w) // 2)
+        around = ((above, height - h - above), (left, width - w - left), (0, 0))
+        return np.pad(fit(image, (h, w, channels)), around, mode="edge")
     if image.shape[2] > channels:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if image.shape[:2] != (height, width):
@@ -307,15 +285,14 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
 
 
-def opencv() -> ModuleType:
-    """The module cv2. Raises OSError with the way out where it cannot be imported."""
+def opencv() -> Any:
+    """The module cv2, imported when it is needed. Raises OSError where it cannot be."""
     try:
         import cv2
     except ImportError as error:
         raise OSError(
-            f"OpenCV cannot be imported ({error}). On a machine without a screen, "
-            "pip uninstall opencv-python and pip install opencv-python-headless: "
-            "the same library without windows."
+            f"OpenCV cannot be imported ({error}). On a machine without a screen: pip uninstall "
+            "opencv-python, then pip install opencv-python-headless."
         ) from None
     return cv2
 
