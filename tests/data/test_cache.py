@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data import images
 from pyimagesearch.data.cache import FILE, cached, embeddings_of, looks_of, pixels_of
-from pyimagesearch.system import progress_bar
 from tests.data.pictures import SMALL as SHAPE
 from tests.data.pictures import mean, reds
 
@@ -105,14 +103,6 @@ def test_embeddings_are_made_once_for_a_model(files, write):
     assert (paths, len(embeddings), len(messages), reused) == ([], 0, 1, 0)
 
 
-def test_no_more_than_a_block_waits_in_memory(files, monkeypatch):
-    monkeypatch.setattr(caching, "BLOCK_BYTES", 4 * 72)  # four images of 4 * 6 * 3 bytes
-    monkeypatch.setattr(images, "THREADS", 1)
-    sizes = []
-    embeddings_of(files, "m", SHAPE, lambda batch: sizes.append(len(batch)) or mean(batch))
-    assert sizes == [4, 2]
-
-
 def test_looks_are_of_a_hundred_files_that_their_names_choose(write, decoded):
     """Grey and colour in turn: both are among those that are looked at."""
     paths = [str(write(f"{k:03}.bmp", (9, 9, k % 2 * 200), size=(90, 3))) for k in range(202)]
@@ -145,27 +135,6 @@ def test_what_is_cached_by_keys_is_computed_once():
     assert compute(order).ravel().tolist() == [16, 0, 0, 9, 4, 1] and asked == [3, 2]
     cached("others", keys, squares, "made")
     assert asked == [3, 2, 5]
-
-
-def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
-    def shown():
-        now = iter([0.0, 0.5, 2.0, 2.5, 5.0])
-        monkeypatch.setattr(progress_bar.time, "monotonic", lambda: next(now))
-        with progress_bar.ProgressBar(2000, "images read") as bar:
-            for _ in range(4):
-                bar.add(400)
-        return [line.strip() for line in capsys.readouterr().err.split("\r") if line.strip()]
-
-    monkeypatch.setattr(progress_bar.ProgressBar, "wanted", True)  # by one of the programs
-    assert shown() == []
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    # 800 in 2 s, so 1,200 more in 3; 1,600 in 5 s, so 400 more in 1.25
-    assert shown() == [
-        "800 of 2,000 images read, 3 s left",
-        "1,600 of 2,000 images read, 1 s left",
-    ]
-    monkeypatch.setattr(progress_bar.ProgressBar, "wanted", False)  # in somebody else's program
-    assert shown() == []
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):
