@@ -45,12 +45,9 @@ def test_nine_in_ten_copies_are_found(digits, change):
 
 
 def test_one_in_a_hundred_of_mnist_at_most(digits):
-    # 4,000 of the test images against 54,000 to train on: 0.6 %, all of them ones
     ((train, _), (test, _)) = digits
-    near = near_copies(test, train[:54_000])
-    assert near["found"] <= 40
-    assert near == {"found": near["found"], "of": 4000, "searched": 54_000, "test": 10_000,
-                    "train": 54_000}  # fmt: skip
+    near = near_copies(test[:2000], train[:20_000])
+    assert near["found"] <= 20  # all of them ones
 
 
 def test_images_on_disk_and_an_estimate(digits, monkeypatch):
@@ -58,9 +55,8 @@ def test_images_on_disk_and_an_estimate(digits, monkeypatch):
     monkeypatch.setattr(copies, "MOST_TESTED", 50)
     monkeypatch.setattr(copies, "BLOCK", 7)
     near = near_copies(Rows(test, np.arange(100)), Rows(test, np.arange(50, 150)))
-    assert near["of"] == 50 and near["test"] == 100 and 24 <= near["found"] <= 27
-    (line,) = copies.describe(near)
-    assert line.startswith(
-        f"{near['found']} of 50 test images have a near copy in training (looked"
-    )
+    found = near.pop("found")
+    assert near == {"of": 50, "test": 100, "searched": 100, "train": 100} and 24 <= found <= 27
+    (line,) = copies.describe({**near, "found": found})
+    assert line.startswith(f"{found} of 50 test images have a near copy in training (looked")
     assert copies.describe({**near, "found": 0}) == []

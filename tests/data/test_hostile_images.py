@@ -78,56 +78,31 @@ def test_other_paths_that_are_no_files(tmp_path):
             read_image(os.path.join(tmp_path, name), (8, 8, 1))
 
 
-CLAIM = 16_000  # 256 million pixels; AVIF's own decoder would take them
+def claiming(side):
+    """{kind: a file that claims to have side x side pixels}"""
 
+    def claim(kind, mark, offset, layout, **options):
+        data = pillow_bytes(Image.new("RGB", (30, 40), "red"), kind, **options)
+        at = data.index(mark) + offset
+        return data[:at] + struct.pack(layout, side, side) + data[at + struct.calcsize(layout) :]
 
-def claiming(data, mark, offset, layout):
-    """data with another size `offset` bytes behind the start of a mark."""
-    at = data.index(mark) + offset
-    claim = struct.pack(layout, CLAIM, CLAIM)
-    return data[:at] + claim + data[at + len(claim) :]
-
-
-def claims():
-    colour = Image.new("RGB", (30, 40), "red")
-
-    def encoded(kind, mark, offset, layout, **options):
-        return claiming(pillow_bytes(colour, kind, **options), mark, offset, layout)
-
-    png = encoded("PNG", b"IHDR", 4, ">II")
-    tiff = pillow_bytes(colour, "TIFF")
-    for tag in (256, 257):  # width and height: tag, type, count of 1, value
-        at = tiff.index(struct.pack("<H", tag), 8)
-        tiff = tiff[:at] + struct.pack("<HHII", tag, 4, 1, CLAIM) + tiff[at + 12 :]
+    png = claim("PNG", b"IHDR", 4, ">II")
     return {
-        "png": png[:29] + struct.pack(">I", zlib.crc32(png[12:29])) + png[33:],
-        "gif": encoded("GIF", b"GIF", 6, "<HH"),
-        "bmp": encoded("BMP", b"BM", 18, "<ii"),
-        "jpg": encoded("JPEG", b"\xff\xc0", 5, ">HH"),
-        "progressive": encoded("JPEG", b"\xff\xc2", 5, ">HH", progressive=True),
-        "jp2": encoded("JPEG2000", b"ihdr", 4, ">II"),
-        "avif": encoded("AVIF", b"ispe", 8, ">II"),
-        "pgm": b"P5 16000 16000 255\n",
-        "pbm": b"P4 16000 16000\n",
-        "tiff": tiff,
+        "png": png[:29] + zlib.crc32(png[12:29]).to_bytes(4) + png[33:],
+        "bmp": claim("BMP", b"BM", 18, "<ii"),
+        "jpg": claim("JPEG", b"\xff\xc0", 5, ">HH"),
+        "progressive": claim("JPEG", b"\xff\xc2", 5, ">HH", progressive=True),
+        "jp2": claim("JPEG2000", b"ihdr", 4, ">II"),
+        "avif": claim("AVIF", b"ispe", 8, ">II"),  # its own decoder would take them
+        "pgm": b"P5 %d %d 255\n" % (side, side),
     }
 
 
-@pytest.mark.parametrize("kind", claims())
-def test_a_claim_of_too_many_pixels_is_refused(kind):
-    with pytest.raises(ValueError, match=r"name: .*\(256000000 pixels\) exceeds limit"):
-        seen(claims()[kind])
-
-
-def test_a_claim_below_the_limit_of_pillow(photo):
-    for layout, mark, offset, data in (
-        (">HH", b"\xff\xc0", 5, pillow_bytes(photo, "JPEG")),
-        (">HH", b"\xff\xc2", 5, pillow_bytes(photo, "JPEG", progressive=True)),
-        ("<ii", b"BM", 18, pillow_bytes(photo, "BMP")),
-    ):
-        at = data.index(mark) + offset
-        with pytest.raises(ValueError, match=r"too little data|more than 55,000,000"):
-            seen(data[:at] + struct.pack(layout, 8000, 8000) + data[at + struct.calcsize(layout) :])
+@pytest.mark.parametrize("side", [8_000, 16_000])
+@pytest.mark.parametrize("kind", claiming(1))
+def test_a_claim_of_too_many_pixels_is_refused(kind, side):
+    with pytest.raises(ValueError, match=r"name: .*(more than|exceeds limit|too little|broken)"):
+        seen(claiming(side)[kind])
 
 
 def test_what_would_take_long_is_refused(photo):
