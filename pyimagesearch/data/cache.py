@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -31,7 +31,6 @@ from pyimagesearch.system.names import printable
 from pyimagesearch.system.progress_bar import ProgressBar
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 Shape = tuple[int, int, int]
 
 FILE = "contrastive-2.sqlite"  # where the table or the reader changes, the number does
@@ -63,7 +62,8 @@ def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Rea
     Returns (Rows (N, H, W, C) of the files that could be read, uint64 (N,) digests of their
     contents, what came of each file).
     """
-    (reading, pixels) = _of_files(f"pixels {images.name_of(shape)}", paths, np.uint8, shape)
+    store = f"pixels {images.name_of(shape)}"
+    (reading, pixels) = _of_files(store, paths, np.uint8, _reader(shape), shape)
     digests = np.frombuffer(b"".join(filter(None, reading.contents)), ">u8")[::2]
     rows = np.arange(len(pixels))
     return Rows(pixels.reshape(-1, *shape), rows), digests.astype(np.uint64), reading
@@ -77,13 +77,12 @@ def embeddings_of(
 ) -> tuple[list[str], np.ndarray, list[str], int]:
     """Embeddings of image files, each embedded once for a model.
 
-    embed: uint8 (n, H, W, C) -> float32 (n, D), called for one block of new files after the
-    other; a block's embeddings are kept before the next is read.
+    embed: uint8 (n, H, W, C) -> float32 (n, D), called for one block of new files at a time.
     Returns (paths that could be read, float32 (N, D) in their order, on disk, a message for each
     other file, how many of the N were there before). Where no file could be read D is 0.
     """
     store = f"embeddings {model_digest} {images.name_of(shape)}"
-    (reading, found) = _of_files(store, paths, np.float32, shape, embed)
+    (reading, found) = _of_files(store, paths, np.float32, _reader(shape), shape, embed)
     good = [paths[k] for k in reading.good()]
     bad = [reading.messages[k] for k in sorted(reading.messages)]
     return good, found, bad, len(good) - reading.computed
@@ -102,7 +101,7 @@ def looks_of(paths: Sequence[str], longer: bool = False) -> list[tuple[int, bool
         return np.array([*sides, np.any(picture != picture[:, :, :1])], np.uint8)
 
     some = sorted(paths, key=lambda path: digest(os.fsencode(path)))[:LOOKED_AT]
-    (_, looks) = _of_files("looks", some, np.uint8, look=look)
+    (_, looks) = _of_files("looks", some, np.uint8, look)
     return [(sides[longer], bool(coloured)) for *sides, coloured in looks.tolist()]
 
 
@@ -136,17 +135,21 @@ def cached(
     return _use(work)
 
 
+def _reader(shape: Shape) -> Callable[[bytes, str], np.ndarray]:
+    return lambda data, path: images.fit(images.decode(data, path, max(shape[:2])), shape)
+
+
 def _of_files(
     store: str,
     paths: Sequence[str],
     dtype: DTypeLike,
-    shape: Any = (1, 1, 1),
+    look: Callable[[bytes, str], np.ndarray],
+    shape: tuple[int, ...] = (1,),
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    look: Callable[[bytes, str], np.ndarray] | None = None,
 ) -> tuple[Reading, np.ndarray]:
     """What came of the files, and the values of the N good ones: (N, D), on disk.
 
-    look: a file's bytes and its path -> an array, in several threads; None: the pixels at a shape.
+    look: a file's bytes and its path -> an array of a shape; called in several threads.
     compute: a block of these, stacked -> their values; by default they are the values.
     """
     images.opencv()  # where it is missing no file is to blame
@@ -166,12 +169,8 @@ def _of_files(
             try:
                 data = images.read_bytes(paths[k])
                 content = digest(data)
-                if cache.find(store, [content], "1"):
-                    return key, content, None
-                if look:
-                    return key, content, look(data, paths[k])
-                picture = images.decode(data, paths[k], max(shape[:2]))
-                return key, content, images.fit(picture, shape)
+                known = cache.find(store, [content], "1")
+                return key, content, None if known else look(data, paths[k])
             except InputError as error:
                 return key, None, str(error)
 
@@ -197,7 +196,7 @@ def _of_files(
                 cache.add(rows)
         return reading, cache.array(store, list(filter(None, reading.contents)), dtype)
 
-    return _use(work)
+    return _use(work, say=store != "looks")
 
 
 def _file_key(path: str) -> bytes:
@@ -205,7 +204,7 @@ def _file_key(path: str) -> bytes:
     try:
         s = os.stat(path)
     except (OSError, ValueError):  # said when it is read
-        return b""
+        return os.urandom(16)
     text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
     return digest(os.fsencode(text))
 
@@ -269,18 +268,20 @@ class Cache:
             return np.memmap(file, dtype, mode="r").reshape(len(keys), -1)
 
 
-def _use(work: Callable[[Cache], Result]) -> Result:
-    """work(cache); where the cache fails, once more with a temporary one."""
+def _use(work: Callable[[Cache], Any], say: bool = False) -> Any:
+    """work(cache); where the cache fails, once more with a temporary one.
+
+    say: whether to log where the cache is, if it has grown.
+    """
     before = size()
     try:
         with closing(Cache(place())) as cache:
             result = work(cache)
-        if (after := size()) > before:
-            told = (printable(place()), f"{-(-after // 10**6):,}")
+        if say and (after := size()) > before:
             log.info(
-                "pixels and embeddings are kept in %s, %s MB; CONTRASTIVE_CACHE names another place",
-                *told,
-            )
+                "pixels and embeddings are kept in %s, %s MB; CONTRASTIVE_CACHE names "
+                "another place", printable(place()), f"{-(-after // 10**6):,}",
+            )  # fmt: skip
         return result
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error

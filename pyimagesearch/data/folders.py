@@ -78,7 +78,7 @@ def read_folder(
     skipped = plan.skipped
     leftovers.say_skipped(skipped)
     paths = [os.path.join(plan.base, found.name) for found in plan.files]
-    shape = shape or FITS[fit](_shape(paths, least_shape, side, image_size, channels))
+    shape = shape or FITS[fit](_shape(paths, fit, least_shape, side, image_size, channels))
     (pixels, contents, reading) = pixels_of(paths, shape)
     lines = {k: f"line {found.line}: " for k, found in enumerate(plan.files) if found.line}
     bad = [lines.get(k, "") + reading.messages[k] for k in sorted(reading.messages)]
@@ -190,11 +190,11 @@ def _classes(
     return kept, (np.cumsum(large, dtype=np.int32) - 1)[labels[kept]], class_names
 
 
-def _shape(paths, least_shape, most, image_size, channels):
+def _shape(paths, fit, least_shape, most, image_size, channels):
     """The shape to read all images in, where it is not asked for from a hundred of them."""
     looks = []
     if image_size is None or channels is None:
-        looks = looks_of(paths)
+        looks = looks_of(paths, longer=fit == "whole")
     (height, width, least_channels) = least_shape
     if image_size is None:
         side = int(min(np.median([side for side, _ in looks] or [most]), most))

@@ -220,9 +220,7 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
         if bits > 8 and (bits != 16 or tags.get(262) not in (1, 2) or tags.get(284) == 2):
             raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
-        key = picture.info["transparency"]  # one colour: its upper 8 bits, as of the pixels
-        key = key >> 8 if isinstance(key, int) else tuple(value >> 8 for value in key)
-        picture.info["transparency"] = key
+        raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
     elif codec in ("ppm", "ppm_plain", "bmp_rle"):
         comments = codec == "ppm_plain" and data.count(b"#") > 1000
         if comments or pixels * len(picture.getbands()) > MOST_IN_PYTHON:
@@ -234,9 +232,7 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
 def _opaque(picture: Image.Image) -> np.ndarray:
     """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
-        (values, info) = (np.asarray(picture), picture.info)
-        picture = Image.fromarray((values >> 8).astype(np.uint8))
-        picture.info = info
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
