@@ -5,8 +5,8 @@
     python benchmarks/growth.py --most-files 1000000    # a million files, too: 6 GB of disk
 
 Each phase runs in a process of its own, over noise of 28x28 in 100 classes, with a cache of its
-own. Folders of up to --most-files images are written and read; of larger ones index and arrays
-alone are made, and the files that they speak of do not exist: nothing is scanned or decoded.
+own. Folders of up to --most-files images are written and read; of larger ones the files are empty,
+and the cache knows them all: nothing is scanned or decoded.
 
 first read     datasets.load: the folder is scanned, each file decoded, the parts are made
 second start   the same again, everything from the cache
@@ -124,7 +124,7 @@ def write_files(folder, size):
 
 
 def names(folder, size):
-    return [f"{folder}/images/{k % CLASSES:02}/{k:07}.png" for k in range(size)]
+    return [f"{folder}/empty/{k % CLASSES:02}/{k:07}.png" for k in range(size)]
 
 
 def imports(folder, size):
@@ -139,25 +139,30 @@ def setup():
 
 
 def fill(folder, size):
-    """The cache as a reading and an embedding of so many files leave it; no file is there."""
+    """The cache as a reading and an embedding of so many files leave it; the files are empty."""
     setup()
     from pyimagesearch.data import images
-    from pyimagesearch.data.cache import digest
-    from pyimagesearch.data.cache_index import Cache
+    from pyimagesearch.data.cache import Cache, digest, file_key
     from pyimagesearch.inference.saved_model import SiameseModel
 
     paths = names(folder, size)
     rng = np.random.default_rng(0)
     model = SiameseModel(MODEL).digest
-    with Cache(folder / "cache") as cache:
-        for start in range(0, size, BLOCK):
-            some = paths[start : start + BLOCK]
-            contents = [digest(path.encode()) for path in some]
-            files = [(os.fsencode(p), "missing", c) for p, c in zip(some, contents)]
-            pixels = rng.integers(0, 256, (len(some), *SHAPE), np.uint8)
-            feats = rng.normal(size=(len(some), 48)).astype(np.float32)
-            cache.add(f"pixels {images.name_of(SHAPE)}", files, contents, pixels)
-            cache.add(f"embeddings {model} {images.name_of(SHAPE)}", [], contents, feats)
+    cache = Cache(folder / "cache")
+    for start in range(0, size, BLOCK):
+        rows = []
+        for path in paths[start : start + BLOCK]:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+            content = digest(path.encode())
+            pixels = rng.integers(0, 256, SHAPE, np.uint8).tobytes()
+            feats = rng.normal(size=48).astype(np.float32).tobytes()
+            rows += [
+                ("contents", file_key(path), content),
+                (f"pixels {images.name_of(SHAPE)}", content, pixels),
+                (f"embeddings {model} {images.name_of(SHAPE)}", content, feats),
+            ]
+        cache.add(rows)
     return 0
 
 

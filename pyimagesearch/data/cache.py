@@ -158,14 +158,14 @@ def _of_files(
     def work(cache):
         reading = Reading([])
         for start in range(0, len(paths), MANY):
-            keys = [_file_key(path) for path in paths[start : start + MANY]]
+            keys = [file_key(path) for path in paths[start : start + MANY]]
             contents = cache.find("contents", keys)
             known = cache.find(store, list(contents.values()), "1")
             found = (contents.get(key) for key in keys)
             reading.contents += [content if content in known else None for content in found]
 
         def read(k):
-            key = _file_key(paths[k])  # first: a file that changes after this is read anew
+            key = file_key(paths[k])  # first: a file that changes after this is read anew
             try:
                 data = images.read_bytes(paths[k])
                 content = digest(data)
@@ -199,7 +199,7 @@ def _of_files(
     return _use(work, say=store != "looks")
 
 
-def _file_key(path: str) -> bytes:
+def file_key(path: str) -> bytes:
     """What tells a file from every other, and from itself after it was written anew: 16 bytes."""
     try:
         s = os.stat(path)
