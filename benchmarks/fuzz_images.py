@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -55,14 +56,11 @@ def report(results, written):
     peak = max(memory for _, _, _, memory in results)
     bad = [f"{name}: {outcome}" for name, outcome, _, _ in results if outcome not in GOOD]
     bad += [f"written to stderr: {line}" for line in sorted(set(written))[:10]]
-    print(f"files    {len(results):6,}")
-    print(f"read     {outcomes.count('read'):6,}")
-    print(f"refused  {outcomes.count('refused'):6,}")
-    print(f"crashes  {outcomes.count('crash'):6,}")
-    print(f"others   {len(bad) - outcomes.count('crash'):6,}")
-    print(f"slowest  {slowest:6.2f} s  ({name})")
-    print(f"memory   {peak / 1e6:6,.0f} MB at most")
-    print("\n".join(bad), end="\n" if bad else "")
+    others = len(bad) - outcomes.count("crash")
+    print(f"files    {len(results):,}\nread     {outcomes.count('read'):,}")
+    print(f"refused  {outcomes.count('refused'):,}\ncrashes  {outcomes.count('crash'):,}")
+    print(f"others   {others:,}\nslowest  {slowest:.2f} s  ({name})")
+    print(f"memory   {peak / 1e6:,.0f} MB at most", *bad, sep="\n")
     return int(bool(bad) or slowest > 2 or peak > 1e9)
 
 
@@ -179,24 +177,13 @@ def sound_files(rng):
         "bit": colour.convert("1"),
         "cmyk": colour.convert("CMYK"),
     }
-    kinds = {
-        "BMP": ("grey", "colour", "alpha", "palette", "bit"),
-        "GIF": ("grey", "palette", "bit"),
-        "JPEG": ("grey", "colour", "cmyk"),
-        "PNG": ("grey", "colour", "alpha", "greyalpha", "palette", "bit"),
-        "PPM": ("grey", "colour", "bit"),
-        "AVIF": ("grey", "colour", "alpha"),
-        "JPEG2000": ("grey", "colour", "alpha", "greyalpha"),
-        "TIFF": tuple(modes),
-        "WEBP": ("colour", "alpha"),
-    }
     exif = Image.Exif()
     exif[274] = 6
-    files = {
-        f"{mode}.{kind.lower()}": encoded(modes[mode], kind)
-        for kind, names in kinds.items()
-        for mode in names
-    }
+    files = {}
+    for kind in ("BMP", "GIF", "JPEG", "PNG", "PPM", "AVIF", "JPEG2000", "TIFF", "WEBP"):
+        for mode, picture in modes.items():
+            with suppress(OSError, ValueError):  # which not every kind can hold
+                files[f"{mode}.{kind.lower()}"] = encoded(picture, kind)
     for packing in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
         files[f"{packing}.tiff"] = encoded(colour, "TIFF", compression=packing)
     files["group4.tiff"] = encoded(modes["bit"], "TIFF", compression="group4")
@@ -216,9 +203,6 @@ def sound_files(rng):
         for ending in (".png", ".tiff"):
             data = cv2.imencode(ending, deep[:, :, :channels])[1].tobytes()
             files[f"deep{channels}{ending}"] = data
-    for dtype in (np.float32, np.float64):
-        floats = (smooth[:, :, :3] / 255).astype(dtype)
-        files[f"{dtype.__name__}.tiff"] = cv2.imencode(".tiff", floats)[1].tobytes()
     for kind, values in (("P2", noise[:, :, 0]), ("P3", noise[:, :, :3])):
         text = " ".join(map(str, values.ravel()))
         files[f"text{kind}.ppm"] = f"{kind}\n# 41 x 37\n41 37\n255\n{text}\n".encode()
@@ -326,16 +310,13 @@ def special_files(sound):
     many = [(1000 + k, 7, 90_000, 1000 + k) for k in range(80)]
     return {
         "empty.png": b"",
-        "one byte.jpg": b"\xff",
         "text.png": b"these are words\n" * 100,
-        "zeros.bmp": bytes(10_000),
         "a\nb \"quoted\" 'name' \N{OWL} $(x).png": b"no image",
         os.fsdecode(b"caf\xe9.png"): b"no image either",
         "no width.png": png(0, 4, 8, 0, bytes(4)),
         "no height.gif": gif[:6] + struct.pack("<HH", 40, 0) + gif[10:],
         "claims much.png": png(30_000, 30_000, 8, 2, bytes(100)),
         "claims much, deep.png": png(30_000, 30_000, 16, 2, bytes(100)),
-        "claims the most.png": png(2**31 - 1, 2**31 - 1, 8, 2, bytes(100)),
         "claims half.png": png(7000, 7000, 8, 6, bytes(100)),
         "claims much.gif": gif[:6] + struct.pack("<HH", 65_535, 65_535) + gif[10:],
         "claims much.bmp": bmp[:18] + struct.pack("<ii", 30_000, 30_000) + bmp[26:],
@@ -346,8 +327,7 @@ def special_files(sound):
         "scans.jpg": large_jpg[:start] + large_jpg[start:-2] * 500 + b"\xff\xd9",
         "claims much.ppm": b"P6 30000 30000 255\n" + bytes(100),
         "claims half.pgm": b"P2 7000 7000 255\n" + b"1 " * 100,
-        "claims much.pbm": b"P4 30000 30000\n" + bytes(100),
-        "claims half.pbm": b"P1 7000 7000\n" + b"1 " * 100,
+        "many comments.pgm": b"P2 9 9 255\n" + b"#\n" * 500_000,
         "claims two hundred.jpg": jpg[:size] + struct.pack(">HH", 14_000, 14_000) + jpg[size + 4 :],
         "claims much.jp2": jp2[:box] + struct.pack(">II", 30_000, 30_000) + jp2[box + 8 :],
         "claims another.jp2": jp2[:box] + struct.pack(">II", 3_000, 3_000) + jp2[box + 8 :],

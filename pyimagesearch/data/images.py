@@ -191,9 +191,10 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
 
 
 def _prepare(picture: Any, data: bytes, side: int | None) -> None:
-    """Choose the size to decode at; raise ValueError for what would take much or be read wrong."""
+    """Refuse what would take too much or be read wrongly; set the size to decode at."""
     (width, height) = picture.size
-    (pixels, most, codec) = (width * height, MAX_PIXELS, "".join(t[0] for t in picture.tile[:1]))
+    (pixels, most) = (width * height, MAX_PIXELS)
+    codec = picture.tile[0].codec_name if picture.tile else ""
     shrink = max(min(width, height) // (2 * side), 1) if side else 1
     while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
@@ -238,15 +239,16 @@ def _opaque(picture: Image.Image) -> np.ndarray:
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
     if not picture.has_transparency_data:
         image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-    else:
-        picture = picture.convert(mode + "A")
-        for ground in ("white", "black"):
-            flat = Image.new(mode, picture.size, ground)
-            flat.paste(picture.convert(mode), mask=picture.getchannel("A"))
-            image = np.asarray(flat)
-            if image.min() < 250:  # there is something to see
-                break
-    return image.reshape(*image.shape[:2], -1)
+        return image.reshape(*image.shape[:2], -1)
+    picture = picture if picture.mode == mode + "A" else picture.convert(mode + "A")
+    below = ImageOps.invert(picture.getchannel("A"))  # how much of the ground is to be seen
+    for ground in ("white", "black"):
+        flat = picture.convert(mode)
+        flat.paste(ground, mask=below)
+        image = np.asarray(flat).reshape(*flat.size[::-1], -1)
+        if image.min() < 250:  # there is something to see
+            break
+    return image
 
 
 class WholeShape(tuple):
