@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 Shape = tuple[int, int, int]
 
 FILE = "contrastive-2.sqlite"  # where the table or the reader changes, the number does
+TABLE = """CREATE TABLE IF NOT EXISTS
+    kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
 # its journal, and the files of earlier versions, belong to the cache, too
 OWN_FILES = ("contrastive-*.sqlite*", "contrastive-*.rows", "contrastive.lock")
 BLOCK_FILES = 1000  # files, or images, that are kept together
@@ -230,11 +232,12 @@ class Cache:
             folder / FILE if folder else "",
             timeout=PATIENCE, isolation_level="IMMEDIATE", check_same_thread=False,
         )  # fmt: skip
-        self.db.execute(
-            "CREATE TABLE IF NOT EXISTS kept "
-            "(store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"
-        )
         self.close = self.db.close
+        try:
+            self.db.execute(TABLE)
+        except sqlite3.Error:
+            self.close()
+            raise
 
     def find(self, store: str, keys: Sequence[bytes], column: str = "value") -> dict[bytes, Any]:
         """{key: value} of those keys that the store has; column "1": only whether it has them."""
@@ -273,8 +276,8 @@ def _use(work: Callable[[Cache], Any], say: bool = False) -> Any:
 
     say: whether to log where the cache is, if it has grown.
     """
-    before = size()
     try:
+        before = size()
         with closing(Cache(place())) as cache:
             result = work(cache)
         if say and (after := size()) > before:

@@ -161,22 +161,6 @@ def test_a_killed_search_goes_on_where_it_was(files, decoded):
     assert embeddings[:, 0].tolist() == REDS
 
 
-def test_an_interrupted_search_goes_on_where_it_was(files, monkeypatch):
-    """Of blocks of four images of 4 * 6 * 3 bytes the second is interrupted."""
-    monkeypatch.setattr(caching, "BLOCK_BYTES", 4 * 72)
-    batches = []
-
-    def interrupted(batch):
-        batches.append(len(batch))
-        if len(batches) == 2:
-            raise KeyboardInterrupt
-        return mean(batch)
-
-    with pytest.raises(KeyboardInterrupt):
-        embeddings_of(files, "model", SHAPE, interrupted)
-    assert embeddings_of(files, "model", SHAPE, interrupted)[3] == 4 and batches == [4, 2, 2]
-
-
 @pytest.mark.slow
 def test_eight_searches_at_a_time(files, cache):
     command = [sys.executable, "-c", RUN.replace("END", "0"), *files * 20]
