@@ -268,7 +268,7 @@ class Cache:
                 values = self.find(store, some)
                 file.writelines(values[key] for key in some)
             file.flush()
-            return np.memmap(file, dtype, mode="r").reshape(len(keys), -1)
+            return np.asarray(np.memmap(file, dtype, mode="r")).reshape(len(keys), -1)
 
 
 def _use(work: Callable[[Cache], Any], say: bool = False) -> Any:
