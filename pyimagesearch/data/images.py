@@ -1,32 +1,46 @@
-"""One careful reader: a file -> a uint8 array as a person sees it, or an error that names it."""
+"""An image file comes in; its pixels as a person sees them go out, or an error that names it.
 
+Pillow decodes, since it refuses files that are cut off, where OpenCV fills the rest with grey and
+says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
+"""
+
+import io
 import os
-import stat
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pyimagesearch.data.decoding import endings, is_image, pixels
-from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
 from pyimagesearch.data.leftovers import LINKED, UNOPENED, ending_of, say_skipped
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import ProgressBar
 from pyimagesearch.system.terminal import at_once
 
+# Pillow's names of what is read, where this Pillow can
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
+# so that no file takes much over a second or a gigabyte
+MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
+MAX_BYTES = 4 * MAX_PIXELS  # of a file
+MOST_DECODED = 25_000_000  # pixels of the formats that can be decoded at a reduced size
+MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
 THREADS = at_once()
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
     """The image files of a folder and its subfolders, sorted.
 
-    Left out: hidden files and folders, and __MACOSX, which holds no images though its files are
-    named so; a file without an ending is taken where it begins as an image does. Logs what else
-    is left out, by its ending, and linked folders, into which it does not go.
-    Raises InputError where the folder is missing or holds none.
+    Hidden files, __MACOSX and linked folders are left out. A file without an ending is taken if
+    Pillow knows how it begins. Logs how many other files are left out, by their endings.
+    Raises InputError where the folder is missing or holds no image.
     """
     if not os.path.isdir(directory):
         raise InputError(
@@ -50,11 +64,7 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 
 def walk(folder: str, skipped: Counter) -> Iterator[str]:
     """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
-
-    def unopened(error):
-        skipped[UNOPENED] += 1
-
-    for path, folders, files in os.walk(folder, onerror=unopened):
+    for path, folders, files in os.walk(folder, onerror=lambda _: skipped.update([UNOPENED])):
         folders[:] = sorted(name for name in folders if not hidden(name))
         skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
         yield from (os.path.join(path, name) for name in sorted(files) if not hidden(name))
@@ -70,18 +80,56 @@ def hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
+@lru_cache
+def formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that can be read here; HEIF needs the extra pi-heif."""
+    with suppress(ImportError):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def endings() -> tuple[str, ...]:
+    """The endings of the files that can be read here, lower case."""
+    known = formats()
+    return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
+
+
 def looks_like_image(path: str | os.PathLike, kinds: Sequence[str]) -> bool:
-    """Whether a file's ending is one of `kinds`; without an ending, whether it begins so."""
-    ending = os.path.splitext(path)[1].lower()
-    if ending:
+    """Whether a file's ending is one of `kinds`; without an ending, whether Pillow knows it."""
+    if ending := os.path.splitext(path)[1].lower():
         return ending in kinds
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-            return False
-        with open(path, "rb") as f:
-            return is_image(f.read(64))
-    except OSError:
-        return False
+    with suppress(Exception):  # other files make Pillow raise nearly anything
+        if os.path.isfile(path):  # a pipe would be waited for
+            Image.open(path, formats=formats()).close()
+            return True
+    return False
+
+
+def read_images(
+    paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
+) -> tuple[list, np.ndarray, list[str]]:
+    """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
+
+    def read(path):
+        try:
+            return read_image(path, shape), None
+        except InputError as error:
+            return None, str(error)
+
+    paths = list(paths)
+    (good, images, bad) = ([], [], [])
+    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
+        for path, (image, error) in zip(paths, pool.map(read, paths)):
+            progress.add(1)
+            if error is None:
+                good.append(path)
+                images.append(image)
+            else:
+                bad.append(error)
+    return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:
@@ -96,11 +144,11 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content. Raises InputError, naming it, where that cannot be had."""
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-            raise InputError("not a file")
-        if status.st_size > MAX_BYTES:
-            raise InputError(f"{status.st_size:,} bytes, more than {MAX_BYTES:,}")
+        size = os.stat(path).st_size
+        if not os.path.isfile(path):  # a pipe would be waited for
+            raise ValueError("not a file")
+        if size > MAX_BYTES:
+            raise ValueError(f"{size:,} bytes, more than {MAX_BYTES:,}")
         with open(path, "rb") as f:
             return f.read()
     except OSError as error:
@@ -112,51 +160,95 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
     """The picture in a file's bytes as a person sees it; the first of several.
 
-    It is turned as EXIF says, transparency is laid over white, 16 bits are scaled by 1 / 257 and
-    floats from 0 to 1 by 255. path: for messages. side: the longer side that is wanted; a large
-    JPEG photo is then decoded at a reduced size, but at twice that side or more; above 25
-    million pixels always.
+    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
+    over white, or over black where white would show nothing.
+    path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
+    half, a quarter or an eighth of its size, but at twice that side or more.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
     Raises InputError, naming the file, where it cannot be read whole.
     """
     try:
         if not data:
-            raise InputError("empty")
-        if is_truncated(data):
-            raise InputError("cut off")
-        (image, orientation) = pixels(data, side)
-        if image.shape[2] in (2, 4):
-            image = over_white(image)
-        return upright(image, orientation)
+            raise ValueError("empty")
+        if data.startswith(b"\x89PNG"):
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+                picture.verify()  # all checksums, of which decoding looks at few
+        with Image.open(io.BytesIO(data), formats=formats()) as picture:
+            _prepare(picture, data, side)
+            picture.load()
+            with suppress(Exception):  # a damaged EXIF block: as it is stored
+                ImageOps.exif_transpose(picture, in_place=True)
+            return _opaque(picture)
     except UnidentifiedImageError:
         reason = "no image of a known format"
-    except Image.DecompressionBombError:  # Pillow's own limit is higher
-        reason = f"more than {MAX_PIXELS:,} pixels"
+        if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS and "HEIF" not in formats():
+            reason = "HEIC: pip install pi-heif, and it is read"
+        elif data[:4] in (b"II*\0", b"MM\0*"):
+            reason = "a TIFF of a rare kind: save it as PNG"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
 
 
-def over_white(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 2 or 4), transparency last -> (H, W, 1 or 3)."""
-    result = np.empty_like(image, shape=(*image.shape[:2], image.shape[2] - 1))
-    for rows in bands(*image.shape[:2]):
-        picture = Image.fromarray(image[rows])
-        white = Image.new(picture.mode[:-1], picture.size, "white")
-        white.paste(picture.convert(white.mode), mask=picture.getchannel("A"))
-        result[rows] = np.asarray(white).reshape(result[rows].shape)
-    return result
+def _prepare(picture: Any, data: bytes, side: int | None) -> None:
+    """Refuse what would take too much or be read wrongly; set the size to decode at."""
+    (width, height) = picture.size
+    (pixels, most) = (width * height, MAX_PIXELS)
+    codec = picture.tile[0].codec_name if picture.tile else ""
+    shrink = max(min(width, height) // (2 * side), 1) if side else 1
+    while pixels > MOST_DECODED * shrink**2:
+        shrink *= 2
+    if codec == "jpeg":
+        scans = 1
+        # several scans are decoded whole: progressive ones, or where the first lacks a channel
+        channels = data[data.rfind(b"\xff\xda", 0, picture.fp.tell()) + 4]
+        if picture.info.get("progressive") or channels < len(picture.getbands()):
+            scans = len(re.findall(JPEG_SCAN, data))
+        else:
+            most = pixels  # Pillow's own limit is 179 million
+        # each scan is a pass over all pixels, and each block of 8 x 8 takes a bit at least
+        if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):
+            raise ValueError("too many scans, or too little data for its size")
+        picture.draft(None, (width // shrink, height // shrink))
+    elif codec == "jpeg2k":
+        # the marker of the coding, 2 bytes of its length, 5 of style, how often it can be halved
+        picture.reduce = halved = min(shrink.bit_length() - 1, data[data.find(b"\xff\x52") + 9])
+        (pixels, most) = (pixels >> 2 * halved, MOST_DECODED)  # it takes 16 bytes a pixel
+    elif picture.format == "TIFF":
+        tags = picture.tag_v2
+        bits = max(tags.get(258, (1,)))
+        # Pillow reads others wrongly: 12 bits, white as zero, each channel for itself
+        if bits > 8 and (bits != 16 or tags.get(262) not in (1, 2) or tags.get(284) == 2):
+            raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
+    elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
+        raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
+    elif codec in ("ppm", "ppm_plain", "bmp_rle"):
+        comments = codec == "ppm_plain" and data.count(b"#") > 1000
+        if comments or pixels * len(picture.getbands()) > MOST_IN_PYTHON:
+            raise ValueError("it would take long: save it as PNG")
+    if pixels > most:
+        raise ValueError(f"{width} x {height} pixels, more than {most:,}")
 
 
-def upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture turned as its EXIF orientation says."""
-    if orientation in (5, 6, 7, 8):
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
+def _opaque(picture: Image.Image) -> np.ndarray:
+    """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
+    if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    elif picture.mode[0] in "IF":
+        raise ValueError(f"pixels of type {picture.mode}")
+    mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
+    if not picture.has_transparency_data:
+        image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+        return image.reshape(*image.shape[:2], -1)
+    picture = picture if picture.mode == mode + "A" else picture.convert(mode + "A")
+    below = ImageOps.invert(picture.getchannel("A"))  # how much of the ground is to be seen
+    for ground in ("white", "black"):
+        flat = picture.convert(mode)
+        flat.paste(ground, mask=below)
+        image = np.asarray(flat).reshape(*flat.size[::-1], -1)
+        if image.min() < 250:  # there is something to see
+            break
+    return image
 
 
 class WholeShape(tuple):
@@ -169,18 +261,17 @@ FITS: dict[str, type] = {"stretch": tuple, "whole": WholeShape}  # what becomes 
 def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """uint8 (h, w, 1 or 3) -> uint8 of shape (H, W, 1 or 3), resized where it differs.
 
-    Of a WholeShape the image takes the middle, and its edges are repeated on both sides of it.
+    Into a WholeShape the image is put in the middle, and its edges are repeated on both sides.
     """
     cv2 = opencv()
+    (height, width, channels) = shape
     if isinstance(shape, WholeShape):
         (h, w) = image.shape[:2]
-        scale = min(shape[0] / h, shape[1] / w)
-        inside = (max(round(scale * h), 1), max(round(scale * w), 1), shape[2])
-        image = fit(image, inside)
-        (above, left) = ((shape[0] - inside[0]) // 2, (shape[1] - inside[1]) // 2)
-        below, right = shape[0] - inside[0] - above, shape[1] - inside[1] - left
-        return np.pad(image, ((above, below), (left, right), (0, 0)), mode="edge")
-    (height, width, channels) = shape
+        scale = min(height / h, width / w)
+        (h, w) = (max(round(scale * h), 1), max(round(scale * w), 1))
+        (above, left) = ((height - h) // 2, (width - w) // 2)
+        around = ((above, height - h - above), (left, width - w - left), (0, 0))
+        return np.pad(fit(image, (h, w, channels)), around, mode="edge")
     if image.shape[2] > channels:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if image.shape[:2] != (height, width):
@@ -192,6 +283,18 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
 
 
+def opencv() -> Any:
+    """The module cv2, imported when it is needed. Raises OSError where it cannot be."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise OSError(
+            f"OpenCV cannot be imported ({error}). On a machine without a screen: pip uninstall "
+            "opencv-python, then pip install opencv-python-headless."
+        ) from None
+    return cv2
+
+
 def described(shape: tuple[int, int, int]) -> str:
     """How images of a shape (H, W, C) are read, in words: "in grey at 28x28", width first."""
     (height, width, channels) = shape
@@ -200,41 +303,5 @@ def described(shape: tuple[int, int, int]) -> str:
 
 
 def name_of(shape: tuple[int, int, int]) -> str:
-    """What tells how images are read from every other way: for the cache."""
+    """A name for this way of reading images, for the cache."""
     return "x".join(map(str, shape)) + (" whole" if isinstance(shape, WholeShape) else "")
-
-
-def read_images(
-    paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
-) -> tuple[list, np.ndarray, list[str]]:
-    """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    paths = list(paths)
-    results = list(_results(paths, shape))
-    good = [path for path, _, error in results if error is None]
-    images = [image for _, image, error in results if error is None]
-    bad = [error for _, _, error in results if error is not None]
-    return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
-
-
-def _results(paths, shape):
-    def read(path):
-        try:
-            return path, read_image(path, shape), None
-        except ValueError as error:
-            return path, None, str(error)
-
-    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
-        for result in pool.map(read, paths):
-            yield result
-            progress.add(1)
-
-
-def is_truncated(data: bytes) -> bool:
-    """Whether a PNG, JPEG or JPEG 2000 lacks its end."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND\xaeB`\x82" not in data  # the last chunk's name and checksum
-    if data.startswith(b"\xff\xd8"):
-        return data.find(b"\xff\xd9", data.find(b"\xff\xda")) < 0
-    if data.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")):  # JPEG 2000
-        return data.find(b"\xff\xd9", data.find(b"\xff\x93")) < 0
-    return False

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, overload
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pyimagesearch.system.terminal import at_once
+
+Pixels = TypeVar("Pixels", bound="np.ndarray | Rows")
 
 
 class Rows:
@@ -27,15 +29,10 @@ class Rows:
         return np.asarray(self.array[self.rows[key]])
 
 
-@overload
-def take(pixels: np.ndarray, rows: Sequence[int] | np.ndarray) -> np.ndarray: ...
-@overload
-def take(pixels: Rows, rows: Sequence[int] | np.ndarray) -> Rows: ...
-@overload
-def take(pixels: np.ndarray | Rows, rows: Sequence[int] | np.ndarray) -> np.ndarray | Rows: ...
-def take(pixels: np.ndarray | Rows, rows: Sequence[int] | np.ndarray) -> np.ndarray | Rows:
+def take(pixels: Pixels, rows: Sequence[int] | np.ndarray) -> Pixels:
     """pixels[rows]: copied where they are in memory, left on disk where they are there."""
-    return Rows(pixels.array, pixels.rows[rows]) if isinstance(pixels, Rows) else pixels[rows]
+    some: Any = Rows(pixels.array, pixels.rows[rows]) if isinstance(pixels, Rows) else pixels[rows]
+    return some
 
 
 def evenly(count: int, most: int) -> np.ndarray:

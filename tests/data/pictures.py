@@ -41,7 +41,3 @@ def reds(pixels):
 def mean(batch):
     """A model that embeds a picture as its red and 1."""
     return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
-
-
-def rows_files(cache):
-    return list(cache.glob("contrastive-*.rows"))

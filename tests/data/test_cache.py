@@ -1,29 +1,32 @@
-"""The cache: what a run has read or embedded, the next does not read or embed again."""
+"""The cache: what one run has computed, the next does not; where it fails, the run goes on."""
 
 import os
+import signal
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data import cache_index, decoding, images
-from pyimagesearch.data.cache import embeddings_of, pixels_of
-from pyimagesearch.data.folders import read_folder
-from pyimagesearch.system import progress_bar
+from pyimagesearch.data.cache import FILE, cached, embeddings_of, looks_of, pixels_of
 from tests.data.pictures import SMALL as SHAPE
 from tests.data.pictures import mean, reds
+
+ROOT = Path(__file__).parents[2]
+REDS = [0, 10, 20, 30, 40, 50]  # of the fixture `files`
 
 
 def test_the_second_run_decodes_nothing(files, decoded, cache, said):
     (pixels, contents, _) = pixels_of(files, SHAPE)
-    assert pixels.shape == (6, *SHAPE) and reds(pixels) == [0, 10, 20, 30, 40, 50]
+    assert pixels.shape == (6, *SHAPE) and reds(pixels) == REDS
     assert contents.dtype == np.uint64 and len(set(contents.tolist())) == 6
     assert len(decoded) == 6 and f"kept in {cache}, 1 MB; CONTRASTIVE_CACHE names" in said()
     decoded.clear()
     (again, same, _) = pixels_of(files[::-1], SHAPE)
-    assert decoded == [] and reds(again) == reds(pixels)[::-1]
+    assert decoded == [] and reds(again) == REDS[::-1]
     assert same.tolist() == contents.tolist()[::-1]
     assert said().count("kept in") == 1  # where something was added
     assert pixels_of(files, (4, 6, 1))[0].shape == (6, 4, 6, 1) and len(decoded) == 6
@@ -35,69 +38,44 @@ def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, 
     write("3.png", (0, 0, 200), size=(21, 25))
     write("5.png", b"words")
     new = str(write("9.png", (0, 0, 90)))
-    (pixels, _, reading) = pixels_of([*files, new], SHAPE)
+    (pixels, _, reading) = pixels_of([*files, new, "none.png"], SHAPE)
     assert sorted(decoded) == ["3.png", "5.png", "9.png"]
     assert reds(pixels) == [0, 10, 20, 200, 40, 90]
     assert reading.good() == [0, 1, 2, 3, 4, 6]
-    assert [os.path.basename(message) for message in reading.bad()] == [
-        "5.png: cannot be read (no image of a known format)"
-    ]
-    decoded.clear()
-    assert pixels_of([*files, new], SHAPE)[2].bad() == reading.bad() and decoded == []
+    assert reading.messages[5].endswith("5.png: cannot be read (no image of a known format)")
+    assert reading.messages[7].startswith("none.png: cannot be opened")
     write("5.png", (0, 0, 55), size=(20, 25))
     assert reds(pixels_of([*files, new], SHAPE)[0]) == [0, 10, 20, 200, 40, 55, 90]
 
 
-def test_what_could_not_be_read_is_tried_again_by_a_program_that_reads_more(
-    write, decoded, monkeypatch
-):
-    path = str(write("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)))
-    pixels_of([path], SHAPE)
-    pixels_of([path], SHAPE)
-    assert decoded == ["photo.heic"]
-    monkeypatch.setattr(cache_index, "abilities", lambda: decoding.abilities() + " and more")
-    pixels_of([path], SHAPE)
-    assert decoded == ["photo.heic"] * 2
-
-
-def test_a_moved_touched_or_copied_file_is_not_decoded_again(files, decoded, tmp_path):
+def test_a_moved_touched_copied_or_linked_file_is_not_decoded_again(files, decoded, tmp_path):
     pixels_of(files, SHAPE)
     decoded.clear()
     os.utime(files[0], ns=(1, 1))
-    moved = str(tmp_path / "in" / "elsewhere.jpg")
+    moved, copy = (str(tmp_path / "in" / name) for name in ("moved.jpg", "copy.png"))
     os.rename(files[1], moved)
-    copy = str(tmp_path / "in" / "copy.png")
     Path(copy).write_bytes(Path(files[2]).read_bytes())
-    assert reds(pixels_of([files[0], moved, files[2], copy], SHAPE)[0]) == [0, 10, 20, 20]
-    assert decoded == []
-
-
-def test_a_folder_is_found_by_any_name_of_it(files, decoded, tmp_path, monkeypatch):
-    pixels_of(files, SHAPE)
     os.symlink(tmp_path / "in", tmp_path / "link")
-    monkeypatch.chdir(tmp_path)
-    decoded.clear()
-    pixels_of([f"link/{k}.png" for k in range(6)], SHAPE)
-    pixels_of([f"in/{k}.png" for k in range(6)], SHAPE)
+    linked = str(tmp_path / "link" / "3.png")
+    (pixels, _, _) = pixels_of([files[0], moved, files[2], copy, linked], SHAPE)
+    assert reds(pixels) == [0, 10, 20, 20, 30]
     assert decoded == []
 
 
 def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
     """Of one size and one time; inode and ctime tell them apart."""
     (a, b) = files[:2]
-    size = max(os.path.getsize(path) for path in (a, b))
     for path in (a, b):
-        Path(path).write_bytes(Path(path).read_bytes().ljust(size, b"\0"))
+        Path(path).write_bytes(Path(path).read_bytes().ljust(999, b"\0"))
         os.utime(path, ns=(10**18, 10**18))
-    before = embeddings_of([a, b], "model", SHAPE, mean)[1]
-    assert before[:, 0].tolist() == [0, 10]
+    assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [0, 10]
     os.rename(a, tmp_path / "c")
     os.rename(b, a)
     os.rename(tmp_path / "c", b)
     assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [10, 0]
 
 
-def test_embeddings_are_made_once_for_a_model(files, tmp_path, write):
+def test_embeddings_are_made_once_for_a_model(files, write):
     embedded = []
 
     def embed(batch):
@@ -118,86 +96,125 @@ def test_embeddings_are_made_once_for_a_model(files, tmp_path, write):
     assert (paths, len(embeddings), len(messages), reused) == ([], 0, 1, 0)
 
 
-def test_no_more_than_a_block_waits_in_memory(files, monkeypatch):
-    monkeypatch.setattr(caching, "BLOCK_BYTES", 4 * 72)  # four images of 4 * 6 * 3 bytes
-    monkeypatch.setattr(images, "THREADS", 1)
-    sizes = []
-    embeddings_of(files, "m", SHAPE, lambda batch: sizes.append(len(batch)) or mean(batch))
-    assert sizes == [4, 2]
+def test_looks_are_of_a_hundred_files_that_their_names_choose(write, decoded):
+    """Grey and colour in turn: both are among those that are looked at."""
+    paths = [str(write(f"{k:03}.bmp", (9, 9, 9 + k % 2), size=(300, 3))) for k in range(202)]
+    looks = looks_of(paths)
+    assert len(decoded) == len(looks) == 100
+    assert {side for side, _ in looks} == {3} and 20 < sum(colour for _, colour in looks) < 80
+    decoded.clear()
+    assert {side for side, _ in looks_of(paths, longer=True)} == {128} and decoded == []
 
 
-def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
-    def shown():
-        now = iter([0.0, 0.5, 2.0, 2.5, 5.0])
-        monkeypatch.setattr(progress_bar.time, "monotonic", lambda: next(now))
-        with progress_bar.ProgressBar(2000, "images read") as bar:
-            for _ in range(4):
-                bar.add(400)
-        return [line.strip() for line in capsys.readouterr().err.split("\r") if line.strip()]
+def test_what_is_cached_by_keys_is_computed_once():
+    keys = np.arange(5, dtype=np.uint64) + 2**60
+    asked = []
 
-    monkeypatch.setattr(progress_bar.ProgressBar, "wanted", True)  # by one of the programs
-    assert shown() == []
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    # 800 in 2 s, so 1,200 more in 3; 1,600 in 5 s, so 400 more in 1.25
-    assert shown() == [
-        "800 of 2,000 images read, 3 s left",
-        "1,600 of 2,000 images read, 1 s left",
-    ]
-    monkeypatch.setattr(progress_bar.ProgressBar, "wanted", False)  # in somebody else's program
-    assert shown() == []
+    def squares(places, keys=keys):
+        asked.append(len(places))
+        return (keys[places] % 2**60)[:, np.newaxis] ** 2
+
+    def compute(order):
+        return cached("s", keys[order], lambda places: squares(places, keys[order]), "made", "f2")
+
+    found = compute([0, 1, 2])
+    assert found.tolist() == [[0], [1], [4]] and found.dtype == np.float16
+    # in another order, one of them twice, two more: those two alone are computed
+    order = [4, 0, 0, 3, 2, 1]
+    assert compute(order).ravel().tolist() == [16, 0, 0, 9, 4, 1] and asked == [3, 2]
+    cached("others", keys, squares, "made")
+    assert asked == [3, 2, 5]
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):
     assert caching.place() == Path(os.environ["CONTRASTIVE_CACHE"])
     monkeypatch.delenv("CONTRASTIVE_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert caching.place() == tmp_path / "contrastive-siamese"
-    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert caching.place() == tmp_path / ".cache" / "contrastive-siamese"
-    assert caching.size() == 0 and caching.clear() == 0 and list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert caching.place() == tmp_path / "Library" / "Caches" / "contrastive-siamese"
+    caching.clear()
+    assert caching.size() == 0 and list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_read_twice_is_not_looked_at_again(write, decoded, tmp_path):
-    for k in range(4):
-        write(f"a/{k}.png", (10 * k, 0, 0))
-        write(f"b/{k}.png", (0, 10 * k + 5, 0))
-    first = read_folder(tmp_path / "in")
-    assert len(decoded) == 16  # once for their shape, once for their pixels
+RUN = """
+import os, signal, sys
+import numpy as np
+from pyimagesearch.data import cache
+cache.BLOCK_FILES = 4
+calls = []
+def embed(batch):
+    calls.append(1)
+    if len(calls) == 2 and END:
+        os.kill(os.getpid(), END)
+    return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
+(_, found, _, _) = cache.embeddings_of(sys.argv[1:], "model", (4, 6, 3), embed)
+sys.exit(found[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * (len(found) // 6))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals")
+def test_a_killed_search_goes_on_where_it_was(files, decoded):
+    code = RUN.replace("END", str(int(signal.SIGKILL)))
+    assert subprocess.run([sys.executable, "-c", code, *files], cwd=ROOT).returncode == -9
+    (_, embeddings, _, reused) = embeddings_of(files, "model", SHAPE, mean)
+    assert reused == 4 and sorted(decoded) == ["4.png", "5.png"]
+    assert embeddings[:, 0].tolist() == REDS
+
+
+@pytest.mark.slow
+def test_eight_searches_at_a_time(files, cache):
+    command = [sys.executable, "-c", RUN.replace("END", "0"), *files * 20]
+    searches = [subprocess.Popen(command, cwd=ROOT) for _ in range(8)]
+    assert [search.wait() for search in searches] == [0] * 8
+    with sqlite3.connect(cache / FILE) as db:  # each image once, whoever came first
+        assert db.execute("SELECT count(*) FROM kept WHERE store != 'contents'").fetchone() == (6,)
+
+
+def test_a_damaged_cache_costs_time_alone(files, decoded, cache):
+    for damage in (b"words" * 1000, b"SQLite format 3\0" + b"words" * 1000):
+        (cache / FILE).write_bytes(damage)
+        for _ in range(2):  # in a temporary one, in a new one
+            assert reds(pixels_of(files, SHAPE)[0]) == REDS
     decoded.clear()
-    second = read_folder(tmp_path / "in")
-    assert decoded == [] and (first.pixels[:] == second.pixels[:]).all()
-    assert first.files == second.files
-
-
-def test_a_second_start_asks_the_index_in_few_queries(write, cache, monkeypatch):
-    """300 files of three contents: none of the queries is for a single file."""
-    files = [str(write(f"{k:03}.png", (0, 0, k % 3))) for k in range(300)]
     pixels_of(files, SHAPE)
-    statements = []
-    connect = cache_index.Cache._connect
-
-    def traced(self):
-        connection = connect(self)
-        connection.set_trace_callback(statements.append)
-        return connection
-
-    monkeypatch.setattr(cache_index.Cache, "_connect", traced)
-    assert pixels_of(files, SHAPE)[0].shape == (300, *SHAPE)
-    assert 0 < len(statements) < 20
-    monkeypatch.setattr(caching, "MANY", 7)  # in blocks of any size the answer is the same
-    monkeypatch.setattr(cache_index, "MANY", 7)
-    assert reds(pixels_of(files[::-1], SHAPE)[0]) == [2, 1, 0] * 100
+    assert decoded == []
 
 
-def test_the_index_is_of_one_kind(cache, files):
-    """One index for all: each file's content once, rows by store."""
-    pixels_of(files, SHAPE)
-    embeddings_of(files, "model", SHAPE, mean)
-    with sqlite3.connect(cache / cache_index.INDEX) as index:
-        assert index.execute("SELECT count(*) FROM files").fetchone() == (6,)
-        stores = {row[0] for row in index.execute("SELECT store FROM stores")}
-    assert stores == {"pixels 4x6x3", "embeddings model 4x6x3"}
+@pytest.mark.parametrize("fault", ["a file", "below a file", "a folder for the table", "full"])
+def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch, said, fault):
+    place = tmp_path / "place"
+    if fault == "a folder for the table":
+        (place / FILE / "full").mkdir(parents=True)
+    elif fault == "full":
+        add = caching.Cache.add
+
+        def full(self, rows):
+            if self.folder == place:
+                raise sqlite3.OperationalError("database or disk is full")
+            add(self, rows)
+
+        monkeypatch.setattr(caching.Cache, "add", full)
+    else:
+        place.write_bytes(b"")
+        place = place / "below" if fault == "below a file" else place
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
+    assert reds(pixels_of(files, SHAPE)[0]) == REDS
+    assert said().count("the cache cannot be used") == 1
+    assert embeddings_of(files, "model", SHAPE, mean)[1][:, 0].tolist() == REDS
+    keys = np.arange(3, dtype=np.uint64)
+    assert cached("s", keys, lambda places: places[:, np.newaxis], "made").tolist() == [
+        [0],
+        [1],
+        [2],
+    ]
+
+
+def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):
+    for name in ("mine.txt", "contrastive-index.sqlite", "contrastive-0a.rows"):
+        (cache / name).write_text("mine, or of an earlier version")
+    (pixels, _, _) = pixels_of(files, SHAPE)
+    assert caching.size() >= 6 * 72
+    caching.clear()
+    assert caching.size() == 0 and [path.name for path in cache.iterdir()] == ["mine.txt"]
+    assert reds(pixels) == REDS
+    assert reds(pixels_of(files, SHAPE)[0]) == REDS
