@@ -17,7 +17,7 @@ from pyimagesearch.system import flags, terminal
 terminal.setup()  # before Keras
 
 from pyimagesearch import config
-from pyimagesearch.data import images
+from pyimagesearch.data import listing
 from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.system.errors import InputError
@@ -46,7 +46,7 @@ def main():
     # grab the test dataset: sorted by name, so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
     (paths, testImages, bad) = images.read_images(
-        images.list_images(args["input"]), model.image_shape)
+        listing.list_images(args["input"]), model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")
     if len(paths) < 2:

@@ -1,23 +1,25 @@
 """An image set comes in; the batches that training draws go out, a function of (seed, epoch)."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import orders
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.labels import are_uneven
-from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, steps_and_size
-from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, Pairs, are_uneven
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.threads import at_once
 
+MOST_STEPS = 25  # of an epoch in one call of TensorFlow
+LEAST_STEPS = 10  # in one call, where an epoch has many
+LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
+IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
+
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
-AT_ONCE = at_once()  # batches that are made side by side
+Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
 
 
 def batches(
@@ -76,24 +78,18 @@ def pair_batches(
             "Expected an even batch size: each image brings a positive and a negative pair. "
             f"Received: {batch_size}."
         )
-    pixels = _gatherer(images)
+    pixels = _gatherer(images, recipe)
     (anchors, others, y_of) = (tf.constant(x) for x in pairs)
 
     def gather(indices, seed):
         of_step = tf.reshape(tf.gather(others, indices), [-1])
         y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
-        (images_a, images_b) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
-        if recipe:
-            images_a = moved(images_a, recipe, seed)
-            images_b = moved(images_b, recipe, seed + 1)
-        return (images_a, images_b), y
+        return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
 
     (steps, size) = steps_and_size(count, batch_size // k, False, shares)
-    order = orders.shuffled(count)
-    if labels is not None:
-        classes = _numbered(labels[pairs.anchors])
-        if are_uneven(np.bincount(classes)):
-            order = orders.balanced(classes, count, together=1)
+    order = shuffled(count)
+    if labels is not None and are_uneven(_sizes(labels[pairs.anchors])):
+        order = balanced(labels[pairs.anchors], count, together=1)
     return _batches(order, steps, size, epochs, seed, gather), steps
 
 
@@ -109,36 +105,28 @@ def image_batches(
     """Batches of images with their labels, for a loss that forms the pairs itself.
 
     images: uint8 (N, H, W, C). labels: int32 (N,). recipe: how images are moved; None: not.
-    Where the largest class has more than three times the images of the smallest, a batch is
-    of P classes with K images each, see orders.balanced. Where there are so many classes that
-    a batch would hold fewer than four images of each, the images of a class come four by four.
+    Where classes are of very different size, or a batch would hold fewer than four images of a
+    class, a batch is of P classes with K images each, see balanced.
     A batch is so large that an epoch leaves out as few images as can be, see steps_and_size;
     these have their chance in the next one.
     Returns (dataset of all epochs, steps in one): uint8 (B, H, W, C), int32 (B,).
     """
     if batch_size < 2:
         raise InputError(f"Expected at least 2 images a batch. Received: {batch_size}.")
-    pixels = _gatherer(images)
-    classes = _numbered(labels)
-    count = classes.max() + 1
+    pixels = _gatherer(images, recipe)
     class_of = tf.constant(np.asarray(labels, np.int32))
 
     def gather(indices, seed):
-        batch = pixels(indices)
-        if recipe:
-            batch = moved(batch, recipe, seed)
-        return batch, tf.gather(class_of, indices)
+        return pixels(indices, seed), tf.gather(class_of, indices)
 
-    (steps, size) = steps_and_size(len(classes), batch_size, shares=shares)
-    if are_uneven(np.bincount(classes)):
-        together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
+    (steps, size) = steps_and_size(len(labels), batch_size, shares=shares)
+    order = shuffled(len(labels))
+    classes = len(_sizes(labels))
+    if are_uneven(_sizes(labels)) or size < IMAGES_OF_A_CLASS * classes:
+        together = max(size // classes, min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)
         size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts
-        order = orders.balanced(classes, steps * size, together)
-    elif size < IMAGES_OF_A_CLASS * count:
-        order = orders.by_fours(classes)
-    else:
-        order = orders.shuffled(len(classes))
+        order = balanced(labels, steps * size, together)
     return _batches(order, steps, size, epochs, seed, gather, whole=True), steps
 
 
@@ -161,23 +149,25 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
     return images_a[some], images_b[some], y[some]
 
 
-def _gatherer(images):
-    # a function of indices: pixels held in memory, or read from the disk as they are asked for
-    if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
+def _gatherer(images, recipe):
+    """A function of (indices, seed): the images, from memory or disk, moved as the recipe asks."""
+    if in_memory := isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
         with tf.device("CPU:0"):  # the batches are made there: no card is to hold them all
             images = tf.constant(images)
-        return lambda indices: tf.gather(images, indices)
 
-    def read(indices):
-        pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
-        return tf.ensure_shape(pixels, (None, *images.shape[1:]))
+    def gather(indices, seed):
+        if in_memory:
+            pixels = tf.gather(images, indices)
+        else:
+            pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
+            pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
+        return moved(pixels, recipe, seed) if recipe else pixels
 
-    return read
+    return gather
 
 
-def _numbered(labels):
-    # 0 to classes - 1, none of them empty
-    return np.unique(labels, return_inverse=True)[1]
+def _sizes(labels):
+    return np.unique(labels, return_counts=True)[1]
 
 
 def _batches(order, steps, size, epochs, seed, gather, whole=False):
@@ -191,7 +181,7 @@ def _batches(order, steps, size, epochs, seed, gather, whole=False):
                 lambda step, indices: gather(
                     indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)])
                 ),
-                num_parallel_calls=AT_ONCE,  # in their order all the same
+                num_parallel_calls=at_once(),  # in their order all the same
             )
         )
 
@@ -201,3 +191,87 @@ def _batches(order, steps, size, epochs, seed, gather, whole=False):
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.prefetch(4).with_options(options)
+
+
+def shuffled(n: int) -> Order:
+    """Each of n images once, in random order."""
+    return lambda key: tf.random.experimental.stateless_shuffle(tf.range(n), seed=key)
+
+
+def balanced(labels: np.ndarray, count: int, together: int) -> Order:
+    """`count` images, `together` of one class after each other, all classes equally often.
+
+    labels: int (N,). count: a multiple of `together`.
+    An epoch goes on where the one before it ended. Rounds: each takes all classes once, in random
+    order. In round r a class gives the images r * together to (r + 1) * together - 1 of an
+    endless row, which holds all of its images in random order, then all in another, and so on.
+    So a class of n images has shown all of them after n / together rounds, large or small.
+    """
+    (_, classes, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
+    by_class = np.split(np.argsort(classes, kind="stable"), np.cumsum(sizes)[:-1])
+    takes = count // together  # of an epoch
+
+    def order(key):
+        (seed, epoch) = (int(x) for x in key)
+        (rounds, turn) = np.divmod(epoch * takes + np.arange(takes), len(sizes))
+        mixed = {r: np.random.default_rng([seed, 1, r]).permutation(len(sizes))
+                 for r in np.unique(rounds)}  # fmt: skip
+        of = np.array([mixed[r][t] for r, t in zip(rounds, turn)])
+        chosen = np.empty((takes, together), np.int32)
+        for c in np.unique(of):
+            place = rounds[of == c, np.newaxis] * together + np.arange(together)
+            (first, last) = (place.min() // sizes[c], place.max() // sizes[c])
+            row = [np.random.default_rng([seed, 2, c, time]).permutation(by_class[c])
+                   for time in range(first, last + 1)]  # fmt: skip
+            chosen[of == c] = np.concatenate(row)[place - first * sizes[c]]
+        return chosen.ravel()
+
+    return lambda key: tf.ensure_shape(tf.numpy_function(order, [key], tf.int32), (count,))
+
+
+def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tuple[int, int]:
+    """Steps of an epoch of n images in batches of about `size`, and the size that these have.
+
+    whole: every batch is full, and an epoch leaves out at most 5 % of the images (or one), for
+    which the size may be anything from half of the wanted to three times as much. Otherwise the
+    last batch takes what is left.
+    Of more than 25 steps a number from 10 to 25 is to divide them, since so many run in one
+    call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
+    A set smaller than a batch is one batch.
+    shares: a number that the size of each batch is a multiple of, how many devices share it.
+    Raises InputError where there are fewer images than shares.
+
+    >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
+    (420, 128)
+    """
+    if n < shares:
+        raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
+    n -= n % shares
+    size = max(min(size, n), shares)
+    least = min(2, n) if whole else 1  # an image alone makes no pair
+    ranked = []
+    for other in range(max(size // 2, least), min(3 * size, n) + 1):
+        if other % shares:
+            continue
+        steps = n // other if whole else -(-n // other)
+        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+            steps -= 1
+        lost = max(n - steps * other, 0)
+        away = abs(other - size)
+        rank = (max(lost - LEFT_OUT * n, 0), away > size / 10, _is_awkward(steps), away)
+        ranked.append((rank, steps, other))
+    return min(ranked)[1:]
+
+
+def epochs_of(n: int, size: int, epochs: int, least_steps: int) -> int:
+    """So many epochs of n images in batches of about `size`, and more where the steps are few."""
+    return max(epochs, -(-least_steps // steps_and_size(n, size)[0]))
+
+
+def steps_of_a_call(steps: int) -> int:
+    """The largest number up to 25 that divides the steps of an epoch."""
+    return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
+
+
+def _is_awkward(steps):
+    return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS

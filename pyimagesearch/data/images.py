@@ -2,72 +2,20 @@
 
 import os
 import stat
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pyimagesearch.data.decoding import endings, is_image, pixels
+from pyimagesearch.data.decoding import is_image, pixels
 from pyimagesearch.data.deep import MAX_BYTES, MAX_PIXELS, bands, opencv
-from pyimagesearch.data.leftovers import LINKED, UNOPENED, ending_of, say_skipped
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.names import printable
 from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import at_once
 
 THREADS = at_once()
-
-
-def list_images(directory: str | os.PathLike) -> list[str]:
-    """The image files of a folder and its subfolders, sorted.
-
-    Left out: hidden files and folders, and __MACOSX, which holds no images though its files are
-    named so; a file without an ending is taken where it begins as an image does. Logs what else
-    is left out, by its ending, and linked folders, into which it does not go.
-    Raises InputError where the folder is missing or holds none.
-    """
-    if not os.path.isdir(directory):
-        raise InputError(
-            f"Expected a folder of images. Received: {printable(directory)}, no such folder."
-        )
-    skipped: Counter[str] = Counter()
-    (paths, kinds) = ([], endings())
-    for path in walk(os.fspath(directory), skipped):
-        if looks_like_image(path, kinds):
-            paths.append(path)
-        else:
-            skipped[ending_of(path)] += 1
-    say_skipped(+skipped)
-    if not paths:
-        raise InputError(
-            f"Expected a folder with images ({' '.join(kinds)}). "
-            f"Received: {printable(directory)} with none."
-        )
-    return sorted(paths)
-
-
-def walk(folder: str, skipped: Counter) -> Iterator[str]:
-    """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
-
-    def unopened(error):
-        skipped[UNOPENED] += 1
-
-    for path, folders, files in os.walk(folder, onerror=unopened):
-        folders[:] = sorted(name for name in folders if not hidden(name))
-        skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
-        yield from (os.path.join(path, name) for name in sorted(files) if not hidden(name))
-
-
-def from_folder_on(path: str, folder: str) -> str:
-    """A path below a folder, as walk gives it, from the folder on."""
-    return path.removeprefix(os.path.join(folder, ""))
-
-
-def hidden(name: str) -> bool:
-    """Whether a file or folder is one that people do not see."""
-    return name.startswith(".") or name == "__MACOSX"
 
 
 def looks_like_image(path: str | os.PathLike, kinds: Sequence[str]) -> bool:

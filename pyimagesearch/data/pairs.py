@@ -1,47 +1,12 @@
-"""Pairs of images by their numbers, and how they are drawn from labels."""
+"""Pairs of images by their numbers, drawn from labels."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.labels import class_numbers
+from pyimagesearch.data.sets import Pairs, class_numbers
 from pyimagesearch.system.errors import InputError
-
-
-class Pairs(NamedTuple):
-    """M images, each with k others to compare it with: M k pairs."""
-
-    anchors: np.ndarray  # int (M,), which images
-    others: np.ndarray  # int (M, k), which images
-    y: np.ndarray  # int (M, k), 1 same class, 0 different
-
-    def indices(self) -> np.ndarray:
-        """The two images of each pair: int (M k, 2)."""
-        k = self.others.shape[1]
-        return np.stack([self.anchors.repeat(k), self.others.ravel()], axis=1)
-
-    def labels(self) -> np.ndarray:
-        """y of each pair: (M k, 1)."""
-        return self.y.reshape(-1, 1)
-
-    def singly(self) -> "Pairs":
-        """The same pairs, each on its own: k = 1."""
-        (anchors, others) = self.indices().T
-        return Pairs(anchors, others[:, np.newaxis], self.labels())
-
-    def within(self, rows: np.ndarray) -> "Pairs":
-        """The anchors of which all images are among `rows`, in the numbering of these rows.
-
-        rows: int, each image once.
-        """
-        last = max(x.max(initial=0) for x in (self.anchors, self.others, rows))
-        place = np.full(last + 1, -1)
-        place[rows] = np.arange(len(rows))
-        (anchors, others) = (place[self.anchors], place[self.others])
-        whole = (anchors >= 0) & (others >= 0).all(axis=1)
-        return Pairs(anchors[whole], others[whole], self.y[whole])
-
 
 Rng = np.random.Generator | int | None
 

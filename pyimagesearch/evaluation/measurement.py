@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.labels import are_uneven
+from pyimagesearch.data.sets import are_uneven
 from pyimagesearch.evaluation.classes import ByClass
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data import cache as kept
-from pyimagesearch.data import images
+from pyimagesearch.data import listing
 from pyimagesearch.inference import search
 from pyimagesearch.inference.answering import asked, note, picture, say, verdict
 from pyimagesearch.inference.answers_pairs import compare_pairs
@@ -53,7 +53,7 @@ def find(args: argparse.Namespace) -> None:
     figure = picture(args)
     (model, threshold) = asked(args)
     query = model.read([args.query])
-    paths = [p for p in images.list_images(args.directory) if not same_file(p, args.query)]
+    paths = [p for p in listing.list_images(args.directory) if not same_file(p, args.query)]
     (paths, gallery, messages, reused) = search.embed_folder(model, paths, args.directory)
     note(f"skipped {message}" for message in messages)
     note([f"{len(paths)} images, {reused} of them embedded by an earlier run"])
@@ -85,7 +85,7 @@ def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder: a table beside the figure, or JSON."""
     figure = picture(args)
     (model, threshold) = asked(args)
-    paths = images.list_images(args.directory)
+    paths = listing.list_images(args.directory)
     if len(paths) > 5000:
         raise InputError(f"Expected at most 5,000 images for a matrix. Received: {len(paths)}.")
     (paths, gallery, messages, _) = search.embed_folder(model, paths, args.directory)

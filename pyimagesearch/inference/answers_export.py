@@ -7,7 +7,8 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.data.datasets import load_mnist
-from pyimagesearch.data.images import list_images, read_images
+from pyimagesearch.data.images import read_images
+from pyimagesearch.data.listing import list_images
 from pyimagesearch.inference import export as exporting
 from pyimagesearch.inference.answering import asked, note, say
 from pyimagesearch.system.errors import InputError

@@ -3,9 +3,8 @@
 import numpy as np
 
 from pyimagesearch.data.folders import Folder
-from pyimagesearch.data.labels import LEAST_IMAGES
 from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, VALIDATION, connected
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.system.errors import InputError
@@ -25,7 +24,7 @@ def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
     Returns (the ImageSet, a message for each class left out, the name of the part or None).
     Raises InputError where fewer than two classes are left, or one kind of pair is missing.
     """
-    (images, name) = (folder.image_set(), None)
+    (images, name) = (folder.images, None)
     for number, name_of_part in PARTS.items():
         if folder.splits is not None and np.any(folder.splits == number):
             images = images.part(np.flatnonzero(folder.splits == number))

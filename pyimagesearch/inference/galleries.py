@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyimagesearch.data import images, layout
-from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
+from pyimagesearch.data import listing
+from pyimagesearch.data.listing import say
 from pyimagesearch.inference import search, shards
 from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.inference.vectors import Shard, Vectors
@@ -25,7 +25,7 @@ def embed_folder(
 ) -> Vectors:
     """The embeddings of all images of a folder, from the cache where it has them.
 
-    Where the images lie in subfolders, these are the classes, as in training (see layout.find,
+    Where the images lie in subfolders, these are the classes, as in training (see listing.find,
     which class_level is for), but a class may have a single image. Names are paths from the
     folder on. without: files that are left out. shard: which part of them, which may be empty.
     Logs what cannot be read, and is left out.
@@ -38,7 +38,7 @@ def embed_folder(
     say(f"left out {printable(path)}: it is what is asked about" for path in left_out)
     paths = sorted(set(paths) - set(left_out)) if left_out else paths
     if shard is not None:
-        names = [images.from_folder_on(path, directory) for path in paths]
+        names = [os.path.relpath(path, directory) for path in paths]
         sizes = [_size(path) for path in paths]
         listing = shards.listing(names, sizes, class_of and [class_of[path] for path in paths])
         shard = shard._replace(listing=listing)
@@ -55,7 +55,7 @@ def embed_folder(
         classes = tuple(class_of[path] for path in paths)
         gone = sorted(set(class_of.values()) - set(classes)) if shard is None else []
         say(f"left out class {printable(name)}: no image of it is left" for name in gone)
-    names = [images.from_folder_on(path, directory) for path in paths]
+    names = [os.path.relpath(path, directory) for path in paths]
     return Vectors(np.asarray(embeddings), tuple(names), classes, model.digest, shard)
 
 
@@ -76,12 +76,6 @@ def _size(path: str) -> int:
 
 def _files(directory: str, class_level: int | None) -> tuple[list[str], dict[str, str] | None]:
     """The image files, sorted, and the class of each; None where they lie in no subfolders."""
-    paths = images.list_images(directory)
-    if not any(os.sep in images.from_folder_on(path, directory) for path in paths):
-        return paths, None
-    plan = layout.find(directory, class_level)
-    if plan.pairs:
-        return paths, None
-    say_skipped({BESIDE: plan.skipped[BESIDE]} if plan.skipped[BESIDE] else {})
-    found = {os.path.join(directory, file.name): file.class_at(plan.level) for file in plan.files}
-    return sorted(found), found
+    plan = listing.find(directory, class_level, plain=True)
+    found = {os.path.join(directory, file.name): file.label for file in plan.files}
+    return sorted(found), found if plan.files[0].label else None

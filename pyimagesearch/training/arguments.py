@@ -11,7 +11,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import lists
 from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.images import FITS
-from pyimagesearch.data.layout import PAIR_FOLDERS
+from pyimagesearch.data.listing import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.orders import epochs_of
+from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 from pyimagesearch.training import optimizers

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.orders import steps_of_a_call
+from pyimagesearch.data.batches import steps_of_a_call
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,

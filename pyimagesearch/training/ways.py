@@ -16,7 +16,7 @@ from keras.layers import Dense, Dropout, Input, UnitNormalization
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
-from pyimagesearch.data.orders import epochs_of
+from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation.embeddings import embed

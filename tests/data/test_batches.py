@@ -6,8 +6,13 @@ import pytest
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.augmentation import moved
 from pyimagesearch.data.batches import batches as batches_of
-from pyimagesearch.data.batches import image_batches, pair_batches, pairs_of_a_batch
-from pyimagesearch.data.orders import steps_and_size, steps_of_a_call
+from pyimagesearch.data.batches import (
+    image_batches,
+    pair_batches,
+    pairs_of_a_batch,
+    steps_and_size,
+    steps_of_a_call,
+)
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
 from pyimagesearch.data.sets import ImageSet
 

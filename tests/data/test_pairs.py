@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pyimagesearch.data.labels import class_numbers
 from pyimagesearch.data.pairs import Pairs, sample_many_pairs, sample_pairs, sample_triplets
+from pyimagesearch.data.sets import class_numbers
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
 
