@@ -122,7 +122,7 @@ def image_batches(
     (steps, size) = steps_and_size(len(labels), batch_size, shares=shares)
     order = shuffled(len(labels))
     classes = len(_sizes(labels))
-    if are_uneven(_sizes(labels)) or size < IMAGES_OF_A_CLASS * classes:
+    if are_uneven(_sizes(labels)) or (steps > 1 and size < IMAGES_OF_A_CLASS * classes):
         together = max(size // classes, min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)
         size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts

@@ -187,7 +187,7 @@ def within_classes(
         room = min(images[k] // 2, sizes[free[k]].sum())
         takes = min(total * images[k], room) / total
         for kind in sorted(shares, reverse=int((place + 1) * of_test) > int(place * of_test)):
-            wanted = max(round(takes * shares[kind]), LEAST_IMAGES)
+            wanted = max(int(takes * shares[kind] + 0.5), LEAST_IMAGES)
             wanted = min(wanted, MOST_TAKEN - given[kind].sum())
             if images[k] >= SMALL_CLASS and wanted >= LEAST_IMAGES:
                 room -= give(kind, k, wanted, room)

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from pyimagesearch.data.splits import split as assign
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
+from pyimagesearch.data.splits import split as assign
 from pyimagesearch.metrics import binary_cross_entropy, contrastive_loss, triplet_loss
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import cosine_distance, euclidean_distance, make_pairs
