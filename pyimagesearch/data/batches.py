@@ -25,13 +25,10 @@ Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (
 def batches(
     train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0, shares: int = 1
 ) -> Batches:
-    """The training batches of a recipe: pair_batches or image_batches, by its pairing.
+    """The training batches of a recipe: (dataset of all epochs from first_epoch on, steps of one).
 
-    train: with pairs for all pairings but "batch". Where its largest class has more than three
-    times the images of its smallest, all classes come equally often.
-    shares: how many devices share a batch in equal parts.
-    Returns (dataset of all epochs from first_epoch on, steps in one).
-    Raises InputError where the recipe needs classes, and only pairs are known.
+    train: with pairs for all pairings but "batch". shares: how many devices share a batch in equal
+    parts. Raises InputError where the recipe needs classes, and only pairs are known.
     """
     # a training that was resumed after its last epoch still builds its model from a batch
     (size, last) = (recipe.training.batch_size, recipe.training.epochs)
@@ -44,10 +41,10 @@ def batches(
             )
     elif recipe.training.pairing == "batch":
         return image_batches(train.images, train.labels, size, epochs, seed, recipe, shares)
+    pairs = train.drawn
     if recipe.training.pairing == "triplets":
-        size *= train.drawn.others.shape[1]
-    (drawn, labels) = (train.drawn, train.labels)
-    return pair_batches(train.images, drawn, size, epochs, seed, recipe, labels, shares)
+        size *= pairs.others.shape[1]
+    return pair_batches(train.images, pairs, size, epochs, seed, recipe, train.labels, shares)
 
 
 def pair_batches(
@@ -62,15 +59,12 @@ def pair_batches(
 ) -> Batches:
     """Batches of pairs for fit: ((anchors, others), y), the k pairs of an anchor side by side.
 
-    images: uint8 (N, H, W, C). pairs: M anchors with k others each.
+    images: uint8 (N, H, W, C). pairs: M anchors with k others each. recipe: how images are moved,
+    see moved; None: not at all.
     A step holds batch_size / k anchors (B / k, H, W, C), their others in turn (B, H, W, C),
-    and y (B, 1). Pixels are gathered step by step: no pair is copied out.
-    epochs: which, a range; every one has its own order, and holds every anchor once.
-    recipe: how images are moved, see moved; None: not at all.
-    labels: int (N,). Where classes are of very different size an epoch has M anchors all the
-    same, but of all classes equally often; None: each anchor once in any case.
-    Returns (dataset of all epochs, steps in one). Raises InputError where k does not divide
-    batch_size.
+    and y (B, 1). Every epoch holds every anchor once, in an order of its own; with labels, int
+    (N,), of classes of very different size, it holds M anchors of all classes equally often.
+    Raises InputError where k does not divide batch_size.
     """
     (count, k) = pairs.others.shape
     if batch_size % k:
@@ -102,14 +96,12 @@ def image_batches(
     recipe: Recipe | None = None,
     shares: int = 1,
 ) -> Batches:
-    """Batches of images with their labels, for a loss that forms the pairs itself.
+    """Batches of images, uint8 (B, H, W, C), with labels (B,), for a loss that forms the pairs.
 
     images: uint8 (N, H, W, C). labels: int32 (N,). recipe: how images are moved; None: not.
     Where classes are of very different size, or a batch would hold fewer than four images of a
-    class, a batch is of P classes with K images each, see balanced.
-    A batch is so large that an epoch leaves out as few images as can be, see steps_and_size;
-    these have their chance in the next one.
-    Returns (dataset of all epochs, steps in one): uint8 (B, H, W, C), int32 (B,).
+    class, a batch is of P classes with K images each, see balanced. What an epoch leaves out, see
+    steps_and_size, has its chance in the next one.
     """
     if batch_size < 2:
         raise InputError(f"Expected at least 2 images a batch. Received: {batch_size}.")
@@ -131,10 +123,7 @@ def image_batches(
 
 
 def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some pairs as the network sees them: (images_a, images_b, y), `count` same, then different.
-
-    batch: one element of either dataset. Fewer where the batch holds fewer.
-    """
+    """Pairs of a batch of either kind: (images_a, images_b, y), `count` same, then different."""
     (inputs, y) = batch
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
         (images_a, images_b) = (x.numpy() for x in inputs)
@@ -172,25 +161,19 @@ def _sizes(labels):
 
 def _batches(order, steps, size, epochs, seed, gather, whole=False):
     def one_epoch(epoch):
+        def made(step, indices):
+            return gather(indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)]))
+
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
-        return (
-            batches.batch(size, drop_remainder=whole)
-            .take(steps)
-            .enumerate()
-            .map(
-                lambda step, indices: gather(
-                    indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)])
-                ),
-                num_parallel_calls=at_once(),  # in their order all the same
-            )
-        )
+        batches = batches.batch(size, drop_remainder=whole).take(steps).enumerate()
+        # side by side, and in their order all the same
+        return batches.map(made, num_parallel_calls=at_once())
 
     dataset = tf.data.Dataset.range(epochs.start, epochs.stop, output_type=tf.int32)
-    dataset = dataset.flat_map(one_epoch)
     # nothing here is left to autotune, and its thread can hold up the end of fit for a minute
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.prefetch(4).with_options(options)
+    return dataset.flat_map(one_epoch).prefetch(4).with_options(options)
 
 
 def shuffled(n: int) -> Order:
@@ -232,14 +215,11 @@ def balanced(labels: np.ndarray, count: int, together: int) -> Order:
 def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tuple[int, int]:
     """Steps of an epoch of n images in batches of about `size`, and the size that these have.
 
-    whole: every batch is full, and an epoch leaves out at most 5 % of the images (or one), for
-    which the size may be anything from half of the wanted to three times as much. Otherwise the
-    last batch takes what is left.
+    whole: every batch is full, of half the size to three times as much, and at most 5 % of the
+    images (or one) are left out. Otherwise the last batch takes what is left.
     Of more than 25 steps a number from 10 to 25 is to divide them, since so many run in one
     call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
-    A set smaller than a batch is one batch.
-    shares: a number that the size of each batch is a multiple of, how many devices share it.
-    Raises InputError where there are fewer images than shares.
+    shares: the devices that share a batch; they divide its size.
 
     >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
     (420, 128)

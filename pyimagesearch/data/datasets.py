@@ -11,6 +11,7 @@ import numpy as np
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import copies, folders, splits
+from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
@@ -65,28 +66,25 @@ def load(
     recipe: Recipe,
     seed: int,
     *,
-    image_size: tuple[int, int] | None = None,
-    channels: int | None = None,
     split: str | None = None,
-    class_level: int | None = None,
-    group_by: str | None = None,
     known: np.ndarray | None = None,
+    **flags: Any,
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    name: a key of DATASETS, which brings its own test images; else a folder or a list, as
-    folders.read_folder takes it with image_size, channels, class_level and group_by.
-    recipe: recipe.reading says which share is tested and held out, recipe.training.pairing how
-    the training pairs are drawn. A recipe that holds out none has the test images as
-    validation, which then chooses nothing, and the training images as choices.
+    name: a key of DATASETS, which brings its own test images, a folder or a list.
+    recipe: its reading says which share is tested and held out, its pairing how the training
+    pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
+    and choices is train.
     split: "images" (some of every class), "classes" (whole classes) or None, see splits.split.
     known: uint64, pixel_digests of what an earlier model was trained on. It is trained on
     again; where that cannot be, parts["clean"] is False.
+    flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
     reading = recipe.reading
     if name in DATASETS:
-        if any(flag is not None for flag in (image_size, channels, split, class_level, group_by)):
+        if split or any(flag is not None for flag in flags.values()):
             raise InputError(
                 "Expected --image-size, --channels, --split, --class-level and --group-by with "
                 f"a folder alone. Received: --dataset {name}."
@@ -95,33 +93,29 @@ def load(
         (pixels, labels) = (np.concatenate(both) for both in zip(train, test))
         names = tuple(str(number) for number in range(labels.max() + 1))
         images = ImageSet(pixels, labels, None, names, contents=pixel_digests(pixels))
-        given: np.ndarray | None = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
+        given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(train[1]), len(test[1])])
         counts: dict[str, Any] = {}
-    else:
-        if not os.path.exists(name):
-            raise InputError(
-                f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
-                f"ends in .csv. Received: {printable(name)}, not there."
-            )
+    elif os.path.exists(name):
         (images, _, given, counts) = folders.read_folder(
-            name, reading.least_shape, side=reading.side, fit=reading.fit, image_size=image_size,
-            channels=channels, class_level=class_level, group_by=group_by,
-        )  # fmt: skip
+            name, reading.least_shape, side=reading.side, fit=reading.fit, **flags
+        )
+    else:
+        raise InputError(
+            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
+            f"ends in .csv. Received: {printable(name)}, not there."
+        )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
     (part, by) = splits.split(images, given, reading, seed, split, trained)
-    data = with_pairs(
-        {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)},
-        recipe,
-        seed,
-    )
+    sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
+    data = with_pairs(sets, recipe, seed)
     dirty = int(np.sum(trained & (part == TEST)))
-    near = {}
-    if name not in DATASETS:  # the others are what they are, and known to hold few
-        near["test"] = copies.near_copies(data.test.images, data.train.images)
-        if data.choices is not data.train:
-            near["choices"] = copies.near_copies(data.choices.images, data.train.images)
+    near = {
+        kind: copies.near_copies(some.images, data.train.images)
+        for kind, some in (("test", data.test), ("choices", data.choices))
+        if name not in DATASETS and some is not data.train  # DATASETS are known to hold few
+    }
     (trained_on, chosen_by, tested_on) = map(classes_of, (data.train, data.choices, data.test))
     data = replace(
         data,
@@ -171,11 +165,10 @@ def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
 def describe(data: DataSet) -> list[str]:
     """What is to be said of the parts: sizes first, then what a reader of figures must know."""
     (parts, test, choices) = (data.parts, data.test, data.choices)
+    chosen_by = " and" if choices is data.train else f", {parts['choices']}"
     unit = "classes" if test.labels is not None else "groups of pairs that share images"
-    line = f"{parts['train']} to train on"
-    line += " and" if choices is data.train else f", {parts['choices']}"
-    line += f" to choose by, {parts['test']} to test with, {parts['classes'] or parts['groups']} "
-    line += unit
+    line = f"{parts['train']} to train on{chosen_by} to choose by, {parts['test']} to test with, "
+    line += f"{parts['classes'] or parts['groups']} {unit}"
     if data.new_classes:
         line += f", {parts['classes_tested']} of them only in the test"
     if skipped := sum(parts.get("skipped", {}).values()):
@@ -185,14 +178,13 @@ def describe(data: DataSet) -> list[str]:
     lines = [line]
 
     (tested, chosen) = (classes_of(test), classes_of(choices))
-    untested = sorted(classes_of(data.train) - tested)
+    untested = classes_of(data.train) - tested
     if untested and not data.new_classes:
         lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
     if len(test) < FEW:
-        (same, different) = _pair_counts(test)
         lines.append(
-            f"{len(test)} test images, in {same} same and {different} different pairs: figures on "
-            "so few say little; their intervals, where there are any, say how little"
+            f"{len(test)} test images, in {_pair_counts(test)} pairs: figures on so few say "
+            "little; their intervals, where there are any, say how little"
         )
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
@@ -201,10 +193,10 @@ def describe(data: DataSet) -> list[str]:
             f"{len(choices)} images{of} to choose by: the threshold is a rough one; more of "
             "them, or evaluate --calibrate with others, make it a better one"
         )
-    if test.labels is not None and (single := np.flatnonzero(np.bincount(test.labels) == 1)).size:
+    single = {k for k in tested if np.sum(test.labels == k) == 1}
+    if single:
         lines.append(
             f"tested with one image, so without same pairs of their own: {_named(data, single)}"
-            + ("; every different pair is with it" if len(tested) == 2 else "")
         )
     if not parts["clean"]:
         lines.append(
@@ -218,17 +210,14 @@ def describe(data: DataSet) -> list[str]:
 
 
 def _pair_counts(images):
-    """How many same and different pairs there are: those that are given, or all of the images."""
+    """ "66 same and 12 different": of the pairs that are given, or of all pairs of the images."""
     if images.labels is None:
-        same = int(np.sum(images.drawn.y))
-        return same, images.drawn.y.size - same
-    sizes = np.bincount(images.labels)
-    same = int(np.sum(sizes * (sizes - 1)) // 2)
-    return same, len(images) * (len(images) - 1) // 2 - same
+        y = images.drawn.y
+    else:
+        y = np.equal.outer(images.labels, images.labels)[np.triu_indices(len(images), 1)]
+    return f"{np.sum(y == 1)} same and {np.sum(y == 0)} different"
 
 
 def _named(data, numbers):
     """The names of some classes, in one line."""
-    names = [printable(data.train.class_names[number]) for number in numbers]
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    return few_of([data.train.class_names[number] for number in sorted(numbers)], MOST_NAMES)

@@ -241,7 +241,12 @@ def _groups(
         if any(keys):
             first: dict[str, int] = {}
             edges += [(first.setdefault(key, row), row) for key, row in zip(keys, of) if key]
-            log.info("%s groups by %s; %s images are in none", f"{len(first):,}", how, f"{keys.count(''):,}")
+            log.info(
+                "%s groups by %s; %s images are in none",
+                f"{len(first):,}",
+                how,
+                f"{keys.count(''):,}",
+            )
     if not edges:
         return None
     groups = connected(len(files), edges)

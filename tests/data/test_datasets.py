@@ -136,11 +136,12 @@ def test_what_few_images_cannot_say_is_said(load):
     assert of_test[1] == 1 and len(data.test) < 30 > len(data.choices)
     n = of_test[0]  # 60 of one class: 12 tested
     assert lines[1] == (
-        f"{n + 1} test images, in {n * (n - 1) // 2} same and {n} different pairs: figures on so few say "
+        f"{n + 1} test images, in {n * (n - 1) // 2} same and {n} different pairs: figures on so "
+        "few say "
         "little; their intervals, where there are any, say how little"
     )
     assert lines[2].startswith(f"{len(data.choices)} images to choose by: the threshold is a rough")
-    assert lines[3].endswith("of their own: class 1; every different pair is with it")
+    assert lines[3].endswith("without same pairs of their own: class 1")
     assert len(lines) == 4
     data, lines = load(folder([600, 5]))
     assert len(lines) == 2 and "tested with one image" in lines[1]
