@@ -49,13 +49,11 @@ def read_folder(
     """Read the images of a folder, see listing.find, or of a list, see lists.find.
 
     group_by: a regular expression that is searched in each file's path from the folder on, with /
-    between; what its first group matches, or all of it, names the file's group. Images that
-    pairs connect are of one group, too.
+    between; what its first group matches, or all of it, names the file's group.
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
     from about a hundred of the pictures: colour if any has it, and the files' own size up to `side`
     pixels, but at least least_shape; and fit, a key of images.FITS, for other ratios of the sides.
-    Logs the classes with their sizes, and what is left out: other kinds of files, unreadable
-    ones, classes with fewer than two images, copies, pairs that contradict each other.
+    Logs the classes with their sizes, and what is left out.
     Raises InputError where too little is left, where it is not plain what the classes are, or
     where images of one group are in two parts that are given.
     """
@@ -75,10 +73,7 @@ def read_folder(
     if not len(pixels):
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
-    log.info(
-        "%s images read%s, %s", f"{len(pixels):,}",
-        f", {len(bad):,} files skipped" if bad else "", described(shape),
-    )  # fmt: skip
+    log.info(f"{len(pixels):,} images read, {len(bad):,} files skipped, {described(shape)}")
     skipped = plan.skipped
     skipped["unreadable"] += len(bad)
 
@@ -123,7 +118,7 @@ def _of_classes(
     """
     (found, read) = (Counter(file.label for file in some) for some in (plan.files, files))
     if gone := {name: count for name, count in found.items() if name not in read}:
-        log.info("left out the classes of which nothing can be read: %s", few_of(gone, 100))
+        log.info(f"left out the classes of which nothing can be read: {few_of(gone, 100)}")
     copies: dict[int, list[int]] = {}
     for row in np.flatnonzero(first != np.arange(len(first))).tolist():
         copies.setdefault(int(first[row]), []).append(row)
@@ -142,8 +137,7 @@ def _of_classes(
             moved += sum(file.part != same[0].part for file in same)
     say(messages)
     if count := skipped["copies"]:
-        log.info("%s copies of other files left out%s", f"{count:,}",
-            f"; {moved:,} were in another part" if moved else "")  # fmt: skip
+        log.info(f"{count:,} copies of other files left out; {moved:,} were in another part")
 
     rows = [row for row in range(len(files)) if row not in left_out]
     sizes = Counter(dict.fromkeys(sorted(read), 0))
@@ -158,9 +152,10 @@ def _of_classes(
             "Expected a folder with a subfolder for each of at least two classes, at least two "
             f"readable images in each. Received: {len(large)} such."
         )
-    (least, most) = (min(large.values()), max(large.values()))
-    how_large = f" of {least:,} to {most:,} images" if len(large) > MOST_NAMED else ""
-    log.info("%s classes%s: %s", f"{len(large):,}", how_large, few_of(large, MOST_NAMED))
+    line = f"{len(large):,} classes: {few_of(large, MOST_NAMED)}"
+    if len(large) > MOST_NAMED:
+        line += f", of {min(large.values()):,} to {max(large.values()):,} images"
+    log.info(line)
     rows = [row for row in rows if files[row].label in large]
     return np.array(sorted(rows, key=lambda row: files[row].label)), list(large)
 
@@ -177,7 +172,7 @@ def _of_pairs(
     listed = plan.pairs or []
     read = [pair for pair in listed if pair[0] in row_of and pair[1] in row_of]
     if lost := len(listed) - len(read):
-        log.info("left out %s pairs of files that cannot be read", f"{lost:,}")
+        log.info(f"left out {lost:,} pairs of files that cannot be read")
     ends = [frozenset((row_of[a], row_of[b])) for a, b, _, _ in read]
     answers: dict[frozenset[int], set[int]] = {}
     for two, pair in zip(ends, read):
@@ -193,18 +188,14 @@ def _of_pairs(
             f"Received: none, of {len(listed):,}."
         )
     used = {k for pair in pairs for k in pair[:2]}
-    spoilt = {k for pair, good in zip(read, sound) if not good for k in pair[:2]} - used
-    skipped["in pairs that contradict each other"] += len(spoilt)
-    skipped[UNPAIRED] += len(row_of) - len(used | spoilt)
+    skipped[UNPAIRED] += len(row_of) - len(used)
     (rows, place) = np.unique([[row_of[k] for k in pair[:2]] for pair in pairs],
         return_inverse=True)  # fmt: skip
     skipped["copies"] += len(used) - len(rows)
     (anchors, others) = place.reshape(-1, 2).T
     y = np.array([pair[2] for pair in pairs])
-    log.info(
-        "%s pairs of one class and %s of two, of %s images",
-        f"{y.sum():,}", f"{len(y) - y.sum():,}", f"{len(rows):,}",
-    )  # fmt: skip
+    log.info(f"{np.sum(y == 1):,} pairs of one class and {np.sum(y == 0):,} of two, of "
+        f"{len(rows):,} images")  # fmt: skip
     return rows, Pairs(anchors, others[:, None], y[:, None]), [pair[3] for pair in pairs]
 
 
@@ -241,25 +232,20 @@ def _groups(
         if any(keys):
             first: dict[str, int] = {}
             edges += [(first.setdefault(key, row), row) for key, row in zip(keys, of) if key]
-            log.info(
-                "%s groups by %s; %s images are in none",
-                f"{len(first):,}",
-                how,
-                f"{keys.count(''):,}",
-            )
+            log.info(f"{len(first):,} groups by {how}; {keys.count(''):,} images are in none")
     if not edges:
         return None
     groups = connected(len(files), edges)
     leaders = [files[k] for k in np.unique(groups, return_index=True)[1]]
-    across = [(file, leaders[group]) for file, group in zip(files, groups.tolist())
-              if parted and file.part != leaders[group].part]  # fmt: skip
-    for file, leader in across:
-        raise InputError(
-            f"Expected each group in one part. Received: {leader.shown()} in "
-            f"{PART_NAMES[leader.part]} and {file.shown()} in {PART_NAMES[file.part]}, which are "
-            f"of one group; {len(across):,} such files. Move them together, leave out the groups, "
-            "or leave out the split."
-        )
+    for file, group in zip(files, groups.tolist()):
+        leader = leaders[group]
+        if parted and file.part != leader.part:
+            raise InputError(
+                f"Expected each group in one part. Received: {leader.shown()} in "
+                f"{PART_NAMES[leader.part]} and {file.shown()} in {PART_NAMES[file.part]}, which "
+                "are of one group. Move them together, leave out the groups, or leave out the "
+                "split."
+            )
     return groups
 
 

@@ -27,8 +27,7 @@ PARTS = {
 }
 OUTPUTS = {"metrics.json", os.path.basename(config.MODEL_PATH)}  # in the output of a training
 MOST_LINES = 20  # of one kind
-BESIDE = "beside the class folders"  # why images are left out, as the others are named below
-UNPAIRED = "without the other half of the pair"
+UNPAIRED = "in no pair that is used"
 
 
 class File(NamedTuple):
@@ -71,17 +70,14 @@ def find(
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    if class_level not in (None, 1, 2):
-        raise InputError(f"Expected a class level of 1 or 2. Received: {class_level}.")
     (names, folders, skipped) = _scan(directory)
     # each name with its folders and file, in the one form that Unicode has for accented letters
     images = [(name, _cut(name)) for name in names]
-    depth = 0  # of the folders that count
-    while _is_wrapped(images, depth):
-        (top,) = _sizes(images, depth)
-        log.info("everything lies in %s: its subfolders are what counts", printable(top))
-        depth += 1
-        images = _below(images, depth, skipped)
+    depth = _inner([images], 0)  # of the folders that count
+    images = [image for image in images if len(image[1]) > depth]
+    if depth:
+        around = os.sep.join(images[0][1][:depth])
+        log.info(f"everything lies in {printable(around)}: its subfolders are what counts")
     sizes = _sizes(images, depth)
     paired = sizes.keys() >= PAIR_FOLDERS.keys()
     if plain and names and (paired or not sizes):
@@ -91,8 +87,9 @@ def find(
         (files, pairs) = _in_pairs(images, depth, skipped)
     else:
         files = _in_classes(directory, images, depth, class_level, folders, skipped)
-    if skipped[BESIDE]:
-        log.info("left out %s images beside the class folders", f"{skipped[BESIDE]:,}")
+    if beside := len(names) - len(files) - skipped[UNPAIRED]:
+        log.info(f"left out {beside:,} images beside the class folders")
+        skipped["beside the class folders"] = beside
     parted = len({file.part for file in files}) > 1
     return Listing(directory, files, pairs, parted, +skipped)
 
@@ -165,7 +162,7 @@ def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
         how = "not read; pictures can be saved as PNG or JPEG"
         if ending in (".heic", ".heif", ".hif"):
             how = "pip install pi-heif, and they are read"
-        log.info("skipped %s files, %s: %s", f"{count:,}", printable(ending), how)
+        log.info(f"skipped {count:,} files, {printable(ending)}: {how}")
     return sorted(files), folders, others + Counter(reason for _, reason in left_out)
 
 
@@ -178,45 +175,35 @@ def _sizes(images, depth):
     return Counter(below[depth] for _, below in images if len(below) > depth + 1)
 
 
-def _below(images, depth, skipped):
-    """The images that lie in so many folders at least; the others are counted as left out."""
-    kept = [image for image in images if len(image[1]) > depth]
-    skipped[BESIDE] += len(images) - len(kept)
-    return kept
-
-
-def _is_wrapped(images, depth):
-    """Whether a single folder at a depth holds all others: it is no class."""
-    if len(_sizes(images, depth)) != 1:
-        return False
-    inside = _sizes(images, depth + 1)
-    direct = any(len(below) == depth + 2 for _, below in images)
-    return len(inside) > 1 or (len(inside) == 1 and not direct)
+def _inner(branches, depth):
+    """The depth of the folders that count: those below a single folder around all others."""
+    while all(len(_sizes(images, depth)) == 1 for images in branches):
+        inside = _sizes(branches[0], depth + 1)
+        direct = any(len(below) == depth + 2 for _, below in branches[0])
+        if not inside or (len(inside) == 1 and direct):
+            break
+        depth += 1
+    return depth
 
 
 def _in_classes(directory, images, depth, class_level, folders, skipped):
-    """The files of classes: their folders lie at a depth, or in the folders of parts there."""
-    parts = _parts(images, depth, class_level)
+    """The files of classes, whose folders lie at a depth or, where these are parts, inside."""
     part_depth = depth
+    parts = _parts(images, depth, class_level)
     if parts:
-        log.info("%s are used as what they are named for", " and ".join(map(printable, parts)))
-        images = _below(images, depth + 1, skipped)
-        depth += 1
-        inside = {top: [i for i in images if i[1][part_depth] == top] for top in parts}
-        trained = inside[min(parts, key=lambda top: parts[top])]
-        while _is_wrapped(trained, depth) and all(
-            len(_sizes(some, depth)) == 1 for some in inside.values()
-        ):
-            depth += 1
+        log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+        inside = {top: [i for i in images if i[1][depth] == top and len(i[1]) > depth + 1]
+                  for top in sorted(parts, key=lambda top: parts[top])}  # fmt: skip
+        depth = _inner(list(inside.values()), depth + 1)
         for top, some in inside.items():
             if not _sizes(some, depth):
-                log.info("left out %s: its %s images are in no class folders",
-                    printable(top), f"{len(some):,}")  # fmt: skip
-    if parts and _sizes(images, depth).keys() >= PAIR_FOLDERS.keys():
-        raise InputError(
-            f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
-            f"Received: such in {few_of(parts)}."
-        )
+                log.info(f"left out {printable(top)}: its {len(some):,} images are in no class "
+                    "folders")  # fmt: skip
+        if _sizes(images, depth).keys() >= PAIR_FOLDERS.keys():
+            raise InputError(
+                f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
+                f"Received: such in {few_of(parts)}."
+            )
     around = {below[:depth] for _, below in images}
     full = {below[: depth + 1] for _, below in images}
     say(
@@ -224,43 +211,43 @@ def _in_classes(directory, images, depth, class_level, folders, skipped):
         for folder in map(_cut, sorted(folders))
         if len(folder) == depth + 1 and folder[:depth] in around and folder not in full
     )
-    images = _below(images, depth + 1, skipped)
+    images = [image for image in images if len(image[1]) > depth + 1]
     if not images:
+        left_out = f" (left out: {few_of(skipped)})" if skipped else ""
         raise InputError(
             "Expected a folder with a subfolder for each class, and images in these. "
-            f"Received: {printable(directory)} without"
-            + (f" (left out: {few_of(+skipped)})." if +skipped else ".")
+            f"Received: {printable(directory)} without{left_out}."
         )
     level = class_level or _level(images, depth, directory)
-    images = _below(images, depth + level, skipped)
-    if not images:
-        raise InputError(
-            f"Expected images in the {['first', 'second'][level - 1]} folders below "
-            f"{printable(directory)}. Received: --class-level {level}, and none there."
-        )
     files = [
         File(name, "/".join(below[depth : depth + level]), parts.get(below[part_depth], TRAIN))
         for name, below in images
+        if len(below) > depth + level
     ]
+    if not files:
+        raise InputError(
+            f"Expected images in class folders {level} below {printable(directory)}. Received: "
+            f"--class-level {level}, and none there."
+        )
     return sorted(files, key=lambda file: (file.part, file.name))
 
 
 def _parts(images, depth, class_level):
     """The part that each folder at a depth is named for; {} where they are named for none."""
     sizes = _sizes(images, depth)
-    parts: dict[str, int] = {}
-    rests = set()  # of the names: "seg_" of seg_train, "_set" of training_set
+    named: dict[str, dict[str, int]] = {}  # by the rest of the name: "seg_" of seg_train
     for top in sizes:
         words = re.split(r"([^\W_]+)", top.casefold())
-        named = [k for k, word in enumerate(words) if word in PARTS]
-        if len(named) == 1:
-            parts[top] = PARTS[words.pop(named[0])]
-            rests.add("".join(words))
-    if len(set(parts.values())) < 2 or len(rests) > 1:
+        of_parts = [word for word in words if word in PARTS]
+        if len(of_parts) == 1:
+            words.remove(of_parts[0])
+            named.setdefault("".join(words), {})[top] = PARTS[of_parts[0]]
+    parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
+    if not parts:
         return {}
     deep = {below[depth] for _, below in images if len(below) > depth + 2}
     others = [top for top in sizes if top not in parts]
-    if not others and any(parts[top] == min(parts.values()) for top in deep & parts.keys()):
+    if not others and any(parts[top] == min(parts.values()) for top in deep):
         return parts
     if class_level:
         return {}
@@ -299,8 +286,7 @@ def _in_pairs(images, depth, skipped):
     halves: dict[str, dict[str, str]] = {}
     left_out = []
     for name, below in images:
-        if below[depth] not in PAIR_FOLDERS or len(below) == depth + 1:
-            skipped[BESIDE] += 1
+        if below[depth] not in PAIR_FOLDERS:
             continue
         stem = os.path.splitext("/".join(below[depth:]))[0]
         match = re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL)
@@ -328,9 +314,9 @@ def say(messages: Iterable[str]) -> None:
     """Log some lines of one kind, twenty of them at most."""
     messages = list(messages)
     for message in messages[:MOST_LINES]:
-        log.info("%s", message)
+        log.info(message)
     if len(messages) > MOST_LINES:
-        log.info("and %s more like this", f"{len(messages) - MOST_LINES:,}")
+        log.info(f"and {len(messages) - MOST_LINES:,} more like this")
 
 
 def few_of(names: Iterable[str] | Mapping[str, int], count: int = 3) -> str:

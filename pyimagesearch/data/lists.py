@@ -53,6 +53,10 @@ class Row:
             raise InputError(f"Expected same 1 or 0. Received: {printable(text or 'nothing')}.")
         return SAME[text]
 
+    def group(self) -> str:
+        """What the column group says; "" where it says nothing."""
+        return self.cells.get("group", "").strip()
+
 
 def is_list(path: str | os.PathLike) -> bool:
     """Whether a path is that of a file that ends in .csv."""
@@ -113,10 +117,9 @@ def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str]
 def find(path: str | os.PathLike) -> Listing:
     """What a list says of its files, as listing.find says it of a folder's.
 
-    Raises InputError, naming the first line that is at fault and how many more are: a cell that
-    is empty or too many, a file that is not there, another word than train, val or test in
-    split, one that is empty where others are not, another than 1 or 0 in same; a file or a
-    pair that is listed twice, or with two labels; an image in pairs of two parts.
+    Raises InputError with the first line that is at fault, and how many more are: a cell is empty,
+    or is none of those that are known in its column; a file is not there, or there twice with two
+    labels; a pair is there twice; an image is in pairs of two parts.
     """
     if not is_list(path):
         how = "a file that does not end in .csv" if os.path.isfile(path) else "not there"
@@ -125,8 +128,7 @@ def find(path: str | os.PathLike) -> Listing:
             f"{printable(path)}, {how}."
         )
     (header, rows) = rows_of(path, ())
-    of_pairs = _is_of_pairs(header)
-    wanted = PAIRS if of_pairs else CLASSES
+    wanted = PAIRS if _is_of_pairs(header) else CLASSES
     if missing := [name for name in wanted if name not in header]:
         raise InputError(
             f"Expected a list with the columns {','.join(CLASSES)} or {','.join(PAIRS)}, and "
@@ -136,39 +138,29 @@ def find(path: str | os.PathLike) -> Listing:
     if not rows:
         raise InputError(f"Expected lines below the header. Received: {printable(path)} without.")
     # a column without a name is the index that pandas writes
-    unused = {*header} - {*wanted, *OPTIONAL, "", "unnamed: 0"}
-    if unused:
-        log.info("columns that are not used: %s", ", ".join(map(printable, sorted(unused))))
+    if unused := {*header} - {*wanted, *OPTIONAL, "", "unnamed: 0"}:
+        log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
     files: dict[str, File] = {}  # by their names
     pairs: dict[frozenset[str], tuple[Row, str, str]] = {}  # by the names of both files
-    faults: list[tuple[int, str]] = []
+    faults: list[str] = []
     for row in rows:
         try:
-            if of_pairs:
+            if wanted == PAIRS:
                 _take_pair(row, base, parted, files, pairs)
             else:
                 _take_file(row, base, parted, files)
         except InputError as fault:
-            faults.append((row.number, str(fault)))
-    refuse(path, faults)
+            faults.append(f"{printable(path)} line {row.number} is at fault: {fault}")
+    if faults:
+        more = f" More lines at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
+        raise InputError(faults[0] + more)
     in_order = sorted(files.values(), key=lambda file: (file.part, file.name))
     place = {file.name: k for k, file in enumerate(in_order)}
-    ready = [
-        (place[a], place[b], int(row.same()), row.cells.get("group", "").strip())
-        for row, a, b in pairs.values()
-    ]
-    log.info("%s is read as a list of %s", printable(path), "pairs" if of_pairs else "classes")
-    return Listing(base, in_order, ready if of_pairs else None, parted)
-
-
-def refuse(path: str | os.PathLike, faults: list[tuple[int, str]]) -> None:
-    """Raise InputError with the first of some faults, (line, what), and how many more there are."""
-    if faults:
-        (number, text) = min(faults)
-        more = f" More lines at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
-        raise InputError(f"{printable(path)} line {number} is at fault: {text}{more}")
+    ready = [(place[a], place[b], int(row.same()), row.group()) for row, a, b in pairs.values()]
+    log.info(f"{printable(path)} is read as a list of {' '.join(wanted)}")
+    return Listing(base, in_order, ready if wanted == PAIRS else None, parted)
 
 
 def _is_of_pairs(header):
@@ -176,18 +168,16 @@ def _is_of_pairs(header):
 
 
 def _file(row, name, base, parted):
-    """A file of a line, without its class. Raises InputError where it is not there."""
+    """A file of a line, with its part. Raises InputError where it is not there."""
     part = row.cells["split"].strip() if parted else "train"
     if part.casefold() not in PARTS:
-        how = "" if part else ", which other lines have"
-        shown = printable(part or "nothing")
-        raise InputError(f"Expected split train, val or test. Received: {shown}{how}.")
-    name = os.path.normpath(name)
+        received = printable(part) if part else "nothing, which other lines have"
+        raise InputError(f"Expected split train, val or test. Received: {received}.")
     path = os.path.join(base, name)
     if not os.path.isfile(path):
         there = "no file" if os.path.exists(path) else "not there"
         raise InputError(f"Expected an image file. Received: {printable(path)}, {there}.")
-    return File(name, part=PARTS[part.casefold()], line=row.number)
+    return File(os.path.normpath(name), part=PARTS[part.casefold()], line=row.number)
 
 
 def _take_file(row, base, parted, files):
@@ -195,8 +185,7 @@ def _take_file(row, base, parted, files):
     (name, label) = row.named(*CLASSES)
     label = unicodedata.normalize("NFC", label.strip())
     label = re.sub(r"^(-?\d+)\.0+$", r"\1", label)  # 1.0 is what pandas makes of 1 beside a gap
-    file = _file(row, name, base, parted)
-    file = file._replace(label=label, group=row.cells.get("group", "").strip())
+    file = _file(row, name, base, parted)._replace(label=label, group=row.group())
     before = files.setdefault(file.name, file)
     if before is not file:
         received = f"{printable(file.name)}, which line {before.line} has"
@@ -208,9 +197,9 @@ def _take_file(row, base, parted, files):
 def _take_pair(row, base, parted, files, pairs):
     """Add the pair of a line a,b,same, and its files where they are new."""
     (a, b) = (_file(row, name, base, parted) for name in row.named("a", "b"))
-    same = row.same()
     if a.name == b.name:
         raise InputError(f"Expected two files. Received: {printable(a.name)} twice.")
+    same = row.same()
     (first, *_) = pairs.setdefault(frozenset((a.name, b.name)), (row, a.name, b.name))
     if first is not row:
         how = "" if first.same() == same else " with another answer"

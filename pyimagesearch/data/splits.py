@@ -98,10 +98,9 @@ def _of_free(images, shares, seed, by, kept):
                 continue
             if way == "classes" and by is None:
                 log.info(
-                    "%d classes of about %d images: whole classes are kept to choose by and to "
-                    "test with (--split images takes some of every class)",
-                    len(sizes), np.median(sizes),
-                )  # fmt: skip
+                    f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
+                    "choose and are tested on (--split images takes some of every class)"
+                )
             return part, "groups" if way == "images" and images.groups is not None else way
     raise errors[0]
 

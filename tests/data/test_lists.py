@@ -135,7 +135,7 @@ def test_what_is_no_list(listed, tmp_path):
     path = listed("path,label", "0.png,a", "1.png,b")
     with pytest.raises(InputError, match="--class-level with a folder"):
         read_folder(path, class_level=1)
-    with pytest.raises(InputError, match="in UTF-16. Save it as CSV UTF-8"):
+    with pytest.raises(InputError, match=r"in UTF-16\. Save it as CSV UTF-8"):
         read_folder(listed("path,label", "0.png,a", encoding="utf-16"))
 
 

@@ -212,7 +212,7 @@ def test_parts_that_are_given_are_obeyed():
     given = np.tile(np.repeat([TRAIN, TEST], [30, 10]), 2).astype(np.int8)
     part, how = split(images, given, USUAL, 0)
     # 15 % of what is not tested is held out: 4.5 of 30
-    assert how == "images" and counts(images, part).tolist() == [[26, 4, 10]] * 2
+    assert how == "images" and counts(images, part).tolist() == [[25, 5, 10]] * 2
     assert ((part == TEST) == (given == TEST)).all()
     assert (split(images, given, NO_CHOICES, 0)[0] == given).all()
     given[:6] = given[40:46] = VALIDATION
