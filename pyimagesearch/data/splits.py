@@ -8,7 +8,7 @@ class into or out of each part.
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -68,45 +68,43 @@ def split(
         kept = np.zeros(len(free), bool) if trained is None else trained[free]
         (part[free], how) = _of_free(images.part(free), shares, seed, by, kept)
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
-        rows = np.flatnonzero(part == kind)
-        if not _has_pairs(images, rows, kind) and (kind != VALIDATION or len(rows)):
+        count = np.sum(part == kind)
+        if not _has_pairs(images, part, kind) and (kind != VALIDATION or count or held_out):
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
-                f"to {purpose}, or pairs of both kinds. Received: {len(rows)} images, which are "
-                "none such. Add images, or let them be split (without train/, val/, test/, or a "
-                "list's column split)."
+                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
+                "More of them are needed, or another --split, no --group-by, or none of the parts "
+                "that are given (train/, val/, test/, or a list's column split)."
             )
     return part, how
 
 
 def _of_free(images, shares, seed, by, kept):
-    """As split, of images without given parts: the first way that is possible."""
+    """As split, of images without given parts: the first way that gives all parts their pairs."""
     ways = [by or "images"]
     if by is None and images.labels is not None and images.groups is None:
         sizes = np.unique(images.labels, return_counts=True)[1]
         small = len(sizes) >= MANY_CLASSES and np.median(sizes) < SMALL_CLASS
         ways = ["classes"] if small else ["images", "classes"]
-    errors = []
     for way in ways:
-        for known in [kept, np.zeros_like(kept)][not kept.any() :]:
-            try:
-                part = _split(images, shares, seed, way, known)
-            except InputError as error:
-                errors.append(error)
+        for known in (kept, np.zeros_like(kept)):
+            part = _split(images, shares, seed, way, known)
+            large = all(np.mean(part == kind) >= shares[kind] / 2 for kind in shares)
+            if not (large or not known.any()):
                 continue
-            if known.any() and any(np.mean(part == k) < shares[k] / 2 for k in shares):
-                continue
-            if way == "classes" and by is None:
-                log.info(
-                    f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
-                    "choose and are tested on (--split images takes some of every class)"
-                )
-            return part, "groups" if way == "images" and images.groups is not None else way
-    raise errors[0]
+            if all(_has_pairs(images, part, kind) for kind in (*shares, TRAIN)):
+                if way == "classes" and by is None:
+                    log.info(
+                        f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole "
+                        "classes choose and are tested on (--split images takes some of each)"
+                    )
+                return part, "groups" if way == "images" and images.groups is not None else way
+    return part, way
 
 
-def _has_pairs(images, rows, kind):
-    """Whether both kinds of pairs can be made of these images, in training of each class."""
+def _has_pairs(images, part, kind):
+    """Whether both kinds of pairs can be made of a part's images, in training of each class."""
+    rows = np.flatnonzero(part == kind)
     if images.labels is None:
         return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
     sizes = np.bincount(images.labels[rows])
@@ -130,22 +128,22 @@ def _split(images, shares, seed, by, kept):
         chance = chances(map(np.ndarray.tobytes, contents[firsts].astype("<u8")[:, None]), seed)
     order = np.argsort(chance, kind="stable")
     order = order[~np.isin(order, units[kept])]
-
-    def has_pairs(part, kind):
-        return _has_pairs(images, np.flatnonzero(part[units] == kind), kind)
-
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
-        part = within_classes(labels, sizes, order, np.argsort(of_class), shares)
-    else:
-        part = whole_units(sizes, order, shares, has_pairs)
-    if not all(has_pairs(part, kind) for kind in (*shares, TRAIN)):
-        what = "classes" if labels is not None else "pairs of both kinds"
-        how = "" if labels is None else " Or say --split images or --split classes."
-        raise InputError(
-            f"Expected {what} for a same and a different pair in each part, in training two images "
-            f"of each class. Received: {len(images)} images in {len(sizes)} units that are "
-            f"not cut in two. More of them.{how}"
-        )
+        return within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
+
+    # units of several classes, or whole classes: a part takes them until it has its share and both
+    # kinds of pairs, but none with more than half of all images
+    part = np.zeros(len(sizes), np.int8)
+    for kind, share in shares.items():
+        taken = 0
+        for unit in order[:: 1 if kind == TEST else -1]:
+            if taken + sizes[unit] / 2 > share * len(images) and _has_pairs(
+                images, part[units], kind
+            ):
+                break
+            if part[unit] == TRAIN and sizes[unit] <= len(images) / 2:
+                part[unit] = kind
+                taken += sizes[unit]
     return part[units]
 
 
@@ -208,27 +206,6 @@ def within_classes(
             if not any(given[kind][k] for kind in shares):
                 for kind in sorted(shares, key=lambda kind: given[kind].sum()):
                     give(kind, k, min(spare(k), 2), spare(k))
-    return part
-
-
-def whole_units(
-    sizes: np.ndarray, order: np.ndarray, shares: Shares,
-    has_pairs: Callable[[np.ndarray, int], bool],
-) -> np.ndarray:  # fmt: skip
-    """Split units of several classes, or whole classes: int8 (U,), as within_classes.
-
-    has_pairs: whether a part of int8 (U,) has both kinds of pairs; it takes more units than its
-    share until it has, but none with more than half of all images.
-    """
-    part = np.zeros(len(sizes), np.int8)
-    for kind, share in shares.items():
-        taken = 0
-        for unit in order[:: 1 if kind == TEST else -1]:
-            if taken + sizes[unit] / 2 > share * sizes.sum() and has_pairs(part, kind):
-                break
-            if part[unit] == TRAIN and sizes[unit] <= sizes.sum() / 2:
-                part[unit] = kind
-                taken += sizes[unit]
     return part
 
 

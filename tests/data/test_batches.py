@@ -50,20 +50,6 @@ def test_pair_batches_hold_every_pair_once_an_epoch():
     assert np.concatenate([pixels(a) for (a, _), _ in again]).tolist() == orders[1]
 
 
-def test_single_pairs_and_triplets_in_batches():
-    images, labels = numbered_images(20), np.arange(20) % 4
-    pairs = sample_pairs(labels, 0).singly()
-    batches, steps = pair_batches(images, pairs, 8, range(1), seed=0)
-    assert steps == 5  # 40 pairs
-    drawn = [
-        (i, j, k) for (a, b), y in batches for i, j, k in zip(pixels(a), pixels(b), np.ravel(y))
-    ]
-    assert sorted(drawn) == sorted(zip(*pairs.indices().T, pairs.labels().ravel()))
-    triplets = sample_triplets(labels, 0)
-    ((a, b), y), *_ = pair_batches(images, triplets, 2 * 8, range(1), seed=0)[0]
-    assert a.shape[0] == 8 and b.shape[0] == 16 and np.ravel(y).tolist() == [1, 0] * 8
-
-
 def test_pair_batches_refuse_an_odd_batch():
     with pytest.raises(ValueError, match=r"even batch size.*Received: 7"):
         pair_batches(numbered_images(4), sample_pairs([0, 0, 1, 1], 0), 7, range(1), 0)

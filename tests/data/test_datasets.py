@@ -108,13 +108,6 @@ def test_a_recipe_that_holds_out_none(load):
     ]
 
 
-def test_pairs_are_drawn_as_the_recipe_says(load):
-    for name, k in (("article", 2), ("keras-io", 1), ("triplet", 2)):
-        data, _ = load(folder([60] * 4), RECIPES[name])
-        assert data.train.pairs.others.shape[1] == k
-        assert set(data.validation.pairs.y.ravel()) == {0, 1}
-
-
 def test_a_small_class_is_named(load):
     data, lines = load(folder([12] * 9 + [3]))
     assert lines[1] == "trained on and not tested, too few images: class 9"
@@ -201,12 +194,3 @@ def test_ready_pairs(load):
     assert sum(len(x.pairs.y) for x in (data.train, data.choices, data.test)) == 24
 
 
-def test_train_and_test_folders(load):
-    given = np.tile(np.repeat([0, 2], [30, 10]), 3).astype(np.int8)
-    read = folder([40] * 3, splits=given)
-    data, _ = load(read)
-    assert (data.test.images == read.images.images[given == 2]).all()
-    assert len(data.train) + len(data.choices) == 90 and len(data.choices) >= 6
-    data, _ = load(read, ARTICLE)
-    assert (data.train.images == read.images.images[given == 0]).all()
-    assert data.parts["split"] == "folders"

@@ -194,7 +194,7 @@ def test_ready_pairs_are_split_where_they_hang_together():
             assert len(some.pairs.y) == 22 * np.sum(persons[:, 0] == kind) > 0
             (a, b) = some.images[some.pairs.indices()][:, :, 0, 0, 0].T
             assert (a // 8 == b // 8).all() and ((b % 8 < 4) == (some.pairs.y.ravel() == 1)).all()
-    with pytest.raises(InputError, match=r"pairs of both kinds.*Received: 8 images in 1 units"):
+    with pytest.raises(InputError, match=r"pairs of both kinds.*Received: 0 of 8 images"):
         split(ready_pairs(people=1), None, NO_CHOICES, 0)
     with pytest.raises(InputError, match=r"--split classes.*Received: ready pairs"):
         split(images, None, USUAL, 0, "classes")
@@ -228,11 +228,11 @@ def test_parts_that_are_given_must_be_measurable():
     images = image_set([10, 10])
     given = np.zeros(20, np.int8)
     given[:4] = TEST  # four images, all of one class
-    with pytest.raises(InputError, match=r"to test with.*Received: 4 images"):
+    with pytest.raises(InputError, match=r"to test with.*Received: 4 of 20 images"):
         split(images, given, NO_CHOICES, 0)
     given[10] = TEST  # one of another makes different pairs
     assert (split(images, given, NO_CHOICES, 0)[0] == given).all()
-    with pytest.raises(InputError, match=r"to train on.*Received: 0 images"):
+    with pytest.raises(InputError, match=r"to train on.*Received: 0 of 20 images"):
         split(images, np.full(20, TEST, np.int8), USUAL, 0)
 
 
