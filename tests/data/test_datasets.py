@@ -192,5 +192,3 @@ def test_ready_pairs(load):
     images = [set(pixel_digests(x.images)) for x in (data.train, data.choices, data.test)]
     assert sum(map(len, images)) == len(set.union(*images)) == 24
     assert sum(len(x.pairs.y) for x in (data.train, data.choices, data.test)) == 24
-
-

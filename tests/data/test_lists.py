@@ -2,7 +2,6 @@
 
 import shutil
 
-import cv2
 import numpy as np
 import pytest
 
@@ -202,19 +201,3 @@ def test_what_belongs_together_in_two_parts_is_refused(listed, write, lines):
     write("copy.png", (0, 0, 0))
     with pytest.raises(InputError, match=r"\(line 2\) in train and .* \(line 3\) in test"):
         read_folder(listed(*lines))
-
-
-def test_near_copies_across_the_parts_of_a_list_are_said(write, tmp_path, said):
-    noise = np.random.default_rng(0).integers(0, 200, (24, 20, 20, 3), dtype=np.uint8)
-    lines = ["path,label,split"]
-    for k in range(24):
-        lines.append(f"{k}.png,{'ab'[k % 2]},{('train', 'val', 'test')[k // 8]}")
-    noise[23] = noise[1] + 1  # a brighter copy, tested
-    for k, image in enumerate(noise):
-        write(f"{k}.png", cv2.imencode(".png", image)[1].tobytes())
-    (tmp_path / "in" / "list.csv").write_text("\n".join(lines))
-    recipe = config.RECIPES["photos-small"]
-    data = datasets.load(str(tmp_path / "in" / "list.csv"), recipe, 0)
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [8, 8, 8]
-    assert data.parts["split"] == "folders"
-    assert "1 of 8 test images have a near copy in training" in said()
