@@ -136,15 +136,17 @@ def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
         if folder and OUTPUTS & {entry.name for entry in entries}:
             left_out.append((folder, "output of a training"))
             continue
+        if folder:
+            folders.append(folder)
         for entry in entries:
             name = os.path.join(folder, entry.name)
             # a link may lead to itself; of others the folder's own list says what they are
             is_link = entry.is_symlink()
             is_folder = os.path.isdir(entry) if is_link else entry.is_dir()
             if entry.name.startswith(".") or entry.name == "__MACOSX":
-                left_out += [(os.path.join(name, file), "in a folder that begins with a dot")
-                    for _, _, inside in os.walk(entry.path) for file in inside
-                    if file[0] != "." and file.lower().endswith(kinds)]  # fmt: skip
+                inside = [file for _, _, found in os.walk(entry.path) for file in found]
+                count = sum(file[0] != "." and file.lower().endswith(kinds) for file in inside)
+                left_out += [(name, "in a folder that begins with a dot")] * count
             elif not is_folder:
                 if looks_like_image(entry.path, kinds):
                     files.append(name)
@@ -155,9 +157,11 @@ def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
             ):
                 left_out.append((name, "link to a folder around it, or inside a linked one"))
             else:
-                folders.append(name)
                 stack.append((name, linked or is_link))
-    say(f"left out {printable(name)}: {reason}" for name, reason in sorted(left_out))
+    say(
+        f"left out {printable(name)}: {reason}" + (f" ({count:,} images)" if count > 1 else "")
+        for (name, reason), count in sorted(Counter(left_out).items())
+    )
     for ending, count in others.most_common(MOST_LINES):
         how = "not read; pictures can be saved as PNG or JPEG"
         if ending in (".heic", ".heif", ".hif"):

@@ -159,7 +159,7 @@ def find(path: str | os.PathLike) -> Listing:
     in_order = sorted(files.values(), key=lambda file: (file.part, file.name))
     place = {file.name: k for k, file in enumerate(in_order)}
     ready = [(place[a], place[b], int(row.same()), row.group()) for row, a, b in pairs.values()]
-    log.info(f"{printable(path)} is read as a list of {' '.join(wanted)}")
+    log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
     return Listing(base, in_order, ready if wanted == PAIRS else None, parted)
 
 

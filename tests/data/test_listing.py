@@ -170,13 +170,14 @@ def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch)
     for line in (
         "skipped 2 files, .heic: pip install pi-heif, and they are read",
         "skipped 1 files, .mp4: not read",
-        "left out .NET/0.png: in a folder that begins with a dot",
+        "left out .NET: in a folder that begins with a dot (2 images)",
         "left out all over again: link to a folder around it",
         "left out output: output of a training",
         "left out 1 images beside the class folders",
         "left out class empty: it holds no images",
     ):
         assert line in said()
+    assert said().count("left out class") == 1
 
 
 def test_a_folder_of_what_cannot_be_read_says_so(tree, said, monkeypatch):
