@@ -17,7 +17,7 @@ from pyimagesearch.system import flags, terminal
 terminal.setup()  # before Keras
 
 from pyimagesearch import config
-from pyimagesearch.data import listing
+from pyimagesearch.data import images, listing
 from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.system.errors import InputError

@@ -78,10 +78,10 @@ def load(cifar):
     if not cifar:
         return datasets.load_mnist()
     found = read_folder(cifar)
-    order = np.random.default_rng(0).permutation(len(found.labels))
+    order = np.random.default_rng(0).permutation(len(found.files))
     parts = [np.sort(order[found.splits[order] == part]) for part in (splits.TRAIN, splits.TEST)]
     (train, test) = (np.random.default_rng(0).permutation(part) for part in parts)
-    return [(found.pixels[rows], found.labels[rows]) for rows in (train, test)]
+    return [(found.images.images[rows], found.images.labels[rows]) for rows in (train, test)]
 
 
 def turn_of(child):

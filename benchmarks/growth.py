@@ -163,7 +163,7 @@ def fill(folder, size):
 
 def loaded(folder, size):
     from pyimagesearch import config
-    from pyimagesearch.data import cache, datasets, parts
+    from pyimagesearch.data import cache, datasets, splits
     from pyimagesearch.data.sets import ImageSet
     from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 
@@ -175,7 +175,7 @@ def loaded(folder, size):
     labels = np.arange(size, dtype=np.int32) % CLASSES
     class_names = tuple(f"{c:02}" for c in range(CLASSES))
     images = ImageSet(pixels, labels, None, class_names, contents=contents)
-    (part, _) = parts.assign(images, None, recipe.reading, 0)
+    (part, _) = splits.split(images, None, recipe.reading, 0)
     sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
     return recipe, datasets.with_pairs(sets, recipe, 0)
 

@@ -169,7 +169,7 @@ def test_a_folder_read_twice_is_not_looked_at_again(write, decoded, tmp_path):
     assert len(decoded) == 16  # once for their shape, once for their pixels
     decoded.clear()
     second = read_folder(tmp_path / "in")
-    assert decoded == [] and (first.pixels[:] == second.pixels[:]).all()
+    assert decoded == [] and (first.images.images[:] == second.images.images[:]).all()
     assert first.files == second.files
 
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from pyimagesearch.data import decoding
-from pyimagesearch.data.images import list_images, read_image
+from pyimagesearch.data.images import read_image
+from pyimagesearch.data.listing import list_images
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 
 # pytest lets through the warnings that the scripts turn off

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.data.images import list_images, read_images
+from pyimagesearch.data.images import read_images
+from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.names import printable
 
 ROOT = Path(__file__).parents[2]
@@ -95,8 +96,9 @@ def test_classes_with_many_faults(tmp_path, said):
     names = write_faults(tmp_path / "b")
     (tmp_path / "loop").symlink_to("loop")
     folder = read_folder(tmp_path, shape=(28, 28, 1))
-    assert folder.pixels.shape == (6, 28, 28, 1)
-    assert folder.class_names == ("a", "b") and folder.labels.tolist() == [0] * 3 + [1] * 3
+    assert folder.images.images.shape == (6, 28, 28, 1)
+    assert folder.images.class_names == ("a", "b")
+    assert folder.images.labels.tolist() == [0] * 3 + [1] * 3
     assert folder.counts["skipped"]["unreadable"] == len(names)
     assert "left out class c: 1 images, 2 needed" in said()
     skipped = [line for line in said().splitlines() if line.startswith("skipped /")]

@@ -11,7 +11,8 @@ import pytest
 
 from pyimagesearch.data import images
 from pyimagesearch.data.deep import MAX_BYTES
-from pyimagesearch.data.images import fit, list_images, read_bytes, read_image, read_images
+from pyimagesearch.data.images import fit, read_bytes, read_image, read_images
+from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.names import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 

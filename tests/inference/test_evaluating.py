@@ -5,7 +5,6 @@ import pytest
 
 from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.inference import evaluating
 from pyimagesearch.system.errors import InputError
@@ -36,16 +35,8 @@ def pairs(indices, y, groups=None):
 
 
 def folder(images: ImageSet, splits=None) -> Folder:
-    return Folder(
-        pixels=Rows(images.images, np.arange(len(images))),
-        files=[f"{k}.png" for k in range(len(images))],
-        labels=images.labels,
-        class_names=images.class_names,
-        pairs=images.pairs,
-        splits=splits if splits is None else np.array(splits, np.int8),
-        groups=images.groups,
-        contents=np.arange(len(images), dtype=np.uint64),
-    )
+    files = [f"{k}.png" for k in range(len(images))]
+    return Folder(images, files, splits if splits is None else np.array(splits, np.int8), {})
 
 
 def test_halves_of_classes():
