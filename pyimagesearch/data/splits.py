@@ -204,8 +204,8 @@ def within_classes(
                         give(kind, k, wanted, spare(k))
         for k in largest_first:
             if not any(given[kind][k] for kind in shares):
-                for kind in sorted(shares, key=lambda kind: given[kind].sum()):
-                    give(kind, k, min(spare(k), 2), spare(k))
+                kind = min(shares, key=lambda kind: given[kind].sum())
+                give(kind, k, min(spare(k), LEAST_IMAGES), spare(k))
     return part
 
 
