@@ -41,11 +41,11 @@ def split(
     given: the same where the data itself says it, or None; a part that is missing is taken from
     its training images. reading: the shares, tested and held_out (of what is not tested).
     by: "images" (some of every class), "classes" (whole classes), None: images, but classes where
-    most of 20 or more are small, or where nothing else is possible. Images that groups or pairs
-    connect are of one part.
+    most of 20 or more are small, or where nothing else is possible.
     trained: bool (N,), what an earlier model was trained on: it stays in training where that
     leaves half of each share at least.
-    The second is "folders", "images", "groups" or "classes".
+    Images that groups or pairs connect are of one part. How: "folders", "images", "groups" or
+    "classes".
     Raises InputError where a part could have no same or no different pairs, or training not two
     classes of two images.
     """
