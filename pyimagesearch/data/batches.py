@@ -1,35 +1,34 @@
 """An image set comes in; the batches that training draws go out, a function of (seed, epoch)."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import orders
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.labels import are_uneven
-from pyimagesearch.data.orders import IMAGES_OF_A_CLASS, steps_and_size
-from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, Pairs, are_uneven
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import at_once
 
+MOST_STEPS = 25  # of an epoch in one call of TensorFlow
+LEAST_STEPS = 10  # in one call, where an epoch has many
+LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
+IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
+
 Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
-AT_ONCE = at_once()  # batches that are made side by side
+Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
 
 
 def batches(
     train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0, shares: int = 1
 ) -> Batches:
-    """The training batches of a recipe: pair_batches or image_batches, by its pairing.
+    """The training batches of a recipe: (dataset of all epochs from first_epoch on, steps of one).
 
-    train: with pairs for all pairings but "batch". Where its largest class has more than three
-    times the images of its smallest, all classes come equally often.
-    shares: how many devices share a batch in equal parts.
-    Returns (dataset of all epochs from first_epoch on, steps in one).
-    Raises InputError where the recipe needs classes, and only pairs are known.
+    train: with pairs for all pairings but "batch". shares: how many devices share a batch in equal
+    parts. Raises InputError where the recipe needs classes, and only pairs are known.
     """
     # a training that was resumed after its last epoch still builds its model from a batch
     (size, last) = (recipe.training.batch_size, recipe.training.epochs)
@@ -42,10 +41,10 @@ def batches(
             )
     elif recipe.training.pairing == "batch":
         return image_batches(train.images, train.labels, size, epochs, seed, recipe, shares)
+    pairs = train.drawn
     if recipe.training.pairing == "triplets":
-        size *= train.drawn.others.shape[1]
-    (drawn, labels) = (train.drawn, train.labels)
-    return pair_batches(train.images, drawn, size, epochs, seed, recipe, labels, shares)
+        size *= pairs.others.shape[1]
+    return pair_batches(train.images, pairs, size, epochs, seed, recipe, train.labels, shares)
 
 
 def pair_batches(
@@ -60,15 +59,12 @@ def pair_batches(
 ) -> Batches:
     """Batches of pairs for fit: ((anchors, others), y), the k pairs of an anchor side by side.
 
-    images: uint8 (N, H, W, C). pairs: M anchors with k others each.
+    images: uint8 (N, H, W, C). pairs: M anchors with k others each. recipe: how images are moved,
+    see moved; None: not at all.
     A step holds batch_size / k anchors (B / k, H, W, C), their others in turn (B, H, W, C),
-    and y (B, 1). Pixels are gathered step by step: no pair is copied out.
-    epochs: which, a range; every one has its own order, and holds every anchor once.
-    recipe: how images are moved, see moved; None: not at all.
-    labels: int (N,). Where classes are of very different size an epoch has M anchors all the
-    same, but of all classes equally often; None: each anchor once in any case.
-    Returns (dataset of all epochs, steps in one). Raises InputError where k does not divide
-    batch_size.
+    and y (B, 1). Every epoch holds every anchor once, in an order of its own; with labels, int
+    (N,), of classes of very different size, it holds M anchors of all classes equally often.
+    Raises InputError where k does not divide batch_size.
     """
     (count, k) = pairs.others.shape
     if batch_size % k:
@@ -76,24 +72,18 @@ def pair_batches(
             "Expected an even batch size: each image brings a positive and a negative pair. "
             f"Received: {batch_size}."
         )
-    pixels = _gatherer(images)
+    pixels = _gatherer(images, recipe)
     (anchors, others, y_of) = (tf.constant(x) for x in pairs)
 
     def gather(indices, seed):
         of_step = tf.reshape(tf.gather(others, indices), [-1])
         y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
-        (images_a, images_b) = (pixels(tf.gather(anchors, indices)), pixels(of_step))
-        if recipe:
-            images_a = moved(images_a, recipe, seed)
-            images_b = moved(images_b, recipe, seed + 1)
-        return (images_a, images_b), y
+        return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
 
     (steps, size) = steps_and_size(count, batch_size // k, False, shares)
-    order = orders.shuffled(count)
-    if labels is not None:
-        classes = _numbered(labels[pairs.anchors])
-        if are_uneven(np.bincount(classes)):
-            order = orders.balanced(classes, count, together=1)
+    order = shuffled(count)
+    if labels is not None and are_uneven(_sizes(labels[pairs.anchors])):
+        order = balanced(labels[pairs.anchors], count, together=1)
     return _batches(order, steps, size, epochs, seed, gather), steps
 
 
@@ -106,47 +96,34 @@ def image_batches(
     recipe: Recipe | None = None,
     shares: int = 1,
 ) -> Batches:
-    """Batches of images with their labels, for a loss that forms the pairs itself.
+    """Batches of images, uint8 (B, H, W, C), with labels (B,), for a loss that forms the pairs.
 
     images: uint8 (N, H, W, C). labels: int32 (N,). recipe: how images are moved; None: not.
-    Where the largest class has more than three times the images of the smallest, a batch is
-    of P classes with K images each, see orders.balanced. Where there are so many classes that
-    a batch would hold fewer than four images of each, the images of a class come four by four.
-    A batch is so large that an epoch leaves out as few images as can be, see steps_and_size;
-    these have their chance in the next one.
-    Returns (dataset of all epochs, steps in one): uint8 (B, H, W, C), int32 (B,).
+    Where classes are of very different size, or a batch would hold fewer than four images of a
+    class, a batch is of P classes with K images each, see balanced. What an epoch leaves out, see
+    steps_and_size, has its chance in the next one.
     """
     if batch_size < 2:
         raise InputError(f"Expected at least 2 images a batch. Received: {batch_size}.")
-    pixels = _gatherer(images)
-    classes = _numbered(labels)
-    count = classes.max() + 1
+    pixels = _gatherer(images, recipe)
     class_of = tf.constant(np.asarray(labels, np.int32))
 
     def gather(indices, seed):
-        batch = pixels(indices)
-        if recipe:
-            batch = moved(batch, recipe, seed)
-        return batch, tf.gather(class_of, indices)
+        return pixels(indices, seed), tf.gather(class_of, indices)
 
-    (steps, size) = steps_and_size(len(classes), batch_size, shares=shares)
-    if are_uneven(np.bincount(classes)):
-        together = max(size // count, min(IMAGES_OF_A_CLASS, size // 2))
+    (steps, size) = steps_and_size(len(labels), batch_size, shares=shares)
+    order = shuffled(len(labels))
+    classes = len(_sizes(labels))
+    if are_uneven(_sizes(labels)) or (steps > 1 and size < IMAGES_OF_A_CLASS * classes):
+        together = max(size // classes, min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)
         size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts
-        order = orders.balanced(classes, steps * size, together)
-    elif size < IMAGES_OF_A_CLASS * count:
-        order = orders.by_fours(classes)
-    else:
-        order = orders.shuffled(len(classes))
+        order = balanced(labels, steps * size, together)
     return _batches(order, steps, size, epochs, seed, gather, whole=True), steps
 
 
 def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some pairs as the network sees them: (images_a, images_b, y), `count` same, then different.
-
-    batch: one element of either dataset. Fewer where the batch holds fewer.
-    """
+    """Pairs of a batch of either kind: (images_a, images_b, y), `count` same, then different."""
     (inputs, y) = batch
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
         (images_a, images_b) = (x.numpy() for x in inputs)
@@ -161,43 +138,120 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
     return images_a[some], images_b[some], y[some]
 
 
-def _gatherer(images):
-    # a function of indices: pixels held in memory, or read from the disk as they are asked for
-    if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
+def _gatherer(images, recipe):
+    """A function of (indices, seed): the images, from memory or disk, moved as the recipe asks."""
+    if in_memory := isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
         with tf.device("CPU:0"):  # the batches are made there: no card is to hold them all
             images = tf.constant(images)
-        return lambda indices: tf.gather(images, indices)
 
-    def read(indices):
-        pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
-        return tf.ensure_shape(pixels, (None, *images.shape[1:]))
+    def gather(indices, seed):
+        if in_memory:
+            pixels = tf.gather(images, indices)
+        else:
+            pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
+            pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
+        return moved(pixels, recipe, seed) if recipe else pixels
 
-    return read
+    return gather
 
 
-def _numbered(labels):
-    # 0 to classes - 1, none of them empty
-    return np.unique(labels, return_inverse=True)[1]
+def _sizes(labels):
+    return np.unique(labels, return_counts=True)[1]
 
 
 def _batches(order, steps, size, epochs, seed, gather, whole=False):
     def one_epoch(epoch):
+        def made(step, indices):
+            return gather(indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)]))
+
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
-        return (
-            batches.batch(size, drop_remainder=whole)
-            .take(steps)
-            .enumerate()
-            .map(
-                lambda step, indices: gather(
-                    indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)])
-                ),
-                num_parallel_calls=AT_ONCE,  # in their order all the same
-            )
-        )
+        batches = batches.batch(size, drop_remainder=whole).take(steps).enumerate()
+        # side by side, and in their order all the same
+        return batches.map(made, num_parallel_calls=at_once())
 
     dataset = tf.data.Dataset.range(epochs.start, epochs.stop, output_type=tf.int32)
-    dataset = dataset.flat_map(one_epoch)
     # nothing here is left to autotune, and its thread can hold up the end of fit for a minute
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.prefetch(4).with_options(options)
+    return dataset.flat_map(one_epoch).prefetch(4).with_options(options)
+
+
+def shuffled(n: int) -> Order:
+    """Each of n images once, in random order."""
+    return lambda key: tf.random.experimental.stateless_shuffle(tf.range(n), seed=key)
+
+
+def balanced(labels: np.ndarray, count: int, together: int) -> Order:
+    """`count` images, `together` of one class after each other, all classes equally often.
+
+    labels: int (N,). count: a multiple of `together`.
+    An epoch goes on where the one before it ended. Rounds: each takes all classes once, in random
+    order. In round r a class gives the images r * together to (r + 1) * together - 1 of an
+    endless row, which holds all of its images in random order, then all in another, and so on.
+    So a class of n images has shown all of them after n / together rounds, large or small.
+    """
+    (_, classes, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
+    by_class = np.split(np.argsort(classes, kind="stable"), np.cumsum(sizes)[:-1])
+    takes = count // together  # of an epoch
+
+    def order(key):
+        (seed, epoch) = (int(x) for x in key)
+        (rounds, turn) = np.divmod(epoch * takes + np.arange(takes), len(sizes))
+        mixed = {r: np.random.default_rng([seed, 1, r]).permutation(len(sizes))
+                 for r in np.unique(rounds)}  # fmt: skip
+        of = np.array([mixed[r][t] for r, t in zip(rounds, turn)])
+        chosen = np.empty((takes, together), np.int32)
+        for c in np.unique(of):
+            place = rounds[of == c, np.newaxis] * together + np.arange(together)
+            (first, last) = (place.min() // sizes[c], place.max() // sizes[c])
+            row = [np.random.default_rng([seed, 2, c, time]).permutation(by_class[c])
+                   for time in range(first, last + 1)]  # fmt: skip
+            chosen[of == c] = np.concatenate(row)[place - first * sizes[c]]
+        return chosen.ravel()
+
+    return lambda key: tf.ensure_shape(tf.numpy_function(order, [key], tf.int32), (count,))
+
+
+def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tuple[int, int]:
+    """Steps of an epoch of n images in batches of about `size`, and the size that these have.
+
+    whole: every batch is full, of half the size to three times as much, and at most 5 % of the
+    images (or one) are left out. Otherwise the last batch takes what is left.
+    Of more than 25 steps a number from 10 to 25 is to divide them, since so many run in one
+    call of TensorFlow: some steps fewer, or a size up to a tenth away, allow that.
+    shares: the devices that share a batch; they divide its size.
+
+    >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
+    (420, 128)
+    """
+    if n < shares:
+        raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
+    n -= n % shares
+    size = max(min(size, n), shares)
+    least = min(2, n) if whole else 1  # an image alone makes no pair
+    ranked = []
+    for other in range(max(size // 2, least), min(3 * size, n) + 1):
+        if other % shares:
+            continue
+        steps = n // other if whole else -(-n // other)
+        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+            steps -= 1
+        lost = max(n - steps * other, 0)
+        away = abs(other - size)
+        rank = (max(lost - LEFT_OUT * n, 0), away > size / 10, _is_awkward(steps), away)
+        ranked.append((rank, steps, other))
+    return min(ranked)[1:]
+
+
+def epochs_of(n: int, size: int, epochs: int, least_steps: int) -> int:
+    """So many epochs of n images in batches of about `size`, and more where the steps are few."""
+    return max(epochs, -(-least_steps // steps_and_size(n, size)[0]))
+
+
+def steps_of_a_call(steps: int) -> int:
+    """The largest number up to 25 that divides the steps of an epoch."""
+    return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
+
+
+def _is_awkward(steps):
+    return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS

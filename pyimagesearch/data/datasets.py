@@ -1,16 +1,18 @@
 """A name, a folder or a list comes in; four parts with their pairs go out: DataSet."""
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import copies, folders, lists
+from pyimagesearch.data import copies, folders, splits
+from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
-from pyimagesearch.data.parts import assign
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
@@ -64,59 +66,67 @@ def load(
     recipe: Recipe,
     seed: int,
     *,
-    image_size: tuple[int, int] | None = None,
-    channels: int | None = None,
     split: str | None = None,
-    class_level: int | None = None,
-    group_by: str | None = None,
     known: np.ndarray | None = None,
+    **flags: Any,
 ) -> DataSet:
-    """The four parts of a data set, each with pairs, and what is to be said of them.
+    """The four parts of a data set, and what is to be said of them.
 
-    name: a key of DATASETS, which brings its own test images; else a folder or a list, as
-    folders.read_folder takes it with image_size, channels, class_level and group_by.
-    recipe: recipe.reading says which share is tested and held out, recipe.training.pairing how
-    the training pairs are drawn. A recipe that holds out none has the test images as
-    validation, which then chooses nothing, and the training images as choices.
-    split: "images" (some of every class), "classes" (whole classes), None: images, but classes
-    where those are many and small.
+    name: a key of DATASETS, which brings its own test images, a folder or a list.
+    recipe: its reading says which share is tested and held out, its pairing how the training
+    pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
+    and choices is train.
+    split: "images" (some of every class), "classes" (whole classes) or None, see splits.split.
     known: uint64, pixel_digests of what an earlier model was trained on. It is trained on
     again; where that cannot be, parts["clean"] is False.
+    flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
-    (images, given, counts) = _read(
-        name,
-        recipe,
-        split,
-        image_size=image_size,
-        channels=channels,
-        class_level=class_level,
-        group_by=group_by,
-    )
+    reading = recipe.reading
+    if name in DATASETS:
+        if split or any(flag is not None for flag in flags.values()):
+            raise InputError(
+                "Expected --image-size, --channels, --split, --class-level and --group-by with "
+                f"a folder alone. Received: --dataset {name}."
+            )
+        (train, test) = DATASETS[name]()
+        (pixels, labels) = (np.concatenate(both) for both in zip(train, test))
+        names = tuple(str(number) for number in range(labels.max() + 1))
+        images = ImageSet(pixels, labels, None, names, contents=pixel_digests(pixels))
+        given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(train[1]), len(test[1])])
+        counts: dict[str, Any] = {}
+    elif os.path.exists(name):
+        (images, _, given, counts) = folders.read_folder(
+            name, reading.least_shape, side=reading.side, fit=reading.fit, **flags
+        )
+    else:
+        raise InputError(
+            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
+            f"ends in .csv. Received: {printable(name)}, not there."
+        )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
-    (part, by) = assign(images, given, recipe.reading, seed, split, trained, name in DATASETS)
+    (part, by) = splits.split(images, given, reading, seed, split, trained)
     sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
     data = with_pairs(sets, recipe, seed)
     dirty = int(np.sum(trained & (part == TEST)))
-    near = {}
-    if name not in DATASETS:  # the others are what they are, and known to hold few
-        near["test"] = copies.near_copies(data.test.images, data.train.images)
-        if data.choices is not data.train:
-            near["choices"] = copies.near_copies(data.choices.images, data.train.images)
+    near = {
+        kind: copies.near_copies(some.images, data.train.images)
+        for kind, some in (("test", data.test), ("choices", data.choices))
+        if name not in DATASETS and some is not data.train  # DATASETS are known to hold few
+    }
+    (trained_on, chosen_by, tested_on) = map(classes_of, (data.train, data.choices, data.test))
     data = replace(
         data,
-        new_classes=images.labels is not None
-        and not classes_of(data.test) & classes_of(data.train),
-        new_choices=images.labels is not None
-        and not classes_of(data.choices) & classes_of(data.train),
+        new_classes=images.labels is not None and not tested_on & trained_on,
+        new_choices=images.labels is not None and not chosen_by & trained_on,
         parts={
             **counts,
             **{kind: len(getattr(data, kind)) for kind in PARTS},
             "split": "own" if name in DATASETS else by,
             "classes": len(classes_of(images)),
-            "classes_tested": len(classes_of(data.test)),
+            "classes_tested": len(tested_on),
             "groups": len(np.unique(images.groups)) if images.groups is not None else None,
             "trained_before": dirty,
             "clean": dirty == 0,
@@ -133,36 +143,11 @@ def classes_of(images: ImageSet) -> set[int]:
     return set() if images.labels is None else set(np.unique(images.labels).tolist())
 
 
-def _read(name, recipe, split, **flags):
-    # all images as one set, which part each is of where that is given, and what was counted
-    if name in DATASETS:
-        if split or any(flag is not None for flag in flags.values()):
-            raise InputError(
-                "Expected --image-size, --channels, --split, --class-level and --group-by with "
-                f"a folder alone. Received: --dataset {name}."
-            )
-        parts = DATASETS[name]()
-        (pixels, labels) = (np.concatenate(x) for x in zip(*parts))
-        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(labels) for _, labels in parts])
-        names = tuple(str(number) for number in range(labels.max() + 1))
-        contents = pixel_digests(pixels)
-        return ImageSet(pixels, labels, class_names=names, contents=contents), given, {}
-    if not Path(name).is_dir() and not lists.is_list(name):
-        raise InputError(
-            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that ends in "
-            f".csv. Received: {printable(name)}, {lists.no_list(name)}."
-        )
-    folder = folders.read_folder(
-        name, recipe.reading.least_shape, side=recipe.reading.side, fit=recipe.reading.fit, **flags
-    )
-    return folder.image_set(), folder.splits, folder.counts
-
-
 def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
-    """The four parts of TRAIN, VALIDATION (perhaps empty) and TEST, each with pairs.
+    """The four parts of TRAIN, VALIDATION (perhaps empty) and TEST, with pairs to train on.
 
-    Pairs that are there stay; others are drawn from the labels, those of the test with the
-    seed alone, so that two recipes are measured on the same.
+    Pairs that are there stay. Others are drawn from the labels: for training as the recipe says,
+    for validation many, for its loss.
     """
 
     def drawn(images, sampler, rng):
@@ -179,14 +164,11 @@ def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
 
 def describe(data: DataSet) -> list[str]:
     """What is to be said of the parts: sizes first, then what a reader of figures must know."""
-    parts = data.parts
-    unit = "classes" if data.test.labels is not None else "groups of pairs that share images"
-    line = f"{parts['train']} to train on"
-    if data.choices is data.train:
-        line += " and to choose by"
-    else:
-        line += f", {parts['choices']} to choose by"
-    line += f", {parts['test']} to test with, {parts['classes'] or parts['groups']} {unit}"
+    (parts, test, choices) = (data.parts, data.test, data.choices)
+    chosen_by = " and" if choices is data.train else f", {parts['choices']}"
+    unit = "classes" if test.labels is not None else "groups of pairs that share images"
+    line = f"{parts['train']} to train on{chosen_by} to choose by, {parts['test']} to test with, "
+    line += f"{parts['classes'] or parts['groups']} {unit}"
     if data.new_classes:
         line += f", {parts['classes_tested']} of them only in the test"
     if skipped := sum(parts.get("skipped", {}).values()):
@@ -194,10 +176,28 @@ def describe(data: DataSet) -> list[str]:
     if parts.get("copies"):
         line += f", {parts['copies']} copies left out"
     lines = [line]
-    untested = sorted(classes_of(data.train) - classes_of(data.test))
+
+    (tested, chosen) = (classes_of(test), classes_of(choices))
+    untested = classes_of(data.train) - tested
     if untested and not data.new_classes:
         lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
-    lines += _of_few(data)
+    if len(test) < FEW:
+        lines.append(
+            f"{len(test)} test images, in {_pair_counts(test)} pairs: figures on so few say "
+            "little; their intervals, where there are any, say how little"
+        )
+    few_classes = data.new_choices and len(chosen) < FEW_CLASSES
+    if len(choices) < FEW or few_classes:
+        of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
+        lines.append(
+            f"{len(choices)} images{of} to choose by: the threshold is a rough one; more of "
+            "them, or evaluate --calibrate with others, make it a better one"
+        )
+    single = {k for k in tested if np.sum(test.labels == k) == 1}
+    if single:
+        lines.append(
+            f"tested with one image, so without same pairs of their own: {_named(data, single)}"
+        )
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
@@ -209,36 +209,15 @@ def describe(data: DataSet) -> list[str]:
     return lines
 
 
-def _of_few(data):
-    # lines on what cannot be known of so few images
-    (lines, pairs) = ([], data.test.drawn.labels())
-    if len(data.test) < FEW:
-        same = int(np.sum(pairs))
-        lines.append(
-            f"{len(data.test)} test images, in {same} same and {len(pairs) - same} different pairs"
-            ": figures on so few say little; their intervals, where there are any, say how little"
-        )
-    chosen = len(classes_of(data.choices))
-    few_classes = data.new_choices and chosen < FEW_CLASSES
-    if len(data.choices) < FEW or few_classes:
-        of = f" of {chosen} classes that are not trained on" if few_classes else ""
-        lines.append(
-            f"{len(data.choices)} images{of} to choose by: the threshold is a rough one; more of "
-            "them, or evaluate --calibrate with others, make it a better one"
-        )
-    if data.test.labels is not None:
-        single = np.flatnonzero(np.bincount(data.test.labels) == 1)
-        if len(single):
-            tested = len(classes_of(data.test))
-            lines.append(
-                f"tested with one image, so without same pairs of their own: {_named(data, single)}"
-                + ("; every different pair is with it" if tested == 2 else "")
-            )
-    return lines
+def _pair_counts(images):
+    """ "66 same and 12 different": of the pairs that are given, or of all pairs of the images."""
+    if images.labels is None:
+        y = images.drawn.y
+    else:
+        y = np.equal.outer(images.labels, images.labels)[np.triu_indices(len(images), 1)]
+    return f"{np.sum(y == 1)} same and {np.sum(y == 0)} different"
 
 
 def _named(data, numbers):
-    # the names of some classes, in one line
-    names = [printable(data.train.class_names[number]) for number in numbers]
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    """The names of some classes, in one line."""
+    return few_of([data.train.class_names[number] for number in sorted(numbers)], MOST_NAMES)

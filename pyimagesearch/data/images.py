@@ -7,8 +7,7 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 import io
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -17,11 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pyimagesearch.data.leftovers import LINKED, UNOPENED, ending_of, say_skipped
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import ProgressBar
-from pyimagesearch.system.terminal import at_once
+from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import ProgressBar, at_once
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
@@ -33,51 +29,6 @@ MAX_BYTES = 4 * MAX_PIXELS  # of a file
 MOST_DECODED = 25_000_000  # pixels of the formats that can be decoded at a reduced size
 MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
 THREADS = at_once()
-
-
-def list_images(directory: str | os.PathLike) -> list[str]:
-    """The image files of a folder and its subfolders, sorted.
-
-    Hidden files, __MACOSX and linked folders are left out. A file without an ending is taken if
-    Pillow knows how it begins. Logs how many other files are left out, by their endings.
-    Raises InputError where the folder is missing or holds no image.
-    """
-    if not os.path.isdir(directory):
-        raise InputError(
-            f"Expected a folder of images. Received: {printable(directory)}, no such folder."
-        )
-    skipped: Counter[str] = Counter()
-    (paths, kinds) = ([], endings())
-    for path in walk(os.fspath(directory), skipped):
-        if looks_like_image(path, kinds):
-            paths.append(path)
-        else:
-            skipped[ending_of(path)] += 1
-    say_skipped(+skipped)
-    if not paths:
-        raise InputError(
-            f"Expected a folder with images ({' '.join(kinds)}). "
-            f"Received: {printable(directory)} with none."
-        )
-    return sorted(paths)
-
-
-def walk(folder: str, skipped: Counter) -> Iterator[str]:
-    """The files of a folder and its subfolders but hidden ones, sorted; counts linked folders."""
-    for path, folders, files in os.walk(folder, onerror=lambda _: skipped.update([UNOPENED])):
-        folders[:] = sorted(name for name in folders if not hidden(name))
-        skipped[LINKED] += sum(os.path.islink(os.path.join(path, name)) for name in folders)
-        yield from (os.path.join(path, name) for name in sorted(files) if not hidden(name))
-
-
-def from_folder_on(path: str, folder: str) -> str:
-    """A path below a folder, as walk gives it, from the folder on."""
-    return path.removeprefix(os.path.join(folder, ""))
-
-
-def hidden(name: str) -> bool:
-    """Whether a file or folder is one that people do not see."""
-    return name.startswith(".") or name == "__MACOSX"
 
 
 @lru_cache

@@ -1,47 +1,12 @@
-"""Pairs of images by their numbers, and how they are drawn from labels."""
+"""Pairs of images by their numbers, drawn from labels."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.labels import class_numbers
+from pyimagesearch.data.sets import Pairs, class_numbers
 from pyimagesearch.system.errors import InputError
-
-
-class Pairs(NamedTuple):
-    """M images, each with k others to compare it with: M k pairs."""
-
-    anchors: np.ndarray  # int (M,), which images
-    others: np.ndarray  # int (M, k), which images
-    y: np.ndarray  # int (M, k), 1 same class, 0 different
-
-    def indices(self) -> np.ndarray:
-        """The two images of each pair: int (M k, 2)."""
-        k = self.others.shape[1]
-        return np.stack([self.anchors.repeat(k), self.others.ravel()], axis=1)
-
-    def labels(self) -> np.ndarray:
-        """y of each pair: (M k, 1)."""
-        return self.y.reshape(-1, 1)
-
-    def singly(self) -> "Pairs":
-        """The same pairs, each on its own: k = 1."""
-        (anchors, others) = self.indices().T
-        return Pairs(anchors, others[:, np.newaxis], self.labels())
-
-    def within(self, rows: np.ndarray) -> "Pairs":
-        """The anchors of which all images are among `rows`, in the numbering of these rows.
-
-        rows: int, each image once.
-        """
-        last = max(x.max(initial=0) for x in (self.anchors, self.others, rows))
-        place = np.full(last + 1, -1)
-        place[rows] = np.arange(len(rows))
-        (anchors, others) = (place[self.anchors], place[self.others])
-        whole = (anchors >= 0) & (others >= 0).all(axis=1)
-        return Pairs(anchors[whole], others[whole], self.y[whole])
-
 
 Rng = np.random.Generator | int | None
 
@@ -67,19 +32,13 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     negative = _places_outside(first, size, len(place), rng)
     others = np.stack([by_class[positive], by_class[negative]], axis=1)
     anchors = np.arange(len(others)) if alone else np.flatnonzero(size > 1)
-    if not len(anchors):
-        raise InputError(
-            "Expected a class with two images at least. Received: none. "
-            "Positive pairs need two images of one class."
-        )
-    return Pairs(anchors, others[anchors], np.tile([1, 0], (len(anchors), 1)))
+    return _pairs(anchors, others[anchors])
 
 
 def sample_many_pairs(labels: Any, rng: Rng = None, least: int = 4000) -> Pairs:
     """sample_pairs, so many times that there are at least `least` pairs.
 
-    To choose a threshold by: of 60 images there are far more pairs than the 120 that a single
-    draw looks at. A pair may come more than once.
+    For a loss on few images: of 60 there are far more pairs than the 120 of a single draw.
     """
     rng = _generator(rng)
     times = max(-(-least // (2 * len(labels))), 1)
@@ -99,20 +58,19 @@ def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
     (by_class, place, first, size) = _sorted_by_class(labels[order])
     rank = place - first
     anchors = np.flatnonzero((rank % 2 == 0) & (rank + 1 < size))
-    if not len(anchors):
-        raise InputError(
-            "Expected a class with two images at least. Received: none. "
-            "Triplets need two images of one class."
-        )
     positive = place[anchors] + 1
     negative = _places_outside(first[anchors], size[anchors], len(place), rng)
     others = np.stack([by_class[positive], by_class[negative]], axis=1)
-    return Pairs(order[anchors], order[others], np.tile([1, 0], (len(anchors), 1)))
+    return _pairs(order[anchors], order[others])
 
 
-def sample_single_pairs(labels: Any, rng: Rng = None) -> Pairs:
-    """The pairs of sample_pairs, each on its own: 2 N anchors with one other image each."""
-    return sample_pairs(labels, rng).singly()
+def _pairs(anchors, others):
+    if not len(anchors):
+        raise InputError(
+            "Expected a class with two images at least. Received: none. "
+            "Positive pairs need two images of one class."
+        )
+    return Pairs(anchors, others, np.tile([1, 0], (len(anchors), 1)))
 
 
 def _generator(rng: Rng) -> np.random.Generator:
@@ -144,7 +102,7 @@ def _places_outside(first, size, total, rng):
 
 SAMPLERS: dict[str, Callable[..., Pairs]] = {
     "pairs": sample_pairs,
-    "single_pairs": sample_single_pairs,
+    "single_pairs": lambda labels, rng=None: sample_pairs(labels, rng).singly(),
     "triplets": sample_triplets,
     "batch": sample_pairs,  # to measure with: in training the loss forms its own
 }

@@ -1,18 +1,53 @@
-"""Images with what is known of them, and the four parts of a data set."""
+"""Images with what is known of them: pairs and labels, image sets, the four parts of a data set."""
 
 import hashlib
 import math
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.system.errors import InputError
 
+LEAST_IMAGES = 2  # of a class: its same pair takes two
+UNEVEN = 3  # times the smallest class
 BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
+
+
+class Pairs(NamedTuple):
+    """M images, each with k others to compare it with: M k pairs."""
+
+    anchors: np.ndarray  # int (M,), which images
+    others: np.ndarray  # int (M, k), which images
+    y: np.ndarray  # int (M, k), 1 same class, 0 different
+
+    def indices(self) -> np.ndarray:
+        """The two images of each pair: int (M k, 2)."""
+        return np.stack([self.anchors.repeat(self.others.shape[1]), self.others.ravel()], axis=1)
+
+    def labels(self) -> np.ndarray:
+        """y of each pair: (M k, 1)."""
+        return self.y.reshape(-1, 1)
+
+    def singly(self) -> "Pairs":
+        """The same pairs, each on its own: k = 1."""
+        (anchors, others) = self.indices().T
+        return Pairs(anchors, others[:, np.newaxis], self.labels())
+
+    def within(self, rows: np.ndarray) -> "Pairs":
+        """The anchors of which all images are among `rows`, in the numbering of these rows.
+
+        rows: int, each image once.
+        """
+        place = np.full(max(x.max(initial=0) for x in (self.anchors, self.others, rows)) + 1, -1)
+        place[rows] = np.arange(len(rows))
+        (anchors, others) = (place[self.anchors], place[self.others])
+        whole = (anchors >= 0) & (others >= 0).all(axis=1)
+        return Pairs(anchors[whole], others[whole], self.y[whole])
 
 
 @dataclass(frozen=True)
@@ -56,7 +91,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a training is given. All four parts have pairs."""
+    """What a training is given."""
 
     train: ImageSet
     validation: ImageSet  # chooses the epoch
@@ -65,6 +100,36 @@ class DataSet:
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
     new_choices: bool = False  # whether no class of the choices is
+
+
+def class_numbers(labels: Any) -> np.ndarray:
+    """The labels as numbers 0 to C - 1, in the order of the labels' values: int32 (N,).
+
+    labels: (N,) or (N, 1) whole numbers, bools or strings; a list, an array or a tensor.
+    Raises InputError for labels that are no classes: fractions, rows, a mixture of kinds.
+    """
+    # no array of strings, which would be as wide as the longest
+    values = (
+        labels if isinstance(labels, (list, tuple)) else np.atleast_1d(np.asarray(labels)).tolist()
+    )
+    values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in values]
+    texts = all(isinstance(value, str) for value in values)
+    for value in values:
+        if not (texts or (isinstance(value, (Real, np.bool_)) and value % 1 == 0)):
+            raise InputError(
+                "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
+                f"Received: {value!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
+            )
+    numbers = {value: number for number, value in enumerate(sorted(set(values)))}
+    return np.array([numbers[value] for value in values], np.int32)
+
+
+def are_uneven(sizes: np.ndarray) -> bool:
+    """Whether the largest class has more than three times as many images as the smallest.
+
+    sizes: int (C,), above 0. Such classes are drawn equally often, and their figures shown.
+    """
+    return bool(np.max(sizes) > UNEVEN * np.min(sizes))
 
 
 def in_blocks(images: np.ndarray | Rows) -> list[slice]:

@@ -1,206 +1,246 @@
 """Which images are trained on, which choose, which are tested on.
 
-A number in [0, 1) is made of each file's content and the seed of the split: the lowest go to
-the test, the highest to the validation. It is the same on every machine, in whatever order the
-files come, and no other file changes it.
+A number is made of each file's content and the seed. Of every class the images with the lowest
+numbers are tested on, those with the highest choose, the others are trained on: the same on every
+machine, in whatever order the files come. An image that is added moves at most one other of its
+class into or out of each part.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 
-from pyimagesearch.data.giving import sparingly, who_gives
-from pyimagesearch.data.labels import LEAST_IMAGES
+from pyimagesearch.config import Reading
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, pixel_digests
 from pyimagesearch.system.errors import InputError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
-MANY_CLASSES = 100  # of so many, not every small class has to be in every part
+PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}  # and in folders
+SMALL_CLASS = 6  # images: a class of fewer is trained on alone
+MANY_CLASSES = 20  # so many, of which most are small, are split by whole classes
+MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
+
+log = logging.getLogger(__name__)
+
+Shares = dict[int, float]  # of the images, for TEST and VALIDATION where these are to be taken
 
 
-class Shares(NamedTuple):
-    """The shares of the images that are not trained on; 0: no such part. Sum at most 1/2."""
+def split(
+    images: ImageSet,
+    given: np.ndarray | None,
+    reading: Reading,
+    seed: int,
+    by: str | None = None,
+    trained: np.ndarray | None = None,
+) -> tuple[np.ndarray, str]:
+    """Which part each image is of: int8 (N,) of TRAIN, VALIDATION, TEST; and how it was split.
 
-    test: float
-    validation: float
+    given: the same where the data itself says it, or None; a part that is missing is taken from
+    its training images. reading: the shares, tested and held_out (of what is not tested).
+    by: "images" (some of every class), "classes" (whole classes), None: images, but classes where
+    most of 20 or more are small, or where nothing else is possible.
+    trained: bool (N,), what an earlier model was trained on: it stays in training where that
+    leaves half of each share at least.
+    Images that groups or pairs connect are of one part. How: "folders", "images", "groups" or
+    "classes".
+    Raises InputError where a part could have no same or no different pairs, or training not two
+    classes of two images.
+    """
+    part = np.zeros(len(images), np.int8) if given is None else np.array(given, np.int8)
+    tests = bool((part == TEST).any())
+    if by == "classes" and (tests or images.labels is None):
+        raise InputError(
+            "Expected --split classes with classes that have no test part of their own, a folder "
+            "test/ or test in a list. Received: "
+            f"{'such a part' if tests else 'ready pairs'}."
+        )
+    tested = 0 if tests else reading.tested
+    held_out = 0 if (part == VALIDATION).any() else reading.held_out * (1 - tested)
+    free = np.flatnonzero(part == TRAIN)
+    how = "folders"
+    if tested + held_out and len(free):
+        most = min(1, 0.5 / (tested + held_out))  # half of the images at least are trained on
+        shares = {kind: min(most * share, MOST_TAKEN / len(free))
+                  for kind, share in ((TEST, tested), (VALIDATION, held_out)) if share}  # fmt: skip
+        kept = np.zeros(len(free), bool) if trained is None else trained[free]
+        (part[free], how) = _of_free(images.part(free), shares, seed, by, kept)
+    for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
+        count = np.sum(part == kind)
+        if not _has_pairs(images, part, kind) and (kind != VALIDATION or count or held_out):
+            raise InputError(
+                f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
+                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
+                "More of them are needed, or another --split, no --group-by, or none of the parts "
+                "that are given (train/, val/, test/, or a list's column split)."
+            )
+    return part, how
 
 
-def chances(contents: np.ndarray, seed: int) -> np.ndarray:
-    """A number in [0, 1) for each content: uint64 (N,) -> float64 (N,).
+def _of_free(images, shares, seed, by, kept):
+    """As split, of images without given parts: the first way that gives all parts their pairs."""
+    ways = [by or "images"]
+    if by is None and images.labels is not None and images.groups is None:
+        sizes = np.unique(images.labels, return_counts=True)[1]
+        small = len(sizes) >= MANY_CLASSES and np.median(sizes) < SMALL_CLASS
+        ways = ["classes"] if small else ["images", "classes"]
+    for way in ways:
+        for known in (kept, np.zeros_like(kept)):
+            part = _split(images, shares, seed, way, known)
+            large = all(np.mean(part == kind) >= shares[kind] / 2 for kind in shares)
+            if not (large or not known.any()):
+                continue
+            if all(_has_pairs(images, part, kind) for kind in (*shares, TRAIN)):
+                if way == "classes" and by is None:
+                    log.info(
+                        f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole "
+                        "classes choose and are tested on (--split images takes some of each)"
+                    )
+                return part, "groups" if way == "images" and images.groups is not None else way
+    return part, way
 
-    The first eight bytes of BLAKE2b of seed and content, both little-endian, as a fraction.
+
+def _has_pairs(images, part, kind):
+    """Whether both kinds of pairs can be made of a part's images, in training of each class."""
+    rows = np.flatnonzero(part == kind)
+    if images.labels is None:
+        return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
+    sizes = np.bincount(images.labels[rows])
+    enough = int(np.sum(sizes >= LEAST_IMAGES))
+    return enough >= 2 or (kind != TRAIN and enough == 1 and np.count_nonzero(sizes) >= 2)
+
+
+def _split(images, shares, seed, by, kept):
+    """The part of each image: int8 (N,). kept: bool (N,), what stays in training."""
+    groups = [] if images.groups is None else [images.groups]
+    if by == "classes":
+        groups.append(images.labels)
+    units = connected(len(images), () if images.pairs is None else images.pairs.indices(), groups)
+    (firsts, sizes) = np.unique(units, return_index=True, return_counts=True)[1:]
+    labels = None if images.labels is None else images.labels[firsts]
+    of_class = chances((name.encode(errors="surrogateescape") for name in images.class_names), seed)
+    if by == "classes":
+        chance = of_class[labels]  # so that images that are added move no class
+    else:
+        contents = pixel_digests(images.images) if images.contents is None else images.contents
+        chance = chances(map(np.ndarray.tobytes, contents[firsts].astype("<u8")[:, None]), seed)
+    order = np.argsort(chance, kind="stable")
+    order = order[~np.isin(order, units[kept])]
+    if by == "images" and labels is not None and (labels[units] == images.labels).all():
+        return within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
+
+    # units of several classes, or whole classes: a part takes them until it has its share and both
+    # kinds of pairs, but none with more than half of all images
+    part = np.zeros(len(sizes), np.int8)
+    for kind, share in shares.items():
+        taken = 0
+        for unit in order[:: 1 if kind == TEST else -1]:
+            if taken + sizes[unit] / 2 > share * len(images) and _has_pairs(
+                images, part[units], kind
+            ):
+                break
+            if part[unit] == TRAIN and sizes[unit] <= len(images) / 2:
+                part[unit] = kind
+                taken += sizes[unit]
+    return part[units]
+
+
+def within_classes(
+    labels: np.ndarray, sizes: np.ndarray, order: np.ndarray, class_order: np.ndarray,
+    shares: Shares,
+) -> np.ndarray:  # fmt: skip
+    """Split every class by itself: int8 (U,), the part of each unit, an image or a group.
+
+    labels, sizes: int (U,), the class of each unit, and how many images it has. order: the units
+    that may leave training, by chance; class_order: the classes, by chance.
+    A part gets its share of a class and two images at least; a class of fewer than six gives none,
+    and no class more than half. One that can serve one part alone serves the test as often as the
+    shares say. Where that leaves a part without a same or a different pair, small classes serve,
+    too: two images of one class and one of another are the least.
+    """
+    part = np.zeros(len(labels), np.int8)
+    images = np.bincount(labels, sizes).astype(int)  # of each class
+    ends = np.cumsum(np.bincount(labels[order], minlength=len(images)))
+    free = np.split(order[np.argsort(labels[order], kind="stable")], ends[:-1])
+    given = {kind: np.zeros(len(images), int) for kind in shares}
+
+    def give(kind, k, wanted, most):
+        # units of class k from the part's end of the order, until they have so many images
+        (chosen, count) = ([], 0)
+        for unit in free[k][:: 1 if kind == TEST else -1]:
+            if count < wanted and part[unit] == TRAIN and count + sizes[unit] <= most:
+                chosen.append(unit)
+                count += sizes[unit]
+        if count >= min(wanted, LEAST_IMAGES):
+            part[chosen] = kind
+            given[kind][k] = count
+        return given[kind][k]
+
+    total = sum(shares.values())
+    of_test = shares.get(TEST, 0) / total
+    for place, k in enumerate(class_order):
+        room = min(images[k] // 2, sizes[free[k]].sum())
+        takes = min(total * images[k], room) / total
+        for kind in sorted(shares, reverse=int((place + 1) * of_test) > int(place * of_test)):
+            wanted = max(int(takes * shares[kind] + 0.5), LEAST_IMAGES)
+            wanted = min(wanted, MOST_TAKEN - given[kind].sum())
+            if images[k] >= SMALL_CLASS and wanted >= LEAST_IMAGES:
+                room -= give(kind, k, wanted, room)
+
+    def lacking(kind):  # 2: two images of a class; 1: one of another class
+        return 2 if max(given[kind]) < 2 else int(np.count_nonzero(given[kind]) < 2)
+
+    def spare(k):
+        return images[k] - LEAST_IMAGES - sum(given[kind][k] for kind in shares)
+
+    if any(map(lacking, shares)):
+        largest_first = sorted(class_order, key=lambda k: -images[k])
+        for wanted in (2, 1):
+            for kind in shares:
+                for k in largest_first:
+                    if lacking(kind) == wanted and not given[kind][k]:
+                        give(kind, k, wanted, spare(k))
+        for k in largest_first:
+            if not any(given[kind][k] for kind in shares):
+                kind = min(shares, key=lambda kind: given[kind].sum())
+                give(kind, k, min(spare(k), LEAST_IMAGES), spare(k))
+    return part
+
+
+def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
+    """A number for each content, by chance: uint64 (N,), the first eight bytes of BLAKE2b.
+
+    It hashes the seed, eight bytes, little-endian, and then the content.
     """
     key = (int(seed) % 2**64).to_bytes(8, "little")
-    digests = b"".join(
-        hashlib.blake2b(key + content, digest_size=8).digest()
-        for content in map(np.ndarray.tobytes, contents.astype("<u8").reshape(-1, 1))
-    )
-    # 53 bits are what a float64 in [0, 1) holds
-    return (np.frombuffer(digests, "<u8") >> np.uint64(11)) / 2.0**53
-
-
-def name_contents(names: tuple[str, ...]) -> np.ndarray:
-    """A content for each name, as chances takes it: uint64 (N,)."""
-    digests = [hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest()
-               for name in names]  # fmt: skip
-    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    digests = [hashlib.blake2b(key + content, digest_size=8).digest() for content in contents]
+    return np.frombuffer(b"".join(digests), "<u8")
 
 
 def connected(
     count: int,
-    edges: np.ndarray | Sequence[tuple[int, int]] = (),
+    edges: Iterable[Sequence[int]] | np.ndarray = (),
     groups: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Which things hang together: int32 (count,), numbered as they appear.
 
-    edges: int (E, 2), two things that belong together. groups: int (count,) each; things of one
+    edges: two things each that belong together. groups: int (count,) each; things of one
     number belong together.
     """
-    joined = [np.asarray(edges, int).reshape(-1, 2)]
-    for numbers in groups:  # each with the first of its group
-        (first, group) = np.unique(numbers, return_index=True, return_inverse=True)[1:]
-        joined.append(np.stack([np.arange(count), first[group]], axis=1))
-    edges = np.concatenate(joined)
-    lowest = np.arange(count)
-    while True:  # each takes the lowest number among its neighbours, and then that one's
-        before = lowest.copy()
-        ends = lowest[edges]
-        np.minimum.at(lowest, edges.ravel(), ends.min(axis=1).repeat(2))
-        np.minimum.at(lowest, ends.ravel(), lowest[edges].min(axis=1).repeat(2))
-        lowest = lowest[lowest]
-        if (lowest == before).all():
-            return np.unique(lowest, return_inverse=True)[1].astype(np.int32)
+    leader = list(range(count))  # of each thing one with a lower number, or itself
 
+    def find(k):
+        while leader[k] != k:
+            leader[k] = leader[leader[k]]
+            k = leader[k]
+        return k
 
-def within_classes(
-    labels: np.ndarray,
-    units: np.ndarray,
-    chance: np.ndarray,
-    class_chance: np.ndarray,
-    shares: Shares,
-) -> np.ndarray:
-    """Split every class by itself: int8 (N,) of TRAIN, VALIDATION, TEST.
-
-    labels: int (N,), classes. units: int (N,), what is never cut in two: each image by itself,
-    or groups, none of them of two classes. chance: float (N,), of the units: the same for all
-    images of one. class_chance: float (C,). A chance of NaN stays in training.
-
-    A part needs two images of a class, and gets them where chance alone brings fewer; no class
-    gives more than half of its images. A class too small to serve both parts serves one of
-    them, or none, as its own chance decides, so that the shares are met in the mean; so it is
-    with all small classes where there are more than 100 classes.
-    Where that leaves a part without two classes, a part gets one same pair and one different
-    at least, see giving.sparingly: two images of one class and one of another.
-    Raises InputError where test or validation would not have these either.
-    """
-    classes = len(class_chance)
-    sizes = np.bincount(labels, minlength=classes)
-    half = sizes // 2
-    (firsts, unit_of, unit_sizes) = np.unique(
-        units, return_index=True, return_inverse=True, return_counts=True
-    )[1:]
-    usable = ~np.isnan(chance[firsts]) & (unit_sizes <= half[labels[firsts]])
-
-    # the units that may be taken, class by class, in each from the lowest chance on
-    order = np.flatnonzero(usable)
-    order = order[np.lexsort((chance[firsts][order], labels[firsts][order]))]
-    (of, size, number) = (labels[firsts][order], unit_sizes[order], chance[firsts][order])
-    total = np.bincount(of, size, minlength=classes).astype(int)
-    room = np.minimum(half, total)  # the most that a class gives away
-    upto = np.cumsum(size) - (np.cumsum(total) - total)[of]  # images of the class to here,
-    downto = total[of] - upto + size  # and from here to its end; this unit in both
-
-    # what a class has to give to a part, if anything: the fewest units that bring two images
-    wanted_share = np.array(shares)[:, np.newaxis]  # (2, 1)
-
-    def fewest(images):
-        need = np.full((2, classes), len(labels) + 1)
-        for row, reach in zip(need, (upto, downto)):
-            enough = reach >= images
-            np.minimum.at(row, of[enough], reach[enough])
-        need[wanted_share[:, 0] == 0] = 0
-        return need
-
-    need = fewest(LEAST_IMAGES)
-    gives = who_gives(need, room, total, class_chance, wanted_share, MANY_CLASSES)
-    if (gives.sum(axis=1) < 2)[wanted_share[:, 0] > 0].any():
-        # no more than half, or else all but the two that training needs
-        spare = np.clip(total, 0, np.maximum(sizes - LEAST_IMAGES, 0))
-        for most in (np.minimum(room, spare), spare):
-            if found := sparingly(fewest(1), need, most, class_chance, np.array(shares) > 0):
-                (need, gives, room) = (*found, most)
-                break
-        else:
-            wanted = "a class of four images and one of three"
-            if (wanted_share > 0).all():
-                wanted = "two classes of five images or three of four"
-            raise InputError(
-                f"Expected at least {wanted}: each part needs a same and a different pair, "
-                "training two images of each class, and no group is cut in two. Received: "
-                f"{classes} classes of {sizes.min()} to {sizes.max()} images, {len(firsts)} groups "
-                "or single images. More of them, or --split classes with six classes or more."
-            )
-
-    # and the most it may: where chance takes more than there is room for, each part its share
-    # of the room, but what it has to give in any case
-    (low, high) = (number < shares.test, number >= 1 - shares.validation)
-    over = np.bincount(of, size * (low | high), minlength=classes) > room
-    most = np.where(over, np.maximum(np.floor(room * wanted_share / sum(shares)), need), room)
-    small = (wanted_share * total < need) & (classes > MANY_CLASSES)
-    most = np.where(small, need, most)
-    most = np.minimum(most, room - np.where(gives, need, 0)[::-1])  # what the other part needs
-    test = gives[0][of] & (upto <= most[0][of])
-    test &= low | (upto <= need[0][of])
-    left = room - np.bincount(of[test], size[test], minlength=classes)
-    validation = gives[1][of] & (downto <= np.minimum(most[1], left)[of])
-    validation &= high | (downto <= need[1][of])
-
-    part = np.full(len(firsts), TRAIN, np.int8)
-    part[order[test]] = TEST
-    part[order[validation]] = VALIDATION
-    return part[unit_of]
-
-
-def whole_units(
-    units: np.ndarray,
-    chance: np.ndarray,
-    shares: Shares,
-    enough: Callable[[np.ndarray], bool],
-    wanted: str,
-    advice: str,
-) -> np.ndarray:
-    """Split units that lie across classes, or whole classes: int8 (N,) as within_classes.
-
-    units, chance: as for within_classes. enough: whether the images of a mask (N,) can be
-    measured on; a part takes more units than its share until they can.
-    wanted, advice: what the message asks for where that cannot be, and how to mend it.
-    Raises InputError where test, validation or training would not have enough.
-    """
-    (firsts, unit_of, sizes) = np.unique(
-        units, return_index=True, return_inverse=True, return_counts=True
-    )[1:]
-    chance = chance[firsts]
-    order = np.argsort(chance)[: np.sum(~np.isnan(chance))]  # those to keep stand at its end
-    part = np.full(len(firsts), TRAIN, np.int8)
-    (low, high) = (chance < shares.test, chance >= 1 - shares.validation)
-    over = np.sum(sizes[low | high]) > len(units) / 2
-    for name, share, some, taken in (
-        (TEST, shares.test, order, low),
-        (VALIDATION, shares.validation, order[::-1], high),
-    ):
-        if not share:
-            continue
-        # of few units chance may take many: no more than one and a half times the share, nor,
-        # where that leaves less than half of the images, than the share of that half
-        most = len(units) * min(1.5 * share, share / sum(shares) / 2 if over else 1)
-        some = some[part[some] == TRAIN]
-        count = np.sum(taken[some] & (np.cumsum(sizes[some]) <= most))
-        part[some[:count]] = name
-        while count < len(some) and not enough((part == name)[unit_of]):
-            part[some[count]] = name
-            count += 1
-    for name, share in ((TEST, shares.test), (VALIDATION, shares.validation), (TRAIN, 1)):
-        if share and not enough((part == name)[unit_of]):
-            raise InputError(f"Expected {wanted}. Received: {len(firsts)} to split. {advice}")
-    return part[unit_of]
+    first_of = [
+        np.unique(numbers, return_index=True, return_inverse=True)[1:] for numbers in groups
+    ]
+    for a, b in chain(edges, *(enumerate(first[group]) for first, group in first_of)):
+        (low, high) = sorted((find(a), find(b)))
+        leader[high] = low
+    return np.unique(list(map(find, range(count))), return_inverse=True)[1].astype(np.int32)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,19 +10,17 @@ from pyimagesearch.config import RECIPES
 from pyimagesearch.data import datasets
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.folders import Folder
-from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
 from pyimagesearch.data.splits import connected
 from pyimagesearch.system.errors import InputError
 
 PHOTOS, ARTICLE = RECIPES["photos"], RECIPES["article"]
 
 
-def made_up(pixels, labels, class_names=(), **known):
+def made_up(pixels, labels, class_names=(), splits=None, counts=None, **known):
     """What folders.read_folder gives, of images made up here."""
-    unknown = dict.fromkeys(("pairs", "splits", "groups"))
-    known = unknown | {"contents": pixel_digests(pixels), "files": []} | known
-    return Folder(pixels=pixels, labels=labels, class_names=class_names, **known)
+    images = ImageSet(pixels, labels, class_names=class_names, **known)
+    return Folder(images, [], splits, counts or {})
 
 
 def folder(sizes, seed=0, **known):
@@ -60,7 +57,7 @@ def test_mnist_brings_its_own_test(caplog):
     assert caplog.messages == [
         "54000 to train on, 6000 to choose by, 10000 to test with, 10 classes"
     ]
-    assert (data.test.images == load_mnist()[1][0]).all() and len(data.test.pairs.y) == 10_000
+    assert (data.test.images == load_mnist()[1][0]).all()
     assert data.validation is data.choices and not data.new_classes
     assert data.test.class_names == tuple("0123456789") and data.test.labels.dtype == np.int32
     # a tenth of every digit is held out, to the image
@@ -89,7 +86,7 @@ def test_parts_are_counted_and_said(load):
     counts = {"files": 611, "skipped": {".heic": 7, "unreadable": 2}, "copies": 3}
     data, lines = load(folder([60] * 10, counts=counts))
     sizes = [len(data.train), len(data.choices), len(data.test)]
-    assert sum(sizes) == 600 and 90 < sizes[2] < 150 and 45 < sizes[1] < 100
+    assert sizes == [410, 70, 120]  # of each class 12 tested, 7 to choose by
     assert lines == [
         "{} to train on, {} to choose by, {} to test with, 10 classes, "
         "9 files skipped in all, 3 copies left out".format(*sizes)
@@ -101,7 +98,6 @@ def test_parts_are_counted_and_said(load):
     )
     for part in (data.train, data.validation, data.choices, data.test):
         assert part.labels.dtype == np.int32 and part.class_names[9] == "class 9"
-        assert part.pairs.anchors[: len(part)].tolist() == list(range(len(part)))
 
 
 def test_a_recipe_that_holds_out_none(load):
@@ -110,15 +106,6 @@ def test_a_recipe_that_holds_out_none(load):
     assert lines == [
         f"{len(data.train)} to train on and to choose by, {len(data.test)} to test with, 10 classes"
     ]
-
-
-def test_pairs_are_drawn_as_the_recipe_says(load):
-    for name, k in (("article", 2), ("keras-io", 1), ("triplet", 2), ("fast", 2)):
-        data, _ = load(folder([60] * 4), RECIPES[name])
-        assert data.train.pairs.others.shape[1] == k and data.test.pairs.others.shape[1] == 2
-    # the test's pairs are the same for every recipe and every run of a seed
-    (a, b) = (load(folder([60] * 4), RECIPES[name])[0].test.pairs for name in ("fast", "article"))
-    assert (a.others == b.others).all()
 
 
 def test_a_small_class_is_named(load):
@@ -140,13 +127,14 @@ def test_what_few_images_cannot_say_is_said(load):
     data, lines = load(folder([60, 5]))
     of_test = np.bincount(data.test.labels)
     assert of_test[1] == 1 and len(data.test) < 30 > len(data.choices)
-    same = of_test[0]  # a pair of each for each image that has another of its class
+    n = of_test[0]  # 60 of one class: 12 tested
     assert lines[1] == (
-        f"{same + 1} test images, in {same} same and {same} different pairs: figures on so few say "
+        f"{n + 1} test images, in {n * (n - 1) // 2} same and {n} different pairs: figures on so "
+        "few say "
         "little; their intervals, where there are any, say how little"
     )
     assert lines[2].startswith(f"{len(data.choices)} images to choose by: the threshold is a rough")
-    assert lines[3].endswith("of their own: class 1; every different pair is with it")
+    assert lines[3].endswith("without same pairs of their own: class 1")
     assert len(lines) == 4
     data, lines = load(folder([600, 5]))
     assert len(lines) == 2 and "tested with one image" in lines[1]
@@ -160,7 +148,7 @@ def test_near_copies_across_the_parts_are_said(load):
     )
     groups = np.repeat(np.arange(60), 6).astype(np.int32)
     frames = folder([90] * 4)
-    frames = made_up(pixels, frames.labels, frames.class_names)
+    frames = made_up(pixels, frames.images.labels, frames.images.class_names)
     data, lines = load(frames)
     tested = len(data.test)
     assert lines[1] == (
@@ -169,7 +157,9 @@ def test_near_copies_across_the_parts_are_said(load):
     )
     assert data.parts["near_copies"]["test"]["found"] == tested
     assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
-    data, lines = load(replace(frames, groups=groups), group_by="clip")
+    data, lines = load(
+        frames._replace(images=frames.images.replace(groups=groups)), group_by="clip"
+    )
     assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 60)
 
@@ -181,7 +171,7 @@ def test_what_was_trained_on_before_is_not_tested_on(load):
     second, lines = load(read, seed=2, known=known)
     assert not np.isin(pixel_digests(second.test.images), known).any() and len(lines) == 1
     assert second.parts["clean"] and len(second.test) > 40
-    everything, lines = load(read, seed=2, known=pixel_digests(read.pixels))
+    everything, lines = load(read, seed=2, known=pixel_digests(read.images.images))
     n = len(everything.test)
     assert f"these figures are not clean: {n} of {n} test images were trained on before" in lines
     assert not everything.parts["clean"]
@@ -202,14 +192,3 @@ def test_ready_pairs(load):
     images = [set(pixel_digests(x.images)) for x in (data.train, data.choices, data.test)]
     assert sum(map(len, images)) == len(set.union(*images)) == 24
     assert sum(len(x.pairs.y) for x in (data.train, data.choices, data.test)) == 24
-
-
-def test_train_and_test_folders(load):
-    given = np.tile(np.repeat([0, 2], [30, 10]), 3).astype(np.int8)
-    read = folder([40] * 3, splits=given)
-    data, _ = load(read)
-    assert (data.test.images == read.pixels[given == 2]).all()
-    assert len(data.train) + len(data.choices) == 90 and len(data.choices) >= 6
-    data, _ = load(read, ARTICLE)
-    assert (data.train.images == read.pixels[given == 0]).all()
-    assert data.parts["split"] == "folders"

@@ -2,7 +2,6 @@
 
 import shutil
 
-import cv2
 import numpy as np
 import pytest
 
@@ -11,7 +10,6 @@ from pyimagesearch.data import datasets, lists
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training.arguments import default_recipe
 
 
 @pytest.fixture
@@ -20,63 +18,67 @@ def listed(tmp_path, write):
     for k in range(10):
         write(f"{k}.png", (0, 0, 20 * k))
 
-    def listed(*lines, name="list.csv"):
+    def listed(*lines, name="list.csv", encoding="utf-8"):
         path = tmp_path / "in" / name
-        path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+        path.write_bytes("\n".join(lines).encode(encoding))
         return path
 
     return listed
 
 
-def reds(folder):
-    return (folder.pixels[:][:, 0, 0, 0] // 20).tolist()
+def reds(found):
+    return (found.images.images[:][:, 0, 0, 0] // 20).tolist()
 
 
 def test_a_list_of_classes(listed, said):
-    path = listed("label,path,note", "cat,0.png,x", "dog,2.png,", "", "cat,1.png,y", "dog,3.png,")
-    folder = read_folder(path)
-    assert folder.class_names == ("cat", "dog") and folder.files == [f"{k}.png" for k in range(4)]
-    assert reds(folder) == [0, 1, 2, 3] and folder.labels.tolist() == [0, 0, 1, 1]
-    assert folder.splits is None and folder.groups is None and folder.pairs is None
-    assert folder.counts["used"] == 4
-    assert "columns that are not used: note" in said() and "2 classes: cat (2), dog (2)" in said()
+    path = listed(
+        ",label,path,note", "0,cat,0.png,x", "1,dog,2.png,", "", "2,cat,1.png,y", "3,dog,3.png,"
+    )
+    found = read_folder(path)
+    images = found.images
+    assert images.class_names == ("cat", "dog") and found.files == [f"{k}.png" for k in range(4)]
+    assert reds(found) == [0, 1, 2, 3] and images.labels.tolist() == [0, 0, 1, 1]
+    assert found.splits is None and images.groups is None and images.pairs is None
+    assert found.counts["used"] == 4 and "2 classes: cat (2), dog (2)" in said()
+    assert "columns that are not used: note\n" in said()
     assert lists.is_list(path) and not lists.holds_pairs(path)
-    assert default_recipe(str(path)) == "photos"
 
 
-@pytest.mark.parametrize("text", ["\ufeffpath;label\r", "Path\tLabel", "path, label"])
-def test_forms_of_the_same_list(listed, text):
-    mark = max(",;\t", key=text.count)
-    path = listed(text, *(f"./{k}.png{mark}{'ab'[k // 2]}" for k in range(4)))
-    assert read_folder(path).class_names == ("a", "b")
+@pytest.mark.parametrize(
+    "header, labels, names",
+    [
+        ("\ufeffpath;label\r", "aabb", ("a", "b")),
+        ("Path\tLabel", "aabb", ("a", "b")),
+        ("path, label", "aabb", ("a", "b")),
+        ("path,label", ["1.0", "1", "02", "02"], ("02", "1")),  # as pandas writes whole numbers
+        ("path,label", ["1.5", "1.5", "v1.0", "v1.0"], ("1.5", "v1.0")),
+    ],
+)
+def test_forms_of_the_same_list(listed, header, labels, names):
+    mark = max(",;\t", key=header.count)
+    path = listed(header, *(f"./{k}.png{mark}{label}" for k, label in enumerate(labels)))
+    assert read_folder(path).images.class_names == names
 
 
 def test_paths_may_be_absolute_and_lie_above(listed, tmp_path):
+    lines = [*(f"../in/{k}.png,{k % 2}" for k in range(3)), f"{tmp_path}/in/3.png,1"]
     (tmp_path / "lists").mkdir()
-    shutil.copy(listed("path,label", *(f"../in/{k}.png,{k % 2}" for k in range(3))),
-        tmp_path / "lists" / "list.csv")  # fmt: skip
-    with open(tmp_path / "lists" / "list.csv", "a") as f:
-        f.write(f"\n{tmp_path}/in/3.png,1\n")
-    assert sorted(reds(read_folder(tmp_path / "lists" / "list.csv"))) == [0, 1, 2, 3]
+    path = shutil.move(listed("path,label", *lines), tmp_path / "lists" / "list.csv")
+    assert sorted(reds(read_folder(path))) == [0, 1, 2, 3]
 
 
 def test_split_and_group_columns(listed, said):
     parts = ["train", "Training", "val", "dev", "test", "eval"]
-    path = listed(
-        "path,label,split,group",
-        *(f"{k}.png,a,{part},g{k // 2}" for k, part in enumerate(parts)),
-        "6.png,b,train,",
-        "7.png,b,test,",
-    )
-    folder = read_folder(path)
-    of_part = {name: folder.splits[k] for k, name in enumerate(folder.files)}
+    lines = [f"{k}.png,a,{part},g{k // 2}" for k, part in enumerate(parts)]
+    found = read_folder(listed("path,label,split,group", *lines, "6.png,b,train,", "7.png,b,test,"))
+    of_part = dict(zip(found.files, found.splits))
     assert [of_part[f"{k}.png"] for k in range(8)] == [
         *(TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, TEST, TRAIN, TEST)
     ]
-    groups = {name: folder.groups[k] for k, name in enumerate(folder.files)}
+    groups = dict(zip(found.files, found.images.groups))
     assert groups["0.png"] == groups["1.png"] != groups["2.png"] == groups["3.png"]
     assert groups["6.png"] != groups["7.png"]
-    assert "5 groups by the list; 2 files have none there and are groups of their own" in said()
+    assert "3 groups by the list; 2 images are in none" in said()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_split_and_group_columns(listed, said):
         (["a,b,same", "0.png,1.png,1", "0.png,1.png,1"], r"line 3 .*that of line 2\."),
         (
             ["a,b,same,split", "0.png,1.png,1,train", "1.png,2.png,0,test"],
-            r"1\.png, train on line 2, and 1\.png, test on line 3",
+            r"line 3 .*1\.png, train on line 2, here test",
         ),
     ],
 )
@@ -125,13 +127,15 @@ def test_what_is_no_list(listed, tmp_path):
         ("in/list.tsv", "a file that does not end in .csv"),
         ("folder.csv", "a subfolder for each class"),  # a folder is one, whatever its name
     ):
-        assert default_recipe(str(tmp_path / name)) == "photos"
         with pytest.raises(InputError, match=message):
             datasets.load(str(tmp_path / name), recipe, 0)
         with pytest.raises(InputError, match=message):
             read_folder(tmp_path / name)
+    path = listed("path,label", "0.png,a", "1.png,b")
     with pytest.raises(InputError, match="--class-level with a folder"):
-        read_folder(listed("path,label", "0.png,a"), class_level=1)
+        read_folder(path, class_level=1)
+    with pytest.raises(InputError, match=r"in UTF-16\. Save it as CSV UTF-8"):
+        read_folder(listed("path,label", "0.png,a", encoding="utf-16"))
 
 
 def test_what_cannot_be_used_is_left_out_with_its_line(listed, write, said):
@@ -139,85 +143,61 @@ def test_what_cannot_be_used_is_left_out_with_its_line(listed, write, said):
     for name, red in (("copy.png", 0), ("wrong.png", 20)):
         write(name, (0, 0, red))
     lines = [f"{k}.png,{'ab'[k // 4]}" for k in range(8)]
-    folder = read_folder(listed("path,label", *lines, "bad.png,a", "copy.png,a", "wrong.png,b"))
-    assert reds(folder) == [0, 2, 3, 4, 5, 6, 7]  # 1 is in two classes
+    found = read_folder(listed("path,label", *lines, "bad.png,a", "copy.png,a", "wrong.png,b"))
+    assert reds(found) == [0, 2, 3, 4, 5, 6, 7]  # 1 is in two classes
     assert "skipped line 10: " in said() and "bad.png: cannot be read" in said()
-    assert "left out 1.png (line 3) and wrong.png (line 12): the same file in 2 cl" in said()
-    assert folder.counts["copies"] == 1
-    assert folder.counts["skipped"] == {"in two classes": 2, "unreadable": 1}
+    assert "left out 1.png (line 3) and wrong.png (line 12): the same file in several" in said()
+    assert found.counts["copies"] == 1
+    assert found.counts["skipped"] == {"in several classes": 2, "unreadable": 1}
 
 
 def test_a_list_of_pairs(listed, write, said):
     write("copy.png", (0, 0, 0))
     write("bad.png", b"words")
     path = listed(
-        "same,b,a",
-        "1,1.png,0.png",
-        "no,3.png,2.png",
-        "different,4.png,copy.png",  # with 0.png's content: one image
-        "1,5.png,bad.png",
+        "same,b,a,group",
+        "1.0,1.png,0.png,",
+        "no,3.png,2.png,anna",
+        "different,4.png,copy.png,",  # with 0.png's content: one image
+        "1,5.png,bad.png,",
+        "0,6.png,7.png,anna",
     )
-    folder = read_folder(path)
-    assert folder.labels is None and folder.pairs.y.ravel().tolist() == [1, 0, 0]
-    ends = np.array(reds(folder))[folder.pairs.indices()]
-    assert ends.tolist() == [[0, 1], [2, 3], [0, 4]]
-    # 0, 1 and 4 hang together
-    by_red = dict(zip(reds(folder), folder.groups.tolist()))
-    assert by_red[0] == by_red[1] == by_red[4] != by_red[2] == by_red[3]
-    assert "1 pairs of one class and 2 of two, of 5 images" in said()
-    assert (
-        "left out 1 pairs of files that cannot be read" in said() and "skipped line 5: " in said()
-    )
-    assert folder.counts["copies"] == 1 and folder.counts["skipped"]["unreadable"] == 1
-    assert lists.holds_pairs(path) and default_recipe(str(path)) == "pairs"
-
-
-def test_groups_of_pairs(listed):
-    path = listed("a,b,same,group", "0.png,1.png,1,anna", "2.png,3.png,0,bob", "4.png,5.png,0,anna")
-    folder = read_folder(path)
-    by_red = dict(zip(reds(folder), folder.groups.tolist()))
-    assert by_red[0] == by_red[1] == by_red[4] == by_red[5] != by_red[2] == by_red[3]
-
-
-def test_a_copy_in_pairs_of_another_part_is_refused(listed, write):
-    write("copy.png", (0, 0, 0))
-    with pytest.raises(InputError, match=r"copy\.png, test on line 3, a copy of it"):
-        read_folder(
-            listed("a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test")
-        )  # fmt: skip
-
-
-def test_a_group_in_two_parts_that_are_given_is_refused(listed, write, tmp_path):
-    path = listed(
-        "path,label,split,group",
-        "0.png,a,train,anna", "1.png,a,test,anna", "2.png,b,train,", "3.png,b,test,",
-        "4.png,b,test,eve", "5.png,b,train,eve",
-    )  # fmt: skip
-    message = r"0\.png \(line 2\) in train and 1\.png \(line 3\) in test.*so are 1 other groups"
-    with pytest.raises(InputError, match=message):
-        read_folder(path)
-    # the same of folders
-    for k, name in enumerate(["train/a/x_0", "test/a/x_1", "train/b/y_0", "test/b/z_0"]):
-        for more in "pq":
-            write(f"deep/{name}{more}.png", (k, 99, ord(more)))
-    assert read_folder(tmp_path / "in" / "deep").groups is None
-    with pytest.raises(
-        InputError, match=r"train/a/x_0p\.png in train and test/a/x_1p\.png in test"
+    found = read_folder(path)
+    pairs = found.images.pairs
+    assert found.images.labels is None and pairs.y.ravel().tolist() == [1, 0, 0, 0]
+    assert np.array(reds(found))[pairs.indices()].tolist() == [[0, 1], [2, 3], [0, 4], [7, 6]]
+    # 0, 1 and 4 hang together, and what is anna's
+    groups = dict(zip(reds(found), found.images.groups.tolist()))
+    assert groups[0] == groups[1] == groups[4] != groups[2] == groups[3] == groups[6] == groups[7]
+    for line in (
+        "1 pairs of one class and 3 of two, of 7 images",
+        "left out 1 pairs of files that cannot be read",
+        "skipped line 5: ",
     ):
-        read_folder(tmp_path / "in" / "deep", group_by=r"([a-z])_\d")
+        assert line in said()
+    assert found.counts["copies"] == 1 and found.counts["skipped"]["unreadable"] == 1
+    assert lists.holds_pairs(path)
 
 
-def test_near_copies_across_the_parts_of_a_list_are_said(write, tmp_path, said):
-    noise = np.random.default_rng(0).integers(0, 200, (24, 20, 20, 3), dtype=np.uint8)
-    lines = ["path,label,split"]
-    for k in range(24):
-        lines.append(f"{k}.png,{'ab'[k % 2]},{('train', 'val', 'test')[k // 8]}")
-    noise[23] = noise[1] + 1  # a brighter copy, tested
-    for k, image in enumerate(noise):
-        write(f"{k}.png", cv2.imencode(".png", image)[1].tobytes())
-    (tmp_path / "in" / "list.csv").write_text("\n".join(lines))
-    recipe = config.RECIPES["photos-small"]
-    data = datasets.load(str(tmp_path / "in" / "list.csv"), recipe, 0)
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [8, 8, 8]
-    assert data.parts["split"] == "folders"
-    assert "1 of 8 test images have a near copy in training" in said()
+def test_copies_that_contradict_each_other_leave_no_pairs(listed, write, said):
+    write("0copy.png", (0, 0, 0))
+    write("1copy.png", (0, 0, 20))
+    with pytest.raises(InputError, match=r"do not contradict each other\. Received: none, of 3"):
+        read_folder(
+            listed("a,b,same", "0.png,1.png,1", "0copy.png,1copy.png,0", "1.png,1copy.png,0")
+        )
+    assert "left out the pair of 0copy.png (line 3) and 1copy.png (line 3): copies" in said()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["path,label,split,group", "0.png,a,train,x", "1.png,a,test,x", "2.png,b,train,",
+            "3.png,b,test,"],
+        ["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"],
+    ],
+)  # fmt: skip
+def test_what_belongs_together_in_two_parts_is_refused(listed, write, lines):
+    write("copy.png", (0, 0, 0))
+    with pytest.raises(InputError, match=r"\(line 2\) in train and .* \(line 3\) in test"):
+        read_folder(listed(*lines))

@@ -1,12 +1,10 @@
 """make_pairs and sample_pairs: the article's contract, for labels of any kind."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
-from pyimagesearch.data.labels import class_numbers
-from pyimagesearch.data.pairs import Pairs, sample_many_pairs, sample_pairs, sample_triplets
+from pyimagesearch.data.pairs import sample_many_pairs, sample_pairs, sample_triplets
+from pyimagesearch.data.sets import Pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
 
@@ -60,14 +58,14 @@ def test_a_class_of_one_image_pairs_with_itself_in_make_pairs():
 
 def test_every_partner_is_equally_likely():
     labels = np.repeat([0, 1, 2], [2, 3, 5])  # image 2 is in class 1: 2, 3, 4
-    drawn = np.array([sample_pairs(labels, seed).others[2] for seed in range(7000)])
+    drawn = np.array([sample_pairs(labels, seed).others[2] for seed in range(1400)])
     positive = np.bincount(drawn[:, 0], minlength=10)
     negative = np.bincount(drawn[:, 1], minlength=10)
-    # 7000 / 2 = 3500 times each of two, 7000 / 7 = 1000 times each of seven; 4 standard deviations
+    # 1400 / 2 = 700 times each of two, 1400 / 7 = 200 times each of seven; 4 standard deviations
     assert np.flatnonzero(positive).tolist() == [3, 4]
-    assert abs(positive[[3, 4]] - 3500).max() < 4 * np.sqrt(7000 / 4)
+    assert abs(positive[[3, 4]] - 700).max() < 4 * np.sqrt(1400 / 4)
     assert np.flatnonzero(negative).tolist() == [0, 1, 5, 6, 7, 8, 9]
-    assert abs(negative[negative > 0] - 1000).max() < 4 * np.sqrt(7000 * 6 / 49)
+    assert abs(negative[negative > 0] - 200).max() < 4 * np.sqrt(1400 * 6 / 49)
 
 
 def test_seed_generator_and_global_state():
@@ -97,20 +95,11 @@ def test_triplets_use_each_image_once():
     assert (labels[pairs.anchors] != labels[negative]).all()
     assert pairs.y.tolist() == [[1, 0]] * 4
     # every image has its turn: 7 is an anchor or a positive in 4 of 5 draws
-    drawn = [sample_triplets(labels, seed) for seed in range(2000)]
+    drawn = [sample_triplets(labels, seed) for seed in range(500)]
     often = sum(7 in [*d.anchors, *d.others[:, 0]] for d in drawn)
-    assert abs(often - 1600) < 4 * np.sqrt(2000 * 0.16)
+    assert abs(often - 400) < 4 * np.sqrt(500 * 0.16)
     with pytest.raises(ValueError, match="two images at least"):
         sample_triplets([1, 2, 3], 0)
-
-
-def test_pairs_singly_are_the_same_pairs():
-    pairs = sample_pairs([0, 0, 1, 1], 0)
-    single = pairs.singly()
-    assert single.others.shape == (8, 1)
-    assert single.indices().tolist() == pairs.indices().tolist()
-    assert single.labels().tolist() == pairs.labels().tolist() == [[1], [0]] * 4
-    assert pairs.indices()[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_pairs_within_some_images():
@@ -119,17 +108,6 @@ def test_pairs_within_some_images():
     assert some.anchors.tolist() == [1, 0] and some.others.tolist() == [[2], [1]]
     assert some.y.tolist() == [[1], [1]]
     assert len(pairs.within(np.array([], int)).anchors) == 0
-
-
-def test_long_names_take_no_memory():
-    names = ["x" * 100_000, "y"]
-    labels = [names[i % 2] for i in range(20_000)]  # as one array of strings: 8 GB
-    tracemalloc.start()
-    numbers = class_numbers(labels)
-    (_, peak) = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert numbers.dtype == np.int32 and numbers[:4].tolist() == [0, 1, 0, 1]
-    assert peak < 2**22
 
 
 THREE = np.zeros((3, 2, 2))
@@ -141,15 +119,15 @@ THREE = np.zeros((3, 2, 2))
         (THREE, [1, 1, 1], "at least two classes.*3 labels of 1 class"),
         (np.zeros((0, 2, 2)), [], "at least two classes.*0 labels"),
         (THREE, [0, 1], "one label for each image.*3 images, 2 labels"),
-        (THREE, np.eye(3), r"\(N,\) or \(N, 1\)\. Received: shape \(3, 3\)\. np.argmax"),
-        (THREE, 1, r"Received: shape \(\)"),
-        (THREE, [0, 0.5, 1], "Received: fractions or NaN"),
-        (THREE, [0, 1, np.nan], "Received: fractions or NaN"),
-        (THREE, [0, 1, np.inf], "Received: fractions or NaN"),
-        (THREE, [0, 1, 1j], "Received: an array of complex"),
-        (THREE, ["a", 1, "b"], "Received: values of type int, str"),
-        (THREE, np.array([None, 1, 2], object), "Received: values of type NoneType, int"),
-        (THREE, [[0], [1, 2], [3]], "Received: rows of different lengths"),
+        (THREE, np.eye(3), r"\(N,\) or \(N, 1\)\. Received: \[1\.0, 0\.0, 0\.0\]\. np.argmax"),
+        (THREE, 1, "3 images, 1 labels"),
+        (THREE, [0, 0.5, 1], r"Received: 0\.5"),
+        (THREE, np.array([0, 1, np.nan]), "Received: nan"),
+        (THREE, [0, 1, np.inf], "Received: inf"),
+        (THREE, [0, 1, 1j], "Received: 1j"),
+        (THREE, ["a", 1, "b"], "Received: 'a'"),
+        (THREE, np.array([None, 1, 2], object), "Received: None"),
+        (THREE, [[0], [1, 2], [3]], r"Received: \[1, 2\]"),
         ([np.zeros((2, 2)), np.zeros((3, 2))], [0, 1], "Expected images of one size"),
         (np.array([np.zeros(2), None], object), [0, 1], "Expected images of one size"),
         (7, [0, 1], "Expected images of one size"),
@@ -168,6 +146,3 @@ def test_few_images_are_compared_many_times():
     assert len(pairs.indices()) == 120 and pairs.y.mean() == 0.5
     (a, b) = pairs.indices().T
     assert ((labels[a] == labels[b]) == pairs.labels().ravel()).all() and (a != b).all()
-    assert len(np.unique(pairs.indices(), axis=0)) > 60
-    (once, plain) = (sample_many_pairs(labels, 0, least=24), sample_pairs(labels, 0))
-    assert all(np.array_equal(x, y) for x, y in zip(once, plain))

@@ -1,0 +1,332 @@
+"""A folder -> its image files, with the class and part of each, and what is left out and why."""
+
+import logging
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pyimagesearch import config
+from pyimagesearch.data.images import endings, looks_like_image
+from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import printable
+
+log = logging.getLogger(__name__)
+
+PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
+PARTS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "eval"), TEST),
+}
+OUTPUTS = {"metrics.json", os.path.basename(config.MODEL_PATH)}  # in the output of a training
+MOST_LINES = 20  # of one kind
+UNPAIRED = "in no pair that is used"
+
+
+class File(NamedTuple):
+    """An image file, before it is read."""
+
+    name: str  # its path from the listing's folder on
+    label: str = ""  # the name of its class; "" where classes are not known
+    part: int = TRAIN  # or VALIDATION, TEST
+    group: str = ""  # which a list says that it belongs to
+    line: int = 0  # of the list, which names it first
+
+    def shown(self) -> str:
+        """Its name for a message, with its line where a list names it."""
+        return printable(self.name) + (f" (line {self.line})" if self.line else "")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder or a list holds, before anything is read."""
+
+    base: str  # the folder that the files' names begin at
+    files: list[File]  # sorted: training first
+    pairs: list[tuple[int, int, int, str]] | None = None  # two files, y, their group or ""
+    parted: bool = False  # whether folders or a list say what is trained and tested on
+    skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
+
+
+def find(
+    directory: str | os.PathLike, class_level: int | None = None, plain: bool = False
+) -> Listing:
+    """The image files of a folder, and what its subfolders say of them.
+
+    The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
+    seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
+    folder around all others does not count. class_level 2: the classes are the subfolders of the
+    subfolders, named "alphabet/character". similar_all_images/ and dissimilar_all_images/ hold
+    ready pairs, NAME_first beside NAME_second.
+    plain: ready pairs, and images in no subfolder, are taken as images without classes.
+    Logs what is left out. Raises InputError where there are no images in subfolders and, without
+    class_level, where the subfolders can be read in two ways.
+    """
+    directory = os.fspath(directory)
+    (names, folders, skipped) = _scan(directory)
+    # each name with its folders and file, in the one form that Unicode has for accented letters
+    images = [(name, _cut(name)) for name in names]
+    depth = _inner([images], 0)  # of the folders that count
+    images = [image for image in images if len(image[1]) > depth]
+    if depth:
+        around = os.sep.join(images[0][1][:depth])
+        log.info(f"everything lies in {printable(around)}: its subfolders are what counts")
+    sizes = _sizes(images, depth)
+    paired = sizes.keys() >= PAIR_FOLDERS.keys()
+    if plain and names and (paired or not sizes):
+        return Listing(directory, [File(name) for name in names], skipped=skipped)
+    pairs = None
+    if paired:
+        (files, pairs) = _in_pairs(images, depth, skipped)
+    else:
+        files = _in_classes(directory, images, depth, class_level, folders, skipped)
+    if beside := len(names) - len(files) - skipped[UNPAIRED]:
+        log.info(f"left out {beside:,} images beside the class folders")
+        skipped["beside the class folders"] = beside
+    parted = len({file.part for file in files}) > 1
+    return Listing(directory, files, pairs, parted, +skipped)
+
+
+def list_images(directory: str | os.PathLike) -> list[str]:
+    """The image files of a folder and its subfolders, sorted; logs what is left out.
+
+    Raises InputError where the folder is missing or holds none.
+    """
+    (names, _, _) = _scan(os.fspath(directory))
+    if not names:
+        raise InputError(
+            f"Expected a folder with images ({' '.join(endings())}). "
+            f"Received: {printable(directory)} with none."
+        )
+    return [os.path.join(directory, name) for name in names]
+
+
+def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
+    """The image files, sorted, the folders, and how much else there is; names from here on.
+
+    A file without an ending is taken where it begins as an image does. A link to a folder is
+    followed, but not to one around it, nor inside a linked folder. Hidden files and folders are
+    left out, and __MACOSX, whose files are named as images and are none.
+    """
+    kinds = endings()
+    (files, folders, left_out) = (list[str](), list[str](), list[tuple[str, str]]())
+    others = Counter[str]()
+    stack = [("", False)]
+    while stack:
+        (folder, linked) = stack.pop()
+        path = os.path.join(directory, folder)
+        try:
+            entries = list(os.scandir(path))
+        except OSError as error:
+            if not folder:
+                how = f"which cannot be opened ({error.strerror})"
+                how = how if os.path.isdir(path) else "no such folder"
+                raise InputError(
+                    f"Expected a folder of images. Received: {printable(directory)}, {how}."
+                ) from None
+            left_out.append((folder, "cannot be opened"))
+            continue
+        if folder and OUTPUTS & {entry.name for entry in entries}:
+            left_out.append((folder, "output of a training"))
+            continue
+        if folder:
+            folders.append(folder)
+        for entry in entries:
+            name = os.path.join(folder, entry.name)
+            # a link may lead to itself; of others the folder's own list says what they are
+            is_link = entry.is_symlink()
+            is_folder = os.path.isdir(entry) if is_link else entry.is_dir()
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                inside = [file for _, _, found in os.walk(entry.path) for file in found]
+                count = sum(file[0] != "." and file.lower().endswith(kinds) for file in inside)
+                left_out += [(name, "in a folder that begins with a dot")] * count
+            elif not is_folder:
+                if looks_like_image(entry.path, kinds):
+                    files.append(name)
+                else:
+                    others[os.path.splitext(name)[1].lower() or "no ending"] += 1
+            elif is_link and (
+                linked or Path(path).resolve().is_relative_to(os.path.realpath(entry))
+            ):
+                left_out.append((name, "link to a folder around it, or inside a linked one"))
+            else:
+                stack.append((name, linked or is_link))
+    say(
+        f"left out {printable(name)}: {reason}" + (f" ({count:,} images)" if count > 1 else "")
+        for (name, reason), count in sorted(Counter(left_out).items())
+    )
+    for ending, count in others.most_common(MOST_LINES):
+        how = "not read; pictures can be saved as PNG or JPEG"
+        if ending in (".heic", ".heif", ".hif"):
+            how = "pip install pi-heif, and they are read"
+        log.info(f"skipped {count:,} files, {printable(ending)}: {how}")
+    return sorted(files), folders, others + Counter(reason for _, reason in left_out)
+
+
+def _cut(name):
+    return tuple(unicodedata.normalize("NFC", name).split(os.sep))
+
+
+def _sizes(images, depth):
+    """How many images each folder at a depth holds."""
+    return Counter(below[depth] for _, below in images if len(below) > depth + 1)
+
+
+def _inner(branches, depth):
+    """The depth of the folders that count: those below a single folder around all others."""
+    while all(len(_sizes(images, depth)) == 1 for images in branches):
+        inside = _sizes(branches[0], depth + 1)
+        direct = any(len(below) == depth + 2 for _, below in branches[0])
+        if not inside or (len(inside) == 1 and direct):
+            break
+        depth += 1
+    return depth
+
+
+def _in_classes(directory, images, depth, class_level, folders, skipped):
+    """The files of classes, whose folders lie at a depth or, where these are parts, inside."""
+    part_depth = depth
+    parts = _parts(images, depth, class_level)
+    if parts:
+        log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+        inside = {top: [i for i in images if i[1][depth] == top and len(i[1]) > depth + 1]
+                  for top in sorted(parts, key=lambda top: parts[top])}  # fmt: skip
+        depth = _inner(list(inside.values()), depth + 1)
+        for top, some in inside.items():
+            if not _sizes(some, depth):
+                log.info(f"left out {printable(top)}: its {len(some):,} images are in no class "
+                    "folders")  # fmt: skip
+        if _sizes(images, depth).keys() >= PAIR_FOLDERS.keys():
+            raise InputError(
+                f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
+                f"Received: such in {few_of(parts)}."
+            )
+    around = {below[:depth] for _, below in images}
+    full = {below[: depth + 1] for _, below in images}
+    say(
+        f"left out class {printable(folder[-1])}: it holds no images that can be read"
+        for folder in map(_cut, sorted(folders))
+        if len(folder) == depth + 1 and folder[:depth] in around and folder not in full
+    )
+    images = [image for image in images if len(image[1]) > depth + 1]
+    if not images:
+        left_out = f" (left out: {few_of(skipped)})" if skipped else ""
+        raise InputError(
+            "Expected a folder with a subfolder for each class, and images in these. "
+            f"Received: {printable(directory)} without{left_out}."
+        )
+    level = class_level or _level(images, depth, directory)
+    files = [
+        File(name, "/".join(below[depth : depth + level]), parts.get(below[part_depth], TRAIN))
+        for name, below in images
+        if len(below) > depth + level
+    ]
+    if not files:
+        raise InputError(
+            f"Expected images in class folders {level} below {printable(directory)}. Received: "
+            f"--class-level {level}, and none there."
+        )
+    return sorted(files, key=lambda file: (file.part, file.name))
+
+
+def _parts(images, depth, class_level):
+    """The part that each folder at a depth is named for; {} where they are named for none."""
+    sizes = _sizes(images, depth)
+    named: dict[str, dict[str, int]] = {}  # by the rest of the name: "seg_" of seg_train
+    for top in sizes:
+        words = re.split(r"([^\W_]+)", top.casefold())
+        of_parts = [word for word in words if word in PARTS]
+        if len(of_parts) == 1:
+            words.remove(of_parts[0])
+            named.setdefault("".join(words), {})[top] = PARTS[of_parts[0]]
+    parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
+    if not parts:
+        return {}
+    deep = {below[depth] for _, below in images if len(below) > depth + 2}
+    others = [top for top in sizes if top not in parts]
+    if not others and any(parts[top] == min(parts.values()) for top in deep):
+        return parts
+    if class_level:
+        return {}
+    what = few_of({top: sizes[top] for top in parts}, 9)
+    what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
+    raise InputError(
+        "Expected either classes, or parts of a data set (train, val, test) with a folder for each "
+        f"class in them. Received: {what}. If all are classes, say --class-level 1."
+    )
+
+
+def _level(images, depth, directory):
+    """1, the level of the classes, where there is no doubt."""
+    inner: dict[str, set] = {}  # of each first folder the places of its images
+    for _, below in images:
+        inner.setdefault(below[depth], set()).add(below[depth + 1 : -1])
+    branched = sum(len(places) > 1 and () not in places for places in inner.values())
+    if not branched or 2 * branched < len(inner):
+        return 1
+    first = _sizes(images, depth)
+    deep = [below for _, below in images if len(below) > depth + 2]
+    second = Counter("/".join(below[depth : depth + 2]) for below in deep)
+    (more, choose) = ("", "--class-level 1")
+    if len(second) > len(first):  # else the second folders are no classes
+        more = f" or as {len(second):,} ({few_of(second)})"
+        choose += " or --class-level 2"
+    raise InputError(
+        f"Expected one level of class folders. Received: {printable(directory)}, which can be read "
+        f"as {len(first):,} classes ({few_of(first)}){more}. Choose with {choose}, or name the "
+        "folder that holds the classes."
+    )
+
+
+def _in_pairs(images, depth, skipped):
+    """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
+    halves: dict[str, dict[str, str]] = {}
+    left_out = []
+    for name, below in images:
+        if below[depth] not in PAIR_FOLDERS:
+            continue
+        stem = os.path.splitext("/".join(below[depth:]))[0]
+        match = re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL)
+        if not match:
+            left_out.append(f"{printable(name)}: its name ends in neither _first nor _second")
+        elif match[2] in (pair := halves.setdefault(match[1], {})):
+            left_out.append(f"{printable(name)}: {printable(pair[match[2]])} is taken")
+        else:
+            pair[match[2]] = name
+    for stem in [stem for stem, pair in halves.items() if len(pair) == 1]:
+        left_out.append(f"{printable(stem)}: only one of its two images is there")
+        del halves[stem]
+    say(f"left out {what}" for what in left_out)
+    skipped[UNPAIRED] += len(left_out)
+    if not halves:
+        raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
+    names = sorted(name for pair in halves.values() for name in pair.values())
+    place = {name: k for k, name in enumerate(names)}
+    pairs = [(place[pair["first"]], place[pair["second"]], PAIR_FOLDERS[stem.split("/")[0]], "")
+             for stem, pair in halves.items()]  # fmt: skip
+    return [File(name) for name in names], pairs
+
+
+def say(messages: Iterable[str]) -> None:
+    """Log some lines of one kind, twenty of them at most."""
+    messages = list(messages)
+    for message in messages[:MOST_LINES]:
+        log.info(message)
+    if len(messages) > MOST_LINES:
+        log.info(f"and {len(messages) - MOST_LINES:,} more like this")
+
+
+def few_of(names: Iterable[str] | Mapping[str, int], count: int = 3) -> str:
+    """The first of some names, with their sizes where these are known: "a (3), b (2), …"."""
+    sizes = names if isinstance(names, Mapping) else {}
+    names = list(names)
+    shown = [
+        printable(name) + (f" ({sizes[name]:,})" if name in sizes else "") for name in names[:count]
+    ]
+    return ", ".join(shown + ["…"] * (len(names) > count))

@@ -1,0 +1,212 @@
+"""What a folder holds: found where it is plain, asked where it is not, and all of it counted."""
+
+import os
+
+import pytest
+
+from pyimagesearch.data import listing
+from pyimagesearch.system.errors import InputError
+
+PNG = b"\x89PNG\r\n\x1a\n"  # an image by its beginning; nothing is decoded here
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes files below `in` and finds out what they are: ({class: number of images}, listing)."""
+
+    def tree(*names, **flags):
+        for name in names:
+            path = tmp_path / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(PNG)
+        found = listing.find(tmp_path / "in", **flags)
+        sizes = {}
+        for file in found.files:
+            sizes[file.label] = sizes.get(file.label, 0) + 1
+        return sizes, found
+
+    return tree
+
+
+def several(*folders, count=2):
+    return [f"{folder}/{k}.png" for folder in folders for k in range(count)]
+
+
+ALPHABETS = several("Greek/alpha", "Greek/beta", "Latin/a", "Latin/b", "Latin/c", count=3)
+ASL = [f"asl_train/asl_train/{name}/0.png" for name in "ABC"] + ["asl_test/asl_test/A.png"]
+
+
+@pytest.mark.parametrize(
+    "names, sizes",
+    [
+        (several("cat", "cat/more/and/more", "dog/one"), {"cat": 4, "dog": 2}),
+        (several("train", "car", "plane"), {"train": 2, "car": 2, "plane": 2}),
+        (several("crash_test", "fire_eval"), {"crash_test": 2, "fire_eval": 2}),
+        # folders around everything
+        ([*several("photos/cat", "photos/dog"), "photos/0.png"], {"cat": 2, "dog": 2}),
+        (several("a/b/c/cat", "a/b/c/dog"), {"cat": 2, "dog": 2}),
+        (several("photos/photos/cat", "photos/photos/dog"), {"cat": 2, "dog": 2}),
+        (several("cats", "cats/kittens"), {"cats": 4}),
+        # parts
+        (several("train/a", "train/b", "test/c", "test/d"), dict.fromkeys("abcd", 2)),
+        (several("data/train/a", "data/train/b", "data/test/a"), {"a": 4, "b": 2}),
+        (several("train/x/a", "train/x/b", "test/y/a", "test/y/b"), {"a": 4, "b": 4}),
+        (several("train/good", "train/bad", "test/bad/x"), {"good": 2, "bad": 4}),
+        (several("training_set/a", "training_set/b", "test_set/a"), {"a": 4, "b": 2}),
+        (several("X_train/a", "X_train/b", "X_test/b"), {"a": 2, "b": 4}),
+        (several(*(f"seg_{p}/seg_{p}/{c}" for p in ("train", "test") for c in "ab")),
+            {"a": 4, "b": 4}),
+        (several("train/a", "train/b", "test"), {"a": 2, "b": 2}),
+        (ASL, dict.fromkeys("ABC", 1)),
+    ],
+)  # fmt: skip
+def test_what_the_classes_are(tree, names, sizes):
+    (found, plan) = tree(*names)
+    assert found == sizes
+    assert sum(plan.skipped.values()) + sum(sizes.values()) == len(names)  # all are counted
+    assert plan.files == sorted(plan.files, key=lambda file: (file.part, file.name))
+
+
+@pytest.mark.parametrize(
+    "train, test, validation",
+    [("train", "test", "val"), ("Training", "TESTING", "valid"), ("my-TRAIN", "my-eval", "my-dev")],
+)
+def test_parts_in_any_case(tree, said, train, test, validation):
+    names = several(f"{train}/a", f"{train}/b", f"{test}/b", f"{test}/c", f"{validation}/a")
+    (sizes, found) = tree(*names, f"{train}/labels.csv", "readme.md")
+    assert found.parted and sizes == {"a": 4, "b": 4, "c": 2}
+    parts = {file.name.replace("\\", "/").split("/")[0]: file.part for file in found.files}
+    assert parts == {train: 0, validation: 1, test: 2} and found.files[0].part == 0
+    assert found.skipped == {".csv": 1, ".md": 1}
+    assert "are used as what they are named for" in said()
+
+
+def test_loose_images_of_a_part_are_left_out_and_named(tree, said):
+    (_, found) = tree(*ASL)
+    assert not found.parted and found.skipped == {"beside the class folders": 1}
+    assert "left out asl_test: its 1 images are in no class folders" in said()
+
+
+@pytest.mark.parametrize(
+    "names, sizes",
+    [
+        (several("train", "test"), {"train": 2, "test": 2}),
+        (several("train", "test/a", "test/b"), {"train": 2, "test": 4}),
+        (several("train/a", "test/a", "my_val"), {"train": 2, "test": 2, "my_val": 2}),
+    ],
+)
+def test_train_and_test_are_never_classes_in_silence(tree, names, sizes):
+    with pytest.raises(InputError, match=r"Expected either classes, or parts.*--class-level 1"):
+        tree(*names)
+    assert tree(class_level=1)[0] == sizes
+
+
+def test_two_levels_that_could_be_the_classes(tree):
+    with pytest.raises(InputError) as error:
+        tree(*ALPHABETS)
+    text = str(error.value)
+    assert "as 2 classes (Greek (6), Latin (9))" in text
+    assert "as 5 (Greek/alpha (3), Greek/beta (3), Latin/a (3), …)" in text
+    assert "--class-level 1 or --class-level 2" in text and "\n" not in text
+    assert tree(class_level=1)[0] == {"Greek": 6, "Latin": 9}
+    (sizes, found) = tree("Greek/0.png", class_level=2)
+    assert sizes == dict.fromkeys(("Greek/alpha", "Greek/beta", "Latin/a", "Latin/b", "Latin/c"), 3)
+    assert found.skipped == {"beside the class folders": 1}  # Greek/0.png is of no character
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        # a stray image does not settle it
+        ([*ALPHABETS, *several("Runic/a", "Runic/b"), "Greek/0.png"], "--class-level 2"),
+        ([f"{part}/{name}" for part in ("train", "test") for name in ALPHABETS], "-level 2"),
+        # one of two branches; the second folders are no classes
+        (several("x/x/a", "x/x/b", "y/y"), r"as 2 classes \(x \(4\), y \(2\)\)\. .* 1, or name"),
+        (several(*(f"{p}/{c}" for p in ("train", "test") for c in listing.PAIR_FOLDERS)),
+            "in one folder"),
+        ([], "a subfolder for each class"),
+        (["0.png", "1.png"], "a subfolder for each class"),
+        ([".a/0.png", ".b/0.png"], "a subfolder for each class"),
+        (["similar_all_images/a.png", "dissimilar_all_images/b_first.png"], "pairs of files NAME"),
+    ],
+)  # fmt: skip
+def test_folders_that_are_refused_in_one_line(tree, tmp_path, names, message):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match=message) as error:
+        tree(*names)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_or_a_level_that_is_not_there(tree, tmp_path):
+    with pytest.raises(InputError, match=r"folders 2 below.*Received: --class-level 2"):
+        tree(*several("a", "b"), class_level=2)
+    for ask in (listing.find, listing.list_images):
+        with pytest.raises(InputError, match="no such folder"):
+            ask(tmp_path / "missing")
+
+
+def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
+    monkeypatch.setattr(listing, "endings", lambda: (".png",))  # as without pi-heif
+    for name in ["a/x.heic", "a/y.HEIC", "b/film.mp4", "a/deep/noise", "table.csv"]:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"words")
+    images = [*several("a", "b", "store/c", "store/c/deep"), "top.png", "a/._0.png"]
+    images += [".NET/0.png", ".NET/more/1.png", "b/.cache/words.txt", "__MACOSX/a/._0.png"]
+    images += ["output/metrics.json", "output/picture.png", "runs/x/contrastive_siamese_model/x"]
+    for folder in ("empty", "store/c"):
+        os.makedirs(tmp_path / "in" / folder)
+    os.symlink(tmp_path / "in" / "store" / "c", tmp_path / "in" / "linked")
+    os.symlink(tmp_path / "in" / "store", tmp_path / "in" / "store" / "c" / "around")
+    os.symlink(".", tmp_path / "in" / "all over again")
+    os.symlink("itself", tmp_path / "in" / "itself")
+    (sizes, found) = tree(*images)
+    assert sizes == {"a": 2, "b": 2, "store": 4, "linked": 4}  # a linked class is followed
+    assert found.skipped == {
+        ".heic": 2, ".mp4": 1, "no ending": 2, ".csv": 1, "beside the class folders": 1,
+        "link to a folder around it, or inside a linked one": 3,
+        "in a folder that begins with a dot": 2, "output of a training": 2,
+    }  # fmt: skip
+    for line in (
+        "skipped 2 files, .heic: pip install pi-heif, and they are read",
+        "skipped 1 files, .mp4: not read",
+        "left out .NET: in a folder that begins with a dot (2 images)",
+        "left out all over again: link to a folder around it",
+        "left out output: output of a training",
+        "left out 1 images beside the class folders",
+        "left out class empty: it holds no images",
+    ):
+        assert line in said()
+    assert said().count("left out class") == 2  # empty, and runs
+
+
+def test_a_folder_of_what_cannot_be_read_says_so(tree, said, monkeypatch):
+    monkeypatch.setattr(listing, "endings", lambda: (".png",))
+    with pytest.raises(InputError, match=r"without \(left out: \.heic \(4\)\)"):
+        tree("a/0.heic", "a/1.heic", "b/0.heic", "b/1.heic")
+    assert "skipped 4 files, .heic: pip install pi-heif" in said()
+
+
+def test_plain_folders_are_images_without_classes(tree):
+    assert tree("0.png", "1.png", plain=True)[0] == {"": 2}
+    assert tree(*several("a", "b"), plain=True)[0] == {"a": 2, "b": 2}
+
+
+def test_ready_pairs(tree, said):
+    pair = [f"similar_all_images/{k}_{half}.png" for k in "ab" for half in ("first", "second")]
+    odd = ["a_first.jpg", "b.png", "c_first.png"]
+    odd = [f"similar_all_images/{name}" for name in odd]
+    other = ["dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png"]
+    (_, found) = tree(*pair, *odd, *other, "x/0.png")
+    names = [file.name.split("_all_images/") for file in found.files]
+    assert [(names[a], names[b], y) for a, b, y, _ in found.pairs] == [
+        (["dissimilar", "a_first.png"], ["dissimilar", "a_second.png"], 0),
+        (["similar", "a_first.jpg"], ["similar", "a_second.png"], 1),
+        (["similar", "b_first.png"], ["similar", "b_second.png"], 1),
+    ]
+    assert found.skipped == {
+        "in no pair that is used": 3, "beside the class folders": 1
+    }  # fmt: skip
+    assert "a_first.png: similar_all_images/a_first.jpg is taken" in said()
+    assert "left out similar_all_images/c: only one of its two images is there" in said()
+    assert tree(plain=True)[0] == {"": 10}
