@@ -26,8 +26,7 @@ from numpy.typing import DTypeLike
 from pyimagesearch.data import images
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import BLOCK_BYTES
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.terminal import ProgressBar
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,7 @@ from pyimagesearch.data.listing import UNPAIRED, File, Listing, few_of, say
 from pyimagesearch.data.rows import take
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs
 from pyimagesearch.data.splits import PART_NAMES, connected
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 MOST_NAMED = 12  # classes in the line that counts them
 

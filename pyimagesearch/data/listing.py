@@ -13,8 +13,7 @@ from typing import NamedTuple
 from pyimagesearch import config
 from pyimagesearch.data.images import endings, looks_like_image
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 

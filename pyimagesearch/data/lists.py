@@ -17,8 +17,7 @@ from dataclasses import dataclass
 
 from pyimagesearch.data.listing import PARTS, File, Listing
 from pyimagesearch.data.splits import PART_NAMES
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,8 @@ from pyimagesearch.inference.identify import identify as nearest_classes
 from pyimagesearch.inference.lite_model import open_lite
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
-from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ from pyimagesearch.evaluation.intervals import Figure
 from pyimagesearch.inference import evaluating
 from pyimagesearch.inference.answers import load, log, picture, say
 from pyimagesearch.inference.saving import write_settings
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -8,8 +8,7 @@ from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, VALIDATION, connected
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 PARTS = {
     TEST: "test",

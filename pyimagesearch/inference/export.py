@@ -17,9 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.inference.model import SiameseModel, plain_path
-from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import quiet
 
 log = logging.getLogger(__name__)

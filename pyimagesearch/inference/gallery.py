@@ -24,9 +24,8 @@ from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import BLOCK, SiameseModel
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

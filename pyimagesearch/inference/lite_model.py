@@ -15,10 +15,8 @@ import numpy as np
 
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import quiet
-from pyimagesearch.system.terminal import at_once
+from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.system.terminal import at_once, quiet
 
 log = logging.getLogger(__name__)
 

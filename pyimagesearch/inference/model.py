@@ -23,8 +23,7 @@ from pyimagesearch.data.images import FITS, read_images
 from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.evaluation.distances import angular_similarity
 from pyimagesearch.evaluation.verification import called_same
-from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, first_line, printable
 
 FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder

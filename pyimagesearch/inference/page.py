@@ -25,8 +25,7 @@ from pyimagesearch.data import images
 from pyimagesearch.inference.answers import VERDICT, identified, judged, load
 from pyimagesearch.inference.gallery import Gallery, embed_folder, most_like
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 

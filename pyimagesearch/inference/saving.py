@@ -20,9 +20,8 @@ from pyimagesearch.inference.model import (
     digest,
     plain_path,
 )
-from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
-from pyimagesearch.system.errors import printable
 
 
 def save(

@@ -15,9 +15,8 @@ from pyimagesearch.data.layout import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.system.errors import printable
 from pyimagesearch.training import checkpoints, recipes, weights
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import keras
 import pytest
 import tensorflow as tf
+from pyimagesearch.data.orders import steps_and_size
 
 from benchmarks import shared_training
 from pyimagesearch import config
-from pyimagesearch.data.orders import steps_and_size
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import sharing, steps_of_machines
 from pyimagesearch.training.callbacks import Record
