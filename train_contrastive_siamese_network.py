@@ -17,7 +17,7 @@ from keras.layers import Input
 from keras.models import Model
 from pyimagesearch import utils
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.evaluation import reports
+from pyimagesearch.evaluation import report
 from pyimagesearch.inference import saved_model
 from pyimagesearch.training import (arguments, assemble, callbacks, checkpoints, devices,
     optimizers, sharing, signals, ways, weights)
@@ -65,7 +65,7 @@ def train(args, recipe):
             model = Model(inputs=[imgA, imgB], outputs=distance)
 
     if machines.is_chief():  # of several machines one alone writes
-        reports.draw_training_pairs(args.output, next(iter(trainBatches)))
+        report.draw_training_pairs(args.output, next(iter(trainBatches)))
     if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
         (featureExtractor, history, found) = ways.train(featureExtractor, trainBatches, steps,
             data, recipe, args.seed, checkpoint)
@@ -87,7 +87,7 @@ def train(args, recipe):
     print("[INFO] calibrating the threshold...")
     (exported, comparison) = assemble.exported(recipe, featureExtractor, comparison)
     settings |= devices.describe(featureExtractor)
-    settings |= reports.calibrate(exported, comparison, data, settings)
+    settings |= report.calibrate(exported, comparison, data, settings)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
@@ -99,7 +99,7 @@ def train(args, recipe):
 
     # say how good it is, on images that nothing was chosen on
     print("[INFO] measuring on test images...")
-    reports.write(args.output, settings, recipe, history.history, exported, comparison, data)
+    report.write(args.output, settings, recipe, history.history, exported, comparison, data)
     checkpoint.finish()
     print(f"[INFO] model: {args.model}, plot: {args.plot}")
 

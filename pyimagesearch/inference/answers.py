@@ -130,7 +130,7 @@ ANSWERS = {
     "identify": _later("answers_gallery", "identify"),
     "search": find,
     "embed": _later("answers_gallery", "embed"),
-    "evaluate": _later("answers_evaluate", "evaluate"),
+    "evaluate": _later("evaluate", "evaluate"),
     "matrix": matrix,
     "export": _later("answers_export", "export"),
     "page": _later("page", "serve"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyimagesearch.data.images import read_images
 from pyimagesearch.data.sets import BLOCK_BYTES
-from pyimagesearch.evaluation.intervals import Trials
+from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import pair_lists
 from pyimagesearch.inference.answering import asked, say, verdict
 from pyimagesearch.inference.model import TrainedModel
@@ -103,8 +103,7 @@ def _summary(lines: list[Line], ends: np.ndarray, same: np.ndarray) -> tuple[dic
     known = np.array([line.same is not None for line in lines], bool)
     if known.any():
         expected = np.array([line.same for line in lines])[known].astype(bool)
-        (_, units) = np.unique(ends[known], return_inverse=True)
-        right = Trials(units).share(same[known] == expected)
+        right = of_pairs(same[known] == expected, ends[known])
         summary |= {"known": int(known.sum()), "right": right.as_dict()}
         sentence += f"; of {known.sum()} whose answer is given {right.percent()} right"
     return summary, sentence

@@ -110,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
         fmr=True,
     )
     sub.add_argument("--calibrate", action="store_true", help="choose and store new thresholds")
+    text = "--calibrate even by fewer images than the model's thresholds rest on"
+    sub.add_argument("--force", action="store_true", help=text)
     flags.of_folders(sub)
     command("matrix", "All distances of a folder.", ["directory"], "matrix.png", fmr=True)
     sub = command("export", "The encoder as a file for programs without TensorFlow.")
