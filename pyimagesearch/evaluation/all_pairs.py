@@ -176,8 +176,9 @@ class AllPairs:
         # rows to all from that row on, in which the pairs of row < column are new
         while start < end:
             stop = min(start + max(BLOCK // (end - start), 1), end)
-            yield start, self.distance.matrix(
-                self.embeddings[start:stop], self.embeddings[start:end]
+            yield (
+                start,
+                self.distance.matrix(self.embeddings[start:stop], self.embeddings[start:end]),
             )
             start = stop
 
@@ -188,9 +189,7 @@ class AllPairs:
         high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         return min(0.0, self.distance.sign * high), high / (STEPS - 1)
 
-    def _within_units(
-        self, values: Sequence[Value], units: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _within_units(self, values: Sequence[Value], units: int) -> tuple[np.ndarray, np.ndarray]:
         # the same sums over the pairs inside each unit, (2, U, K), and how many there are, (2, U)
         (sums, pairs) = (np.zeros((2, units, len(values))), np.zeros((2, units)))
         order = np.argsort(self.unit_of, kind="stable")
@@ -211,7 +210,9 @@ class AllPairs:
 class GivenPairs:
     """Pairs of which alone is known whether they are the same. Each weighs as much."""
 
-    def __init__(self, embeddings: np.ndarray, images: ImageSet, distance: Distance, unit_of):
+    def __init__(
+        self, embeddings: np.ndarray, images: ImageSet, distance: Distance, unit_of: np.ndarray
+    ):
         """images: with pairs. unit_of: int (N,), the unit of each image."""
         (self.ends, self.distance) = (images.drawn.indices(), distance)
         self.y = images.drawn.labels().ravel()

@@ -23,7 +23,7 @@ from pyimagesearch.evaluation.all_pairs import (
     pairs_of,
     some_of,
 )
-from pyimagesearch.evaluation.distances import Comparison, Distance, distance_of
+from pyimagesearch.evaluation.distances import Comparison, distance_of
 from pyimagesearch.evaluation.embeddings import raw_pixels
 from pyimagesearch.evaluation.intervals import (
     LEAST_UNITS,

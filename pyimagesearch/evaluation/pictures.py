@@ -101,8 +101,7 @@ def plot_worst(
         [f"{d:.2f}, is {'same' if k else 'different'}" for d, k in zip(distances, y)],
         [SAME if k else DIFFERENT for k in y],
         path,
-        "the same pairs furthest apart, the different ones nearest; "
-        f"threshold {threshold:.2f}",
+        f"the same pairs furthest apart, the different ones nearest; threshold {threshold:.2f}",
         columns=int(max(np.sum(y == 1), np.sum(y == 0))),
     )
 

@@ -86,18 +86,15 @@ def write(
     with whole_file(os.path.join(output, "metrics.json")) as path, open(path, "w") as f:
         json.dump(content, f, indent=2)
         f.write("\n")
-    with whole_file(os.path.join(output, "history.csv")) as path:
-        with open(path, "w", newline="") as f:
-            rows = csv.writer(f)
-            rows.writerow(["epoch", *history])
-            rows.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
+    with whole_file(os.path.join(output, "history.csv")) as path, open(path, "w", newline="") as f:
+        rows = csv.writer(f)
+        rows.writerow(["epoch", *history])
+        rows.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
 
     threshold = settings["threshold"]
     (curve, distance) = (measured.compared.curve, measured.compared.distance)
     title = f"ROC of the test pairs, AUC {measured.auc.value:.5f}"
-    pictures.plot_roc(
-        curve, measured.tmr.value, measured.fmr.value, title, _path(output, "roc")
-    )
+    pictures.plot_roc(curve, measured.tmr.value, measured.fmr.value, title, _path(output, "roc"))
     distances = distance.output(curve.levels)
     pictures.plot_histogram(distances, curve, threshold, _path(output, "histogram"))
     pictures.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)

@@ -30,12 +30,12 @@ BLOCK = 2_000_000  # distances that are in memory at a time
 class Retrieval:
     """Figures over all queries."""
 
+    queries: int  # images that have asked
+    left_out: int  # images that could not: their class has no other image
     recall_at_1: Figure
     recall_at_5: Figure
     recall_at_10: Figure
     map_at_r: Figure
-    queries: int  # images that have asked
-    left_out: int  # images that could not: their class has no other image
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; a figure is {"value", "low", "high"}."""
@@ -72,9 +72,7 @@ def retrieve(
         hits = np.take_along_axis(own, near, axis=1)
         count = sizes[class_of[some]] - 1  # R
         (average, change, unseen) = _average_precision(hits, count[:, np.newaxis])
-        scores.append(
-            np.stack([*(hits[:, :k].any(axis=1) for k in (1, 5, 10)), average], axis=1)
-        )
+        scores.append(np.stack([*(hits[:, :k].any(axis=1) for k in (1, 5, 10)), average], axis=1))
 
         other = unit_of[near] != unit_of[near[:, :1]]  # the next image that is not of that unit
         after = hits[rows, np.where(other.any(axis=1), other.argmax(axis=1), 0)]
@@ -96,7 +94,7 @@ def retrieve(
         rest = score[:, column].sum() - sums - change
         left_out = np.divide(rest, left, out=np.full(units, np.nan), where=left > 0)
         figures[column] = interval(figures[column].value, left_out, len(queries))
-    return Retrieval(*figures, queries=len(queries), left_out=len(labels) - len(able))
+    return Retrieval(len(queries), len(labels) - len(able), *figures)
 
 
 def _average_precision(

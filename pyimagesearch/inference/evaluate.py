@@ -1,6 +1,7 @@
 """evaluate: how good a model is on a folder, whether its threshold suits, and a new one."""
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -182,7 +183,9 @@ def _second_half(units: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     return np.array(second, dtype=units.dtype)
 
 
-def _calibrated(model: TrainedModel, choices: ImageSet, new: bool, args: argparse.Namespace):
+def _calibrated(
+    model: TrainedModel, choices: ImageSet, new: bool, args: argparse.Namespace
+) -> dict[str, Any]:
     # the new thresholds, and those before them
     before = model.settings.get("operating_images")
     if type(before) is int and len(choices) < before and not args.force:

@@ -27,7 +27,8 @@ async function state(file) {
   await new Promise((done) => { frame.onload = done; });
   const page = frame.contentDocument;
   const byId = (id) => page.getElementById(id);
-  const figures = () => ["threshold", "tmr", "fmr", "right"].map((name) => byId(`live-${name}`).textContent);
+  const live = ["threshold", "tmr", "fmr", "right"];
+  const figures = () => live.map((name) => byId(`live-${name}`).textContent);
   const found = { title: page.title, first: figures() };
   byId("slider").value = Number(byId("slider").value) + 50;
   byId("slider").dispatchEvent(new frame.contentWindow.Event("input", { bubbles: true }));

@@ -94,9 +94,7 @@ def test_intervals_hold_the_truth(classes, each, new):
         retrieval = retrieve(embeddings, labels, Distance(), units)
         area = interval(pairs.curve.auc, auc_left_out(pairs), len(labels))
         figures = (counts.right(0), counts.share(1, 0), counts.share(0, 0))
-        for name, figure in zip(
-            found, (*figures, retrieval.recall_at_1, area, retrieval.map_at_r)
-        ):
+        for name, figure in zip(found, (*figures, retrieval.recall_at_1, area, retrieval.map_at_r)):
             found[name].append(figure)
     for name, figures in found.items():
         values = np.array([figure.value for figure in figures])

@@ -66,9 +66,7 @@ def written(output, history=None, new_classes=False, scale=1 / 255, **how):
     report.log.addHandler(lines)
     report.log.setLevel("INFO")
     try:
-        measured = report.write(
-            str(output), settings, recipe, history, encoder, comparison, data
-        )
+        measured = report.write(str(output), settings, recipe, history, encoder, comparison, data)
     finally:
         report.log.removeHandler(lines)
         report.log.setLevel(level)
@@ -136,7 +134,9 @@ def test_names_are_text_alone_and_nothing_is_fetched(trained):
     assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
     assert not re.search(r"https?://", text) and "-hash}}" not in text
     assert " style=" not in text and " onclick" not in text
-    assert HOSTILE[0][:12] in "".join(name for name, *_ in data_of(trained[0] / "report.html")["classes"])
+    assert HOSTILE[0][:12] in "".join(
+        name for name, *_ in data_of(trained[0] / "report.html")["classes"]
+    )
 
 
 @pytest.fixture(scope="module")

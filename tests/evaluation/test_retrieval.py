@@ -84,7 +84,9 @@ def test_few_of_many_queries_ask_the_whole_gallery(monkeypatch):
     assert (found.queries, found.left_out) == (60, 0)
 
 
-@pytest.mark.parametrize("classes, each, of_classes", [(6, 5, False), (10, 2, False), (12, 4, True)])
+@pytest.mark.parametrize(
+    "classes, each, of_classes", [(6, 5, False), (10, 2, False), (12, 4, True)]
+)
 def test_a_unit_leaves_queries_and_gallery(monkeypatch, classes, each, of_classes):
     seen = []
     monkeypatch.setattr(

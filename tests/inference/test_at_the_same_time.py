@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.evaluation import measuring
+from pyimagesearch.evaluation import measure as measuring
 from pyimagesearch.inference import commands
 from pyimagesearch.inference.saved_model import SiameseModel
 from pyimagesearch.inference.settings import write_settings

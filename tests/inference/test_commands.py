@@ -78,14 +78,14 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     before = settings.read_text()
     flags = ("evaluate", folder, "--output", tmp_path / "e.png")
     code, out, _ = ask(*flags)
-    assert code == 0 and "suits this data" in out and "240 pairs" in out
+    assert code == 0 and "suits this data" in out and "all 7140 pairs" in out
     assert settings.read_text() == before
     code, out, _ = ask(*flags, "--json")
     measured = json.loads(out)
-    assert measured["accuracy"]["value"] > 0.95 and measured["pairs"] == 240
+    assert measured["accuracy"]["value"] > 0.95 and measured["pairs"] == 120 * 119 / 2
     assert measured["images"] == 120 and measured["trained_on"] is None
     assert measured["retrieval"]["recall_at_1"]["value"] == 1.0
-    assert measured["retrieval"]["queries"] == 120 and measured["identification"] == {}
+    assert measured["retrieval"]["queries"] == 120 and measured["suits"]
     assert "recall@1                100.00 %" in ask(*flags)[1]
 
     # a threshold that calls everything the same does not suit
@@ -97,23 +97,19 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     assert code == 0 and 0.2 < stored["threshold"] < 1.2
     assert stored["operating_points"]["0.0001"] is None
     assert set(stored) >= set(json.loads(before)) | {"calibrated_before"}
-    # 30 false positives that share no image are more than 60 images have: no rate is known
-    galleries = stored["identification"]
-    assert galleries["gallery_sizes"] == [1, 2, 5] and galleries["images"] == 60
-    assert galleries["thresholds"]["0.1"] == [None] * 3 and "FNIR" not in out
-    assert galleries["new_classes"] is False  # nothing says that they are
-    assert stored["calibrated_before"]["threshold"] == 99.0
+    assert stored["identification"]["new_classes"] is False  # nothing says that they are
+    assert stored["calibrated_before"]["threshold"] == 99.0 and stored["operating_images"] == 60
     assert "suits this data" in ask(*flags)[1]
-
-    # where a threshold is stored for galleries, what it gives here is told
-    galleries["thresholds"]["0.1"] = [1.0, 1.0, 0.5]
-    settings.write_text(json.dumps(stored | {"class_names": ["anna", "bert"]}))
-    assert "  FNIR at 10 % FPIR       0 %" in ask(*flags)[1]
-    point = json.loads(ask(*flags, "--json")[1])["identification"]["0.1"][2]
-    assert (point["gallery_size"], point["threshold"], point["fnir"]["value"]) == (5, 0.5, 0)
     # none of these classes is one that the model was trained on
-    ask(*flags, "--calibrate")
+    settings.write_text(json.dumps(stored | {"class_names": ["anna", "bert"]}))
+    assert "over 10 classes" in ask(*flags, "--calibrate")[1]
     assert json.loads(settings.read_text())["identification"]["new_classes"] is True
+
+    # fewer images than the thresholds rest on take no part without --force
+    settings.write_text(json.dumps(stored | {"operating_images": 6000}))
+    (code, _, err) = ask(*flags, "--calibrate")
+    assert code == 2 and "the 6000 images" in err and "Received: 60" in err and "--force" in err
+    assert ask(*flags, "--calibrate", "--force")[0] == 0
 
 
 def test_matrix(ask, tmp_path):
@@ -152,7 +148,7 @@ def test_train_and_test_folders_are_used_as_what_they_are(ask, folder, tmp_path)
     code, out, _ = ask("evaluate", tmp_path / "data", "--output", tmp_path / "e.png")
     assert code == 0 and "evaluated on its test/ part: 12 of 36 images" in out, out
     answer = json.loads(ask("evaluate", tmp_path / "data", "--json")[1])
-    assert answer["part"] == "test" and answer["images"] == 12 and answer["pairs"] == 24
+    assert answer["part"] == "test" and answer["images"] == 12 and answer["pairs"] == 66
 
 
 def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
@@ -183,8 +179,7 @@ def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     assert code == 0 and answer["pairs"] == 18 and answer["images"] == 21
     stored = json.loads((model / "assets.extra" / "siamese.json").read_text())
     assert 0.1 < stored["threshold"] < 1.2
-    # who is who is not known of pairs: no rate is promised by a calibration on other images
-    assert stored["identification"] is None and "retrieval" not in answer
+    assert stored["identification"]["rates"] == {} and "retrieval" not in answer
 
 
 def test_a_class_too_small_to_calibrate_with_is_left_out_and_named(ask, folder, tmp_path, model):
@@ -193,7 +188,7 @@ def test_a_class_too_small_to_calibrate_with_is_left_out_and_named(ask, folder, 
         path.unlink()
     code, out, _ = ask("evaluate", few, "--calibrate", "--output", tmp_path / "e.png")
     assert code == 0 and "left out class 9: 3 images; 4 needed" in out, out
-    assert "Written to" in out and "108 pairs" in out  # of nine classes six images, twice each
+    assert "Written to" in out and "1431 pairs" in out  # of 54 images
     answer = json.loads(ask("evaluate", few, "--calibrate", "--json")[1])
     assert answer["images"] == 54 and len(answer["left_out"]) == 1 and "9" in answer["left_out"][0]
 

@@ -94,7 +94,7 @@ def test_nobody_that_it_knows(asks, tmp_path):
 
 
 def test_the_rate_that_holds_is_named_and_of_whom(asks, folder):
-    calibration = {"gallery_sizes": [20], "thresholds": {"0.01": [0.4]}, "images_per_class": 1}
+    calibration = {"rates": {"5e-4": 0.4}}
     for new, words in ((True, "FPIR 1 %,"), (False, "FPIR 1 % of classes that were trained on,")):
         asks.model.settings["identification"] = calibration | {"new_classes": new}
         assert f"below 0.4000; {words} gallery of 12" in asks.find(str(folder / "2/0.png"))[1]
