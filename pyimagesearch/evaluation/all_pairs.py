@@ -15,6 +15,7 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.evaluation.intervals import Figure, interval, touching
 from pyimagesearch.evaluation.verification import Curve, curve_of
+from pyimagesearch.system.errors import InputError
 
 BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
@@ -40,39 +41,35 @@ class Counts:
     def share(self, kind: int, k: int) -> Figure:
         """The share of the pairs of a kind for which value k holds: TMR of 1, FMR of 0."""
         touched = self.pairs_of[kind] > 0
-        left_out = self.left_out(kind, k)[touched]
-        return interval(
-            float(self.sums[kind, k] / max(self.pairs[kind], 1)),
-            left_out,
-            min(int(self.images[touched].sum()), int(self.pairs[kind])),
-        )
+        images = min(int(self.images[touched].sum()), int(self.pairs[kind]))
+        value = float(self.sums[kind, k] / max(self.pairs[kind], 1))
+        return interval(value, self.left_out(kind, k)[touched], images)
 
     def left_out(self, kind: int, k: int) -> np.ndarray:
         """That share with one unit after another left out: (U,), NaN where no pair is left."""
-        left = self.pairs[kind] - self.pairs_of[kind]
-        hits = self.sums[kind, k] - self.sums_of[kind, :, k]
-        return np.divide(hits, left, out=np.full(len(left), np.nan), where=left > 0)
+        pairs = self.pairs[kind] - self.pairs_of[kind]
+        return _ratio(self.sums[kind, k] - self.sums_of[kind, :, k], pairs)
 
     def right(self, k: int) -> Figure:
         """The share of pairs called right where value k is whether they match."""
-        (different, same) = self.pairs
-        (false, true) = self.sums[:, k] / np.maximum(self.pairs, 1)
-        if self.balanced:
-            value = (true + 1 - false) / 2
-        else:
-            value = (same * true + different * (1 - false)) / (same + different)
         images = min(int(self.images.sum()), int(self.pairs.sum()))
-        return interval(float(value), self.right_left_out(k), images)
+        value = float(self._right(self.sums[:, k], self.pairs))
+        return interval(value, self.right_left_out(k), images)
 
     def right_left_out(self, k: int) -> np.ndarray:
         """That share with one unit after another left out: (U,)."""
+        sums = self.sums[:, k, np.newaxis] - self.sums_of[:, :, k]
+        return self._right(sums, self.pairs[:, np.newaxis] - self.pairs_of)
+
+    def _right(self, sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         if self.balanced:
-            return (self.left_out(1, k) + 1 - self.left_out(0, k)) / 2
-        left = (self.pairs[:, np.newaxis] - self.pairs_of).sum(axis=0)
-        hits = self.sums[:, k, np.newaxis] - self.sums_of[:, :, k]
-        rejected = (self.pairs[0] - self.pairs_of[0]) - hits[0]
-        right = hits[1] + rejected
-        return np.divide(right, left, out=np.full(len(left), np.nan), where=left > 0)
+            (fmr, tmr) = _ratio(sums, pairs)
+            return (tmr + 1 - fmr) / 2
+        return _ratio(sums[1] + pairs[0] - sums[0], pairs.sum(axis=0))
+
+
+def _ratio(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    return np.divide(sums, pairs, out=np.full(np.shape(pairs), np.nan), where=pairs > 0)
 
 
 class AllPairs:
@@ -197,13 +194,13 @@ class AllPairs:
         for unit, rows in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
             if len(rows) == 1:
                 continue
-            (a, b) = np.triu_indices(len(rows), 1)
-            distances = self.distance.matrix(self.embeddings[rows], self.embeddings[rows])[a, b]
-            same = self.class_of[rows[a]] == self.class_of[rows[b]]
-            pairs[:, unit] = (np.sum(~same), np.sum(same))
+            distances = self.distance.matrix(self.embeddings[rows], self.embeddings[rows])
+            same = self.class_of[rows, np.newaxis] == self.class_of[rows]
+            pairs[:, unit] = (np.sum(~same) / 2, (np.sum(same) - len(rows)) / 2)
             for k, value in enumerate(values):
                 found = value(distances)
-                sums[:, unit, k] = (found[~same].sum(), found[same].sum())
+                np.fill_diagonal(found, 0)
+                sums[:, unit, k] = (found[~same].sum() / 2, found[same].sum() / 2)
         return sums, pairs
 
 
@@ -251,10 +248,27 @@ class GivenPairs:
 def pairs_of(
     embeddings: np.ndarray, images: ImageSet, distance: Distance, unit_of: np.ndarray
 ) -> AllPairs | GivenPairs:
-    """All pairs where the classes of the images are known, else the pairs that are given."""
+    """All pairs where the classes of the images are known, else the pairs that are given.
+
+    Raises InputError where an embedding is not finite, or one kind of pair is missing.
+    """
+    if bad := int(np.sum(~np.isfinite(embeddings).all(axis=1))):
+        raise InputError(
+            f"Expected finite embeddings. Received: {bad} of {len(embeddings)} with NaN or "
+            "infinity. Train the model again."
+        )
+    pairs: AllPairs | GivenPairs
     if images.labels is None:
-        return GivenPairs(embeddings, images, distance, unit_of)
-    return AllPairs(embeddings, np.ravel(images.labels), distance, unit_of)
+        pairs = GivenPairs(embeddings, images, distance, unit_of)
+    else:
+        pairs = AllPairs(embeddings, np.ravel(images.labels), distance, unit_of)
+    (same, different) = (pairs.curve.same.sum(), pairs.curve.different.sum())
+    if not same or not different:
+        raise InputError(
+            f"Expected same and different pairs. Received: {same} same, {different} different, of "
+            f"{len(embeddings)} images. Add images of the same and of other classes."
+        )
+    return pairs
 
 
 def auc_left_out(pairs: AllPairs | GivenPairs) -> np.ndarray:
@@ -272,8 +286,7 @@ def auc_left_out(pairs: AllPairs | GivenPairs) -> np.ndarray:
         return np.maximum(np.searchsorted(curve.levels, distances, side="right") - 1, 0)
 
     counts = pairs.scan([lambda d: further[level(d)], lambda d: nearer[level(d)]])
-    without_same = counts.left_out(1, 0)
-    return without_same + counts.left_out(0, 1) - curve.auc
+    return counts.left_out(1, 0) + counts.left_out(0, 1) - curve.auc
 
 
 def matches(threshold: float) -> Value:
@@ -287,14 +300,16 @@ def matches(threshold: float) -> Value:
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:
     """Which images are taken where there are more than `most`: int, ascending.
 
-    Of all classes as many as there are or equally many, two at least; where even so there are too
-    many, of some of the classes.
+    Of all classes of two images and more as many as there are or equally many, two at least; where
+    even so there are too many, of some of the classes.
     """
     if len(labels) <= most:
         return np.arange(len(labels))
     order = np.argsort(labels, kind="stable")
     (_, first, sizes) = np.unique(labels[order], return_index=True, return_counts=True)
-    chosen = evenly(len(first), most // 2)
+    able = np.flatnonzero(sizes > 1)
+    able = able if len(able) > 1 else np.arange(len(sizes))
+    chosen = able[evenly(len(able), most // 2)]
     quota = most // len(chosen)
     rows = [order[first[c] + evenly(sizes[c], quota)] for c in chosen]
     return np.sort(np.concatenate(rows))

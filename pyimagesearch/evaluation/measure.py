@@ -185,10 +185,11 @@ def measure(
     raw = [*(float(distance.before_head(t)) for t in outputs), curve.best_threshold]
     counts = compared.scan([matches(t) for t in raw])
     best = len(raw) - 1
-    bounds = settings.get("operating_bounds") or {}
+    bounds = settings.get("operating_bounds")
     for k, rate in enumerate(known, 1):
-        figures = (counts.share(1, k), counts.share(0, k))
-        points[rate] = OperatingPoint(points[rate], *figures, bounds.get(rate))
+        up_to = bounds.get(rate) if isinstance(bounds, dict) else None  # settings are untrusted
+        up_to = up_to if isinstance(up_to, float) else None
+        points[rate] = OperatingPoint(points[rate], counts.share(1, k), counts.share(0, k), up_to)
     auc = Figure(curve.auc)
     if auc.value < AUC_WITH_INTERVAL and len(counts.images) >= LEAST_UNITS:
         auc = interval(auc.value, auc_left_out(compared), int(counts.images.sum()))

@@ -74,7 +74,7 @@ def write(
     content = {
         "classes": of_test.pop("classes", None),
         "test": of_test,
-        "retrieval": of_test.pop("retrieval", None),
+        **({"retrieval": of_test.pop("retrieval")} if measured.retrieval else {}),
         "raw_pixels": replace(raw, classes=None).as_dict(),
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C

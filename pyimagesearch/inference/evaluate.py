@@ -46,15 +46,9 @@ def evaluate(args: argparse.Namespace) -> None:
     # are all of these classes new to the model, as far as names and pixels say?
     names = model.settings.get("class_names")
     new = not used and isinstance(names, list) and not {*map(str, names)} & {*test.class_names}
-    bounds = model.settings.get("operating_bounds")
     settings = model.settings | {
         "threshold": threshold,
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points(),
-        "operating_bounds": {
-            rate: bound
-            for rate, bound in (bounds.items() if isinstance(bounds, dict) else ())
-            if type(bound) is float
-        },
     }
     if args.calibrate:
         (choices, test, more) = halves(test)

@@ -12,6 +12,7 @@ from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import AllPairs, GivenPairs, matches, some_of
 from pyimagesearch.evaluation.distances import Distance, cosine_matrix, distance_of
 from pyimagesearch.evaluation.embeddings import raw_pixels
+from pyimagesearch.system.errors import InputError
 
 
 def images_of(labels=None, count=None, **known):
@@ -215,8 +216,8 @@ def test_few_images_or_groups_support_no_rate():
 def test_two_mislabelled_images_support_no_threshold():
     # ten classes at 0, 10, 20, …; two images of class 0 lie in class 1
     rng = np.random.default_rng(0)
-    labels = (np.arange(3000) % 10).astype(np.int32)
-    places = (10 * labels + rng.uniform(-0.5, 0.5, 3000)).astype("float32")
+    labels = (np.arange(2500) % 10).astype(np.int32)
+    places = (10 * labels + rng.uniform(-0.5, 0.5, 2500)).astype("float32")
     rate = "0.0001"
     found = measure.calibrate(places[:, None], images_of(labels), {})["operating_points"]
     assert found[rate] > 9
@@ -284,3 +285,16 @@ def test_a_collapsed_network_is_called_so():
     figures = measure.measure(embeddings, images_of(labels), settings)
     assert figures.collapsed and figures.chance and figures.accuracy.value == 0.5
     assert "collapsed" in measure.report(figures, "here")
+
+
+@pytest.mark.parametrize(
+    "places, labels, message",
+    [
+        ([0, np.nan, 1, 2], [0, 0, 1, 1], "finite embeddings. Received: 1 of 4"),
+        ([0, 1, 2, 3], [0, 1, 2, 3], "0 same, 6 different"),
+        ([0, 1, 2, 3], [0, 0, 0, 0], "6 same, 0 different"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(places, labels, message):
+    with pytest.raises(InputError, match=message):
+        on_a_line(places, labels)
