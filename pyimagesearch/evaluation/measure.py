@@ -7,7 +7,7 @@ they are, and each weighs as much.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -84,17 +84,11 @@ class Measurement:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
-        known = {name: value for name, value in vars(self).items() if value is not None}
-        for name in ("compared", "rows"):
-            del known[name]
-        for name, value in known.items():
-            if isinstance(value, (Figure, Retrieval)):
-                known[name] = value.as_dict()
-        known["operating_points"] = {
-            fmr: point and {**vars(point), "tmr": point.tmr.as_dict(), "fmr": point.fmr.as_dict()}
-            for fmr, point in self.operating_points.items()
-        }
-        return known
+        inner = ("compared", "rows")
+        known = {k: v for k, v in vars(self).items() if v is not None and k not in inner}
+        points = self.operating_points.items()
+        known["operating_points"] = {rate: point and asdict(point) for rate, point in points}
+        return {k: asdict(v) if isinstance(v, (Figure, Retrieval)) else v for k, v in known.items()}
 
     def worst(self, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same pairs furthest apart, then the different ones nearest, `count` of each.

@@ -13,8 +13,7 @@ classes come first, so that a network which gives every image the same embedding
 figure and not one that depends on the images' order.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,10 +35,6 @@ class Retrieval:
     recall_at_5: Figure
     recall_at_10: Figure
     map_at_r: Figure
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON; a figure is {"value", "low", "high"}."""
-        return asdict(self)
 
 
 def retrieve(

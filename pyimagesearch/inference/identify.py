@@ -12,25 +12,17 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.inference.model import TrainedModel
 from pyimagesearch.system.errors import InputError
 
 log = logging.getLogger(__name__)
 
 FPIR = 0.01  # the rate that is held where none is named
-
-
-class Model(Protocol):
-    """What is wanted of a SiameseModel."""
-
-    settings: dict[str, Any]
-    threshold: float
-
-    def distance_to_all(self, feats: np.ndarray, gallery: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -113,7 +105,7 @@ def _number(text: Any) -> float:
 
 
 def identify(
-    model: Model,
+    model: TrainedModel,
     queries: np.ndarray,
     gallery: np.ndarray,
     labels: np.ndarray,
@@ -135,23 +127,14 @@ def identify(
             f"Received: {len(gallery)} images, {len(labels)} labels, {len(class_names)} names."
         )
     limit = limit_for(model.settings, model.threshold, len(labels), fpir)
-    return [_identify(model, query, gallery, labels, class_names, limit, top) for query in queries]
-
-
-def _identify(
-    model: Model,
-    query: np.ndarray,
-    gallery: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    limit: Limit,
-    top: int,
-) -> Identification:
-    distances = model.distance_to_all(query, gallery)
-    order = np.argsort(distances, kind="stable")
-    (classes, first) = np.unique(labels[order], return_index=True)  # the nearest image of each
-    nearest = order[first]
-    ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
-    candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
-    known = bool(called_same(candidates[0].distance, limit.threshold))
-    return Identification(known, candidates, limit)
+    found = []
+    for query in queries:
+        distances = model.distance_to_all(query, gallery)
+        order = np.argsort(distances, kind="stable")
+        (classes, first) = np.unique(labels[order], return_index=True)  # the nearest image of each
+        nearest = order[first]
+        ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
+        candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
+        known = bool(called_same(candidates[0].distance, limit.threshold))
+        found.append(Identification(known, candidates, limit))
+    return found

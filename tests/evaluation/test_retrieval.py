@@ -19,8 +19,7 @@ def retrieve(embeddings, labels, units=None):
 
 
 def values(result):
-    figures = result.as_dict()
-    return {name: f["value"] for name, f in figures.items() if isinstance(f, dict)}
+    return {name: f.value for name, f in vars(result).items() if isinstance(f, Figure)}
 
 
 def test_five_points_by_hand():
