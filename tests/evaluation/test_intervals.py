@@ -83,7 +83,7 @@ def drawn(rng, classes, each, new):
 @pytest.mark.slow
 @pytest.mark.parametrize("classes, each, new", [(10, 20, False), (10, 5, False), (12, 20, True)])
 def test_intervals_hold_the_truth(classes, each, new):
-    (rng, runs) = (np.random.default_rng(1), 200)
+    (rng, runs) = (np.random.default_rng(1), 130)
     found: dict[str, list[Figure]] = {"right": [], "TMR": [], "FMR": [], "recall@1": [], "AUC": []}
     found["mAP@R"] = []
     for _ in range(runs):
