@@ -20,7 +20,7 @@ from pyimagesearch.system.errors import InputError
 BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
-MOST_CLASSES = 2_000  # whose confusions are counted
+MOST_CLASSES = 1_000  # whose confusions are counted
 
 Value = Callable[[np.ndarray], np.ndarray]  # of distances: which match, or a score of each
 
@@ -119,15 +119,15 @@ class AllPairs:
             rows = np.arange(start, min(start + max(BLOCK // n, 1), n))
             distances = self.distance.matrix(self.embeddings[rows], self.embeddings)
             own = self.class_of[rows]
+            same_class = own[:, np.newaxis] == self.class_of
             for k, value in enumerate(values):
                 found = value(distances)
                 found[rows - start, rows] = 0  # itself
-                kind = np.int32 if found.dtype == bool else np.float64
-                sums = np.add.reduceat(found, self.first, axis=1, dtype=kind)  # (rows, C)
-                same = sums[rows - start, own]
-                by_image[:, rows, k] = (sums.sum(axis=1) - same, same)
                 if k == 0 and confused is not None:
-                    np.add.at(confused, own, sums.astype(np.int64))
+                    matched = np.add.reduceat(found, self.first, axis=1, dtype=np.float64)
+                    np.add.at(confused, own, matched.astype(np.int64))  # (rows, C)
+                same = (found * same_class).sum(axis=1)
+                by_image[:, rows, k] = (found.sum(axis=1) - same, same)
         others = np.stack([n - self.sizes, self.sizes - 1])[:, self.class_of]  # (2, N)
         # a pair inside a unit is in two of its rows
         (within, pairs_within) = self._within_units(values, units)

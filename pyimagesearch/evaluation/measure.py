@@ -39,7 +39,7 @@ from pyimagesearch.system.names import printable
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 # for identify, whose rate is divided by the size of the gallery
 FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
-MOST_IMAGES = 20_000  # of more some are taken: 200 million pairs take about four seconds
+MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_PIXELS = 1_500  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 AUC_WITH_INTERVAL = 0.975  # nearer to 1 hardly an image is out of order: no interval holds
