@@ -66,7 +66,9 @@ def write(
     test = data.test
     embeddings = embed(encoder, test.images)
     measured = measure.measure(embeddings, test, settings, comparison, data.new_classes)
-    pairs = test.drawn if test.labels is None else sample_pairs(test.labels, settings.get("seed"))
+    pairs = (
+        test.drawn if test.labels is None else sample_pairs(test.labels, settings.get("seed", 0))
+    )
     loss = float(metrics.pair_loss(recipe, *pair_distances(embeddings, pairs, comparison)[::-1]))
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
 
