@@ -8,7 +8,7 @@ from keras.saving import register_keras_serializable
 from matplotlib.ticker import MaxNLocator
 
 from pyimagesearch.config import EPSILON
-from pyimagesearch.data.labels import class_numbers
+from pyimagesearch.data.sets import class_numbers
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file

@@ -1,6 +1,5 @@
 """Images through an encoder, each once; and the distances of pairs of them."""
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import keras
@@ -9,11 +8,10 @@ import tensorflow as tf
 
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, in_batches
-from pyimagesearch.evaluation.distances import PAIRS_AT_ONCE
+from pyimagesearch.evaluation.distances import Comparison
 from pyimagesearch.utils import euclidean_distance
 
-# of two arrays of embeddings, each (B, D): the distances, (B,) or (B, 1), smaller = more alike
-Comparison = Callable[[list[np.ndarray]], np.ndarray]
+NUMBERS_AT_ONCE = 2_000_000  # of the embeddings that a comparison is given in one go
 
 
 def embed(encoder: keras.Model, images: np.ndarray | Rows) -> np.ndarray:
@@ -39,23 +37,11 @@ def pair_distances(
 
     embeddings: (N, D). distance: of two (B, D), as euclidean_distance.
     """
-    distances = distances_of(embeddings, pairs.indices(), distance)
-    return distances.reshape(-1, 1), pairs.labels()
-
-
-def distances_of(
-    embeddings: np.ndarray,
-    indices: np.ndarray,
-    distance: Comparison = euclidean_distance,
-) -> np.ndarray:
-    """The distances of pairs of images, float32 (B,). indices: int (B, 2), which images.
-
-    Each image was embedded once, however many pairs it stands in.
-    """
-    block = max(PAIRS_AT_ONCE // embeddings.shape[1], 1)
-    parts = [indices[i : i + block].T for i in range(0, len(indices), block)]
-    distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in parts]
-    return np.concatenate([np.empty(0, np.float32), *distances])
+    indices = pairs.indices()
+    block = max(NUMBERS_AT_ONCE // embeddings.shape[1], 1)
+    ends = [indices[start : start + block].T for start in range(0, len(indices), block)]
+    distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in ends]
+    return np.concatenate([np.empty(0, np.float32), *distances])[:, np.newaxis], pairs.labels()
 
 
 def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:

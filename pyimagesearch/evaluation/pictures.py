@@ -1,16 +1,23 @@
 """Pictures of pairs of images and of their distances. Smaller distance = more alike."""
 
+import logging
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.evaluation.lettering import lettering
-from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.evaluation.verification import Curve, called_same
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable, whole_file
+from pyimagesearch.system.errors import printable
+
+log = logging.getLogger(__name__)
 
 # two colours that the colour-blind tell apart (Okabe and Ito, 2008)
 SAME, DIFFERENT = "#0072B2", "#D55E00"
@@ -83,27 +90,19 @@ def plot_worst(
     y: np.ndarray,
     threshold: float,
     path: str | Path,
-    count: int = 10,
 ) -> Figure:
     """The pairs that the model gets most wrong: same ones far apart, different ones near.
 
-    Of the pairs that are given; one with the same two images as another is left out.
+    pairs: int (B, 2), the images of each, with distances and y, (B,): see Measurement.worst.
     """
-    distances, y = np.ravel(distances), np.ravel(y)
-    once = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)[1]
-    order = once[np.argsort(distances[once], kind="stable")]
-    same = order[y[order] == 1][::-1][: count // 2]
-    different = order[y[order] == 0][: count // 2]
-    worst = np.concatenate([same, different])
     return plot_pairs(
-        images[pairs[worst, 0]],
-        images[pairs[worst, 1]],
-        [f"{distances[k]:.2f}, is {'same' if y[k] else 'different'}" for k in worst],
-        [SAME if y[k] else DIFFERENT for k in worst],
+        images[pairs[:, 0]],
+        images[pairs[:, 1]],
+        [f"{d:.2f}, is {'same' if k else 'different'}" for d, k in zip(distances, y)],
+        [SAME if k else DIFFERENT for k in y],
         path,
-        f"of {len(pairs):,} pairs the same ones furthest apart, the different ones nearest; "
-        f"threshold {threshold:.2f}",
-        columns=max(len(same), len(different)),
+        f"the same pairs furthest apart, the different ones nearest; threshold {threshold:.2f}",
+        columns=int(max(np.sum(y == 1), np.sum(y == 0))),
     )
 
 
@@ -137,13 +136,117 @@ def plot_matrix(
     most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
     picture = ax.imshow(distances, cmap="cividis", vmin=0, vmax=most)
     if len(names) <= 30:
-        (texts, fonts) = lettering(names)
-        ax.set_xticks(range(len(texts)), texts, rotation=90, fontsize=8, fontfamily=fonts)
-        ax.set_yticks(range(len(texts)), texts, fontsize=8, fontfamily=fonts)
+        texts = lettering(names)
+        ax.set_xticks(range(len(texts)), texts, rotation=90, fontsize=8)
+        ax.set_yticks(range(len(texts)), texts, fontsize=8)
     ax.set_title("Distances; darker = more alike")
     scale = fig.colorbar(picture, label=f"distance; the line: threshold {threshold:.2f}")
     scale.ax.axhline(threshold, color="white")
     return save(fig, path)
+
+
+def plot_roc(curve: Curve, tmr: float, fmr: float, title: str, path: str | Path) -> Figure:
+    """TMR over FMR, the latter on a logarithmic scale, with the operating point (tmr, fmr)."""
+    (fig, ax) = _axes()
+    floor = 0.5 / max(curve.different.sum(), 1)  # half a false match: where 0 is drawn
+    ax.semilogx(np.maximum(curve.fmr, floor), curve.tmr, color=SAME)
+    label = f"at the threshold: TMR {100 * tmr:.2f} %, FMR {100 * fmr:.2g} %"
+    # drawn over the frame, too: a perfect point lies in its corner
+    ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, label=label, clip_on=False, zorder=3)
+    ax.set(
+        title=title,
+        xlabel="False match rate: different pairs called same",
+        ylabel="True match rate: same pairs called same",
+    )
+    ax.legend(loc="lower right")
+    return save(fig, path)
+
+
+def plot_histogram(
+    distances: np.ndarray, curve: Curve, threshold: float, path: str | Path
+) -> Figure:
+    """How many same and different pairs lie at which distance, with the threshold.
+
+    distances: (L,), those of the curve's levels.
+    """
+    (fig, ax) = _axes()
+    bins = np.linspace(min(0, distances[0]), max(distances[-1] * 1.0001, 1e-6), 60).tolist()
+    kinds = ((curve.same, SAME, "//", "same"), (curve.different, DIFFERENT, "", "different"))
+    for counts, color, hatch, name in kinds:
+        ax.hist(distances, bins, weights=counts, color=color, alpha=0.6, hatch=hatch, label=name)
+    ax.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
+    ax.set_yscale("log")  # the few wrong pairs are what matters
+    ax.set_ylim(bottom=0.5)  # a single pair is seen
+    ax.set(title="Distances of the test pairs", xlabel="Distance", ylabel="Pairs")
+    ax.legend()
+    return save(fig, path)
+
+
+def plot_map(
+    embeddings: np.ndarray,
+    labels: np.ndarray | None,
+    path: str | Path,
+    class_names: Sequence[str] = (),
+    most: int = 2000,
+) -> Figure:
+    """The embeddings' two directions of largest variance (PCA), coloured and named by class.
+
+    embeddings: (N, D). labels: int (N,), places in class_names; None where no classes are known.
+    The names of more than 30 classes are left out.
+    """
+    labels = np.zeros(len(embeddings), int) if labels is None else np.ravel(labels)
+    some = evenly(len(labels), most)
+    (labels, embeddings) = (labels[some], embeddings[some])
+    centred = embeddings - embeddings.mean(axis=0)
+    (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
+    places = np.zeros((len(centred), 2))  # a one-dimensional embedding is a line
+    places[:, : min(2, len(axes))] = centred @ axes[:2].T
+    share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
+    classes = np.unique(labels)
+    (fig, ax) = _axes()
+    colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
+    for k, color in zip(classes, colors):
+        (x, y) = places[labels == k].T
+        ax.scatter(x, y, s=6, color=color, alpha=0.6)
+    if 1 < len(classes) <= 30:
+        names = lettering([str(class_names[k] if class_names else k) for k in classes])
+        for k, name, color in zip(classes, names, colors):
+            ax.annotate(
+                name,
+                np.median(places[labels == k], axis=0),
+                ha="center",
+                va="center",
+                fontsize=9 if max(map(len, names)) <= 12 else 7,
+                bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9},
+            )
+    ax.set(
+        title=f"Test images, embedded ({100 * share:.0f} % of the variance)",
+        xlabel="First principal component",
+        ylabel="Second principal component",
+    )
+    return save(fig, path)
+
+
+def lettering(names: Sequence[str]) -> list[str]:
+    """The names as text for a figure, each on one line and at most 30 characters long.
+
+    A dollar sign starts no formula. A name that Matplotlib's font cannot draw, or that runs from
+    right to left, becomes a number, and the log says what it stands for.
+    """
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    known = set(map(chr, font.get_charmap()))
+    (texts, legend) = ([], dict[str, str]())
+    for name in map(printable, names):
+        text = name if len(name) <= 30 else f"{name[:14]}…{name[-15:]}"
+        leftward = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+        if leftward or not known.issuperset(text):
+            texts.append(legend.setdefault(text, f"#{len(legend) + 1}"))
+        else:
+            texts.append(text.replace("$", r"\$"))
+    if legend:
+        meanings = ", ".join(f"{number} = {text}" for text, number in legend.items())
+        log.info("in the figures: %s", meanings)
+    return texts
 
 
 def check_output(path: str | Path) -> None:
@@ -177,3 +280,17 @@ def save(fig: Figure, path: str | Path) -> Figure:
     with whole_file(path) as new:
         fig.savefig(new, dpi=120)
     return fig
+
+
+def _axes() -> tuple[Figure, Axes]:
+    # the article's style, ggplot, on these axes alone: a style sheet would be for the whole program
+    fig = Figure(layout="tight")
+    ax = fig.subplots()
+    ax.set_facecolor("#E5E5E5")
+    ax.set_axisbelow(True)
+    ax.grid(color="white")
+    ax.spines[:].set_visible(False)
+    ax.tick_params(which="both", color="#555555", labelcolor="#555555")
+    ax.xaxis.label.set(color="#555555", size="large")
+    ax.yaxis.label.set(color="#555555", size="large")
+    return fig, ax

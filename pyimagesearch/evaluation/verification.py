@@ -6,25 +6,19 @@ called the same (matched) where distance < threshold.
 FMR  false match rate: the share of different pairs that are called the same.
 TMR  true match rate: the share of same pairs that are called the same; FNMR = 1 - TMR.
 EER  equal error rate: where FMR = FNMR.
+AUC  the chance that a same pair is nearer than a different one, a tie counting one half.
 
 Everywhere distances is (B,) or (B, 1), finite, and y as many, 0 or 1. ValueError where they
 are not one to one, or none, or a distance is NaN or infinite, or y holds anything else.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
-
-
-class Roc(NamedTuple):
-    """FMR and TMR at each threshold that calls pairs differently, from no match to all."""
-
-    fmr: np.ndarray  # ascending, from 0 to 1
-    tmr: np.ndarray  # ascending, from 0 to 1
-    thresholds: np.ndarray  # ascending; the last is infinite
 
 
 def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
@@ -35,169 +29,154 @@ def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
     return np.asarray(distances) < np.float64(threshold)
 
 
-def choose_threshold(distances: ArrayLike, y: ArrayLike) -> float:
-    """The threshold that calls most pairs right: half-way between two neighbouring distances.
+@dataclass(frozen=True)
+class Curve:
+    """How many same and different pairs lie at which distance."""
 
-    Of several equally good ones, the one in the middle.
-    """
-    d, kinds = _checked(distances, y)
-    order = np.argsort(d, kind="stable")
-    d, kinds = d[order], kinds[order]
+    levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps
+    same: np.ndarray  # int (L,), the pairs at each
+    different: np.ndarray  # int (L,)
+    balanced: bool = False  # whether same and different pairs weigh a half each, however many
 
-    # right[k]: pairs called right when the k nearest are called the same
-    right = np.concatenate([[0], np.cumsum(np.where(kinds == 1, 1, -1))]) + np.sum(kinds == 0)
+    @cached_property
+    def tmr(self) -> np.ndarray:
+        """The TMR where none, one, two … levels match: (L + 1,), from 0 to 1."""
+        return np.append(0, np.cumsum(self.same)) / max(self.same.sum(), 1)
 
-    # a cut between two equal distances does not exist
-    edges = np.concatenate([[d[0]], d, [np.nextafter(d[-1], np.inf)]])
-    exists = np.concatenate([[True], d[1:] > d[:-1], [True]])
-    best = np.flatnonzero(exists & (right == right[exists].max()))
-    k = best[len(best) // 2]
-    if k in (0, len(d)):  # nothing is the same, or everything
-        return float(edges[k + 1])
-    # above the lower of the two even where rounding would put the mean upon it
-    return float(max((edges[k] + edges[k + 1]) / 2, np.nextafter(edges[k], np.inf)))
+    @cached_property
+    def fmr(self) -> np.ndarray:
+        """The FMR where none, one, two … levels match: (L + 1,), from 0 to 1."""
+        return np.append(0, np.cumsum(self.different)) / max(self.different.sum(), 1)
 
+    @cached_property
+    def right(self) -> np.ndarray:
+        """The share of pairs called right where none, one, two … levels match: (L + 1,)."""
+        (same, different) = (self.same.sum(), self.different.sum())
+        if self.balanced:
+            (same, different) = (1, 1)
+        return (same * self.tmr + different * (1 - self.fmr)) / (same + different)
 
-def threshold_at_fmr(
-    different: ArrayLike, fmr: float, images: np.ndarray | None = None
-) -> float | None:
-    """The largest threshold at which at most the share fmr of the different pairs match.
+    @cached_property
+    def best(self) -> int:
+        """How many levels match where most pairs are right; of equally good cuts the middle one."""
+        best = np.flatnonzero(self.right >= self.right.max() - 1e-12)
+        return int(best[len(best) // 2])
 
-    different: the distances of different pairs alone. images: int (B, 2), the two images of
-    each; None: no two pairs share one.
-    None where fewer than 30 of the false matches would be independent, no two of them sharing
-    an image: two images with wrong labels make many false matches, but only two such.
-    """
-    d = _finite(different)
-    matches = int(fmr * len(d) + 1e-9)  # 0.01 * 3000 is a little below 30
-    if matches < MIN_FALSE_MATCHES:
-        return None
-    threshold = float(np.partition(d, matches)[matches])
-    if images is not None:
-        matched = np.flatnonzero(called_same(d, threshold))
-        nearest = matched[np.argsort(d[matched], kind="stable")]
-        if apart(np.asarray(images)[nearest], MIN_FALSE_MATCHES) < MIN_FALSE_MATCHES:
+    @property
+    def best_threshold(self) -> float:
+        """The threshold that calls most pairs right: half-way between two neighbouring levels."""
+        (k, levels) = (self.best, self.levels)
+        if k == 0:  # nothing is the same
+            return float(levels[0])
+        if k == len(levels):  # everything is
+            return float(np.nextafter(levels[-1], np.inf))
+        # above the lower of the two even where rounding would put the mean upon it
+        return float(max((levels[k - 1] + levels[k]) / 2, np.nextafter(levels[k - 1], np.inf)))
+
+    def right_at(self, threshold: float) -> float:
+        """The share of pairs called right at a threshold."""
+        return float(self.right[np.searchsorted(self.levels, threshold)])
+
+    @property
+    def auc(self) -> float:
+        """The area under TMR over FMR: 1 is perfect, 0.5 is chance."""
+        return float(np.trapezoid(self.tmr, self.fmr))
+
+    @property
+    def eer(self) -> float:
+        """Where FMR and FNMR meet."""
+        gap = self.fmr - (1 - self.tmr)  # from -1 up to 1
+        k = int(np.argmax(gap >= 0))
+        share = gap[k - 1] / (gap[k - 1] - gap[k])
+        return float(self.fmr[k - 1] + share * (self.fmr[k] - self.fmr[k - 1]))
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether all distances are alike: see is_collapsed."""
+        pairs = np.cumsum(self.same + self.different)
+        (low, high) = self.levels[np.searchsorted(pairs, np.array([0.01, 0.99]) * pairs[-1])]
+        return bool(high - low <= 1e-3 * max(high, 1e-2))
+
+    def threshold_at_fmr(self, fmr: float, least: int | None) -> float | None:
+        """The largest threshold at which at most the share fmr of the different pairs match.
+
+        least: how many false matches hold 30 independent ones, see independent. None where there
+        are fewer than that.
+        """
+        matches = int(fmr * self.different.sum() + 1e-9)  # 0.01 * 3000 is a little below 30
+        if least is None or matches < least:
             return None
-    return threshold
+        k = np.searchsorted(np.cumsum(self.different), matches, side="right")
+        return float(self.levels[k])
 
 
-def apart(images: np.ndarray, most: int) -> int:
-    """How many pairs share no image with one before them that was counted; at most `most`.
+def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curve:
+    """The Curve of some pairs. Pairs at one distance are one level."""
+    kinds = np.asarray(y).ravel()
+    d = np.asarray(distances, dtype=np.float64).ravel()
+    if len(d) != len(kinds) or not len(kinds):
+        raise ValueError(
+            "Expected one label for each distance, and at least one pair. "
+            f"Received: {len(d)} distances, {len(kinds)} labels."
+        )
+    if not np.isfinite(d).all():
+        raise ValueError(
+            "Expected finite distances. "
+            f"Received: {np.sum(~np.isfinite(d))} that are NaN or infinite."
+        )
+    if not np.isin(kinds, (0, 1)).all():
+        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(kinds)[:5].tolist()}.")
+    order = np.argsort(d, kind="stable")
+    (d, same) = (d[order], np.cumsum(kinds[order] == 1))
+    last = np.flatnonzero(np.append(d[1:] > d[:-1], True))  # of each run of equal distances
+    (same, pairs) = (np.diff(same[last], prepend=0), np.diff(last, prepend=-1))
+    return Curve(d[last], same, pairs - same, balanced)
 
-    images: int (B, 2), the two images of each pair.
+
+def choose_threshold(distances: ArrayLike, y: ArrayLike) -> float:
+    """The threshold that calls most pairs right, see Curve.best_threshold."""
+    return curve_of(distances, y).best_threshold
+
+
+def area_under_curve(distances: ArrayLike, y: ArrayLike) -> float:
+    """The AUC. ValueError where one kind of pair is missing."""
+    curve = curve_of(distances, y)
+    (same, different) = (int(curve.same.sum()), int(curve.different.sum()))
+    if not same or not different:
+        raise ValueError(
+            f"Expected pairs of both kinds. Received: {same} same, {different} different."
+        )
+    return curve.auc
+
+
+def threshold_at_fmr(different: ArrayLike, fmr: float, ends: np.ndarray) -> float | None:
+    """The largest threshold at which at most the share fmr of different pairs match.
+
+    different: (B,), their distances. ends: int (B, 2), the two images of each. None where fewer
+    than 30 of the false matches share no image.
+    """
+    distances = np.ravel(different)
+    least = independent(ends[np.argsort(distances, kind="stable")])
+    return curve_of(distances, np.zeros(len(distances))).threshold_at_fmr(fmr, least)
+
+
+def independent(ends: np.ndarray) -> int | None:
+    """How many of these pairs it takes to have 30 of which no two share an image; None: too few.
+
+    ends: int (B, 2), the two images of each pair, the nearest pair first. Two images with wrong
+    labels make many false matches, but only two independent ones.
     """
     (count, taken) = (0, set[int]())
-    for a, b in images.tolist():
-        if count == most:
-            break
+    for k, (a, b) in enumerate(ends.tolist(), 1):
         if a not in taken and b not in taken:
             taken |= {a, b}
             count += 1
-    return count
-
-
-def accuracy(distances: ArrayLike, y: ArrayLike, threshold: float) -> float:
-    """The share of pairs called right, 0 to 1."""
-    d, kinds = _checked(distances, y)
-    return float(np.mean(called_same(d, threshold) == (kinds == 1)))
-
-
-def match_rates(distances: ArrayLike, y: ArrayLike, threshold: float) -> tuple[float, float]:
-    """(TMR, FMR) at a threshold. ValueError where one kind of pair is missing."""
-    d, kinds = _both_kinds(distances, y)
-    matched = called_same(d, threshold)
-    return float(matched[kinds == 1].mean()), float(matched[kinds == 0].mean())
-
-
-class Ranking:
-    """Pairs sorted by distance once, for curves with any weights.
-
-    ValueError where one kind of pair is missing.
-    """
-
-    def __init__(self, distances: ArrayLike, y: ArrayLike):
-        d, kinds = _both_kinds(distances, y)
-        self.order = np.argsort(d, kind="stable")
-        d = d[self.order]
-        self.same = kinds[self.order].astype(np.float64)
-        # of each run of equal distances: ties move both rates in one step
-        self.last = np.flatnonzero(np.append(d[1:] > d[:-1], True))
-        self.thresholds = np.append(d[self.last], np.inf)
-
-    def curve(self, weights: ArrayLike | None = None) -> Roc:
-        """The Roc. weights: (B,), how often each pair counts, in the order they were given."""
-        same, different = self.same, 1 - self.same
-        if weights is not None:
-            counts = np.asarray(weights, dtype=np.float64)[self.order]
-            same, different = counts * same, counts * different
-        tmr, fmr = np.cumsum(same)[self.last], np.cumsum(different)[self.last]
-        return Roc(
-            np.append(0, fmr / fmr[-1]),
-            np.append(0, tmr / tmr[-1]),
-            self.thresholds,
-        )
-
-
-def roc_curve(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> Roc:
-    """The Roc. Ties move both rates in one step. ValueError where one kind is missing."""
-    return Ranking(distances, y).curve(weights)
-
-
-def area_under_curve(distances: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """AUC: the chance that a same pair is nearer than a different one, a tie counting one half.
-
-    1 is perfect, 0.5 is chance. ValueError where one kind of pair is missing.
-    """
-    return area(roc_curve(distances, y, weights))
-
-
-def area(roc: Roc) -> float:
-    """The area under a curve: AUC."""
-    return float(np.trapezoid(roc.tmr, roc.fmr))
-
-
-def crossing(roc: Roc) -> float:
-    """Where FMR and FNMR meet on a curve: EER."""
-    gap = roc.fmr - (1 - roc.tmr)  # from -1 up to 1
-    k = np.argmax(gap >= 0)
-    share = gap[k - 1] / (gap[k - 1] - gap[k])
-    return float(roc.fmr[k - 1] + share * (roc.fmr[k] - roc.fmr[k - 1]))
+            if count == MIN_FALSE_MATCHES:
+                return k
+    return None
 
 
 def is_collapsed(distances: ArrayLike) -> bool:
     """Whether all distances are alike: the network gives every image the same embedding."""
     low, high = np.quantile(np.asarray(distances, dtype=np.float64), [0.01, 0.99])
     return bool(high - low <= 1e-3 * max(high, 1e-2))
-
-
-def _both_kinds(distances: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    d, kinds = _checked(distances, y)
-    same = int(kinds.sum())
-    if same in (0, len(kinds)):
-        raise ValueError(
-            f"Expected pairs of both kinds. Received: {same} same, {len(kinds) - same} different."
-        )
-    return d, kinds
-
-
-def _checked(distances: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    kinds = np.asarray(y).ravel()
-    if np.size(distances) != len(kinds) or not len(kinds):
-        raise ValueError(
-            "Expected one label for each distance, and at least one pair. "
-            f"Received: {np.size(distances)} distances, {len(kinds)} labels."
-        )
-    d = _finite(distances)
-    if not np.isin(kinds, (0, 1)).all():
-        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(kinds)[:5].tolist()}.")
-    return d, kinds.astype(int)
-
-
-def _finite(distances: ArrayLike) -> np.ndarray:
-    d = np.asarray(distances, dtype=np.float64).ravel()
-    if not np.isfinite(d).all():
-        raise ValueError(
-            "Expected finite distances. "
-            f"Received: {np.sum(~np.isfinite(d))} that are NaN or infinite."
-        )
-    return d

@@ -12,9 +12,9 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
-from pyimagesearch.data import images, lists
+from pyimagesearch.data import images, listing, lists
 from pyimagesearch.evaluation.distances import MATRICES
-from pyimagesearch.evaluation.intervals import Trials
+from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.gallery import Gallery
@@ -137,8 +137,7 @@ def compare_pairs(args: argparse.Namespace) -> None:
     sentence = f"{len(compared)} pairs compared: {same} the same, {len(compared) - same} different"
     if known := [k for k, pair in enumerate(compared) if pair["expected"] is not None]:
         right = np.array([compared[k]["same"] == compared[k]["expected"] for k in known])
-        (_, units) = np.unique(np.array(ends)[known], return_inverse=True)
-        figure = Trials(units).share(right)  # its interval counts images
+        figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
         summary |= {"known": len(known), "right": figure.as_dict()}
         sentence += f"; of {len(known)} whose answer is given {figure.percent()} right"
     answer = {
@@ -316,7 +315,7 @@ def export_encoder(args: argparse.Namespace) -> None:
     if args.images is None:
         log.info("the file is tried on noise; --images DIR tries it on your images, too")
     else:
-        (_, pixels, bad) = images.read_images(images.list_images(args.images)[:CHECKED], shape)
+        (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
         for message in bad:
             log.info("skipped %s", message)
         tried = np.concatenate([tried, pixels])
@@ -329,7 +328,7 @@ def export_encoder(args: argparse.Namespace) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     """Figures on a folder, whether the threshold suits it, or a new one."""
     terminal.setup_keras()
-    from pyimagesearch.inference.answers_evaluate import evaluate
+    from pyimagesearch.inference.evaluate import evaluate
 
     evaluate(args)
 

@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     subs["evaluate"].add_argument("directory")
     text = "choose and store new thresholds"
     subs["evaluate"].add_argument("--calibrate", action="store_true", help=text)
+    text = "--calibrate even by fewer images than the model's thresholds rest on"
+    subs["evaluate"].add_argument("--force", action="store_true", help=text)
     subs["matrix"].add_argument("directory")
     subs["export"].add_argument("--format", choices=("tflite", "onnx"), required=True)
     text = "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"

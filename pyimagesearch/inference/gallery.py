@@ -19,9 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data import images, layout
+from pyimagesearch.data import listing
 from pyimagesearch.data.cache import embeddings_of
-from pyimagesearch.data.leftovers import BESIDE, say, say_skipped
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import BLOCK, SiameseModel
 from pyimagesearch.system.errors import InputError, printable
@@ -63,7 +62,7 @@ def embed_folder(
 ) -> Gallery:
     """The embeddings of all images of a folder, from the cache where it has them.
 
-    Where the images lie in subfolders, these are the classes, as in training (see layout.find,
+    Where the images lie in subfolders, these are the classes, as in training (see listing.find,
     which class_level is for), but a class may have a single image. classes: whether they are
     asked for. without: files that are left out. shard: which part of them, which may be empty.
     Logs what cannot be read, and is left out.
@@ -71,48 +70,49 @@ def embed_folder(
     what the classes are.
     """
     directory = os.fspath(directory)
-    paths = images.list_images(directory)
-    class_of = dict.fromkeys(paths, "")
-    known = classes and any(os.sep in images.from_folder_on(path, directory) for path in paths)
-    if known:
-        plan = layout.find(directory, class_level)
-        known = not plan.pairs
-        if known:
-            say_skipped({BESIDE: plan.skipped[BESIDE]} if plan.skipped[BESIDE] else {})
-            found = {os.path.join(directory, f.name): f.class_at(plan.level) for f in plan.files}
-            class_of = dict(sorted(found.items()))
+    if classes:
+        files = listing.find(directory, class_level, plain=True).files
+    else:
+        files = [listing.File(os.path.relpath(p, directory)) for p in listing.list_images(directory)]
+    class_of = {file.name: file.label for file in sorted(files)}
     class_names = set(class_of.values())
-    for path in list(class_of):
+    for name in list(class_of):
+        path = os.path.join(directory, name)
         if any(other and same_file(path, other) for other in without):
             log.info("left out %s: asked about, or drawn by this command", printable(path))
-            del class_of[path]
-    paths = list(class_of)
+            del class_of[name]
+    names = list(class_of)
     if shard is not None:
-        listing = hashlib.sha256()
-        for path in paths:
+        digest = hashlib.sha256()
+        for name in names:
+            path = os.path.join(directory, name)
             size = os.path.getsize(path) if os.path.isfile(path) else -1
-            line = f"{size} {images.from_folder_on(path, directory)}\n{class_of[path]}\n"
-            listing.update(line.encode("utf-8", "surrogateescape"))
-        shard = shard._replace(listing=listing.hexdigest())
-        paths = paths[shard.rows(len(class_of))]
-        if not paths:
+            line = f"{size} {name}\n{class_of[name]}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        shard = shard._replace(listing=digest.hexdigest())
+        names = names[shard.rows(len(class_of))]
+        if not names:
             log.info("shard %d/%d holds no files: the folder has %d", *shard[:2], len(class_of))
     (good, embeddings, messages, reused) = embeddings_of(
-        paths, model.digest, model.image_shape, model.embed
+        [os.path.join(directory, name) for name in names],
+        model.digest,
+        model.image_shape,
+        model.embed,
     )
     if not good and shard is None:
         raise InputError(
             f"Expected readable images. Received: {printable(directory)} with none. "
             + "; ".join(messages[:3])
         )
-    say(f"skipped {message}" for message in messages)
+    good = [os.path.relpath(path, directory) for path in good]
+    listing.say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
-    gone = class_names - {class_of[path] for path in good} if shard is None else ()
-    say(f"left out class {printable(name)}: no image of it is left" for name in sorted(gone))
+    gone = class_names - {class_of[name] for name in good} if shard is None else ()
+    listing.say(f"left out class {printable(name)}: no image of it is left" for name in sorted(gone))
     return Gallery(
         np.asarray(embeddings).reshape(len(good), model.embedding_dim),
-        tuple(images.from_folder_on(path, directory) for path in good),
-        tuple(class_of[path] for path in good) if known else None,
+        tuple(good),
+        tuple(class_of[name] for name in good) if any(class_names) else None,
         model.digest,
         shard,
     )

@@ -1,32 +1,28 @@
 """Who or what is this? The nearest class of a gallery, or nobody that it knows.
 
 A gallery is a folder with one subfolder for each person or thing, one image or more in each; here
-it is embeddings, labels and class names. Terms as in evaluation.identification.
+it is embeddings, labels and class names. Terms as in ISO/IEC 19795-1:2021:
+
+FPIR  false positive identification rate: the share of queries of classes that are not enrolled
+      for which a class is returned. In a gallery of N images a stranger is compared N times, so
+      FPIR <= N FMR: the threshold for FPIR f is that for a false match rate of f / N.
 """
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from pyimagesearch.evaluation.identification import effective_size, threshold_for
 from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError
 
 log = logging.getLogger(__name__)
 
 FPIR = 0.01  # the rate that is held where none is named
-
-
-class Model(Protocol):
-    """What is wanted of a SiameseModel."""
-
-    settings: dict[str, Any]
-    threshold: float
-
-    def distance_to_all(self, feats: np.ndarray, gallery: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Limit:
 
     threshold: float
     fpir: float | None  # the false positive identification rate that it holds; None: unknown
-    gallery_size: int  # the classes it was chosen for, more where they have many images
+    gallery_size: int  # images
 
 
 @dataclass(frozen=True)
@@ -70,24 +66,46 @@ class Identification:
         }
 
 
-def limit_for(model: Model, labels: np.ndarray, fpir: float = FPIR) -> Limit:
-    """The threshold that holds the rate for a gallery with these labels, int (N,).
+def limit_for(settings: dict[str, Any], threshold: float, size: int, fpir: float = FPIR) -> Limit:
+    """The threshold that holds the rate in a gallery of so many images.
 
-    Where the model's calibration does not reach so far, the strictest that it has: of the
-    thresholds of this rate, and the one for pairs. Its rate is then unknown.
+    settings: the model's, untrusted text. threshold: its own, for pairs. Where no threshold is
+    known to hold the rate, it is the strictest that is known, and the FPIR is unknown.
     """
-    calibration = model.settings.get("identification")
-    size = effective_size(labels, calibration)
-    threshold = threshold_for(calibration, size, fpir)
-    if threshold is not None:
-        return Limit(threshold, fpir, size)
+    known = list(_thresholds(settings, size))
+    held = [t for rate, t in known if rate <= fpir * (1 + 1e-9)]  # 0.001 * 10 is above 0.01
+    if held:
+        return Limit(max(held), fpir, size)
     log.info("FPIR unknown: the model is not calibrated for %g in a gallery of %d", fpir, size)
-    smaller = [threshold_for(calibration, k, fpir) for k in _sizes(calibration)]
-    return Limit(min([model.threshold, *(t for t in smaller if t is not None)]), None, size)
+    return Limit(min([threshold, *(t for _, t in known)]), None, size)
+
+
+def _thresholds(settings: dict[str, Any], size: int) -> Iterator[tuple[float, float]]:
+    # (an FPIR in a gallery of so many images, the threshold that holds it), of all that is known
+    found = settings.get("identification")
+    found = found if isinstance(found, dict) else {}
+    for rates in (found.get("rates"), settings.get("operating_points")):
+        for rate, threshold in rates.items() if isinstance(rates, dict) else ():
+            if type(threshold) in (int, float):
+                yield _number(rate) * size, threshold
+    # models of 1.x have thresholds for some sizes of a gallery: a larger one's is stricter
+    (sizes, thresholds) = (found.get("gallery_sizes"), found.get("thresholds"))
+    if isinstance(sizes, list) and isinstance(thresholds, dict):
+        for rate, row in thresholds.items():
+            for of_size, threshold in zip(sizes, row if isinstance(row, list) else ()):
+                if type(of_size) is int and type(threshold) in (int, float):
+                    yield _number(rate) if of_size >= size else math.inf, threshold
+
+
+def _number(text: Any) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.inf
 
 
 def identify(
-    model: Model,
+    model: SiameseModel,
     queries: np.ndarray,
     gallery: np.ndarray,
     labels: np.ndarray,
@@ -108,29 +126,15 @@ def identify(
             "Expected a gallery of one image at least, each with a class that has a name. "
             f"Received: {len(gallery)} images, {len(labels)} labels, {len(class_names)} names."
         )
-    limit = limit_for(model, labels, fpir)
-    return [_identify(model, query, gallery, labels, class_names, limit, top) for query in queries]
-
-
-def _identify(
-    model: Model,
-    query: np.ndarray,
-    gallery: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    limit: Limit,
-    top: int,
-) -> Identification:
-    distances = model.distance_to_all(query, gallery)
-    order = np.argsort(distances, kind="stable")
-    (classes, first) = np.unique(labels[order], return_index=True)  # the nearest image of each
-    nearest = order[first]
-    ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
-    candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
-    known = bool(called_same(candidates[0].distance, limit.threshold))
-    return Identification(known, candidates, limit)
-
-
-def _sizes(calibration: Any) -> list[int]:
-    sizes = calibration.get("gallery_sizes") if isinstance(calibration, dict) else None
-    return [k for k in sizes if type(k) is int] if isinstance(sizes, list) else []
+    limit = limit_for(model.settings, model.threshold, len(labels), fpir)
+    found = []
+    for query in queries:
+        distances = model.distance_to_all(query, gallery)
+        order = np.argsort(distances, kind="stable")
+        (classes, first) = np.unique(labels[order], return_index=True)  # the nearest image of each
+        nearest = order[first]
+        ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
+        candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
+        known = bool(called_same(candidates[0].distance, limit.threshold))
+        found.append(Identification(known, candidates, limit))
+    return found

@@ -11,7 +11,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from pyimagesearch.evaluation import curves, lettering, pictures
+from pyimagesearch.evaluation import pictures
+from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.system.errors import InputError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 9, 1), dtype=np.uint8)
@@ -25,64 +26,46 @@ def no_warnings():
         yield
 
 
-@pytest.fixture
-def one_font(monkeypatch):
-    """A machine on which Matplotlib's own font is the only one."""
-    own = [f for f in mpl.font_manager.fontManager.ttflist if f.name == "DejaVu Sans"]
-    monkeypatch.setattr(mpl.font_manager.fontManager, "ttflist", own)
-
-
 def shape_of(path):
     return cv2.imread(str(path)).shape
 
 
-def test_names_that_the_font_has_stay_and_others_become_numbers(one_font, caplog):
+def test_names_that_the_font_has_stay_and_others_become_numbers(caplog):
     with caplog.at_level("INFO", logger="pyimagesearch"):
-        (texts, fonts) = lettering.lettering(NAMES)
+        texts = pictures.lettering(NAMES)
     assert texts[:3] == ["cat", "кошка", "Ελλάδα"]
-    assert (texts[3], texts[4]) == ("#1", "#2") and texts[9] in ("#3", "#4")
+    assert texts[3:5] == ["#1", "#2"] and texts[8:] == ["#3", "#4"]
     assert texts[5] == r"\$x\$ 5\$" and texts[6] == "a?b"
     assert len(texts[7]) == 30 and texts[7] == "x" * 14 + "…" + "x" * 15
     (line,) = caplog.messages
     assert line.startswith("in the figures: #1 = 猫, #2 = \U00013000")
-    assert fonts == mpl.rcParams["font.family"]
 
 
-def test_an_installed_font_that_has_the_characters_is_used(monkeypatch):
-    known = {"sans-serif": frozenset("abc"), "Other": frozenset("猫"), "Third": frozenset("猫犬")}
-    monkeypatch.setattr(lettering, "characters", lambda family: known.get(family, frozenset()))
-    entries = [
-        mpl.font_manager.FontEntry(name=name, style=style, weight=400)
-        for name, style in (("Third", "normal"), ("Other", "normal"), ("Italic", "italic"))
-    ]
-    monkeypatch.setattr(mpl.font_manager.fontManager, "ttflist", entries)
-    assert lettering.lettering(["a", "猫"]) == (["a", "猫"], ["sans-serif", "Other"])
-    assert lettering.fonts_for("猫犬") == ["sans-serif", "Other", "Third"]
-    assert lettering.fonts_for("abc") == ["sans-serif"]
-
-
-def test_pictures_with_such_names(one_font, tmp_path):
+def test_pictures_with_such_names(tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(200) % len(NAMES)
-    curves.plot_map(rng.normal(size=(200, 3)), labels, tmp_path / "map.png", NAMES)
+    pictures.plot_map(rng.normal(size=(200, 3)), labels, tmp_path / "map.png", NAMES)
     pictures.plot_matrix(rng.random((10, 10)), NAMES, 0.5, tmp_path / "matrix.png")
     assert min(shape_of(tmp_path / "map.png")[:2]) > 300
     assert min(shape_of(tmp_path / "matrix.png")[:2]) > 300
 
 
 def test_a_map_of_one_image_of_one_number_or_of_no_classes(tmp_path):
-    curves.plot_map(np.ones((1, 1)), np.zeros(1, int), tmp_path / "a.png", ("one",))
-    curves.plot_map(np.ones((5, 2)), None, tmp_path / "b.png")
-    curves.plot_map(
+    pictures.plot_map(np.ones((1, 1)), np.zeros(1, int), tmp_path / "a.png", ("one",))
+    pictures.plot_map(np.ones((5, 2)), None, tmp_path / "b.png")
+    pictures.plot_map(
         np.random.default_rng(0).normal(size=(80, 4)), np.arange(80), tmp_path / "c.png"
     )
     assert {p.name for p in tmp_path.iterdir()} == {"a.png", "b.png", "c.png"}
 
 
-def test_distances_that_are_all_nothing_have_a_histogram(tmp_path):
-    curves.plot_histogram(np.zeros(4), np.array([0, 1, 0, 1]), 0.0, tmp_path / "a.png")
-    curves.plot_histogram([-1e-7, 0.5], np.array([1, 0]), 0.1, tmp_path / "b.png")
-    assert shape_of(tmp_path / "a.png") == shape_of(tmp_path / "b.png")
+def test_distances_that_are_all_nothing_have_a_histogram_and_a_curve(tmp_path):
+    for k, distances in enumerate(([0, 0], [-1e-7, 0.5])):
+        curve = curve_of(distances, [0, 1])
+        pictures.plot_histogram(curve.levels, curve, 0.1, tmp_path / f"{k}.png")
+        pictures.plot_roc(curve, 0.5, 0.0, "a title", tmp_path / f"roc{k}.png")
+    assert shape_of(tmp_path / "0.png") == shape_of(tmp_path / "1.png")
+    assert min(shape_of(tmp_path / "roc0.png")[:2]) > 300
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -120,7 +103,8 @@ def test_pictures_are_made_in_a_worker_thread(tmp_path):
 
 def test_the_programs_own_matplotlib_is_left_as_it_was(tmp_path):
     before = dict(mpl.rcParams)
-    curves.plot_histogram([0.1, 0.5], np.array([1, 0]), 0.3, tmp_path / "a.png")
+    curve = curve_of([0.1, 0.5], [1, 0])
+    pictures.plot_histogram(curve.levels, curve, 0.3, tmp_path / "a.png")
     pictures.plot_matrix(np.eye(2), ["a", "b"], 0.5, tmp_path / "b.png")
     assert dict(mpl.rcParams) == before
 

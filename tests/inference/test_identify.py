@@ -63,16 +63,39 @@ def test_classes_at_one_distance_come_by_name():
     assert [c.name for c in found.candidates] == ["anna", "zoe"]
 
 
-def test_beyond_the_calibration_the_rate_is_unknown_and_the_threshold_the_strictest(caplog):
-    (model, many) = (Line(CALIBRATION), np.arange(6))
+def test_a_rate_of_a_gallery_is_a_false_match_rate_times_its_size(caplog):
+    # of ten images each is compared: FPIR 1 % takes a false match rate of 0.1 %
+    settings = {"identification": {"rates": {"1e-2": 7.0, "2e-3": 6.0, "1e-3": 5.0, "5e-4": 4.0}}}
+    assert limit_for(settings, 10.0, 10, 0.01) == Limit(5.0, 0.01, 10)
+    assert limit_for(settings, 10.0, 1, 0.01) == Limit(7.0, 0.01, 1)
+    assert limit_for(settings, 10.0, 6, 0.01) == Limit(5.0, 0.01, 6)  # 0.17 %: the next stricter
+    # no rate is known that is strict enough: the strictest threshold, and no promise
     with caplog.at_level("INFO", logger="pyimagesearch"):
-        assert limit_for(model, many, 0.01) == Limit(4.0, None, 6)
+        assert limit_for(settings, 10.0, 50, 0.01) == Limit(4.0, None, 50)
     assert "FPIR unknown" in caplog.text
-    assert limit_for(model, np.arange(2), 0.001) == Limit(2.0, 0.001, 2)
-    assert limit_for(model, many, 0.001) == Limit(2.0, None, 6)
-    # a rate that is not stored, and models that were never calibrated so: the one for pairs
-    for identification in (CALIBRATION, None, [], {"gallery_sizes": None}):
-        assert limit_for(Line(identification), many, 0.5) == Limit(10.0, None, 6)
+    # the rates of --fmr serve where no finer ones are stored
+    settings = {"operating_points": {"0.01": 7.0, "0.001": 5.0, "0.0001": None}}
+    assert limit_for(settings, 10.0, 10, 0.01) == Limit(5.0, 0.01, 10)
+    assert limit_for(settings, 10.0, 20, 0.01) == Limit(5.0, None, 20)
+
+
+def test_models_of_1x_keep_their_thresholds_for_galleries():
+    settings = {"identification": CALIBRATION}
+    assert limit_for(settings, 10.0, 2, 0.001) == Limit(2.0, 0.001, 2)
+    assert limit_for(settings, 10.0, 4, 0.01) == Limit(4.0, 0.01, 4)
+    assert limit_for(settings, 10.0, 6, 0.01) == Limit(2.0, None, 6)
+    # a stricter rate holds a looser one, too
+    assert limit_for(settings, 10.0, 2, 0.5) == Limit(8.0, 0.5, 2)
+
+
+@pytest.mark.parametrize(
+    "identification",
+    [None, [], {"gallery_sizes": None}, {"rates": {"x": 1.0, "1e-9": "2"}},
+        {"gallery_sizes": ["2"], "thresholds": {"0.01": [1.0]}}],
+)  # fmt: skip
+def test_settings_are_untrusted_text(identification):
+    limit = limit_for({"identification": identification, "operating_points": 3}, 10.0, 2, 0.01)
+    assert limit.fpir is None and limit.threshold in (1.0, 10.0)
 
 
 @pytest.mark.parametrize("labels", [[], [0, 1], [0, 1, 2, 3]])

@@ -1,0 +1,365 @@
+"""Thresholds from some images, figures with their intervals from others, and their text.
+
+Where the classes are known, every figure rests on all pairs of the images, and same and
+different pairs weigh a half each: right = (TMR + 1 - FMR) / 2. Pairs that are given stay what
+they are, and each weighs as much.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pyimagesearch.data.sets import are_uneven
+from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.evaluation.all_pairs import (
+    AllPairs,
+    Counts,
+    GivenPairs,
+    auc_left_out,
+    matches,
+    pairs_of,
+    some_of,
+)
+from pyimagesearch.evaluation.distances import Comparison, distance_of
+from pyimagesearch.evaluation.embeddings import raw_pixels
+from pyimagesearch.evaluation.intervals import (
+    LEAST_UNITS,
+    Figure,
+    interval,
+    student,
+    variance_of,
+)
+from pyimagesearch.evaluation.retrieval import Retrieval, retrieve
+from pyimagesearch.evaluation.verification import independent
+from pyimagesearch.system.errors import printable
+
+FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
+# for identify, whose rate is divided by the size of the gallery
+FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
+MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
+MOST_PIXELS = 1_500  # images whose raw pixels are compared
+MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
+AUC_WITH_INTERVAL = 0.975  # nearer to 1 hardly an image is out of order: no interval holds
+DRAWN = 30  # images that weigh as much as the threshold that a model has
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a threshold that was calibrated for a false match rate gives on other images."""
+
+    threshold: float
+    tmr: Figure
+    fmr: Figure
+    up_to: float | None = None  # what the rate may be on new classes, from the calibration
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures on images that nothing was chosen on. Shares are from 0 to 1."""
+
+    images: int
+    pairs: int
+    unit: str  # what the intervals count: "images", "classes" or "groups"
+    units: int
+    threshold: float
+    accuracy: Figure  # pairs called right at the threshold
+    tmr: Figure  # same pairs called the same at the threshold
+    fmr: Figure  # different pairs called the same at the threshold
+    auc: Figure
+    eer: Figure
+    operating_points: dict[str, OperatingPoint | None]  # by rate; None: not enough pairs for it
+    collapsed: bool  # whether all distances are alike
+    best: float  # the threshold that is best for these images
+    best_accuracy: float
+    suits: bool  # whether the best one is no better than chance lets it be
+    chance: bool  # whether no threshold is better than chance
+    accuracy_at_half: float | None  # pairs called right at 0.5 of a head's output
+    classes: dict[str, Any] | None  # None: only pairs are known
+    retrieval: Retrieval | None
+    compared: AllPairs | GivenPairs
+    rows: np.ndarray  # int, which of the images were measured
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
+        inner = ("compared", "rows")
+        known = {k: v for k, v in vars(self).items() if v is not None and k not in inner}
+        points = self.operating_points.items()
+        known["operating_points"] = {rate: point and asdict(point) for rate, point in points}
+        return {k: asdict(v) if isinstance(v, (Figure, Retrieval)) else v for k, v in known.items()}
+
+    def worst(self, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same pairs furthest apart, then the different ones nearest, `count` of each.
+
+        Returns (int (B, 2), the images of each; what the model puts out (B,); y (B,)).
+        """
+        found = [self.compared.extremes(kind, count) for kind in (1, 0)]
+        (ends, distances) = (np.concatenate(part) for part in zip(*found))
+        y = np.repeat([1, 0], [len(found[0][1]), len(found[1][1])])
+        return self.rows[ends], self.compared.distance.output(distances), y
+
+
+def calibrate(
+    embeddings: np.ndarray,
+    images: ImageSet,
+    settings: Mapping[str, Any],
+    comparison: Comparison | None = None,
+    new_classes: bool = False,
+    stored: float | None = None,
+) -> dict[str, Any]:
+    """Thresholds from images on which no figure is reported, as a dict for JSON.
+
+    embeddings: (N, D), of `images`. settings: the model's, "distance" and "head". comparison: what
+    it puts out, asked where there is a head. new_classes: whether no class of these images was
+    trained on. stored: the threshold that the model has; where it suits these images, theirs is
+    drawn towards it: few images say little.
+    "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
+    "operating_points": the threshold for each false match rate; None where too few independent
+    false matches support it. "operating_bounds": what the rate may be on classes that are new.
+    "identification": thresholds for more rates, see inference.identify.
+    """
+    (images, embeddings, _) = _at_most(images, embeddings, MOST_IMAGES)
+    distance = distance_of(settings, comparison, embeddings.shape[1])
+    (unit, unit_of) = units_of(images, len(embeddings), new_classes)
+    compared = pairs_of(embeddings, images, distance, unit_of)
+    curve = compared.curve
+    threshold = float(distance.output(curve.best_threshold))
+    if stored is not None:
+        asked = [curve.best_threshold, float(distance.before_head(stored))]
+        if _suits(compared.scan([matches(t) for t in asked]), 0, 1):
+            threshold = stored + (threshold - stored) * len(images) / (len(images) + DRAWN)
+
+    (ends, _) = compared.extremes(0, MOST_NEAREST)
+    # frames of one clip are no more independent than one image
+    least = independent(ends if images.groups is None else images.groups[ends])
+    raw = {r: curve.threshold_at_fmr(float(r), least) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
+    known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
+    points = {rate: known.get(rate) for rate in FALSE_MATCH_RATES}
+    found: dict[str, Any] = {
+        "threshold": threshold,
+        "calibration_accuracy": curve.right_at(float(distance.before_head(threshold))),
+        "operating_points": points,
+        "operating_images": len(images),
+        "collapsed": curve.collapsed,
+        "identification": {
+            "rates": {rate: known[rate] for rate in FINE_RATES if rate in known},
+            "new_classes": new_classes,
+        },
+    }
+    if unit == "classes":
+        rates = [rate for rate, t in points.items() if t is not None]
+        counts = compared.scan([matches(raw[rate] or 0) for rate in rates])
+        found["operating_bounds"] = {r: counts.share(0, k).high for k, r in enumerate(rates)}
+    return found
+
+
+def measure(
+    embeddings: np.ndarray,
+    images: ImageSet,
+    settings: Mapping[str, Any],
+    comparison: Comparison | None = None,
+    new_classes: bool = False,
+) -> Measurement:
+    """Figures of a calibration on other images than it was chosen on.
+
+    embeddings: (N, D), of `images`. settings: the model's, with what calibrate gave. comparison:
+    see calibrate. new_classes: whether no class of these images was trained on; then the classes
+    are what the intervals count.
+    """
+    (images, embeddings, rows) = _at_most(images, embeddings, MOST_IMAGES)
+    distance = distance_of(settings, comparison, embeddings.shape[1])
+    (unit, unit_of) = units_of(images, len(embeddings), new_classes)
+    compared = pairs_of(embeddings, images, distance, unit_of)
+    curve = compared.curve
+    points = dict(settings.get("operating_points") or {})
+    known = [rate for rate, threshold in points.items() if threshold is not None]
+    outputs = [settings["threshold"], *(points[rate] for rate in known), 0.5]
+    raw = [*(float(distance.before_head(t)) for t in outputs), curve.best_threshold]
+    counts = compared.scan([matches(t) for t in raw])
+    best = len(raw) - 1
+    bounds = settings.get("operating_bounds")
+    for k, rate in enumerate(known, 1):
+        up_to = bounds.get(rate) if isinstance(bounds, dict) else None  # settings are untrusted
+        up_to = up_to if isinstance(up_to, float) else None
+        points[rate] = OperatingPoint(points[rate], counts.share(1, k), counts.share(0, k), up_to)
+    auc = Figure(curve.auc)
+    if auc.value < AUC_WITH_INTERVAL and len(counts.images) >= LEAST_UNITS:
+        auc = interval(auc.value, auc_left_out(compared), int(counts.images.sum()))
+    retrieval = None
+    if images.labels is not None:
+        retrieval = retrieve(embeddings, np.ravel(images.labels), distance, unit_of)
+    return Measurement(
+        images=len(images),
+        pairs=int(counts.pairs.sum()),
+        unit=unit,
+        units=len(counts.images),
+        threshold=settings["threshold"],
+        accuracy=counts.right(0),
+        tmr=counts.share(1, 0),
+        fmr=counts.share(0, 0),
+        auc=auc,
+        eer=Figure(curve.eer),
+        operating_points=points,
+        collapsed=curve.collapsed,
+        best=float(distance.output(curve.best_threshold)),
+        best_accuracy=counts.right(best).value,
+        suits=_suits(counts, best, 0),
+        chance=_at_chance(counts, best, curve.best in (0, len(curve.levels))),
+        accuracy_at_half=None if distance.head is None else counts.right(best - 1).value,
+        classes=_by_class(images, counts),
+        retrieval=retrieval,
+        compared=compared,
+        rows=rows,
+    )
+
+
+def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:
+    """What the pixels themselves give, calibrated on `choices`: the line to beat.
+
+    Of more than 1,500 images some are taken.
+    """
+    (choices, test) = (_at_most(part, None, MOST_PIXELS)[0] for part in (choices, test))
+    settings = calibrate(raw_pixels(choices.images), choices, {})
+    return measure(raw_pixels(test.images), test, settings, new_classes=new_classes)
+
+
+def units_of(images: ImageSet, count: int, new_classes: bool) -> tuple[str, np.ndarray]:
+    """What the intervals count, and which of them each of `count` images belongs to: int (N,).
+
+    Groups where there are any, else classes where these are new to the model, else images.
+    """
+    if images.groups is not None:
+        return "groups", np.unique(images.groups, return_inverse=True)[1]
+    if new_classes and images.labels is not None:
+        return "classes", np.unique(images.labels, return_inverse=True)[1]
+    return "images", np.arange(count)
+
+
+def figure_rows(m: Measurement) -> list[tuple[str, str]]:
+    """Each figure's name and text, as terminal and report show them."""
+    rows = [
+        ("right at the threshold", m.accuracy.percent()),
+        ("TMR at the threshold", m.tmr.percent()),
+        ("FMR at the threshold", m.fmr.rate()),
+        ("AUC", m.auc.percent(3)),
+        ("equal error rate", m.eer.percent()),
+    ]
+    if m.accuracy_at_half is not None:
+        rows.insert(1, ("right at 0.5", f"{100 * m.accuracy_at_half:.2f} %"))
+    for rate, point in m.operating_points.items():
+        text = "not enough pairs to calibrate (30 false matches that share no image)"
+        if point is not None:
+            text = f"{point.tmr.percent()} where distance < {point.threshold:.3f}"
+            text += f"; FMR here {point.fmr.rate()}"
+            if point.up_to is not None:
+                text += f", on new classes up to {100 * point.up_to:.2g} %"
+        rows.append((f"TMR at {100 * float(rate):g} % FMR", text))
+    if m.retrieval:
+        r = m.retrieval
+        more = f"@5 {100 * r.recall_at_5.value:.2f} %, @10 {100 * r.recall_at_10.value:.2f} %"
+        rows += [
+            ("recall@1", f"{r.recall_at_1.percent()}; {more}"),
+            ("mAP@R", f"{r.map_at_r.percent()}; {r.queries} images asked"),
+        ]
+    return rows
+
+
+def report(m: Measurement, title: str) -> str:
+    """The figures as lines of text under a title."""
+    lines = [f"{title}, {basis(m)}:"]
+    lines += [f"  {name:<24}{text}" for name, text in figure_rows(m)]
+    if m.classes:
+        lines += _of_classes(m.classes, m.tmr.value)
+    if m.collapsed:
+        lines.append("  the network has collapsed: all distances are alike")
+    return "\n".join(lines)
+
+
+def basis(m: Measurement) -> str:
+    """What the figures rest on, and what their intervals count, in words."""
+    pairs = f"{'all ' if m.classes else ''}{m.pairs} pairs of {m.images} images"
+    if m.units < LEAST_UNITS:
+        return f"{pairs}, no interval: fewer than {LEAST_UNITS} {m.unit} ({m.units})"
+    return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
+
+
+def _at_most(
+    images: ImageSet, embeddings: np.ndarray | None, most: int
+) -> tuple[ImageSet, Any, np.ndarray]:
+    # some of the images where there are more, their embeddings, and which they are
+    rows = np.arange(len(images))
+    if len(images) > most and images.labels is not None:
+        rows = some_of(np.ravel(images.labels), most)
+        images = images.take(rows)
+    elif len(images) > most and embeddings is None:  # given pairs, as many as hold so many images
+        order = np.random.default_rng(0).permutation(images.drawn.indices())
+        rows = np.unique(order[: most // 2])
+        images = images.part(rows)
+    return images, embeddings if embeddings is None else embeddings[rows], rows
+
+
+def _suits(counts: Counts, best: int, stored: int) -> bool:
+    # whether the best threshold is better than the stored one by no more than chance allows
+    gain = counts.right(best).value - counts.right(stored).value
+    differences = counts.right_left_out(best) - counts.right_left_out(stored)
+    differences = differences[np.isfinite(differences)]
+    if len(differences) < 2:
+        return gain <= 0
+    error = math.sqrt(variance_of(differences))
+    return bool(gain <= student(len(differences) - 1) * error + 1e-12)
+
+
+def _at_chance(counts: Counts, best: int, at_edge: bool) -> bool:
+    # whether even the best threshold gets no more right than calling all pairs alike
+    chance = 0.5 if counts.balanced else float(counts.pairs.max() / counts.pairs.sum())
+    right = counts.right(best)
+    return at_edge or (right.low is not None and right.low <= chance)
+
+
+def _by_class(images: ImageSet, counts: Counts, most: int = 5) -> dict[str, Any] | None:
+    # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
+    if images.labels is None or counts.by_image is None:
+        return None
+    (numbers, class_of, sizes) = np.unique(
+        np.ravel(images.labels), return_inverse=True, return_counts=True
+    )
+    names = [printable(images.class_names[k] if images.class_names else str(k)) for k in numbers]
+    (false, true) = (np.bincount(class_of, hits) for hits in counts.by_image[:, :, 0])
+    figures = [
+        {
+            "name": name,
+            "images": int(size),
+            "tmr": Figure(float(found / (size * (size - 1)))).as_dict() if size > 1 else None,
+            "fmr": Figure(float(wrong / (size * (len(class_of) - size)))).as_dict(),
+        }
+        for name, size, found, wrong in zip(names, sizes, true, false)
+    ]
+    confused = []
+    if counts.confused is not None:
+        shares = np.triu(counts.confused, 1) / np.outer(sizes, sizes)
+        for place in np.argsort(-shares, axis=None, kind="stable")[:most]:
+            (a, b) = divmod(int(place), len(sizes))
+            if shares[a, b] > 0:
+                confused.append({"classes": [names[a], names[b]], "fmr": float(shares[a, b])})
+    return {"figures": figures, "confused": confused}
+
+
+def _of_classes(classes: Mapping[str, Any], tmr: float) -> list[str]:
+    # the worst three, where they are below the whole or classes are of very different size
+    figures = classes["figures"]
+    uneven = are_uneven(np.array([c["images"] for c in figures]))
+    known = [c for c in figures if c["tmr"] is not None]
+    lines: list[str] = []
+    for c in sorted(known, key=lambda c: (c["tmr"]["value"], c["images"]))[:3]:
+        found = c["tmr"]["value"]
+        if uneven or found < tmr:
+            which = "and then" if lines else "the worst class"
+            share = f"{100 * found:.1f} % of its same pairs found"
+            lines.append(f"  {which}: {c['name']}, {share}, {c['images']} images")
+    for c in classes["confused"][:1]:
+        (a, b) = c["classes"]
+        share = f"{100 * c['fmr']:.3g} % of their pairs called the same"
+        lines.append(f"  most confused: {a} and {b}, {share}")
+    return lines

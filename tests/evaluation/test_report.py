@@ -1,0 +1,190 @@
+"""What a training leaves beside its model, with networks that are known, and the page of it."""
+
+import csv
+import json
+import logging
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from pyimagesearch import config
+from pyimagesearch.data.pairs import sample_pairs
+from pyimagesearch.data.sets import DataSet, ImageSet
+from pyimagesearch.evaluation import report
+from pyimagesearch.siamese_network import build_comparison
+from tests.evaluation import browser
+
+HOSTILE = (
+    "</script><script>document.title='run'</script>",
+    "<img src=x onerror=\"document.title='run'\">",
+    "\u202eright to left\u2028{{data}}\u200f' \" & \\u003cb\\u003e $x$",
+)
+SIZES = {"train": 90, "choices": 300, "test": 300, "classes": 3}
+PARTS = {**SIZES, "clean": True, "skipped": {".txt": 2}, "near_copies": {}}
+PICTURES = {f"contrastive_{name}.png" for name in ("roc", "histogram", "map", "worst")}
+
+
+def image_set(n, seed, names=HOSTILE, classes=3, noise=40, ready=False):
+    """Images whose brightness tells their class."""
+    labels = (np.arange(n) % classes).astype(np.int32)
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, noise + 1, (n, 1, 1, 1)) + rng.integers(0, 9, (n, 4, 4, 1))
+    images = (180 // classes * labels[:, None, None, None] + noise).astype(np.uint8)
+    if ready:
+        return ImageSet(images, None, sample_pairs(labels, seed))
+    return ImageSet(images, labels, sample_pairs(labels, seed), names)
+
+
+class Lines(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+
+def written(output, history=None, new_classes=False, scale=1 / 255, **how):
+    """What a training with a made network leaves; returns its Measurement and what is logged."""
+    output.mkdir()
+    recipe = config.RECIPES["article"]
+    (train, choices, test) = (image_set(how.pop("n", 300), k, **how) for k in range(3))
+    parts = PARTS | {"classes_tested": how.get("classes", 3)}
+    data = DataSet(train, choices, choices, test, parts, new_classes, new_classes)
+    inputs = keras.Input((4, 4, 1), dtype="uint8")
+    brightness = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(scale)(inputs))
+    encoder = keras.Model(inputs, brightness)
+    comparison = build_comparison(recipe)
+    settings = {"recipe": "article", "dataset": "here", "seed": 3}
+    settings |= report.calibrate(encoder, comparison, data, settings)
+    history = history or {"loss": [0.5, 0.25], "seconds": [1.0, 2.0], "val_loss": [0.4, 0.3]}
+    (lines, level) = (Lines(), report.log.level)
+    report.log.addHandler(lines)
+    report.log.setLevel("INFO")
+    try:
+        measured = report.write(str(output), settings, recipe, history, encoder, comparison, data)
+    finally:
+        report.log.removeHandler(lines)
+        report.log.setLevel(level)
+    return measured, "\n".join(lines.messages)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    output = tmp_path_factory.mktemp("report") / "run"
+    return output, *written(output)
+
+
+def data_of(path):
+    """The data in a page."""
+    text = path.read_text(encoding="utf-8")
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    return json.loads(found)
+
+
+def test_numbers_are_written_with_the_parts_and_the_classes(trained):
+    (output, measured, _) = trained
+    stored = json.loads((output / "metrics.json").read_text())
+    assert stored["test"]["accuracy"] == measured.accuracy.as_dict()
+    assert stored["test"]["pairs"] == 300 * 299 / 2 and stored["test"]["loss"] > 0
+    assert stored["parts"] == PARTS | {"classes_tested": 3}
+    assert len(stored["classes"]["figures"]) == 3
+    assert "classes" not in stored["test"] and "classes" not in stored["raw_pixels"]
+    assert stored["retrieval"]["map_at_r"]["value"] > 0.8
+    assert stored["epochs_run"] == 2 and stored["training_seconds"] == 3
+    assert {"python", "numpy", "keras"} < set(stored["versions"])
+    with open(output / "history.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert rows[1] == {"epoch": "2", "loss": "0.25", "seconds": "2.0", "val_loss": "0.3"}
+    names = {path.name for path in output.iterdir()}
+    assert names == {"metrics.json", "history.csv", "report.html"} | PICTURES
+
+
+def test_terminal_page_and_metrics_have_the_same_figures(trained):
+    (output, measured, lines) = trained
+    (data, right) = (data_of(output / "report.html"), measured.accuracy)
+    assert "the network on test images, all 44850 pairs of 300 images, 95 % intervals" in lines
+    assert f"AUC {measured.auc.value:.5f}" in lines
+    assert f"{right.value:.2%} of 44850 test pairs right, calling them the same" in lines
+    assert "the raw pixels, the line to beat: " in lines
+    for name, network, raw in data["figures"]:
+        assert f"  {name:<24}{network}\n" in lines and raw, name
+    assert data["notes"][0] in lines
+    assert data["notes"][1] == (
+        "90 to train on, 300 to choose by, 300 to test with, 3 classes, 2 files skipped in all"
+    )
+    texts = [text for _, text in data["top"]]
+    low, high = (100 * x for x in (right.low, right.high))
+    assert texts[0] == f"{100 * right.value:.2f} % ({low:.2f} to {high:.2f})"
+    assert [name for name, _ in data["top"]][1:] == ["TMR at 1 % FMR", "AUC", "recall@1"]
+    # the slider knows what the model's threshold gives
+    step = data["steps"][data["stops"][0][1]]
+    (tmr, fmr) = (f"{100 * x.value:.2f} %" for x in (measured.tmr, measured.fmr))
+    assert step == [f"{measured.threshold:.3f}", tmr, fmr, f"{100 * right.value:.2f} %"]
+
+
+def test_names_are_text_alone_and_nothing_is_fetched(trained):
+    text = (trained[0] / "report.html").read_text(encoding="utf-8")
+    assert text.count("<script") == 2 and text.count("</script>") == 2
+    (policy,) = re.findall('Content-Security-Policy" content="(.*?)"', text)
+    assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe" not in policy
+    assert not re.search(r"https?://", text) and "-hash}}" not in text
+    assert " style=" not in text and " onclick" not in text
+    assert HOSTILE[0][:12] in "".join(
+        name for name, *_ in data_of(trained[0] / "report.html")["classes"]
+    )
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory, trained):
+    """The reports of every kind of data: their folders and Measurements."""
+    folder = tmp_path_factory.mktemp("kinds")
+    few = {"loss": [0.5, float("nan")], "val_loss": [float("nan")] * 2, "seconds": [1, 1]}
+    made = {
+        "ready": {"ready": True, "n": 90},
+        "new": {"classes": 12, "names": (), "n": 60, "noise": 15, "new_classes": True},
+        "few": {"n": 6, "history": few},
+        "collapsed": {"scale": 0.0, "n": 40},
+    }
+    found = {"classes": trained[:2]}
+    return found | {k: (folder / k, written(folder / k, **how)[0]) for k, how in made.items()}
+
+
+@pytest.mark.slow
+def test_every_kind_of_data_has_its_figures(kinds):
+    for output, measured in kinds.values():
+        data = data_of(output / "report.html")
+        assert len(data["pictures"]) == 4 and len(data["steps"]) > 300
+        assert (output / "report.html").stat().st_size < 2_000_000
+        assert dict(data["stops"])["the model's"] < len(data["steps"])
+        right = f"{100 * measured.accuracy.value:.2f} %"
+        assert data["top"][0][1].startswith(right)
+    assert data_of(kinds["ready"][0] / "report.html")["classes"] == []
+    assert "over 12 classes" in data_of(kinds["new"][0] / "report.html")["basis"]
+    assert "collapsed" in " ".join(data_of(kinds["collapsed"][0] / "report.html")["notes"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium or chrome on this machine")
+def test_a_browser_shows_every_kind_of_data(kinds, tmp_path):
+    pages = [output / "report.html" for output, _ in kinds.values()]
+    (states, complaints) = browser.states(tmp_path, pages)
+    assert complaints == []
+    for (name, (_, measured)), state in zip(kinds.items(), states):
+        assert state["first"][0] == f"{measured.threshold:.3f}", name
+        assert state["first"][1] == f"{100 * measured.tmr.value:.2f} %", name
+        assert state["stops"][0] == state["first"], name
+        assert state["title"] == "Recipe article on here" and state["pictures"] == 4
+        assert state["wide"] is False, name
+    (state, measured) = (states[0], kinds["classes"][1])
+    assert state["moved"][0] > state["first"][0] and state["moved"][1] >= state["first"][1]
+    points = [point for point in measured.operating_points.values() if point]
+    for stop, point in zip(state["stops"][1:], points, strict=True):
+        assert stop[:2] == [f"{point.threshold:.3f}", f"{100 * point.tmr.value:.2f} %"]
+    assert state["top"][0] == f"{100 * measured.accuracy.value:.2f} %"
+    assert len(state["names"]) == 3
+    assert any("title='run'</script>" in name for name in state["names"])
