@@ -32,7 +32,7 @@ from pyimagesearch.data import batches, datasets, splits
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.training import assemble, callbacks, checkpoints, optimizers
+from pyimagesearch.training import build, callbacks, checkpoints
 
 
 def main():
@@ -167,18 +167,16 @@ def ours(train, test, recipe):
         of_pixels["seconds_uint8"] = seconds_of(utils.make_pairs, images, labels, 1)[1]
     report(seconds=seconds, **of_pixels)
 
-    optimizers.set_seed(1)
+    build.set_seed(1)
     rng = np.random.default_rng(1)
     train = ImageSet(images, labels, pairs=SAMPLERS[recipe.training.pairing](labels, rng))
     validation = ImageSet(*test, pairs=sampler(test[1], rng))
-    parts = assemble.networks(recipe, train)
-    inputs = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
-    model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
+    (model, encoder, comparison) = build.networks(recipe, train)
     (dataset, steps) = batches.batches(train, recipe, 1)
-    model.compile(**assemble.compiling(recipe, steps))
+    model.compile(**build.compiling(recipe, steps))
     with tempfile.TemporaryDirectory() as output:
         checkpoint = checkpoints.Checkpoint(output, {}, recipe)
-        chain = callbacks.make_callbacks(parts, validation, recipe, checkpoint)
+        chain = callbacks.make_callbacks(encoder, comparison, validation, recipe, checkpoint)
         model.fit(
             dataset,
             steps_per_epoch=steps,

@@ -25,7 +25,8 @@ import keras
 
 from pyimagesearch import config
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.training import assemble, optimizers
+from pyimagesearch.data.orders import steps_of_a_call
+from pyimagesearch.training import build
 
 TURNS = 5
 SECONDS = 2  # of each measurement, about
@@ -46,16 +47,12 @@ def row(name, dataset):
     """A line of the table: a recipe on a data set."""
     recipe = config.RECIPES[name].changed(epochs=10_000)  # more than will be drawn
     data = datasets.load(dataset, recipe, 42)
-    recipe = assemble.fitted(recipe, data.train)
-    optimizers.set_seed(42)
-    parts = assemble.networks(recipe, data.train)
-    model = parts.encoder
-    if recipe.training.pairing != "batch":
-        inputs = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
-        model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
+    recipe = build.fitted(recipe, data.train)
+    build.set_seed(42)
+    (model, _, _) = build.networks(recipe, data.train)
     (drawn, steps) = batches.batches(data.train, recipe, 42)
-    model.compile(**assemble.compiling(recipe, steps))
-    at_once = optimizers.steps_per_execution(steps)
+    model.compile(**build.compiling(recipe, steps))
+    at_once = steps_of_a_call(steps)
     images = images_of(next(iter(drawn)))
     kinds = [
         (drawing(iter(drawn)), 1),

@@ -6,7 +6,6 @@ from keras import ops
 
 from pyimagesearch import config, metrics, utils
 from pyimagesearch.siamese_network import HEADS, NETWORKS
-from pyimagesearch.training import optimizers
 
 
 def make_pairs(images, labels):
@@ -31,7 +30,7 @@ def pair_model(recipe):
     model.compile(
         loss=metrics.LOSSES[recipe.training.loss],
         optimizer=recipe.training.optimizer,
-        metrics=optimizers.make_metrics(recipe),
+        metrics=[metrics.pair_accuracy] if recipe.network.head != "none" else None,
     )
     return model
 

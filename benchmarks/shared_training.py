@@ -94,11 +94,11 @@ def ten_steps(name: str) -> list[float]:
     from pyimagesearch import config, siamese_network
     from pyimagesearch.data import batches, datasets, pairs
     from pyimagesearch.data.sets import ImageSet
-    from pyimagesearch.training import assemble, checkpoints, optimizers, sharing
+    from pyimagesearch.training import build, checkpoints, devices
 
     recipe = config.RECIPES[name].changed(epochs=STEPS)
-    strategy = sharing.strategy(recipe)
-    optimizers.set_seed(42)
+    strategy = devices.strategy(recipe)
+    build.set_seed(42)
     ((images, labels), _) = datasets.load_mnist()
     (images, labels) = (images[:3200], labels[:3200])  # whole batches
     some = pairs.SAMPLERS[recipe.training.pairing](labels, np.random.default_rng(0))
@@ -113,12 +113,14 @@ def ten_steps(name: str) -> list[float]:
             sisters = siamese_network.SisterNetworks(encoder, train.pairs.others.shape[1])
             inputs = [keras.Input(images.shape[1:], dtype="uint8") for _ in "AB"]
             model = keras.Model(inputs, comparison(sisters(inputs)))
-        model.compile(**assemble.compiling(recipe, 1))
+        model.compile(**build.compiling(recipe, 1))
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = checkpoints.Checkpoint(folder, {}, recipe)
-            fit = sharing.fit_of(model, recipe, checkpoint)
-            history = fit(
-                sharing.shared_out(drawn),
+            history = devices.fit(
+                model,
+                recipe,
+                checkpoint,
+                devices.shared_out(drawn),
                 steps_per_epoch=1,
                 initial_epoch=0,
                 epochs=STEPS,

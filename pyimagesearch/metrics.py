@@ -172,19 +172,15 @@ def _squared_distances(preds: Tensor) -> Tensor:
 
 
 def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
-    # the labels as float32, in the shape of the distances
+    # the labels as float32, in the shape of the distances; (B,) and (B, 1) are one to one
     y = ops.cast(y, "float32")
-    if _without_last_one(y.shape) != _without_last_one(preds.shape):
+    (of_labels, of_distances) = ((*x.shape, 1)[:2] for x in (y, preds))
+    if of_labels != of_distances:
         raise InputError(
             "Expected one label for each distance, shapes (B,) or (B, 1). "
             f"Received: labels {tuple(y.shape)}, distances {tuple(preds.shape)}."
         )
     return ops.reshape(y, ops.shape(preds))
-
-
-def _without_last_one(shape: tuple) -> tuple:
-    # (B, 1) -> (B,); static shapes, in which an unknown size is None
-    return tuple(shape[:-1]) if len(shape) > 1 and shape[-1] == 1 else tuple(shape)
 
 
 # every loss takes (y, preds, margin)

@@ -1,6 +1,7 @@
 """The networks beside the article's: pixels in, embedding out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 from keras.layers import (
@@ -22,6 +23,26 @@ from pyimagesearch.networks.efficientnet import build_efficientnet_lite0, build_
 from pyimagesearch.system.errors import InputError
 
 Shape = tuple[int, int, int]  # height, width, channels
+
+
+@contextmanager
+def keras_defaults() -> Iterator[None]:
+    """Build layers with channels last in float32, also where keras.json or a program says else.
+
+    A layer keeps what it was built with; afterwards the settings are what they were before.
+    Also a decorator: @keras_defaults().
+    """
+    settings = keras.config
+    before = settings.image_data_format(), settings.floatx(), settings.dtype_policy()
+    settings.set_image_data_format("channels_last")
+    settings.set_floatx("float32")
+    settings.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        settings.set_image_data_format(before[0])
+        settings.set_floatx(before[1])
+        settings.set_dtype_policy(before[2])
 
 
 def build_fast_model(
@@ -46,9 +67,15 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
 
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
     mostly do not. embedding_dim: of all three together. Returns as build_fast_model.
+    Raises InputError where three do not divide it.
     """
+    (size, left) = divmod(embedding_dim, MEMBERS)
+    if left:
+        raise InputError(
+            f"Expected embedding_dim a multiple of {MEMBERS}, the number of networks. Received: "
+            f"{embedding_dim}."
+        )
     inputs = Input(input_shape)
-    size = embedding_dim // MEMBERS
     members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
     together = Concatenate()([member(inputs) for member in members])
     return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
@@ -105,10 +132,10 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     The vectors leave it with length 1: the cosine distance does not see lengths. Its statistics
     follow the batches with momentum 0.9, not 0.999: a folder has few batches.
     input_shape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
-    (B, H, W, C) -> (B, embedding_dim). Raises ValueError for another embedding_dim than 1280.
+    (B, H, W, C) -> (B, embedding_dim). Raises InputError for another embedding_dim than 1280.
     """
     if embedding_dim != 1280:
-        raise InputError(f"Expected 1280, MobileNetV2's own size. Received: {embedding_dim}.")
+        raise InputError(f"Expected embedding_dim 1280, the network's. Received: {embedding_dim}.")
     inputs = Input(input_shape)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from pyimagesearch.system import machines
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.progress_bar import ProgressBar
 from pyimagesearch.system.threads import of_each
@@ -200,8 +199,6 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
         if _is_memory(error):
             advice = "a smaller --batch-size or --image-size needs less memory"
             print(f"{name}: error: {first_line(error)}; {advice}", file=sys.stderr)
-        elif _is_gone(error):
-            print(f"{name}: error: {machines.LOST}", file=sys.stderr)
         else:
             traceback.print_exc()
             line = "a bug of this project, not of what you did: please report the lines above"
@@ -219,15 +216,6 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (
         tf is not None and isinstance(error, tf.errors.ResourceExhaustedError)
     )
-
-
-def _is_gone(error: Exception) -> bool:
-    tf = sys.modules.get("tensorflow")
-    if tf is None or not isinstance(error, machines.gone(tf)):
-        return False
-    with suppress(InputError):  # a TF_CONFIG that is none
-        return machines.count() > 1
-    return False
 
 
 def _leave_output() -> None:

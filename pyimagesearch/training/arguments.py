@@ -18,7 +18,7 @@ from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import check_writable
 from pyimagesearch.system.names import printable
-from pyimagesearch.training import checkpoints, recipes, weights
+from pyimagesearch.training import build, checkpoints, recipes
 
 log = logging.getLogger(__name__)
 MOST_AROUND = 8  # single folders around those of the pairs
@@ -96,21 +96,18 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     changes = {name: getattr(args, name) for name in names if getattr(args, name)}
     if args.epochs:
         changes["least_steps"] = 0
-    if args.weights not in (None, "none") and recipe.training.ways:
-        raise InputError(
-            f"Expected --weights with another recipe. Received: {args.recipe}, which always starts "
-            "from the network that ships. Leave --weights out, or add --recipe photos-small."
-        )
     if args.quick:
         if args.batch_size:
             log.info("--batch-size is for the training that --quick leaves out")
         changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
         if not changes["ways"]:
             raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
+    recipe = recipe.changed(**changes)
+    recipes.check(recipe)
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    return args, recipe.changed(**changes)
+    return args, recipe
 
 
 def default_recipe(dataset: str) -> str:
@@ -121,13 +118,14 @@ def default_recipe(dataset: str) -> str:
         return "pairs" if lists.holds_pairs(dataset) else "photos"
     if not os.path.isdir(dataset):
         return "photos"  # datasets.load names it
-    # ready pairs lie in the folder itself, or in a single folder around everything
-    inside = [dataset]
-    for folder in inside:
-        folders = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+    # ready pairs lie in the folder itself, or in single folders around everything
+    for _ in range(MOST_AROUND):
+        folders = [entry.path for entry in os.scandir(dataset) if entry.is_dir()]
         if {os.path.basename(path) for path in folders} >= PAIR_FOLDERS.keys():
             return "pairs"
-        inside += folders if len(folders) == 1 and len(inside) < MOST_AROUND else []
+        if len(folders) != 1:
+            break
+        (dataset,) = folders
     return "photos"
 
 
@@ -159,7 +157,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "group_by": args.group_by,
         "seed": args.seed,
         "deterministic": args.deterministic,
-        "weights_file": weights.file_digest(recipe),
+        "weights_file": build.file_digest(recipe),
         "class_names": [printable(name) for name in data.train.class_names],
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch import config
-from pyimagesearch.networks.defaults import keras_defaults
+from pyimagesearch.networks.encoders import keras_defaults
 from pyimagesearch.siamese_network import build_comparison, build_encoder, build_siamese_model
 
 pytestmark = pytest.mark.slow

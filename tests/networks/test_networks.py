@@ -15,6 +15,7 @@ from pyimagesearch.siamese_network import (
     build_comparison,
     build_encoder,
     build_siamese_model,
+    seen_again,
 )
 
 
@@ -188,3 +189,42 @@ def test_dropout_meets_its_rate_and_keeps_the_mean(dtype):
     both = nearest[0] * nearest[1]
     assert abs(((first == 0) & (second == 0)).mean() - both) < 4 * np.sqrt(both / n)
     assert (np.asarray(layer(x, training=False)) == 1).all()
+
+
+def first_column_and_mean():
+    """uint8 (B, 12, 4, 1) -> the mean of the first column and of all, brought to length 1."""
+    inputs = keras.Input((12, 4, 1), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    first = keras.ops.mean(x[:, :, 0], axis=1)
+    pair = keras.layers.Concatenate()([first, keras.ops.mean(x, axis=(1, 2))])
+    return keras.Model(inputs, keras.layers.UnitNormalization()(pair))
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_the_mean_of_an_image_and_its_middle():
+    """Rows 1 to 10 of 12 are the middle; of four columns none is left out: 4 / 12 rounds to 0."""
+    image = np.zeros((1, 12, 4, 1), np.uint8)
+    image[0, 1:11, 0] = 90  # ten of twelve rows of the first column; of the middle all
+    image[0, :, 1:] = 30
+    # the image: (75, (75 + 3 * 30) / 4); its middle, enlarged: (90, (90 + 3 * 30) / 4)
+    wanted = unit(unit([[75, 41.25]]) + unit([[90, 45]]))
+    again = seen_again(first_column_and_mean())
+    np.testing.assert_allclose(again(image).numpy(), wanted, atol=1e-6)
+    mixed = np.concatenate([image, 255 - image, image])  # each image has its own views
+    np.testing.assert_allclose(again(mixed).numpy()[[0, 2]], wanted.repeat(2, axis=0), atol=1e-6)
+
+
+def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 4, 1), np.uint8)
+    encoder = first_column_and_mean()
+    again = seen_again(encoder, mirror=True)
+    np.testing.assert_allclose(again(images), again(images[:, :, ::-1]), atol=1e-6)
+    assert np.abs(encoder(images).numpy() - encoder(images[:, :, ::-1]).numpy()).max() > 0.01
+    # each of the encoder's weights once, and what enlarges rows and columns
+    assert again.count_params() == encoder.count_params() + 12 * 12 + 4 * 4
+    again.save(tmp_path / "encoder.keras")
+    loaded = keras.models.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(loaded(images), again(images))

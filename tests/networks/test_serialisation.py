@@ -10,7 +10,7 @@ from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.networks import acceleration
 from pyimagesearch.siamese_network import build_siamese_model
-from pyimagesearch.training import assemble
+from pyimagesearch.training import build
 from tests.scripts import python
 
 pytestmark = pytest.mark.slow
@@ -56,18 +56,13 @@ def fitted(name, folder):
     pixels = np.random.default_rng(0).integers(0, 256, (16, *shape), dtype=np.uint8)
     labels = np.arange(16, dtype=np.int32) % 2
     train = ImageSet(pixels, labels, SAMPLERS[recipe.training.pairing](labels, 0))
-    parts, model = assemble.networks(recipe, train), None
-    if parts.sisters is None:
-        model = parts.encoder
-    else:
-        images = [keras.Input(shape, dtype="uint8") for _ in "AB"]
-        model = keras.Model(images, parts.comparison(parts.sisters(images)))
+    (model, _, _) = build.networks(recipe, train)
     (dataset, steps) = batches.batches(train, recipe, 0)
-    model.compile(**assemble.compiling(recipe, steps))
+    model.compile(**build.compiling(recipe, steps))
     keeper = keras.callbacks.ModelCheckpoint(str(folder / "model.keras"))
     model.fit(dataset, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[keeper])
     k = train.pairs.others.shape[1]
-    inputs = [pixels[:2], pixels[: 2 * k]] if parts.sisters else [pixels]
+    inputs = [pixels] if len(model.inputs) == 1 else [pixels[:2], pixels[: 2 * k]]
     return model, inputs
 
 
