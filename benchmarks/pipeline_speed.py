@@ -21,7 +21,6 @@ from pyimagesearch.system import terminal
 
 terminal.setup()  # before Keras
 
-import keras
 
 from pyimagesearch import config
 from pyimagesearch.data import batches, datasets

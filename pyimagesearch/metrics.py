@@ -198,18 +198,17 @@ BATCH_LOSSES = ("batch_contrastive", "members_contrastive", "supervised_contrast
 PAIR_LOSSES = LOSSES | dict.fromkeys(BATCH_LOSSES, contrastive_loss)
 
 
-@register_keras_serializable(package="pyimagesearch")
 class RecipeLoss(keras.losses.Loss):
-    """One of LOSSES with its margin, as compile takes it and as a saved model keeps it.
+    """One of LOSSES with its margin, as compile takes it.
 
     Of a batch that several devices share, each gives its part of the mean: the loss of its own
     pairs, or of every pair of the whole batch, whose embeddings all of them gather, divided by
     the number of devices. So the sum over the devices is the loss of one.
     """
 
-    def __init__(self, loss: str, margin: float = 1, name: str | None = None):
+    def __init__(self, loss: str, margin: float = 1):
         # float32 whatever Keras' default is: class numbers up to 2^24 stay whole numbers in it
-        super().__init__(name=name or loss, reduction=None, dtype="float32")
+        super().__init__(name=loss, reduction=None, dtype="float32")
         self.loss, self.margin = loss, margin
 
     def call(self, y: Tensor, preds: Tensor) -> Tensor:
@@ -219,9 +218,6 @@ class RecipeLoss(keras.losses.Loss):
             (y, preds) = (context.all_gather(x, axis=0) for x in (y, preds))
         loss = LOSSES[self.loss](y, preds, self.margin)
         return loss / devices if devices > 1 else loss
-
-    def get_config(self) -> dict[str, Any]:
-        return {"loss": self.loss, "margin": self.margin, "name": self.name}
 
 
 def pair_loss(recipe: Recipe, y: Tensor, distances: Tensor) -> Tensor:

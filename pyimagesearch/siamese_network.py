@@ -2,7 +2,6 @@
 
 # import the necessary packages
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,26 +16,24 @@ from keras.layers import (
     Dropout,
     GlobalAveragePooling2D,
     Input,
+    Layer,
     MaxPooling2D,
     Rescaling,
     UnitNormalization,
     ZeroPadding2D,
 )
 from keras.models import Model
-from keras.saving import register_keras_serializable
 
 from pyimagesearch import utils
 from pyimagesearch.config import Recipe
 from pyimagesearch.networks import encoders
-from pyimagesearch.networks.acceleration import AroundNetwork, accelerate, has_batch_statistics
+from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
 from pyimagesearch.networks.efficientnet import resampled
-from pyimagesearch.networks.encoders import keras_defaults
 from pyimagesearch.system.errors import InputError, first_line
 
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
 
 
-@keras_defaults()
 def build_siamese_model(inputShape: tuple[int, int, int], embeddingDim: int = 48) -> Model:
     """The article's network: two rounds of CONV => RELU => POOL => DROPOUT, then 48 numbers.
 
@@ -78,7 +75,6 @@ HEADS: dict[str, Callable] = {
 }
 
 
-@keras_defaults()
 def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | None = None) -> Model:
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
@@ -123,7 +119,6 @@ def network_shape(recipe: Recipe) -> tuple[int, int, int]:
     return height, width, channels
 
 
-@keras_defaults()
 def seen_again(encoder: Model, mirror: bool = False) -> Model:
     """The mean of what an encoder makes of each image and of its middle, enlarged.
 
@@ -156,7 +151,6 @@ def seen_again(encoder: Model, mirror: bool = False) -> Model:
     return Model(inputs, UnitNormalization()(ops.mean(by_view, axis=0)))
 
 
-@keras_defaults()
 def build_comparison(recipe: Recipe) -> Model:
     """(featsA, featsB) -> what the recipe's model puts out, float32 (B, 1), smaller = more alike.
 
@@ -167,8 +161,7 @@ def build_comparison(recipe: Recipe) -> Model:
     return Model(feats, HEADS[recipe.network.head](distance))
 
 
-@register_keras_serializable(package="pyimagesearch")
-class SisterNetworks(AroundNetwork):
+class SisterNetworks(Layer):
     """Two batches of images -> their features, both through one network in one pass.
 
     images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by
@@ -177,12 +170,9 @@ class SisterNetworks(AroundNetwork):
     first of each k, the second … one after the other: the statistics of each are its own.
     """
 
-    def __init__(self, network: Model, k: int, **kwargs: Any):
-        super().__init__(network, **kwargs)
-        self.k = k
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"k": self.k}
+    def __init__(self, network: Model, k: int):
+        super().__init__(dtype="float32")
+        self.network, self.k = network, k
 
     def call(
         self, images: tuple[tf.Tensor, tf.Tensor], training: bool = False

@@ -7,11 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras.layers import Dropout, MaxPooling2D
-from keras.saving import (
-    deserialize_keras_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)
 
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.threads import at_once
@@ -82,31 +77,16 @@ def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
     return any(weight.name == "moving_mean" for weight in network.non_trainable_weights)
 
 
-class AroundNetwork(keras.layers.Layer):
-    """A layer that holds one network, which a saved model keeps with it."""
-
-    def __init__(self, network: keras.Model, **kwargs: Any):
-        super().__init__(**({"dtype": "float32"} | kwargs))
-        self.network = network
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"network": serialize_keras_object(self.network)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AroundNetwork":
-        return cls(**config | {"network": deserialize_keras_object(config["network"])})
-
-
-@register_keras_serializable(package="pyimagesearch")
-class InParts(AroundNetwork):
+class InParts(keras.layers.Layer):
     """The same network on the parts of a batch side by side, a part for each core, up to four.
 
     One chain of layers after the other keeps a core busier than sharing out each small layer:
     it needs TensorFlow to run a layer on one thread, which terminal.setup sees to.
     """
 
-    def __init__(self, network: keras.Model, **kwargs: Any):
-        super().__init__(network, **kwargs)
+    def __init__(self, network: keras.Model):
+        super().__init__(dtype="float32")
+        self.network = network
         self.parts = 1 if tf.config.list_physical_devices("GPU") else at_once()
 
     def call(self, images: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
@@ -124,7 +104,6 @@ class InParts(AroundNetwork):
         return self.network.compute_output_shape(input_shape)
 
 
-@register_keras_serializable(package="pyimagesearch")
 class MaxPoolingThenReLU(MaxPooling2D):
     """relu(maxpool(x)), which equals maxpool(relu(x))."""
 
@@ -132,7 +111,6 @@ class MaxPoolingThenReLU(MaxPooling2D):
         return keras.ops.relu(super().call(inputs))
 
 
-@register_keras_serializable(package="pyimagesearch")
 class EightBitDropout(Dropout):
     """Dropout that spends 8 random bits a value instead of 32.
 

@@ -1,7 +1,6 @@
 """The networks beside the article's: pixels in, embedding out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import keras
 from keras.layers import (
@@ -23,26 +22,6 @@ from pyimagesearch.networks.efficientnet import build_efficientnet_lite0, build_
 from pyimagesearch.system.errors import InputError
 
 Shape = tuple[int, int, int]  # height, width, channels
-
-
-@contextmanager
-def keras_defaults() -> Iterator[None]:
-    """Build layers with channels last in float32, also where keras.json or a program says else.
-
-    A layer keeps what it was built with; afterwards the settings are what they were before.
-    Also a decorator: @keras_defaults().
-    """
-    settings = keras.config
-    before = settings.image_data_format(), settings.floatx(), settings.dtype_policy()
-    settings.set_image_data_format("channels_last")
-    settings.set_floatx("float32")
-    settings.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        settings.set_image_data_format(before[0])
-        settings.set_floatx(before[1])
-        settings.set_dtype_policy(before[2])
 
 
 def build_fast_model(

@@ -31,64 +31,44 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     does not fit together.
     """
     ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument(
-        "--recipe",
-        help=f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; for "
-        "a folder photos, for one of ready pairs pairs)",
+    add = ap.add_argument
+    recipe_help = (
+        f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; "
     )
-    ap.add_argument(
+    add("--recipe", help=recipe_help + "for a folder photos, for one of ready pairs pairs)")
+    add(
         "--dataset",
         default="mnist",
         help=f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the "
         "columns path,label or a,b,same, and split and group where they are known (mnist)",
     )
-    ap.add_argument(
-        "--split",
-        choices=("images", "classes"),
-        help="a folder's test images: some of every class, or classes of their own (images, where "
-        "the classes are large enough)",
-    )
+    split_help = "a folder's test images: some of every class, or classes of their own "
+    split_help += "(images, where the classes are large enough)"
+    add("--split", choices=("images", "classes"), help=split_help)
     flags.of_folders(ap)
-    ap.add_argument(
-        "--image-size",
-        type=flags.image_size,
-        help="64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to the recipe's 64 "
-        "or 128)",
-    )
-    ap.add_argument(
-        "--fit",
-        choices=list(FITS),
-        help="images of another ratio of their sides: stretched, or whole with the edges filled "
-        "(stretch)",
-    )
-    ap.add_argument(
-        "--channels", type=int, choices=(1, 3), help="1 grey, 3 colour (what a folder's images are)"
-    )
-    ap.add_argument(
-        "--quick",
-        action="store_true",
-        help="recipe photos without training its network on: a fifth of the time",
-    )
-    ap.add_argument(
-        "--mirror",
-        action="store_true",
-        help="mirror every second image while training: for things of which a mirror image is one",
-    )
-    ap.add_argument("--epochs", type=flags.positive_int, help="instead of the recipe's")
-    ap.add_argument("--batch-size", type=flags.positive_int, help="instead of the recipe's")
-    ap.add_argument(
+    size_help = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
+    add("--image-size", type=flags.image_size, help=size_help)
+    fit_help = "images of another shape: stretched, or whole with the edges filled (stretch)"
+    add("--fit", choices=list(FITS), help=fit_help)
+    channels_help = "1 grey, 3 colour (what a folder's images are)"
+    add("--channels", type=int, choices=(1, 3), help=channels_help)
+    quick_help = "recipe photos without training its network on: a fifth of the time"
+    add("--quick", action="store_true", help=quick_help)
+    mirror_help = "mirror every second training image: for things that look alike in a mirror"
+    add("--mirror", action="store_true", help=mirror_help)
+    add("--epochs", type=flags.positive_int, help="instead of the recipe's")
+    add("--batch-size", type=flags.positive_int, help="instead of the recipe's")
+    add(
         "--weights",
         help="to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
         "program like any model: take none that you would not run",
     )
-    ap.add_argument("--seed", type=flags.seed, default=42, help="of all that is random (42)")
-    ap.add_argument(
-        "--deterministic", action="store_true", help="the same run bit for bit each time, slower"
-    )
-    ap.add_argument(
-        "--resume", action="store_true", help="go on after the last epoch of a run that was ended"
-    )
-    ap.add_argument("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
+    add("--seed", type=flags.seed, default=42, help="of all that is random (42)")
+    again_help = "the same run bit for bit each time, slower"
+    add("--deterministic", action="store_true", help=again_help)
+    resume_help = "go on after the last epoch of a run that was ended"
+    add("--resume", action="store_true", help=resume_help)
+    add("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
     args = ap.parse_args()
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))

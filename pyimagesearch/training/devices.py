@@ -15,7 +15,7 @@ import re
 import signal
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -188,19 +188,12 @@ def shared_out(batches: tf.data.Dataset) -> Any:
 
 
 def fit(
-    model: keras.Model,
-    recipe: Recipe,
-    checkpoint: "Checkpoint",
-    batches: Any,
-    steps_per_epoch: int,
-    epochs: int,
-    initial_epoch: int,
-    callbacks: Sequence[keras.callbacks.Callback],
-    **keywords: Any,
+    model: keras.Model, recipe: Recipe, checkpoint: "Checkpoint", batches: Any, **keywords: Any
 ) -> keras.callbacks.History:
     """model.fit, also for several machines. To be called in the strategy's scope.
 
-    batches: of shared_out. callbacks: a History among them. keywords: of Model.fit.
+    batches: of shared_out. keywords: of Model.fit, steps_per_epoch, initial_epoch, epochs and
+    callbacks with a History among them.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
     same step. Where a machine goes, the checkpoint's progress says `lost`, and what was learned
@@ -208,29 +201,23 @@ def fit(
     Returns the history. Raises InputError where the machines would not train the same, or where
     one goes and there is nothing to keep, or nothing for this machine to write.
     """
-    keywords |= {"epochs": epochs, "callbacks": callbacks}
     if machines() == 1:
-        return model.fit(
-            batches, steps_per_epoch=steps_per_epoch, initial_epoch=initial_epoch, **keywords
-        )
+        return model.fit(batches, **keywords)
+    (steps, epochs) = (keywords["steps_per_epoch"], keywords["epochs"])
     progress = checkpoint.progress
-    together = Machines(model, recipe, checkpoint, initial_epoch)
+    together = Machines(model, recipe, checkpoint, keywords["initial_epoch"])
     calls = keras.callbacks.CallbackList(
-        callbacks,
-        model=model,
-        verbose=keywords.get("verbose", 2),
-        epochs=epochs,
-        steps=steps_per_epoch,
+        keywords["callbacks"], model=model, verbose=2, epochs=epochs, steps=steps
     )
     model.stop_training = False
     calls.on_train_begin()
     iterator = iter(batches)
     means: list[np.ndarray] = []
     logs: dict[str, float] = {}
-    for epoch in range(initial_epoch, epochs):
+    for epoch in range(keywords["initial_epoch"], epochs):
         calls.on_epoch_begin(epoch)
         means = []
-        for step in range(steps_per_epoch):
+        for step in range(steps):
             calls.on_train_batch_begin(step)
             figures = together.step(iterator)
             if progress.lost:
@@ -240,7 +227,7 @@ def fit(
             calls.on_train_batch_end(step, logs)
             if together.any(model.stop_training):
                 progress.stopped |= not progress.diverged
-                progress.cut = progress.stopped and step + 1 < steps_per_epoch
+                progress.cut = progress.stopped and step + 1 < steps
                 break
         model.stop_training |= progress.stopped
         if means:
@@ -258,7 +245,7 @@ def fit(
     calls.on_train_end(logs)
     if progress.lost and not is_chief():
         raise InputError(LOST)
-    return next(c for c in callbacks if isinstance(c, keras.callbacks.History))
+    return next(c for c in keywords["callbacks"] if isinstance(c, keras.callbacks.History))
 
 
 class Machines:

@@ -23,7 +23,6 @@ from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.networks.acceleration import InParts
-from pyimagesearch.networks.encoders import keras_defaults
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
@@ -50,7 +49,6 @@ MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
 
 
-@keras_defaults()
 def train(
     network: keras.Model,
     train_batches: tf.data.Dataset,

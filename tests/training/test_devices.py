@@ -153,7 +153,8 @@ def test_patience_is_the_chiefs_to_lose(monkeypatch):
     checkpoint = SimpleNamespace(progress=progress, settings={})
     callbacks = [Patience(), Record(progress)]
     fast = config.RECIPES["fast"]
-    history = devices.fit(model, fast, checkpoint, batches, 3, 4, 0, callbacks)
+    keywords = {"steps_per_epoch": 3, "initial_epoch": 0, "epochs": 4, "callbacks": callbacks}
+    history = devices.fit(model, fast, checkpoint, batches, **keywords)
     assert len(history.history["loss"]) == progress.epoch == 4
     assert not (progress.stopped or progress.cut or progress.out_of_patience)
 
