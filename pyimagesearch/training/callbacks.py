@@ -36,7 +36,6 @@ def make_callbacks(
     """
     progress, is_article = checkpoint.progress, recipe.network.name == "article"
     return [
-        Divergence(progress),
         Validation(progress, encoder, comparison, validation, recipe),
         StopOnSignal(progress),
         Record(progress),
@@ -44,37 +43,6 @@ def make_callbacks(
         Messages(progress, " (--recipe fast takes under a minute)" if is_article else ""),
         checkpoint,
     ]
-
-
-class Divergence(keras.callbacks.Callback):
-    """Ends the training when a loss is no finite number, and goes back to the last good epoch.
-
-    Raises InputError where that happens before an epoch is done: nothing was learned.
-    """
-
-    def __init__(self, progress: Progress):
-        super().__init__()
-        self.progress = progress
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.before = self.model.get_weights()
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if not math.isfinite(logs["loss"]):
-            self.progress.diverged = True
-            self.model.stop_training = True
-
-    def on_train_end(self, logs: Logs = None) -> None:
-        if not self.progress.diverged:
-            return
-        if not self.progress.epoch:
-            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            raise InputError(
-                "Expected a loss that stays finite. Received: one that became infinite or not a "
-                f"number in the first epoch, at a learning rate of {rate:.2g}: nothing was "
-                "learned. Lower training.learning_rate in a recipe of your own."
-            )
-        self.model.set_weights(self.before)
 
 
 class Validation(keras.callbacks.Callback):
@@ -160,9 +128,11 @@ class StopOnSignal(keras.callbacks.Callback):
 
 
 class Record(keras.callbacks.History):
-    """The History that fit returns, the epochs before a --resume included.
+    """The History that fit returns, the epochs before a --resume included; counts those done.
 
-    Counts the epochs that are done. The figures of one that diverged are not kept.
+    Where a loss is no finite number it ends the training, goes back to the weights of the last
+    good epoch, and keeps no figures of the one that diverged. Raises InputError where that happens
+    before an epoch is done: nothing was learned.
     """
 
     def __init__(self, progress: Progress):
@@ -173,6 +143,13 @@ class Record(keras.callbacks.History):
         super().on_train_begin(logs)
         self.mark = time.monotonic()
 
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.before = self.model.get_weights()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if not math.isfinite(logs["loss"]):
+            self.progress.diverged = self.model.stop_training = True
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds = time.monotonic() - self.mark  # validation included
         self.mark += seconds
@@ -181,6 +158,19 @@ class Record(keras.callbacks.History):
         super().on_epoch_end(epoch, (logs or {}) | {"seconds": seconds})
         if not self.progress.cut:
             self.progress.epoch = epoch + 1
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        if not self.progress.diverged:
+            return
+        if not self.progress.epoch:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            raise InputError(
+                "Expected a loss that stays finite. Received: one that became infinite or not a "
+                f"number in the first epoch, at a learning rate of {rate:.2g}: nothing was "
+                "learned. Lower training.learning_rate in a recipe of your own."
+            )
+        if not self.progress.best_weights:  # else Validation has put them back
+            self.model.set_weights(self.before)
 
 
 class Messages(keras.callbacks.Callback):
@@ -222,7 +212,7 @@ class Messages(keras.callbacks.Callback):
             log.info("%d epochs without a better validation loss", since)
         if progress.best_weights:
             log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
-        if progress.stopped and not progress.lost:
+        if progress.stopped:
             log.info("stopped on request, what was learned is kept")
         log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
 

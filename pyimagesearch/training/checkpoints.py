@@ -24,7 +24,7 @@ Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where 
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
 ANEW = "Without --resume the training starts anew."
-NOT_COMPARED = ("parts",)  # follows from the rest, and from what a cache remembers
+NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
 
 
 @dataclass
@@ -42,7 +42,6 @@ class Progress:
     diverged: bool = False  # whether a loss was no finite number
     stopped: bool = False  # by a signal,
     cut: bool = False  # in the middle of an epoch
-    lost: bool = False  # since another machine of the training is gone
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -65,7 +64,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.output = output
         self.path = os.path.join(output, NAME)
-        self.settings = _compared(settings)
+        self.settings = _flat(settings)
         self.progress = Progress(recipe.training.epochs)
         self.saved: dict[str, Any] = {}  # device and precision of the run that is resumed
         self.variables: list[np.ndarray] = []  # of the model and its optimizer, to be put back
@@ -91,9 +90,9 @@ class Checkpoint(keras.callbacks.Callback):
             return
         try:
             with open(os.path.join(self.output, "metrics.json"), encoding="utf-8") as f:
-                finished = _flat(_compared(json.load(f)["settings"]))
+                finished = _flat(json.load(f)["settings"])
             # of what was found only later, as the threshold, there is nothing here yet
-            self.is_finished = _flat(self.settings).items() <= finished.items()
+            self.is_finished = self.settings.items() <= finished.items()
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             pass  # no such file, or none of ours
         if self.is_finished:
@@ -114,7 +113,7 @@ class Checkpoint(keras.callbacks.Callback):
             header = json.loads(str(content.pop("header")))
             settings = _flat(header["settings"])
             # what stopped that run does not stop this one
-            ended = dict.fromkeys(("stopped", "cut", "lost"), False)
+            ended = {"stopped": False, "cut": False}
             progress = Progress(**header["progress"] | ended)
             arrays: dict[str, list[np.ndarray]] = {"variables": [], "best": []}
             for name in content:  # numbered, in the order in which they were written
@@ -122,12 +121,11 @@ class Checkpoint(keras.callbacks.Callback):
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
             log.info("%s is damaged and left aside", self.path)
             return False
-        ours = _flat(self.settings)
-        for name in sorted(ours.keys() | settings.keys()):
-            if ours.get(name) != settings.get(name):
+        for name in sorted(self.settings.keys() | settings.keys()):
+            if self.settings.get(name) != settings.get(name):
                 raise InputError(
                     f"Expected a checkpoint of the same settings. Received: {self.path} with "
-                    f"{name} {settings.get(name)} instead of {ours.get(name)}. {ANEW}"
+                    f"{name} {settings.get(name)} instead of {self.settings.get(name)}. {ANEW}"
                 )
         progress.best_weights = arrays["best"]
         (self.progress, self.saved, self.variables) = (progress, header, arrays["variables"])
@@ -178,13 +176,8 @@ class Checkpoint(keras.callbacks.Callback):
         return self.model.variables + self.model.optimizer.variables
 
     def finish(self) -> None:
-        """Take the checkpoints away, unless the training was stopped before its end.
-
-        Raises InputError where that was since another machine is gone.
-        """
+        """Take the checkpoint away, unless the training was stopped before its end."""
         progress = self.progress
-        if progress.lost:
-            raise InputError(devices.LOST)
         if progress.stopped and not progress.diverged and self.first_epoch < progress.epochs:
             log.info("--resume goes on after epoch %d", progress.epoch)
             return
@@ -192,20 +185,13 @@ class Checkpoint(keras.callbacks.Callback):
             os.remove(self.path)
 
 
-def _compared(settings: dict[str, Any]) -> dict[str, Any]:
-    # as a file has them: tuples become lists
-    return json.loads(
-        json.dumps({name: value for name, value in settings.items() if name not in NOT_COMPARED})
-    )
-
-
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    # those of a group as "training.epochs"
+    # as a file has them, where tuples are lists; those of a group as "training.epochs"
     flat: dict[str, Any] = {}
-    for name, value in settings.items():
+    for name, value in json.loads(json.dumps(settings)).items():
         inner = _flat(value) if isinstance(value, dict) else None
         flat |= {name: value} if inner is None else {f"{name}.{k}": v for k, v in inner.items()}
-    return flat
+    return {name: v for name, v in flat.items() if not name.startswith(NOT_COMPARED)}
 
 
 def fingerprint(images: ImageSet) -> int:

@@ -15,9 +15,8 @@ import re
 import signal
 import threading
 import zlib
-from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-MOST_SHOWN = 500  # characters of a TF_CONFIG that is refused
 LOST = (
     "Expected all machines until the training ends. Received: one that is gone; its own last lines "
     "may say why. Start all of them again, with --resume where an epoch was done."
@@ -88,12 +85,12 @@ def _tasks() -> tuple[list[tuple[str, int]], tuple[str, int]]:
 
 
 def _refused() -> InputError:
-    text = " ".join(os.environ.get("TF_CONFIG", "").split())
+    text = " ".join(os.environ.get("TF_CONFIG", "").split())[:500]
     return InputError(
         'Expected TF_CONFIG as {"cluster": {"worker": ["host:port", …]}, "task": {"type": '
         '"worker", "index": 0}}, with tasks chief and worker alone, one chief at most, each '
         "address once, and this task's own free to listen at. Received: "
-        f"{text[:MOST_SHOWN]}. Unset it to train on this machine."
+        f"{text}. Unset it to train on this machine."
     )
 
 
@@ -196,10 +193,8 @@ def fit(
     callbacks with a History among them.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
-    same step. Where a machine goes, the checkpoint's progress says `lost`, and what was learned
-    until then is kept, as after Ctrl-C.
-    Returns the history. Raises InputError where the machines would not train the same, or where
-    one goes and there is nothing to keep, or nothing for this machine to write.
+    same step. Raises InputError where the machines would not train the same, and one of GONE
+    where a machine goes: the checkpoint of the last whole epoch stays.
     """
     if machines() == 1:
         return model.fit(batches, **keywords)
@@ -207,58 +202,49 @@ def fit(
     progress = checkpoint.progress
     together = Machines(model, recipe, checkpoint, keywords["initial_epoch"])
     calls = keras.callbacks.CallbackList(
-        keywords["callbacks"], model=model, verbose=2, epochs=epochs, steps=steps
+        keywords["callbacks"],
+        model=model,
+        verbose=keywords.get("verbose", 2),
+        epochs=epochs,
+        steps=steps,
     )
     model.stop_training = False
     calls.on_train_begin()
     iterator = iter(batches)
-    means: list[np.ndarray] = []
     logs: dict[str, float] = {}
     for epoch in range(keywords["initial_epoch"], epochs):
         calls.on_epoch_begin(epoch)
-        means = []
+        figures: list[np.ndarray] = []
         for step in range(steps):
             calls.on_train_batch_begin(step)
-            figures = together.step(iterator)
-            if progress.lost:
-                break
-            means.append(figures)
-            logs = dict(zip(together.names, map(float, np.mean(means, axis=0))))
+            figures.append(together.step(iterator).numpy())
+            logs = dict(zip(together.names, map(float, np.mean(figures, axis=0))))
             calls.on_train_batch_end(step, logs)
             if together.any(model.stop_training):
                 progress.stopped |= not progress.diverged
                 progress.cut = progress.stopped and step + 1 < steps
                 break
         model.stop_training |= progress.stopped
-        if means:
-            calls.on_epoch_end(epoch, logs)
-        if epoch + 1 == epochs:
-            break
+        calls.on_epoch_end(epoch, logs)
         # whether there is patience for another is the chief's to say, whose figures are kept
-        if together.any(
-            model.stop_training if is_chief() else progress.stopped or progress.diverged
-        ):
+        own = model.stop_training if is_chief() else progress.stopped or progress.diverged
+        if epoch + 1 == epochs or together.any(own):
             break
         model.stop_training = progress.out_of_patience = False
-    if progress.lost and not progress.epoch and not means:
-        raise InputError(LOST)
     calls.on_train_end(logs)
-    if progress.lost and not is_chief():
-        raise InputError(LOST)
     return next(c for c in keywords["callbacks"] if isinstance(c, keras.callbacks.History))
 
 
 class Machines:
     """What the machines do together: steps of a training, and to agree on something.
 
-    Raises InputError where their settings differ, or the epoch they begin with.
-    After one of them has gone nothing more is done together: progress.lost is true.
+    step: of an iterator -> the step's loss, and the accuracy where there is one, see names.
+    Raises InputError where the machines' settings differ, or the epoch they begin with.
     """
 
     def __init__(
         self, model: keras.Model, recipe: Recipe, checkpoint: "Checkpoint", first_epoch: int
     ):
-        self.progress = checkpoint.progress
         shared = tf.distribute.get_strategy()
         figures = {"accuracy": metrics.pair_accuracy} if recipe.network.head != "none" else {}
         self.names = ["loss", *figures]
@@ -278,10 +264,10 @@ class Machines:
             return shared.reduce("MEAN", shared.run(part, args=(next(iterator),)), axis=None)
 
         @tf.function
-        def add_up(values):  # of all devices
+        def add_up(values):  # of all devices of all machines
             return shared.reduce("SUM", shared.run(lambda x: x, args=(values,)), axis=None)
 
-        self._step, self._add_up = step, add_up
+        (self.step, self._add_up) = (step, add_up)
 
         # each may have the data somewhere else
         known = checkpoint.settings | {"dataset": None} | versions() | {"python": None}
@@ -290,31 +276,11 @@ class Machines:
             (digest, "the same command, images and versions on every machine"),
             (first_epoch, "an --output that every machine can read, to --resume from"),
         ):
-            (devices, total, squares) = self._sum([1, number, number**2], otherwise=[1, 0, 0])
+            values = tf.constant([1, number, number**2], tf.float64)
+            (devices, total, squares) = self._add_up(values).numpy()
             if devices * squares != total**2:  # equal numbers alone have no variance
                 raise InputError(f"Expected {wanted}. Received: machines that differ in it.")
 
-    def step(self, iterator: Iterator) -> np.ndarray:
-        """A step of the training: its loss, and the accuracy where there is one, see names."""
-        return self._together(lambda: self._step(iterator).numpy(), np.zeros(len(self.names)))
-
     def any(self, stops: bool) -> bool:
-        """Whether one of the machines wants to stop, or is gone."""
-        return self._sum([float(stops)], otherwise=[1.0])[0] > 0
-
-    def _sum(self, values, otherwise):
-        # over all devices of all machines
-        return self._together(
-            lambda: self._add_up(tf.constant(values, tf.float64)).numpy().tolist(), otherwise
-        )
-
-    def _together(self, work: Callable[[], T], otherwise: T) -> T:
-        if self.progress.lost:
-            return otherwise
-        try:
-            return work()
-        except GONE as error:
-            log.debug("%s", error)
-            log.info("another machine of this training is gone: stopping")
-            self.progress.lost = self.progress.stopped = self.progress.cut = True
-            return otherwise
+        """Whether one of the machines wants to stop."""
+        return bool(self._add_up(tf.constant(float(stops))).numpy() > 0)

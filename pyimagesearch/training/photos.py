@@ -27,7 +27,7 @@ from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import build
-from pyimagesearch.training.callbacks import Divergence, Messages, Record, StopOnSignal
+from pyimagesearch.training.callbacks import Messages, Record, StopOnSignal
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 from pyimagesearch.training.features import features_of, whitening
 
@@ -168,7 +168,7 @@ def _head(name, train, held, recipe, seed, stop):
         verbose=0,
         validation_data=validation,
         validation_steps=count,
-        callbacks=[Divergence(own), stop, Record(own)],
+        callbacks=[stop, Record(own)],
     )
     return head, history
 
@@ -195,7 +195,6 @@ def _trained_on(encoder, train_batches, steps, held, recipe, seed, checkpoint, s
         validation_data=validation,
         validation_steps=count,
         callbacks=[
-            Divergence(progress),
             stop,
             Record(progress),
             keras.callbacks.ProgbarLogger(),

@@ -147,68 +147,63 @@ def check(recipe: Recipe) -> None:
         if value is not None and not fits(value):  # None, which no file can say: without
             raise InputError(f"Expected {field}, {wanted}. Received: {value!r}.")
 
-    network, training, reading = recipe.network, recipe.training, recipe.reading
+    (network, training, held_out) = (recipe.network, recipe.training, recipe.reading.held_out)
     in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
-    batch_losses = " or ".join(BATCH_LOSSES)
-    rules = [
-        (
-            in_batch == (training.loss in BATCH_LOSSES),
-            f'training.pairing "batch" with training.loss {batch_losses}, '
-            "and any other pairing with another loss",
-            f"{training.pairing} with {training.loss}",
-        ),
-        (
-            not in_batch or (network.head == "none" and network.distance == "euclidean"),
-            'network.head "none" and network.distance "euclidean" with training.pairing "batch", '
-            "which trains no head and whose losses measure that distance",
-            f"{network.head} and {network.distance}",
-        ),
-        (
-            training.loss != "binary_cross_entropy" or network.head != "none",
-            "network.head sigmoid or normalized_sigmoid with training.loss binary_cross_entropy, "
-            "which takes a number from 0 to 1",
-            network.head,
-        ),
-        (
-            training.loss != "triplet" or training.pairing == "triplets",
-            'training.pairing "triplets" with training.loss triplet',
-            training.pairing,
-        ),
-        (
-            training.loss != "members_contrastive" or network.name == "best",
-            "network.name best, three networks, with training.loss members_contrastive",
-            network.name,
-        ),
-        (
-            training.patience is None or training.keep_best,
-            "training.keep_best with training.patience, which counts epochs since the best",
-            "patience without keep_best",
-        ),
-        (
-            reading.held_out > 0 or not (training.keep_best or training.ways),
-            "reading.held_out above 0 with training.keep_best or training.ways, which choose by "
-            "what is held out",
-            f"{reading.held_out}",
-        ),
-        (
-            not training.ways or (in_batch and network.name == "features"),
-            'network.name features and training.pairing "batch" with training.ways',
-            f"{network.name} and {training.pairing}",
-        ),
-        (
-            not training.ways or network.weights == "none",
-            "--weights with another recipe, since one with training.ways always starts from the "
-            "network that ships",
-            f"{network.weights}. Leave --weights out, or add --recipe photos-small",
-        ),
-        (
-            not training.ways
-            or (training.ways[0], training.keep_best, network.test_shift) == ("whitened", False, 0),
-            'training.ways that begin with "whitened", and neither training.keep_best nor '
-            "network.test_shift with them",
-            f"{training.ways[:1]}, {training.keep_best}, {network.test_shift}",
-        ),
-    ]
-    for fits_together, wanted, received in rules:
+    pairing, loss, ways = training.pairing, training.loss, training.ways
+
+    def need(fits_together: bool, wanted: str, received: object) -> None:
         if not fits_together:
             raise InputError(f"Expected {wanted}. Received: {received}.")
+
+    need(
+        in_batch == (loss in BATCH_LOSSES),
+        f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, and any other '
+        "pairing with another loss",
+        f"{pairing} with {loss}",
+    )
+    need(
+        not in_batch or (network.head, network.distance) == ("none", "euclidean"),
+        'network.head "none" and network.distance "euclidean" with training.pairing "batch"',
+        f"{network.head} and {network.distance}",
+    )
+    need(
+        loss != "binary_cross_entropy" or network.head != "none",
+        "network.head sigmoid or normalized_sigmoid with training.loss binary_cross_entropy",
+        network.head,
+    )
+    is_triplets = loss != "triplet" or pairing == "triplets"
+    need(is_triplets, 'training.pairing "triplets" with training.loss triplet', pairing)
+    need(
+        loss != "members_contrastive" or network.name == "best",
+        "network.name best, three networks, with training.loss members_contrastive",
+        network.name,
+    )
+    need(
+        training.patience is None or training.keep_best,
+        "training.keep_best with training.patience, which counts epochs since the best",
+        "patience without keep_best",
+    )
+    need(
+        held_out > 0 or not (training.keep_best or ways),
+        "reading.held_out above 0 with training.keep_best or training.ways, which choose by it",
+        held_out,
+    )
+    if not ways:
+        return
+    need(
+        in_batch and network.name == "features",
+        'network.name features and training.pairing "batch" with training.ways',
+        f"{network.name} and {pairing}",
+    )
+    need(
+        network.weights == "none",
+        "--weights with another recipe, since one with training.ways always starts from the "
+        "network that ships",
+        f"{network.weights}. Leave --weights out, or add --recipe photos-small",
+    )
+    need(
+        (ways[0], training.keep_best, network.test_shift) == ("whitened", False, 0),
+        'training.ways that begin with "whitened", and neither training.keep_best nor '
+        "network.test_shift with them",
+        f"{ways[0]}, {training.keep_best}, {network.test_shift}",
+    )

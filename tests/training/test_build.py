@@ -33,14 +33,6 @@ def test_epochs_do_not_run_into_each_other(images, steps, at_once):
     assert counts == [steps, 2 * steps, 3 * steps]
 
 
-def test_optimizer_follows_the_recipe():
-    article = build.make_optimizer(config.RECIPES["article"], 1875)
-    assert float(article.learning_rate) == pytest.approx(0.001)
-    schedule = build.make_optimizer(config.RECIPES["fast"], 400)._learning_rate
-    assert float(schedule(100)) == pytest.approx(0.002)  # after the warm-up
-    assert float(schedule(7 * 400)) == pytest.approx(0, abs=1e-8)
-
-
 def test_weights_to_start_from(tmp_path):
     recipe = config.RECIPES["keras-io"].changed(weights=str(tmp_path / "encoder.keras"))
     assert build.file_digest(recipe) == "missing"

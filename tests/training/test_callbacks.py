@@ -2,7 +2,6 @@
 
 import math
 import signal
-import threading
 from types import SimpleNamespace
 
 import keras
@@ -126,19 +125,6 @@ def test_of_several_fits_of_a_run_the_second_signal_ends_the_program():
     finally:
         for s, handler in stop.before.items():
             signal.signal(s, handler)
-
-
-def test_a_training_in_a_thread(images, tmp_path):
-    results = []
-
-    def train():
-        with run.alone(tmp_path):
-            results.append(fit(a_recipe(epochs=1), images, tmp_path)[1].epoch)
-
-    thread = threading.Thread(target=train)
-    thread.start()
-    thread.join()
-    assert results == [1]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.training import features, photos
-from pyimagesearch.training.features import principal, whitening
+from pyimagesearch.training.features import whitening
 from pyimagesearch.training.photos import Choice, areas
 from tests.scripts import python, run
 
@@ -91,13 +91,6 @@ def test_classes_are_round_after_whitening():
     covariance = inside.T @ inside / 200
     np.testing.assert_allclose(covariance / covariance[0, 0], np.eye(6), atol=1e-3)
     assert out.var(axis=0).mean() == pytest.approx(1, abs=1e-4)
-
-
-def test_the_directions_are_those_of_the_whole_decomposition():
-    z = np.random.default_rng(2).normal(size=(300, 100)) * 0.95 ** np.arange(100)
-    z -= z.mean(axis=0)
-    whole = np.linalg.svd(z, full_matrices=False)[2][:5].T
-    np.testing.assert_allclose(np.abs(whole.T @ principal(z, 5)), np.eye(5), atol=1e-3)
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3], [0, 0, 1, 1]])
