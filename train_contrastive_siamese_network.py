@@ -96,7 +96,8 @@ def train(args, recipe):
     utils.plot_training(history, args.plot)
 
     # say how good it is, on images that nothing was chosen on
-    run.measure(args, settings, recipe, history.history, encoder, comparison, data)
+    print("[INFO] measuring on test images...")
+    reports.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
     print(f"[INFO] model: {args.model}, plot: {args.plot}")
 

@@ -63,33 +63,18 @@ def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model,
     return keras.Model(images, comparison(sisters(images))), encoder, comparison
 
 
-def exported(
-    recipe: Recipe, encoder: keras.Model, comparison: keras.Model
-) -> tuple[keras.Model, keras.Model]:
-    """Encoder and comparison as they are saved: in float32 and on one device, however trained."""
-    if recipe.training.ways:
-        return encoder, comparison  # they are that
-    plain = (build_encoder(recipe), build_comparison(recipe))
-    for copy, model in zip(plain, (encoder, comparison)):
-        copy.set_weights(model.get_weights())
-    return plain
-
-
 def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
     """The keywords for compile: loss, optimizer, metrics, steps_per_execution.
 
     steps: of an epoch. Keras runs whole calls only, so their number divides it.
     """
     shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    shown = None
-    if recipe.network.head != "none":  # whose output says same below 0.5
-        shown = [
-            keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, name="accuracy", dtype="float32")
-        ]
+    accuracy = keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, "accuracy", "float32")
     return {
         "loss": metrics.RecipeLoss(recipe.training.loss, recipe.training.margin),
         "optimizer": make_optimizer(recipe, steps),
-        "metrics": shown,
+        # a head's output says same below 0.5
+        "metrics": [accuracy] if recipe.network.head != "none" else None,
         # several devices: no XLA over all of them, and Keras' loop over steps fails there
         "steps_per_execution": 1 if shared else steps_of_a_call(steps),
         "jit_compile": False if shared else "auto",
@@ -98,20 +83,15 @@ def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
 
 def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The recipe's optimizer and rate: constant, or warm-up and then a cosine to zero."""
-    optimizer = OPTIMIZERS[recipe.training.optimizer]
-    rate = float(recipe.training.learning_rate)
-    if recipe.training.warmup_steps is None:
-        return optimizer(rate)
-    total = recipe.training.epochs * steps_per_epoch
-    warmup = min(recipe.training.warmup_steps, total // 2)  # a short run still has both parts
-    return optimizer(
-        keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=rate / 100,
-            decay_steps=max(total - warmup, 1),
-            warmup_target=rate,
-            warmup_steps=warmup,
+    training = recipe.training
+    rate: Any = float(training.learning_rate)
+    if training.warmup_steps is not None:
+        total = training.epochs * steps_per_epoch
+        warmup = min(training.warmup_steps, total // 2)  # a short run still has both parts
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 100, max(total - warmup, 1), warmup_target=rate, warmup_steps=warmup
         )
-    )
+    return OPTIMIZERS[training.optimizer](rate)
 
 
 def load_weights(encoder: keras.Model, recipe: Recipe) -> None:

@@ -22,7 +22,7 @@ from pyimagesearch.training import devices
 Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where there are none
 
 log = logging.getLogger(__name__)
-NAME = ".checkpoint.npz"
+NAMES = (".checkpoint.npz", ".checkpoint-before.npz")  # the newest, and the one before it
 ANEW = "Without --resume the training starts anew."
 NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
 
@@ -48,8 +48,8 @@ class Checkpoint(keras.callbacks.Callback):
     """Writes all that fit changes after each epoch, and puts it back when a run is resumed.
 
     That is: weights, optimizer, the states of the random generators, and the Progress. The
-    order of the images needs none: it is a function of seed and epoch. The file is replaced as a
-    whole. Keras' BackupAndRestore keeps less: its resumed weights differ, and of the history it
+    order of the images needs none: it is a function of seed and epoch. Two files in turn: a
+    torn one leaves the one before it. Keras' BackupAndRestore keeps less: its resumed weights differ, and of the history it
     keeps the epochs after the resume.
 
     is_finished: whether a --resume has found the finished model of these very settings.
@@ -63,7 +63,7 @@ class Checkpoint(keras.callbacks.Callback):
         """
         super().__init__()
         self.output = output
-        self.path = os.path.join(output, NAME)
+        self.paths = [os.path.join(output, name) for name in NAMES]
         self.settings = _flat(settings)
         self.progress = Progress(recipe.training.epochs)
         self.saved: dict[str, Any] = {}  # device and precision of the run that is resumed
@@ -71,7 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.is_finished = False
         if resume:
             self._resume(can_start=not recipe.training.ways)
-        elif os.path.exists(self.path):
+        elif os.path.exists(self.paths[0]):
             log.info("an unfinished training is here, which --resume would go on with;")
             log.info("this one starts anew and replaces it after its first epoch")
 
@@ -82,7 +82,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _resume(self, can_start: bool) -> None:
         # can_start: whether --weights can be what the recipe starts from
-        if os.path.exists(self.path) and self._read():
+        if any(os.path.exists(path) and self._read(path) for path in self.paths):
             log.info("going on after epoch %d", self.progress.epoch)
             return
         if not os.path.isdir(os.path.join(self.output, os.path.basename(config.MODEL_PATH))):
@@ -105,10 +105,10 @@ class Checkpoint(keras.callbacks.Callback):
             + (f"; instead of it, {weights}." if can_start else ".")
         )
 
-    def _read(self) -> bool:
-        # whether the checkpoint is whole; then it is taken over
+    def _read(self, path: str) -> bool:
+        # whether a checkpoint is whole; then it is taken over
         try:
-            with open(self.path, "rb") as f, np.load(f, allow_pickle=False) as data:
+            with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
                 content = {name: data[name] for name in data.files}
             header = json.loads(str(content.pop("header")))
             settings = _flat(header["settings"])
@@ -119,12 +119,12 @@ class Checkpoint(keras.callbacks.Callback):
             for name in content:  # numbered, in the order in which they were written
                 arrays[name.split("_")[0]].append(content[name])
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
-            log.info("%s is damaged and left aside", self.path)
+            log.info("%s is damaged: looking for the one before it", path)
             return False
         for name in sorted(self.settings.keys() | settings.keys()):
             if self.settings.get(name) != settings.get(name):
                 raise InputError(
-                    f"Expected a checkpoint of the same settings. Received: {self.path} with "
+                    f"Expected a checkpoint of the same settings. Received: {path} with "
                     f"{name} {settings.get(name)} instead of {self.settings.get(name)}. {ANEW}"
                 )
         progress.best_weights = arrays["best"]
@@ -167,7 +167,9 @@ class Checkpoint(keras.callbacks.Callback):
         arrays: dict[str, Any] = {f"variables_{i}": np.asarray(v) for i, v in variables}
         arrays |= {f"best_{i}": value for i, value in enumerate(progress.best_weights)}
         try:
-            with whole_file(self.path) as new, open(new, "wb") as f:
+            if os.path.exists(self.paths[0]):
+                os.replace(*self.paths)
+            with whole_file(self.paths[0]) as new, open(new, "wb") as f:
                 np.savez(f, header=json.dumps(header), **arrays)
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
             log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
@@ -181,8 +183,8 @@ class Checkpoint(keras.callbacks.Callback):
         if progress.stopped and not progress.diverged and self.first_epoch < progress.epochs:
             log.info("--resume goes on after epoch %d", progress.epoch)
             return
-        if os.path.exists(self.path):
-            os.remove(self.path)
+        for path in filter(os.path.exists, self.paths):
+            os.remove(path)
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

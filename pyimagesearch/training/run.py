@@ -5,7 +5,7 @@ import argparse
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -17,6 +17,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import reports
 from pyimagesearch.inference import saving
+from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import only_writer
@@ -24,6 +25,7 @@ from pyimagesearch.training import arguments, build, callbacks, devices, photos
 from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
+Settings = dict[str, Any]
 
 
 @contextmanager
@@ -114,34 +116,21 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     saving.save(args.model, encoder, comparison, settings, trained_on)
     log.info("plotting training history...")
     utils.plot_training(history, args.plot)
-    measure(args, settings, recipe, history.history, encoder, comparison, data)
+    log.info("measuring on test images...")
+    reports.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
     log.info("model: %s, plot: %s", args.model, args.plot)
 
 
 def calibrated(
-    encoder: keras.Model,
-    comparison: keras.Model,
-    recipe: Recipe,
-    data: DataSet,
-    settings: Mapping[str, Any],
-) -> tuple[keras.Model, keras.Model, dict[str, Any]]:
+    encoder: keras.Model, comparison: keras.Model, recipe: Recipe, data: DataSet, settings: Settings
+) -> tuple[keras.Model, keras.Model, Settings]:
     """Encoder and comparison in float32, as they are saved, and the settings with thresholds."""
     log.info("calibrating the threshold...")
-    found = dict(settings) | devices.describe(encoder)
-    (encoder, comparison) = build.exported(recipe, encoder, comparison)
-    return encoder, comparison, found | reports.calibrate(encoder, comparison, data, found)
-
-
-def measure(
-    args: argparse.Namespace,
-    settings: Mapping[str, Any],
-    recipe: Recipe,
-    history: Mapping[str, Sequence[float]],
-    encoder: keras.Model,
-    comparison: keras.Model,
-    data: DataSet,
-) -> None:
-    """Say how good what was saved is, on images that nothing was chosen on; write the report."""
-    log.info("measuring on test images...")
-    reports.write(args.output, settings, recipe, history, encoder, comparison, data)
+    settings = settings | devices.describe(encoder)
+    if not recipe.training.ways:  # those are in float32 already
+        trained = (encoder, comparison)
+        (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
+        for copy, model in zip((encoder, comparison), trained):
+            copy.set_weights(model.get_weights())
+    return encoder, comparison, settings | reports.calibrate(encoder, comparison, data, settings)

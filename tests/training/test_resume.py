@@ -140,12 +140,15 @@ def test_a_checkpoint_brings_back_dropout_and_optimizer(trained, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK torn", None])
-def test_a_damaged_checkpoint_is_named_and_left_aside(trained, tmp_path, caplog, content):
-    file = tmp_path / ".checkpoint.npz"
-    file.write_bytes(file.read_bytes()[:-100] if content is None else content)
+def test_a_torn_checkpoint_falls_back_to_the_one_before(trained, tmp_path, caplog, content):
+    newest = tmp_path / ".checkpoint.npz"
+    newest.write_bytes(newest.read_bytes()[:-100] if content is None else content)
     with caplog.at_level("INFO", logger="pyimagesearch"):
+        assert a_checkpoint(tmp_path, resume=True).first_epoch == 1
+        assert "is damaged" in caplog.text
+        (tmp_path / ".checkpoint-before.npz").write_bytes(b"")
         assert a_checkpoint(tmp_path, resume=True).first_epoch == 0
-    assert "is damaged" in caplog.text and "starting with the first epoch" in caplog.text
+    assert "starting with the first epoch" in caplog.text
 
 
 @pytest.mark.parametrize(
