@@ -104,7 +104,15 @@ class Send(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
-def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """What Ctrl-C does in a terminal, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, ctrl_c):
     before = [signal.getsignal(s) for s in callbacks.SIGNALS]
     with run.alone(tmp_path):
         (_, progress, _) = fit(a_recipe(epochs=5), images, tmp_path, Send())
@@ -114,7 +122,7 @@ def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_p
     assert [signal.getsignal(s) for s in callbacks.SIGNALS] == before
 
 
-def test_of_several_fits_of_a_run_the_second_signal_ends_the_program():
+def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c):
     stop = callbacks.StopOnSignal(Progress(3))
     before = signal.getsignal(signal.SIGINT)
     try:
