@@ -83,7 +83,7 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(photos, tmp_path):
         if line.startswith("Epoch 2/100"):
             break
     process.send_signal(signal.SIGTERM)
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     assert "stopped on request" in stdout and "test pairs right" in stdout
     assert (tmp_path / "contrastive_plot.png").stat().st_size > 0

@@ -169,7 +169,7 @@ def test_a_killed_machine_ends_the_other_and_leaves_the_checkpoint(photos, tmp_p
         if line.startswith("Epoch 3/"):
             break
     worker.kill()
-    (_, errors) = chief.communicate(timeout=120)
+    (_, errors) = chief.communicate(timeout=600)
     worker.communicate()
     assert chief.returncode == 2
     assert "Expected all machines until the training ends" in errors.splitlines()[-1]
