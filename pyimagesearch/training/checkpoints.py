@@ -49,8 +49,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     That is: weights, optimizer, the states of the random generators, and the Progress. The
     order of the images needs none: it is a function of seed and epoch. Two files in turn: a
-    torn one leaves the one before it. Keras' BackupAndRestore keeps less: its resumed weights differ, and of the history it
-    keeps the epochs after the resume.
+    torn one leaves the one before it. Keras' BackupAndRestore keeps less: its resumed weights
+    differ, and of the history it keeps the epochs after the resume.
 
     is_finished: whether a --resume has found the finished model of these very settings.
     """
