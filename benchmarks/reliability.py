@@ -28,7 +28,7 @@ terminal.setup()  # before Keras
 
 import keras
 
-from pyimagesearch.inference.saved_model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel
 
 FLAGS = ["--recipe", "article", "--batch-size", "16", "--channels", "1"]
 DISKS = (0, 20_000, 2_000, 60_000, 100_000)  # bytes that a file may have: saving fails at each step

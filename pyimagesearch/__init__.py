@@ -7,29 +7,15 @@ alone imports neither TensorFlow nor anything else.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # for editors and type checkers
-    from pyimagesearch.inference.saved_model import SiameseModel
-    from pyimagesearch.metrics import contrastive_loss
-    from pyimagesearch.siamese_network import build_siamese_model
-    from pyimagesearch.utils import euclidean_distance, make_pairs
 
 PLACES = {
-    "SiameseModel": "inference.saved_model",
+    "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network",
     "contrastive_loss": "metrics",
     "euclidean_distance": "utils",
     "make_pairs": "utils",
 }
-
-__all__ = [
-    "SiameseModel",
-    "build_siamese_model",
-    "contrastive_loss",
-    "euclidean_distance",
-    "make_pairs",
-]
+__all__ = list(PLACES)
 
 
 def __getattr__(name: str) -> object:

@@ -172,19 +172,15 @@ def _squared_distances(preds: Tensor) -> Tensor:
 
 
 def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
-    # the labels as float32, in the shape of the distances
+    # the labels as float32, in the shape of the distances; (B,) and (B, 1) are one to one
     y = ops.cast(y, "float32")
-    if _without_last_one(y.shape) != _without_last_one(preds.shape):
+    (of_labels, of_distances) = ((*x.shape, 1)[:2] for x in (y, preds))
+    if of_labels != of_distances:
         raise InputError(
             "Expected one label for each distance, shapes (B,) or (B, 1). "
             f"Received: labels {tuple(y.shape)}, distances {tuple(preds.shape)}."
         )
     return ops.reshape(y, ops.shape(preds))
-
-
-def _without_last_one(shape: tuple) -> tuple:
-    # (B, 1) -> (B,); static shapes, in which an unknown size is None
-    return tuple(shape[:-1]) if len(shape) > 1 and shape[-1] == 1 else tuple(shape)
 
 
 # every loss takes (y, preds, margin)
@@ -202,18 +198,17 @@ BATCH_LOSSES = ("batch_contrastive", "members_contrastive", "supervised_contrast
 PAIR_LOSSES = LOSSES | dict.fromkeys(BATCH_LOSSES, contrastive_loss)
 
 
-@register_keras_serializable(package="pyimagesearch")
 class RecipeLoss(keras.losses.Loss):
-    """One of LOSSES with its margin, as compile takes it and as a saved model keeps it.
+    """One of LOSSES with its margin, as compile takes it.
 
     Of a batch that several devices share, each gives its part of the mean: the loss of its own
     pairs, or of every pair of the whole batch, whose embeddings all of them gather, divided by
     the number of devices. So the sum over the devices is the loss of one.
     """
 
-    def __init__(self, loss: str, margin: float = 1, name: str | None = None):
+    def __init__(self, loss: str, margin: float = 1):
         # float32 whatever Keras' default is: class numbers up to 2^24 stay whole numbers in it
-        super().__init__(name=name or loss, reduction=None, dtype="float32")
+        super().__init__(name=loss, reduction=None, dtype="float32")
         self.loss, self.margin = loss, margin
 
     def call(self, y: Tensor, preds: Tensor) -> Tensor:
@@ -223,9 +218,6 @@ class RecipeLoss(keras.losses.Loss):
             (y, preds) = (context.all_gather(x, axis=0) for x in (y, preds))
         loss = LOSSES[self.loss](y, preds, self.margin)
         return loss / devices if devices > 1 else loss
-
-    def get_config(self) -> dict[str, Any]:
-        return {"loss": self.loss, "margin": self.margin, "name": self.name}
 
 
 def pair_loss(recipe: Recipe, y: Tensor, distances: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
-"""The networks, the encoder around one (pixels in, embedding out), and the siamese pair of it."""
+"""The article's network, the encoder around a network (pixels in, embedding out), and the pair."""
 
 # import the necessary packages
 from collections.abc import Callable
-from typing import Any
 
-import keras
+import numpy as np
 import tensorflow as tf
+from keras import ops
 from keras.layers import (
     Average,
     BatchNormalization,
@@ -16,21 +16,24 @@ from keras.layers import (
     Dropout,
     GlobalAveragePooling2D,
     Input,
+    Layer,
     MaxPooling2D,
     Rescaling,
+    UnitNormalization,
     ZeroPadding2D,
 )
 from keras.models import Model
-from keras.saving import register_keras_serializable
 
 from pyimagesearch import utils
 from pyimagesearch.config import Recipe
 from pyimagesearch.networks import encoders
-from pyimagesearch.networks.acceleration import AroundNetwork, accelerate, has_batch_statistics
-from pyimagesearch.networks.defaults import keras_defaults
+from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
+from pyimagesearch.networks.efficientnet import resampled
+from pyimagesearch.system.errors import InputError, first_line
+
+LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
 
 
-@keras_defaults()
 def build_siamese_model(inputShape: tuple[int, int, int], embeddingDim: int = 48) -> Model:
     """The article's network: two rounds of CONV => RELU => POOL => DROPOUT, then 48 numbers.
 
@@ -72,24 +75,33 @@ HEADS: dict[str, Callable] = {
 }
 
 
-@keras_defaults()
-def build_encoder(recipe: Recipe, accelerated: bool = False) -> Model:
+def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | None = None) -> Model:
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
     accelerated: compute in the ways that train fastest on this processor, and without the mean
     over shifted images, recipe.network.test_shift. The weights are the same in number, order and
-    meaning, so set_weights carries them from one to the other.
+    meaning, so set_weights carries them from one to the other. network: instead of the recipe's.
+    Raises InputError where the recipe's network takes no images of this size.
     """
     (height, width, channels) = shape = network_shape(recipe)
-    network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
+    if network is None:
+        try:
+            network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
+        except InputError:
+            raise
+        except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
+            raise InputError(
+                f"Expected images that network {recipe.network.name} takes. Received: {shape} "
+                f"({first_line(error)}). Raise reading.least_shape or --image-size."
+            ) from None
     if accelerated:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(recipe.reading.image_shape, dtype="uint8")
     x = Rescaling(recipe.network.pixel_scale)(inputs)
     if shape[:2] != recipe.reading.image_shape[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
-        x = keras.ops.image.resize(x, (height, width), data_format="channels_last")
+        x = ops.image.resize(x, (height, width), data_format="channels_last")
     if channels != recipe.reading.image_shape[2]:
         x = Concatenate()([x] * channels)
     if accelerated or not recipe.network.test_shift:
@@ -107,7 +119,38 @@ def network_shape(recipe: Recipe) -> tuple[int, int, int]:
     return height, width, channels
 
 
-@keras_defaults()
+def seen_again(encoder: Model, mirror: bool = False) -> Model:
+    """The mean of what an encoder makes of each image and of its middle, enlarged.
+
+    encoder: uint8 (B, H, W, C) -> float32 (B, D) of length 1, a Rescaling first. mirror: and of
+    the mirror images of both. Returns one of the same kind, with the same weights, the mean of
+    the embeddings brought to length 1.
+    The views are made after the Rescaling, since rounding them to whole pixel values would differ
+    between programs. All pass the encoder as one batch: its weights stand once in an exported file.
+    """
+
+    def enlarging(size):
+        # (size, size): in each column the shares of all places in one place of the enlarged
+        # middle, as bilinear interpolation has them. No layer that resizes: in ONNX one that
+        # enlarges 84 rows by 100 / 84 gives 99
+        cut = round(size * LEFT_OUT)
+        inside = size - 2 * cut
+        place = cut + np.clip((np.arange(size) + 0.5) * inside / size - 0.5, 0, inside - 1)
+        apart = np.abs(np.arange(size)[:, np.newaxis] - place)
+        return np.maximum(1 - apart, 0).astype("float32")
+
+    scale = next(layer for layer in encoder.layers if isinstance(layer, Rescaling))
+    (_, height, width, _) = encoder.input_shape
+    inputs = Input(encoder.input_shape[1:], dtype="uint8")
+    image = scale(inputs)
+    views = [image, resampled(image, enlarging(height), enlarging(width))]
+    if mirror:
+        views += [ops.flip(view, axis=2) for view in views]
+    embeddings = Model(scale.output, encoder.output)(Concatenate(axis=0)(views))
+    by_view = ops.reshape(embeddings, (len(views), -1, encoder.output_shape[1]))
+    return Model(inputs, UnitNormalization()(ops.mean(by_view, axis=0)))
+
+
 def build_comparison(recipe: Recipe) -> Model:
     """(featsA, featsB) -> what the recipe's model puts out, float32 (B, 1), smaller = more alike.
 
@@ -118,8 +161,7 @@ def build_comparison(recipe: Recipe) -> Model:
     return Model(feats, HEADS[recipe.network.head](distance))
 
 
-@register_keras_serializable(package="pyimagesearch")
-class SisterNetworks(AroundNetwork):
+class SisterNetworks(Layer):
     """Two batches of images -> their features, both through one network in one pass.
 
     images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by
@@ -128,12 +170,9 @@ class SisterNetworks(AroundNetwork):
     first of each k, the second … one after the other: the statistics of each are its own.
     """
 
-    def __init__(self, network: Model, k: int, **kwargs: Any):
-        super().__init__(network, **kwargs)
-        self.k = k
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"k": self.k}
+    def __init__(self, network: Model, k: int):
+        super().__init__(dtype="float32")
+        self.network, self.k = network, k
 
     def call(
         self, images: tuple[tf.Tensor, tf.Tensor], training: bool = False

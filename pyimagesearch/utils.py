@@ -8,8 +8,8 @@ from keras.saving import register_keras_serializable
 from matplotlib.ticker import MaxNLocator
 
 from pyimagesearch.config import EPSILON
-from pyimagesearch.data.sets import class_numbers
 from pyimagesearch.data.pairs import sample_pairs
+from pyimagesearch.data.sets import class_numbers
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 

@@ -1,13 +1,69 @@
-"""One model that the real script trained. Importing tests.scripts clears the environment."""
+"""What several rooms' tests share. Importing tests.scripts clears the environment."""
 
+import sys
+
+import cv2
+import numpy as np
 import pytest
 
+from pyimagesearch.system import terminal
 from tests.scripts import run
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """One epoch of the fast recipe; what it printed, and its folder."""
+    """One epoch of the fast recipe by the real script; what it printed, and its folder."""
     output = tmp_path_factory.mktemp("trained")
     flags = ("--recipe", "fast", "--epochs", 1, "--seed", 3, "--output", output)
     return run("train_contrastive_siamese_network.py", *flags), output
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """Six classes of eight small pictures in colour, each class another colour with noise."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for k in range(48):
+        color = np.array([60 * (k % 6 % 2), 50 * (k % 6 % 3), 40 * (k % 6)])
+        image = np.clip(color + rng.integers(0, 60, (16, 20, 3)), 0, 255).astype(np.uint8)
+        (folder / f"class {k % 6}").mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / f"class {k % 6}" / f"{k}.png"), image)
+    return folder
+
+
+@pytest.fixture
+def ends(monkeypatch, capsys):
+    """Runs a script's main in this process: its exit code, what it printed, and its errors."""
+
+    def ends(script, *flags):
+        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
+        with pytest.raises(SystemExit) as stop:
+            terminal.run(script.main)
+        return stop.value.code, *capsys.readouterr()
+
+    return ends
+
+
+@pytest.fixture
+def runs(ends):
+    """Runs a script's main, which must end well; returns what it printed."""
+
+    def runs(script, *flags):
+        (code, printed, errors) = ends(script, *flags)
+        assert (code, errors) == (0, "")
+        return printed
+
+    return runs
+
+
+@pytest.fixture
+def fails(ends):
+    """Runs a script's main, which must end with code 2 and one line; returns that."""
+
+    def fails(script, *flags):
+        (code, _, errors) = ends(script, *flags)
+        (line,) = errors.strip().splitlines()
+        assert code == 2 and "error: " in line
+        return line
+
+    return fails

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -15,9 +14,8 @@ import pytest
 
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
-from pyimagesearch.system import terminal
 from tests.inference import small_model
-from tests.scripts import ENVIRONMENT, ROOT, command, run
+from tests.scripts import ENVIRONMENT, ROOT, command
 
 
 @pytest.mark.slow
@@ -72,40 +70,20 @@ def test_numbers_are_the_same_everywhere(trained):
 
 
 @pytest.mark.slow
-def test_the_trained_model_in_the_test_script(trained, tmp_path):
-    _, output = trained
-    figure = tmp_path / "figures" / "pairs.png"
-    flags = ("--input", "examples", "--output", figure, "--pairs", 7)
-    model = output / "contrastive_siamese_model"
-    done = run("test_contrastive_siamese_network.py", *flags, "--model", model)
-    assert done.returncode == 0, done.stderr
-    assert len(pairs_of(done)) == 7 and cv2.imread(str(figure)) is not None
-
-
-def pairs_of(done):
-    return re.findall(
-        r"^(\S+\.png) +(\S+\.png) +(\d+\.\d{4})  (same|different)$", done.stdout, re.M
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_training_and_keeps_what_was_learned(number, photos, tmp_path):
-    # in the middle of a long epoch, and between short ones
-    flags = () if number == signal.SIGINT else ("--dataset", photos, "--recipe", "article")
+def test_a_signal_ends_training_and_keeps_what_was_learned(photos, tmp_path):
+    flags = ("--dataset", photos, "--recipe", "article", "--output", tmp_path)
     process = subprocess.Popen(
-        command("train_contrastive_siamese_network.py", *flags, "--output", tmp_path),
+        command("train_contrastive_siamese_network.py", *flags),
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     for line in process.stdout:
-        if line.startswith("Epoch 1/100"):
+        if line.startswith("Epoch 2/100"):
             break
-    time.sleep(1)
-    process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=120)
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     assert "stopped on request" in stdout and "test pairs right" in stdout
     assert (tmp_path / "contrastive_plot.png").stat().st_size > 0
@@ -120,9 +98,8 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(number, photos, tmp_p
         ("photos-small", ()),
         ("bce", ("--batch-size", 16)),
         ("keras-io", ("--image-size", "28", "--channels", 1)),
-        ("triplet", ("--weights", "none", "--batch-size", 8)),
-        ("dogs", ("--batch-size", 8)),
-        ("best", ("--split", "classes", "--image-size", "20x16")),
+        ("triplet", ("--weights", "none", "--batch-size", 32)),
+        ("best", ("--split", "classes", "--image-size", "10x8")),
     ],
 )
 def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
@@ -136,55 +113,24 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
     assert metrics["settings"]["recipe"] == recipe and np.isfinite(metrics["test"]["loss"])
     assert metrics["epochs_run"] == 1  # of the heads, too, where --quick trains these alone
     assert ("right at 0.5" in printed) == (recipe in ("bce", "keras-io"))
-    # the model answers on the very files
-    model = ("--model", tmp_path / "contrastive_siamese_model")
-    figure = tmp_path / "pairs.png"
-    printed = runs(test_script, "-i", photos, "--output", figure, *model)
-    assert len(re.findall("(same|different)$", printed, re.M)) == 10
+    if recipe == "best":  # the model answers on the very files
+        figure = tmp_path / "pairs.png"
+        model = ("--model", tmp_path / "contrastive_siamese_model")
+        printed = runs(test_script, "-i", photos, "--output", figure, *model)
+        assert len(re.findall("(same|different)$", printed, re.M)) == 10
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Six classes of 8 small pictures in colour, each class a colour of its own with noise."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for k in range(48):
-        color = np.array([60 * (k % 6 % 2), 50 * (k % 6 % 3), 40 * (k % 6)])
-        image = np.clip(color + rng.integers(0, 60, (32, 40, 3)), 0, 255).astype(np.uint8)
-        (folder / f"class {k % 6}").mkdir(exist_ok=True)
-        cv2.imwrite(str(folder / f"class {k % 6}" / f"{k}.png"), image)
-    return folder
-
-
-@pytest.fixture
-def runs(monkeypatch, capsys):
-    """Runs a script's main in this process, which must end well; returns what it printed."""
-
-    def runs(script, *flags):
-        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
-        with pytest.raises(SystemExit) as stop:
-            terminal.run(script.main)
-        (printed, errors) = capsys.readouterr()
-        assert (stop.value.code, errors) == (0, "")
-        return printed
-
-    return runs
-
-
-@pytest.fixture
-def fails(monkeypatch, capsys):
-    """Runs a script's main; it must end with code 2 and one line, which is returned."""
-
-    def fails(script, *flags):
-        monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
-        with pytest.raises(SystemExit) as stop:
-            terminal.run(script.main)
-        assert stop.value.code == 2
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        assert "error: " in line
-        return line
-
-    return fails
+@pytest.mark.slow
+def test_a_rate_that_explodes_leaves_the_old_model_as_it_is(photos, tmp_path, fails):
+    (tmp_path / "mine.toml").write_text('base = "article"\n[training]\nlearning_rate = 1e30\n')
+    model = tmp_path / "output" / "contrastive_siamese_model"
+    model.mkdir(parents=True)
+    (model / "saved_model.pb").write_text("old")
+    flags = ("--recipe", tmp_path / "mine.toml", "--dataset", photos, "--batch-size", 4)
+    line = fails(train_script, *flags, "--epochs", 3, "--output", model.parent)
+    assert "Lower training.learning_rate" in line
+    assert (model / "saved_model.pb").read_text() == "old"
+    assert not (model.parent / "encoder.keras").exists()
 
 
 @pytest.mark.parametrize(
@@ -192,18 +138,18 @@ def fails(monkeypatch, capsys):
     [
         (("--recipe", "slow"), "article.*'slow'"),
         (("--epochs", "0"), "from 1 up, received '0'"),
-        (("--batch-size", "-4"), "from 1 up, received '-4'"),
         (("--batch-size", "many"), "from 1 up, received 'many'"),
         (("--batch-size", "63"), "even batch size.*63"),
         (("--recipe", "fast", "--batch-size", "1"), "at least 2 images"),
         (("--dataset", "nowhere"), "a folder, or a list.*Received: nowhere, not there"),
         (("--image-size", "0x3"), "from 1 to 4096, received '0'"),
         (("--image-size", "64"), "with a folder alone"),
+        (("--recipe", "fast", "--quick"), "--quick with recipe photos. Received: fast"),
+        (("--dataset", "absent.csv"), "absent.csv, not there"),
         (("--weights", "nowhere.keras"), "Expected a file encoder.keras"),
         (("--recipe", "bce", "--weights", "imagenet"), "recipe triplet alone"),
         (("--recipe", "photos", "--weights", "a.keras"), "--weights with another recipe.*photos"),
         (("--qiuck",), "unrecognized arguments: --qiuck; --help lists the flags"),
-        (("--seed", "-1"), "received '-1'"),
         (("--seed", "4000000000"), "received '4000000000'"),
     ],
 )
@@ -240,14 +186,3 @@ def test_test_script_input(fails, tmp_path, monkeypatch):
     )
     assert "ending in" in fails(test_script, "-i", "examples", "--output", tmp_path / "x.y")
     assert not (tmp_path / "pairs.png").exists()
-
-
-@pytest.mark.slow
-def test_the_benchmark_runs():
-    done = run("benchmarks/compare_with_article.py", "--images", 640, "--epochs", 1)
-    assert done.returncode == 0, done.stderr
-    ratios = [float(r) for r in re.findall(r"([\d.]+)x$", done.stdout, re.M)]
-    assert len(ratios) == 6 and min(ratios) > 0
-    assert re.search(
-        r"after epoch 1: +plain 0\.\d{4}, 0\.\d{4} +ours 0\.\d{4}, 0\.\d{4}", done.stdout
-    )

@@ -23,9 +23,6 @@ def test_contrastive_loss_by_hand():
     # different at 1.7: beyond the margin, 0
     loss = contrastive_loss([1, 1, 0, 0], [0.9, 0.3, 0.4, 1.7])
     assert float(loss) == pytest.approx((0.81 + 0.09 + 0.36 + 0) / 4)
-
-
-def test_margin():
     # different at 0.5 with margin 2: (2 - 0.5)^2 = 2.25
     assert float(contrastive_loss([0], [0.5], margin=2)) == pytest.approx(2.25)
 
@@ -77,9 +74,6 @@ def test_three_members_are_judged_each_by_itself():
     together = np.concatenate(list(members), axis=1) / 3**0.5
     got = float(members_contrastive_loss(labels, together, 0.7))
     assert got == pytest.approx(expected, rel=1e-5)
-    # the distance of the whole is the root mean square of the members'
-    d = [np.linalg.norm(m[0] - m[1]) for m in members]
-    assert np.linalg.norm(together[0] - together[1]) == pytest.approx(np.mean(np.square(d)) ** 0.5)
 
 
 def test_a_batch_of_one_class_has_no_negative_part():
@@ -127,14 +121,6 @@ def test_triplet_loss_by_hand():
     assert float(triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
 
 
-def test_triplet_loss_in_numpy():
-    rng = np.random.default_rng(0)
-    positive, negative = rng.random((2, 30))
-    distances = np.stack([positive, negative], axis=1).ravel()
-    expected = np.mean([max(p - n + 0.3, 0) for p, n in zip(positive, negative)])
-    assert float(triplet_loss([1, 0] * 30, distances, 0.3)) == pytest.approx(expected, rel=1e-5)
-
-
 def test_cosine_distance_by_hand():
     # the same direction, a right angle, opposite directions, 60 degrees, and no direction
     a = np.array([[1.0, 0], [1, 0], [1, 0], [1, 0], [0, 0]])
@@ -143,15 +129,6 @@ def test_cosine_distance_by_hand():
     np.testing.assert_allclose(d, [[0], [1], [2], [0.5], [1]], atol=1e-6)
     # 1 - angle / 180 degrees
     np.testing.assert_allclose(angular_similarity(d[:4, 0]), [1, 0.5, 0, 2 / 3], atol=1e-3)
-
-
-def test_distances_in_numpy():
-    a, b = np.random.default_rng(0).normal(size=(2, 40, 7)).astype("float32")
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    expected = 1 - np.einsum("ij,ij->i", a, b) / lengths
-    np.testing.assert_allclose(np.ravel(cosine_distance([a, b])), expected, atol=1e-5)
-    expected = np.linalg.norm(a - b, axis=1)
-    np.testing.assert_allclose(np.ravel(euclidean_distance([a, b])), expected, rtol=1e-5)
 
 
 def test_pair_accuracy_by_hand():
@@ -167,25 +144,3 @@ def test_supervised_contrastive_loss_by_hand():
     loss = supervised_contrastive_loss([0, 0, 1], vectors, temperature=1)
     assert float(loss) == pytest.approx((0.31326 + 0.69315) / 2, abs=1e-5)
     assert float(supervised_contrastive_loss([0, 1, 2], vectors)) == 0
-
-
-def test_supervised_contrastive_loss_in_plain_loops():
-    rng = np.random.default_rng(0)
-    labels, vectors = rng.integers(0, 3, 12), rng.normal(size=(12, 5)).astype("float32")
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    anchors = []
-    for i in range(12):
-        others = [a for a in range(12) if a != i]
-        below = sum(np.exp(vectors[i] @ vectors[a] / 0.1) for a in others)
-        terms = [
-            -np.log(np.exp(vectors[i] @ vectors[p] / 0.1) / below)
-            for p in others
-            if labels[p] == labels[i]
-        ]
-        anchors += [np.mean(terms)] if terms else []
-    found = float(supervised_contrastive_loss(labels, vectors))
-    assert found == pytest.approx(np.mean(anchors), rel=1e-5)
-    # the labels may stand in a column, and the same image twice is no division by zero
-    again = float(supervised_contrastive_loss(labels[:, None], vectors))
-    assert again == pytest.approx(found)
-    assert np.isfinite(float(supervised_contrastive_loss([1, 1], vectors[[0, 0]])))

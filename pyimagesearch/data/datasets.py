@@ -146,19 +146,20 @@ def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
     """The four parts of TRAIN, VALIDATION (perhaps empty) and TEST, with pairs to train on.
 
     Pairs that are there stay. Others are drawn from the labels: for training as the recipe says,
-    for validation many, for its loss.
+    for validation, for its loss. Figures and thresholds take all pairs of the images.
     """
 
     def drawn(images, sampler, rng):
         return images if images.pairs else images.replace(pairs=sampler(images.labels, rng))
 
-    sampler = SAMPLERS[recipe.training.pairing]
-    train = drawn(sets[TRAIN], sampler, np.random.default_rng([seed, TRAIN]))
-    test = drawn(sets[TEST], sample_pairs, seed)
-    if not len(sets[VALIDATION]):
-        return DataSet(train, test, train, test)
-    held = drawn(sets[VALIDATION], sample_many_pairs, np.random.default_rng([seed, VALIDATION]))
-    return DataSet(train, held, held, test)
+    (train, held, test) = (sets[kind] for kind in (TRAIN, VALIDATION, TEST))
+    if recipe.training.pairing != "batch":  # whose loss forms the pairs
+        sampler = SAMPLERS[recipe.training.pairing]
+        train = drawn(train, sampler, np.random.default_rng([seed, TRAIN]))
+    if not len(held):
+        return DataSet(train, drawn(test, sample_pairs, seed), train, test)
+    validation = drawn(held, sample_many_pairs, np.random.default_rng([seed, VALIDATION]))
+    return DataSet(train, validation, held, test)
 
 
 def describe(data: DataSet) -> list[str]:

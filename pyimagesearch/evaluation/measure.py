@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.sets import are_uneven
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, are_uneven
 from pyimagesearch.evaluation.all_pairs import (
     AllPairs,
     Counts,

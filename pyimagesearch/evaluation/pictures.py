@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import Rows, evenly
 from pyimagesearch.evaluation.verification import Curve, called_same
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
-from pyimagesearch.system.errors import printable
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
@@ -30,7 +32,6 @@ from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.versions import versions
 
 TEMPLATE = Path(__file__).with_name("report.html")
 MOST_CLASSES = 1000  # in the page's table; all are in metrics.json
@@ -118,6 +119,12 @@ def write(
     log.info(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f}")
     log.info(summary)
     return measured
+
+
+def versions() -> dict[str, str]:
+    """The versions of tensorflow, keras, numpy and python that run here, for JSON."""
+    modules = {module.__name__: module.__version__ for module in (tf, keras, np)}
+    return modules | {"python": platform.python_version()}
 
 
 def draw_training_pairs(output: str, batch: tuple) -> None:

@@ -8,16 +8,14 @@ import numpy as np
 
 from pyimagesearch.data import listing
 from pyimagesearch.data.folders import Folder, read_folder
-from pyimagesearch.data.sets import LEAST_IMAGES
-from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.inference.answers import load, picture, say
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.saving import write_settings
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 

@@ -73,7 +73,9 @@ def embed_folder(
     if classes:
         files = listing.find(directory, class_level, plain=True).files
     else:
-        files = [listing.File(os.path.relpath(p, directory)) for p in listing.list_images(directory)]
+        files = [
+            listing.File(os.path.relpath(p, directory)) for p in listing.list_images(directory)
+        ]
     class_of = {file.name: file.label for file in sorted(files)}
     class_names = set(class_of.values())
     for name in list(class_of):
@@ -108,7 +110,9 @@ def embed_folder(
     listing.say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
     gone = class_names - {class_of[name] for name in good} if shard is None else ()
-    listing.say(f"left out class {printable(name)}: no image of it is left" for name in sorted(gone))
+    listing.say(
+        f"left out class {printable(name)}: no image of it is left" for name in sorted(gone)
+    )
     return Gallery(
         np.asarray(embeddings).reshape(len(good), model.embedding_dim),
         tuple(good),

@@ -4,7 +4,6 @@ import errno
 import json
 import logging
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import (
     FORMAT_VERSION,
     SETTINGS,
@@ -53,11 +53,7 @@ def save(
     """
     path = Path(os.path.abspath(path))
     archive = _endpoints(encoder, comparison)
-    versions = {module.__name__: module.__version__ for module in (tf, keras, np)}
-    header = {
-        "format_version": FORMAT_VERSION,
-        "versions": versions | {"python": platform.python_version()},
-    }
+    header = {"format_version": FORMAT_VERSION, "versions": versions()}
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
     # each message of the program around this would appear twice
     logging.root.addHandler(handler := logging.NullHandler())

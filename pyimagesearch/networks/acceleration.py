@@ -1,28 +1,19 @@
 """What makes the networks train in fewer milliseconds, without changing what they compute."""
 
 import sys
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras.layers import Dropout, MaxPooling2D
-from keras.saving import (
-    deserialize_keras_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)
 
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import at_once
 
-# what the layers of a chain compute in but the last, with float32 weights. auto: bfloat16 where
-# this processor multiplies it in hardware; a card is asked for it, since none was measured
-PRECISIONS: dict[str, Callable[[], str]] = {
-    "auto": lambda: "mixed_bfloat16" if has_bfloat16() else "float32",
-    "bfloat16": lambda: "mixed_bfloat16",
-    "float32": lambda: "float32",
-}
+# what all layers of a chain but the last compute in, with float32 weights. auto: bfloat16 where
+# this processor multiplies it in hardware; a card has to be asked for it, since none was measured
+PRECISIONS = ("auto", "bfloat16", "float32")
 
 
 def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | keras.layers.Layer:
@@ -30,25 +21,32 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
 
     Of a network made of such chains, each of them. Any other is returned as it is: one that
     branches, or one with BatchNormalization, whose statistics are those of a whole batch.
+    Raises InputError where bfloat16 is asked for such a network.
 
     Three changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays
     float32); ReLU after max-pooling instead of before, on a quarter of the values (the two
     commute); dropout masks from a quarter of the random bits.
     """
     if any(isinstance(layer, keras.Model) for layer in network.layers):
-        twin = keras.models.clone_model(
-            network,
-            clone_function=lambda layer: (
-                accelerate(layer, precision)
-                if isinstance(layer, keras.Model)
-                else type(layer).from_config(layer.get_config())
-            ),
-        )
+
+        def chain_by_chain(layer: keras.layers.Layer) -> keras.layers.Layer:
+            if isinstance(layer, keras.Model):
+                return accelerate(layer, precision)
+            return type(layer).from_config(layer.get_config())
+
+        twin = keras.models.clone_model(network, clone_function=chain_by_chain)
         twin.set_weights(network.get_weights())
         return twin
-    if not is_chain(network) or has_batch_statistics(network):
+    # a chain: each layer takes what the one before it gives, and nothing else
+    is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
+    if not is_chain or has_batch_statistics(network):
+        if precision == "bfloat16":
+            raise InputError(
+                'Expected training.precision "auto" or "float32" for a network that branches or '
+                "has BatchNormalization. Received: bfloat16."
+            )
         return network
-    dtype = PRECISIONS[precision]()
+    in_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
     pooled = [
         (layer.name, following.name)
         for layer, following in pairwise(network.layers)
@@ -60,7 +58,7 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if layer is not network.layers[-1]:
-            config["dtype"] = dtype
+            config["dtype"] = "mixed_bfloat16" if in_bfloat16 else "float32"
         if layer.name in before_pooling:
             config["activation"] = "linear"
         kinds: dict[type, type] = {Dropout: EightBitDropout}
@@ -74,41 +72,21 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     return InParts(twin)
 
 
-def is_chain(network: keras.Model) -> bool:
-    """Whether each layer takes what the one before it gives, and nothing else."""
-    return all(layer.input is before.output for before, layer in pairwise(network.layers))
-
-
 def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
     """Whether the network holds a BatchNormalization."""
     return any(weight.name == "moving_mean" for weight in network.non_trainable_weights)
 
 
-class AroundNetwork(keras.layers.Layer):
-    """A layer that holds one network, which a saved model keeps with it."""
-
-    def __init__(self, network: keras.Model, **kwargs: Any):
-        super().__init__(**({"dtype": "float32"} | kwargs))
-        self.network = network
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"network": serialize_keras_object(self.network)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AroundNetwork":
-        return cls(**config | {"network": deserialize_keras_object(config["network"])})
-
-
-@register_keras_serializable(package="pyimagesearch")
-class InParts(AroundNetwork):
+class InParts(keras.layers.Layer):
     """The same network on the parts of a batch side by side, a part for each core, up to four.
 
     One chain of layers after the other keeps a core busier than sharing out each small layer:
     it needs TensorFlow to run a layer on one thread, which terminal.setup sees to.
     """
 
-    def __init__(self, network: keras.Model, **kwargs: Any):
-        super().__init__(network, **kwargs)
+    def __init__(self, network: keras.Model):
+        super().__init__(dtype="float32")
+        self.network = network
         self.parts = 1 if tf.config.list_physical_devices("GPU") else at_once()
 
     def call(self, images: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
@@ -126,7 +104,6 @@ class InParts(AroundNetwork):
         return self.network.compute_output_shape(input_shape)
 
 
-@register_keras_serializable(package="pyimagesearch")
 class MaxPoolingThenReLU(MaxPooling2D):
     """relu(maxpool(x)), which equals maxpool(relu(x))."""
 
@@ -134,7 +111,6 @@ class MaxPoolingThenReLU(MaxPooling2D):
         return keras.ops.relu(super().call(inputs))
 
 
-@register_keras_serializable(package="pyimagesearch")
 class EightBitDropout(Dropout):
     """Dropout that spends 8 random bits a value instead of 32.
 

@@ -46,9 +46,15 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
 
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
     mostly do not. embedding_dim: of all three together. Returns as build_fast_model.
+    Raises InputError where three do not divide it.
     """
+    (size, left) = divmod(embedding_dim, MEMBERS)
+    if left:
+        raise InputError(
+            f"Expected embedding_dim a multiple of {MEMBERS}, the number of networks. Received: "
+            f"{embedding_dim}."
+        )
     inputs = Input(input_shape)
-    size = embedding_dim // MEMBERS
     members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
     together = Concatenate()([member(inputs) for member in members])
     return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
@@ -105,10 +111,10 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     The vectors leave it with length 1: the cosine distance does not see lengths. Its statistics
     follow the batches with momentum 0.9, not 0.999: a folder has few batches.
     input_shape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
-    (B, H, W, C) -> (B, embedding_dim). Raises ValueError for another embedding_dim than 1280.
+    (B, H, W, C) -> (B, embedding_dim). Raises InputError for another embedding_dim than 1280.
     """
     if embedding_dim != 1280:
-        raise InputError(f"Expected 1280, MobileNetV2's own size. Received: {embedding_dim}.")
+        raise InputError(f"Expected embedding_dim 1280, the network's. Received: {embedding_dim}.")
     inputs = Input(input_shape)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs

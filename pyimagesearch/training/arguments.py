@@ -11,13 +11,13 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import lists
 from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.images import FITS
-from pyimagesearch.data.layout import PAIR_FOLDERS
+from pyimagesearch.data.listing import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.training import checkpoints, recipes, weights
+from pyimagesearch.training import build, checkpoints, recipes
 
 log = logging.getLogger(__name__)
 MOST_AROUND = 8  # single folders around those of the pairs
@@ -30,64 +30,44 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     does not fit together.
     """
     ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument(
-        "--recipe",
-        help=f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; for "
-        "a folder photos, for one of ready pairs pairs)",
+    add = ap.add_argument
+    recipe_help = (
+        f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; "
     )
-    ap.add_argument(
+    add("--recipe", help=recipe_help + "for a folder photos, for one of ready pairs pairs)")
+    add(
         "--dataset",
         default="mnist",
         help=f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the "
         "columns path,label or a,b,same, and split and group where they are known (mnist)",
     )
-    ap.add_argument(
-        "--split",
-        choices=("images", "classes"),
-        help="a folder's test images: some of every class, or classes of their own (images, where "
-        "the classes are large enough)",
-    )
+    split_help = "a folder's test images: some of every class, or classes of their own "
+    split_help += "(images, where the classes are large enough)"
+    add("--split", choices=("images", "classes"), help=split_help)
     flags.of_folders(ap)
-    ap.add_argument(
-        "--image-size",
-        type=flags.image_size,
-        help="64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to the recipe's 64 "
-        "or 128)",
-    )
-    ap.add_argument(
-        "--fit",
-        choices=list(FITS),
-        help="images of another ratio of their sides: stretched, or whole with the edges filled "
-        "(stretch)",
-    )
-    ap.add_argument(
-        "--channels", type=int, choices=(1, 3), help="1 grey, 3 colour (what a folder's images are)"
-    )
-    ap.add_argument(
-        "--quick",
-        action="store_true",
-        help="recipe photos without training its network on: a fifth of the time",
-    )
-    ap.add_argument(
-        "--mirror",
-        action="store_true",
-        help="mirror every second image while training: for things of which a mirror image is one",
-    )
-    ap.add_argument("--epochs", type=flags.positive_int, help="instead of the recipe's")
-    ap.add_argument("--batch-size", type=flags.positive_int, help="instead of the recipe's")
-    ap.add_argument(
+    size_help = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
+    add("--image-size", type=flags.image_size, help=size_help)
+    fit_help = "images of another shape: stretched, or whole with the edges filled (stretch)"
+    add("--fit", choices=list(FITS), help=fit_help)
+    channels_help = "1 grey, 3 colour (what a folder's images are)"
+    add("--channels", type=int, choices=(1, 3), help=channels_help)
+    quick_help = "recipe photos without training its network on: a fifth of the time"
+    add("--quick", action="store_true", help=quick_help)
+    mirror_help = "mirror every second training image: for things that look alike in a mirror"
+    add("--mirror", action="store_true", help=mirror_help)
+    add("--epochs", type=flags.positive_int, help="instead of the recipe's")
+    add("--batch-size", type=flags.positive_int, help="instead of the recipe's")
+    add(
         "--weights",
         help="to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
         "program like any model: take none that you would not run",
     )
-    ap.add_argument("--seed", type=flags.seed, default=42, help="of all that is random (42)")
-    ap.add_argument(
-        "--deterministic", action="store_true", help="the same run bit for bit each time, slower"
-    )
-    ap.add_argument(
-        "--resume", action="store_true", help="go on after the last epoch of a run that was ended"
-    )
-    ap.add_argument("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
+    add("--seed", type=flags.seed, default=42, help="of all that is random (42)")
+    again_help = "the same run bit for bit each time, slower"
+    add("--deterministic", action="store_true", help=again_help)
+    resume_help = "go on after the last epoch of a run that was ended"
+    add("--resume", action="store_true", help=resume_help)
+    add("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
     args = ap.parse_args()
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
@@ -95,21 +75,18 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     changes = {name: getattr(args, name) for name in names if getattr(args, name)}
     if args.epochs:
         changes["least_steps"] = 0
-    if args.weights not in (None, "none") and recipe.training.ways:
-        raise InputError(
-            f"Expected --weights with another recipe. Received: {args.recipe}, which always starts "
-            "from the network that ships. Leave --weights out, or add --recipe photos-small."
-        )
     if args.quick:
         if args.batch_size:
             log.info("--batch-size is for the training that --quick leaves out")
         changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
         if not changes["ways"]:
             raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
+    recipe = recipe.changed(**changes)
+    recipes.check(recipe)
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    return args, recipe.changed(**changes)
+    return args, recipe
 
 
 def default_recipe(dataset: str) -> str:
@@ -120,13 +97,14 @@ def default_recipe(dataset: str) -> str:
         return "pairs" if lists.holds_pairs(dataset) else "photos"
     if not os.path.isdir(dataset):
         return "photos"  # datasets.load names it
-    # ready pairs lie in the folder itself, or in a single folder around everything
-    inside = [dataset]
-    for folder in inside:
-        folders = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+    # ready pairs lie in the folder itself, or in single folders around everything
+    for _ in range(MOST_AROUND):
+        folders = [entry.path for entry in os.scandir(dataset) if entry.is_dir()]
         if {os.path.basename(path) for path in folders} >= PAIR_FOLDERS.keys():
             return "pairs"
-        inside += folders if len(folders) == 1 and len(inside) < MOST_AROUND else []
+        if len(folders) != 1:
+            break
+        (dataset,) = folders
     return "photos"
 
 
@@ -158,7 +136,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "group_by": args.group_by,
         "seed": args.seed,
         "deterministic": args.deterministic,
-        "weights_file": weights.file_digest(recipe),
+        "weights_file": build.file_digest(recipe),
         "class_names": [printable(name) for name in data.train.class_names],
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],

@@ -2,7 +2,10 @@
 
 import logging
 import math
+import signal
+import threading
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,20 +14,21 @@ from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import verification
-from pyimagesearch.evaluation.embeddings import embed, pair_distances
+from pyimagesearch.evaluation.embeddings import Comparison, embed, pair_distances
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices
-from pyimagesearch.training.assemble import Parts
-from pyimagesearch.training.checkpoints import Checkpoint
-from pyimagesearch.training.progress import Logs, Progress
-from pyimagesearch.training.signals import StopOnSignal
+from pyimagesearch.training.checkpoints import Checkpoint, Logs, Progress
 
 log = logging.getLogger(__name__)
-MANY_STEPS = 100  # of an epoch, beside which building the graph takes little
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def make_callbacks(
-    parts: Parts, validation: ImageSet, recipe: Recipe, checkpoint: Checkpoint
+    encoder: keras.Model,
+    comparison: Comparison,
+    validation: ImageSet,
+    recipe: Recipe,
+    checkpoint: Checkpoint,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of a training, in the order in which they see the end of an epoch.
 
@@ -32,45 +36,13 @@ def make_callbacks(
     """
     progress, is_article = checkpoint.progress, recipe.network.name == "article"
     return [
-        Divergence(progress),
-        Validation(progress, parts, validation, recipe),
+        Validation(progress, encoder, comparison, validation, recipe),
         StopOnSignal(progress),
         Record(progress),
         keras.callbacks.ProgbarLogger(),  # so that what follows is said below its line
         Messages(progress, " (--recipe fast takes under a minute)" if is_article else ""),
         checkpoint,
     ]
-
-
-class Divergence(keras.callbacks.Callback):
-    """Ends the training when a loss is no finite number, and goes back to the last good epoch.
-
-    Raises InputError where that happens before an epoch is done: nothing was learned.
-    """
-
-    def __init__(self, progress: Progress):
-        super().__init__()
-        self.progress = progress
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.before = self.model.get_weights()
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if not math.isfinite(logs["loss"]):
-            self.progress.diverged = True
-            self.model.stop_training = True
-
-    def on_train_end(self, logs: Logs = None) -> None:
-        if not self.progress.diverged:
-            return
-        if not self.progress.epoch:
-            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            raise InputError(
-                "Expected a loss that stays finite. Received: one that became infinite or not a "
-                f"number in the first epoch, at a learning rate of {rate:.2g}: nothing was "
-                "learned. Lower training.learning_rate in a recipe of your own."
-            )
-        self.model.set_weights(self.before)
 
 
 class Validation(keras.callbacks.Callback):
@@ -81,20 +53,27 @@ class Validation(keras.callbacks.Callback):
     was chosen on.
     """
 
-    def __init__(self, progress: Progress, parts: Parts, validation: ImageSet, recipe: Recipe):
+    def __init__(
+        self,
+        progress: Progress,
+        encoder: keras.Model,
+        comparison: Comparison,
+        validation: ImageSet,
+        recipe: Recipe,
+    ):
         """validation: with pairs."""
         super().__init__()
-        self.progress, self.parts, self.recipe = progress, parts, recipe
-        self.validation = validation
+        self.progress, self.recipe, self.validation = progress, recipe, validation
+        self.encoder, self.comparison = encoder, comparison
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         progress, training = self.progress, self.recipe.training
         if progress.diverged:
             return
-        embeddings = embed(self.parts.encoder, self.validation.images)
+        embeddings = embed(self.encoder, self.validation.images)
         # the last step's weights may be infinite where the loss before it was not
         finite = np.all(np.isfinite(embeddings))
-        (distances, y) = pair_distances(embeddings, self.validation.drawn, self.parts.comparison)
+        (distances, y) = pair_distances(embeddings, self.validation.drawn, self.comparison)
         loss = float(metrics.pair_loss(self.recipe, y, distances))
         if not (finite and math.isfinite(loss)):
             progress.diverged = self.model.stop_training = True
@@ -116,10 +95,44 @@ class Validation(keras.callbacks.Callback):
             self.model.set_weights(self.progress.best_weights)
 
 
-class Record(keras.callbacks.History):
-    """The History that fit returns, the epochs before a --resume included.
+class StopOnSignal(keras.callbacks.Callback):
+    """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program.
 
-    Counts the epochs that are done. The figures of one that diverged are not kept.
+    From the first fit on that it is given to; after the training, while the model is being saved,
+    the first is only noted. run.alone puts the handlers back. In another thread than the main
+    one, which gets no signals, nothing is set.
+    """
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress = progress
+        self.before: dict[signal.Signals, Any] = {}  # what the signals did
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        if not self.before and threading.current_thread() is threading.main_thread():
+            self.before = {s: signal.signal(s, self._stop) for s in SIGNALS}
+
+    def _stop(self, signum: int, frame: Any) -> None:
+        self.progress.stopped = True
+        for s, handler in self.before.items():
+            signal.signal(s, handler)
+        log.info("\nstopping; press Ctrl-C again to quit at once and lose what was learned")
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if self.progress.stopped:
+            self.progress.cut = batch + 1 < self.params["steps"]
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.model.stop_training |= self.progress.stopped
+
+
+class Record(keras.callbacks.History):
+    """The History that fit returns, the epochs before a --resume included; counts those done.
+
+    Where a loss is no finite number it ends the training, goes back to the weights of the last
+    good epoch, and keeps no figures of the one that diverged. Raises InputError where that happens
+    before an epoch is done: nothing was learned.
     """
 
     def __init__(self, progress: Progress):
@@ -130,6 +143,13 @@ class Record(keras.callbacks.History):
         super().on_train_begin(logs)
         self.mark = time.monotonic()
 
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.before = self.model.get_weights()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if not math.isfinite(logs["loss"]):
+            self.progress.diverged = self.model.stop_training = True
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds = time.monotonic() - self.mark  # validation included
         self.mark += seconds
@@ -139,37 +159,45 @@ class Record(keras.callbacks.History):
         if not self.progress.cut:
             self.progress.epoch = epoch + 1
 
+    def on_train_end(self, logs: Logs = None) -> None:
+        if not self.progress.diverged:
+            return
+        if not self.progress.epoch:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            raise InputError(
+                "Expected a loss that stays finite. Received: one that became infinite or not a "
+                f"number in the first epoch, at a learning rate of {rate:.2g}: nothing was "
+                "learned. Lower training.learning_rate in a recipe of your own."
+            )
+        if not self.progress.best_weights:  # else Validation has put them back
+            self.model.set_weights(self.before)
+
 
 class Messages(keras.callbacks.Callback):
     """Says what the training computes on, how long the rest takes, and why it ended.
 
-    How long: after the first seconds, and at every tenth of the training; at the end how long
+    How long: after the second epoch, and at every tenth of the training; at the end how long
     all of it took, epochs before a --resume included.
     """
 
     def __init__(self, progress: Progress, hint: str = ""):
         super().__init__()
         self.progress, self.hint = progress, hint
-        self.said = False
 
     def on_train_begin(self, logs: Logs = None) -> None:
         log.info("training on {device}, in {precision}".format(**devices.describe(self.model)))
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        progress = self.progress
+        progress, done = self.progress, epoch + 1
         if progress.collapsed:
             log.info("the network has collapsed: all distances are alike")
-        left = progress.epochs - (epoch + 1)
-        if not left or self.model.stop_training:
-            return
-        seconds = progress.history["seconds"]
-        # without the first, in which TensorFlow also builds its graph, unless it has many steps
-        known = seconds[1:][-10:] or (seconds if self.params["steps"] >= MANY_STEPS else [])
-        first = not self.said and sum(known) > 3  # after a first long epoch, or some short ones
-        if known and (first or (epoch + 1) % max(progress.epochs // 10, 1) == 0):
-            expected = duration(float(np.mean(known)) * left)
-            (hint, self.said) = (self.hint if first else "", True)
-            log.info("about %s left, %d of %d epochs%s", expected, left, progress.epochs, hint)
+        left = progress.epochs - done
+        if not left or done == 1 or self.model.stop_training:
+            return  # the first epoch says little: TensorFlow also builds its graph in it
+        seconds = float(np.mean(progress.history["seconds"][1:][-10:])) * left
+        if seconds > 10 and (done == 2 or done % max(progress.epochs // 10, 1) == 0):
+            words = (duration(seconds), left, progress.epochs, self.hint if done == 2 else "")
+            log.info("about %s left, %d of %d epochs%s", *words)
 
     def on_train_end(self, logs: Logs = None) -> None:
         progress = self.progress
@@ -184,7 +212,7 @@ class Messages(keras.callbacks.Callback):
             log.info("%d epochs without a better validation loss", since)
         if progress.best_weights:
             log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
-        if progress.stopped and not progress.lost:
+        if progress.stopped:
             log.info("stopped on request, what was learned is kept")
         log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
 

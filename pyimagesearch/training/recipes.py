@@ -1,10 +1,9 @@
 """A recipe by its name or from a file of one's own, and whether what it asks for fits together."""
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from pyimagesearch.config import RECIPES, Recipe
 from pyimagesearch.data.images import FITS
@@ -13,38 +12,94 @@ from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
 from pyimagesearch.networks.acceleration import PRECISIONS
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training.optimizers import OPTIMIZERS
-from pyimagesearch.training.ways import WAYS
+from pyimagesearch.training.build import OPTIMIZERS
+from pyimagesearch.training.photos import WAYS
 from pyimagesearch.utils import DISTANCES
 
-GROUPS = ("network", "training", "reading")  # the tables of a recipe's file
+Limit = tuple[str, Callable[[Any], bool]]  # what a value may be in words, and whether one is that
+
+
+def one_of(names: Collection[str]) -> Limit:
+    return f"one of {', '.join(names)}", lambda x: x in list(names)
+
+
+def whole(low: int, high: int) -> Limit:
+    return f"a whole number from {low} to {high}", lambda x: type(x) is int and low <= x <= high
+
+
+def number(low: float, high: float) -> Limit:
+    return f"a number from {low} to {high}", lambda x: type(x) in (int, float) and low <= x <= high
+
+
+TEXT: Limit = ("a text", lambda x: type(x) is str)
+SWITCH: Limit = ("true or false", lambda x: type(x) is bool)
+SHARE = number(0, 0.99)
+SIDE = whole(1, 4096)
+TINY = 1e-30  # above 0
+
+# every field that a recipe's file may have. The numbers go further than anybody needs: beyond
+# them a training would end in a traceback, or not at all
+LIMITS: dict[str, Limit] = {
+    "source": TEXT,
+    "network.name": one_of(NETWORKS),
+    "network.embedding_dim": whole(1, 100_000),
+    "network.pixel_scale": number(TINY, 1e6),
+    "network.distance": one_of(DISTANCES),
+    "network.head": one_of(HEADS),
+    "network.weights": TEXT,
+    "network.test_shift": whole(0, 4),
+    "training.pairing": one_of(SAMPLERS),
+    "training.loss": one_of(LOSSES),
+    "training.batch_size": whole(1, 2**31 - 1),
+    "training.epochs": whole(1, 10**6),
+    "training.margin": number(TINY, 1e6),
+    "training.optimizer": one_of(OPTIMIZERS),
+    "training.learning_rate": number(TINY, 1e30),
+    "training.precision": one_of(PRECISIONS),
+    "training.warmup_steps": whole(0, 10**9),
+    "training.shift": number(0, 4096),
+    "training.turn": number(0, 180),
+    **{f"training.{move}": SHARE for move in ("zoom", "crop", "light", "colour", "blur")},
+    "training.mirror": SWITCH,
+    "training.least_steps": whole(0, 10**6),
+    "training.ways": (
+        f"a list of some of {', '.join(WAYS)}",
+        lambda x: type(x) is tuple and all(way in WAYS for way in x),
+    ),
+    "training.keep_best": SWITCH,
+    "training.patience": whole(1, 10**6),
+    "reading.least_shape": (
+        "[height, width, 1 or 3], whole numbers",
+        lambda x: type(x) is tuple and len(x) == 3 and all(map(SIDE[1], x)) and x[2] in (1, 3),
+    ),
+    "reading.side": SIDE,
+    "reading.fit": one_of(FITS),
+    "reading.tested": number(TINY, 0.99),
+    "reading.held_out": SHARE,
+}
 
 
 def find(name: str) -> tuple[str, Recipe]:
     """A recipe and its name: a key of RECIPES, or a file that ends in .toml, see read.
 
-    Raises InputError where there is none, or what it asks for does not fit together.
+    Raises InputError where there is none.
     """
     if name.endswith(".toml"):
-        recipe = read(name)
-    elif name in RECIPES:
-        recipe = RECIPES[name]
-    else:
+        return Path(name).stem, read(name)
+    if name not in RECIPES:
         raise InputError(
             f"Expected a recipe: {', '.join(RECIPES)}, or a file that ends in .toml. "
             f"Received: {name!r}."
         )
-    check(recipe)
-    return Path(name).stem if name.endswith(".toml") else name, recipe
+    return name, RECIPES[name]
 
 
 def read(path: str) -> Recipe:
-    """A recipe from a TOML file with tables [network], [training], [reading] of its fields.
+    """A recipe from a TOML file: one to start from, and what is to be different.
 
-    base: the name of a recipe whose other values are kept; without one, every field that has
-    no value of its own (network.name, training.pairing, loss, batch_size, epochs) is needed.
-    source: a text. Raises InputError that names an unknown table or field beside the known ones,
-    and a value of another type.
+    base: the name of that recipe (article). source: a text. Tables [network], [training] and
+    [reading] with fields of a Recipe. Raises InputError that names a field that is not in LIMITS,
+    and what check refuses.
 
         base = "fast"
         source = "fast, longer"
@@ -58,195 +113,97 @@ def read(path: str) -> Recipe:
         raise InputError(
             f"Expected a recipe's file. Received: {path} ({error.strerror})."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"Expected a recipe in TOML. Received: {path} ({error}).") from None
-    base = content.pop("base", None)
-    source = content.pop("source", f"{path}, from {base}" if base else str(path))
-    if base is not None and base not in RECIPES:
+    base = content.pop("base", "article")
+    if base not in list(RECIPES):
         raise InputError(
             f"Expected base, one of {', '.join(RECIPES)}. Received: {base!r}, in {path}."
         )
-    if not isinstance(source, str):
-        raise InputError(f"Expected source, a text. Received: {source!r}, in {path}.")
-    _known(content, ("base", "source", *GROUPS), path)
-    hints = get_type_hints(Recipe)
-    groups = {}
-    for name in GROUPS:
-        table = content.get(name, {})
-        if not isinstance(table, dict):
-            raise InputError(f"Expected [{name}], a table. Received: {table!r}, in {path}.")
-        values = vars(getattr(RECIPES[base], name)) if base else {}
-        values = values | _values(table, hints[name], name, path)
-        try:
-            groups[name] = hints[name](**values)
-        except TypeError as error:  # Python names the fields that are missing
-            missing = str(error).rpartition(": ")[2]
+    values = {"source": content.pop("source", f"{path}, from {base}")}
+    for table, fields in content.items():
+        known = [x.partition(".")[2] for x in LIMITS if x.startswith(f"{table}.")]
+        if not known or not isinstance(fields, dict):
             raise InputError(
-                f"Expected in [{name}] also {missing}, or a base to take them from. "
-                f"Received: {path} without."
-            ) from None
-    return Recipe(source, **groups)
-
-
-def _known(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise InputError(
-            f"Expected {', '.join(known)}. Received: {', '.join(unknown)}, in {where}."
-        )
-
-
-def _values(table: dict[str, Any], group: type, name: str, path: str) -> dict[str, Any]:
-    """The fields of a table, each as the type that the recipe's field has."""
-    hints = get_type_hints(group)
-    _known(table, tuple(hints), f"[{name}] of {path}")
-    values = {}
-    for field, value in table.items():
-        hint = hints[field]
-        shape = get_origin(hint) is tuple
-        if shape and isinstance(value, list):
-            value = tuple(value)
-        names = shape and get_args(hint)[-1] is Ellipsis  # as many texts as one likes
-        if float in (hint, *get_args(hint)) and type(value) is int:
-            value = float(value)
-        if names:
-            fits = type(value) is tuple and all(type(x) is str for x in value)
-            wanted = "texts in brackets"
-        elif shape:
-            fits = type(value) is tuple and [type(x) for x in value] == list(get_args(hint))
-            wanted = "three whole numbers: height, width, channels"
-        else:
-            allowed = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-            fits, wanted = type(value) in allowed, TYPES[allowed[0]]
-        if not fits:
-            raise InputError(f"Expected {name}.{field}, {wanted}. Received: {value!r}, in {path}.")
-        values[field] = value
-    return values
-
-
-TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+                "Expected base, source, and the tables [network], [training], [reading]. "
+                f"Received: {table} = {fields!r}, in {path}."
+            )
+        for field, value in fields.items():
+            if field not in known:
+                raise InputError(
+                    f"Expected {', '.join(known)}. Received: {field}, in [{table}] of {path}."
+                )
+            values[field] = tuple(value) if isinstance(value, list) else value
+    recipe = RECIPES[base].changed(**values)
+    check(recipe)
+    return recipe
 
 
 def check(recipe: Recipe) -> None:
-    """Raise InputError, naming the fields, where a recipe's values do not fit together."""
-    for field, known in NAMES.items():
-        for name in _values_in(recipe, field):
-            if name not in known:
-                raise InputError(
-                    f"Expected {field}, one of {', '.join(known)}. Received: {name!r}."
-                )
-    for field, least in LEAST.items():
-        for value in _values_in(recipe, field):
-            if value < least:
-                raise InputError(f"Expected {field} from {least} up. Received: {value}.")
-    for field in ABOVE_0:
-        for value in _values_in(recipe, field):
-            if not value > 0:
-                raise InputError(f"Expected {field} above 0. Received: {value}.")
-    for field in SHARES:
-        for value in _values_in(recipe, field):
-            if not 0 <= value < 1:
-                raise InputError(f"Expected {field} from 0 to below 1. Received: {value}.")
-    _check_together(recipe)
+    """Raise InputError, naming the fields, where a recipe's values cannot be, or not together."""
+    for field, (wanted, fits) in LIMITS.items():
+        (group, _, name) = field.rpartition(".")
+        value = getattr(getattr(recipe, group) if group else recipe, name)
+        if value is not None and not fits(value):  # None, which no file can say: without
+            raise InputError(f"Expected {field}, {wanted}. Received: {value!r}.")
 
-
-NAMES: dict[str, Collection[str]] = {
-    "network.name": NETWORKS,
-    "network.distance": DISTANCES,
-    "network.head": HEADS,
-    "training.pairing": SAMPLERS,
-    "training.loss": LOSSES,
-    "training.optimizer": OPTIMIZERS,
-    "training.ways": WAYS,
-    "training.precision": PRECISIONS,
-    "reading.fit": FITS,
-}
-LEAST = {
-    "network.embedding_dim": 1,
-    "network.test_shift": 0,
-    "training.batch_size": 1,
-    "training.epochs": 1,
-    "training.patience": 1,
-    "training.warmup_steps": 0,
-    "training.shift": 0,
-    "training.turn": 0,
-    "training.least_steps": 0,
-    "reading.image_shape": 1,
-    "reading.least_shape": 1,
-    "reading.side": 1,
-}
-ABOVE_0 = ("network.pixel_scale", "training.margin", "training.learning_rate", "reading.tested")
-SHARES = (
-    *(f"training.{name}" for name in ("zoom", "crop", "light", "colour", "blur")),
-    "reading.held_out",
-    "reading.tested",
-)
-
-
-def _values_in(recipe: Recipe, field: str) -> tuple:
-    # of a field as a recipe's file names it, "training.epochs": one, those of a tuple, or none
-    (group, name) = field.split(".")
-    value = getattr(getattr(recipe, group), name)
-    return value if isinstance(value, tuple) else () if value is None else (value,)
-
-
-def _check_together(recipe: Recipe) -> None:
-    network, training, reading = recipe.network, recipe.training, recipe.reading
+    (network, training, held_out) = (recipe.network, recipe.training, recipe.reading.held_out)
     in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
-    rules = [
-        (
-            in_batch == (training.loss in BATCH_LOSSES),
-            f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, '
-            "and any other pairing with another loss",
-            f"{training.pairing} with {training.loss}",
-        ),
-        (
-            not in_batch or network.head == "none",
-            'network.head "none" with training.pairing "batch", which trains no head',
-            network.head,
-        ),
-        (
-            not in_batch or network.distance == "euclidean",
-            'network.distance "euclidean" with training.pairing "batch", whose losses measure it',
-            network.distance,
-        ),
-        (
-            training.loss != "binary_cross_entropy" or network.head != "none",
-            "network.head sigmoid or the like with training.loss binary_cross_entropy, which wants "
-            "a number from 0 to 1",
-            network.head,
-        ),
-        (
-            training.loss != "triplet" or training.pairing == "triplets",
-            'training.pairing "triplets" with training.loss triplet',
-            training.pairing,
-        ),
-        (
-            training.loss != "members_contrastive" or network.name == "best",
-            "network.name best, three networks, with training.loss members_contrastive",
-            network.name,
-        ),
-        (
-            not training.ways or (in_batch and network.name == "features"),
-            'network.name features and training.pairing "batch" with training.ways',
-            f"{network.name} and {training.pairing}",
-        ),
-        (
-            not training.ways or reading.held_out > 0,
-            "reading.held_out above 0 with training.ways, of which it chooses",
-            f"{reading.held_out}",
-        ),
-        (
-            training.patience is None or training.keep_best,
-            "training.keep_best with training.patience, which counts epochs since the best",
-            "patience without keep_best",
-        ),
-        (
-            not training.keep_best or reading.held_out > 0,
-            "reading.held_out above 0 with training.keep_best, which chooses by what is held out",
-            f"{reading.held_out}",
-        ),
-    ]
-    for fits, wanted, received in rules:
-        if not fits:
+    pairing, loss, ways = training.pairing, training.loss, training.ways
+
+    def need(fits_together: bool, wanted: str, received: object) -> None:
+        if not fits_together:
             raise InputError(f"Expected {wanted}. Received: {received}.")
+
+    need(
+        in_batch == (loss in BATCH_LOSSES),
+        f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, and any other '
+        "pairing with another loss",
+        f"{pairing} with {loss}",
+    )
+    need(
+        not in_batch or (network.head, network.distance) == ("none", "euclidean"),
+        'network.head "none" and network.distance "euclidean" with training.pairing "batch"',
+        f"{network.head} and {network.distance}",
+    )
+    need(
+        loss != "binary_cross_entropy" or network.head != "none",
+        "network.head sigmoid or normalized_sigmoid with training.loss binary_cross_entropy",
+        network.head,
+    )
+    is_triplets = loss != "triplet" or pairing == "triplets"
+    need(is_triplets, 'training.pairing "triplets" with training.loss triplet', pairing)
+    need(
+        loss != "members_contrastive" or network.name == "best",
+        "network.name best, three networks, with training.loss members_contrastive",
+        network.name,
+    )
+    need(
+        training.patience is None or training.keep_best,
+        "training.keep_best with training.patience, which counts epochs since the best",
+        "patience without keep_best",
+    )
+    need(
+        held_out > 0 or not (training.keep_best or ways),
+        "reading.held_out above 0 with training.keep_best or training.ways, which choose by it",
+        held_out,
+    )
+    if not ways:
+        return
+    need(
+        in_batch and network.name == "features",
+        'network.name features and training.pairing "batch" with training.ways',
+        f"{network.name} and {pairing}",
+    )
+    need(
+        network.weights == "none",
+        "--weights with another recipe, since one with training.ways always starts from the "
+        "network that ships",
+        f"{network.weights}. Leave --weights out, or add --recipe photos-small",
+    )
+    need(
+        (ways[0], training.keep_best, network.test_shift) == ("whitened", False, 0),
+        'training.ways that begin with "whitened", and neither training.keep_best nor '
+        "network.test_shift with them",
+        f"{ways[0]}, {training.keep_best}, {network.test_shift}",
+    )

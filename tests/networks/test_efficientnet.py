@@ -28,7 +28,8 @@ def test_every_stored_array_is_in_the_network(network):
 def test_the_first_convolution_by_hand(network):
     """One output of the stem: 27 products, the batch norm and ReLU6."""
     image = np.random.default_rng(0).random((1, 64, 48, 3)).astype("float32")
-    stem = keras.Model(network.input, network.get_layer("bn0_relu6").output)
+    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.ReLU))
+    stem = keras.Model(network.input, first.output)
     with np.load(WEIGHTS) as data:
         kernel = data["_conv_stem.kernel"].astype("float64")  # (3, 3, 3, 32)
         (gamma, beta, mean, variance) = (
@@ -58,8 +59,11 @@ def test_the_features_are_those_of_the_network_with_its_norms(network):
     assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
     found = np.asarray(features(images))
     assert found.shape == (2, FEATURES) == (2, 5632)
-    for name, pooled in (("blocks_7_add", found[:, :1280]), ("bn1_relu6", found[:, -1280:])):
-        of_layer = keras.Model(network.input, network.get_layer(name).output)(images)
+    adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    maps = [layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
+    # block 7 is the fourth that adds its input: the second of stages 2 and 3, two of stage 4
+    for layer, pooled in ((adds[3], found[:, :1280]), (maps[-1], found[:, -1280:])):
+        of_layer = keras.Model(network.input, layer.output)(images)
         whole = np.asarray(of_layer).mean(axis=(1, 2))
         tiles = pooled.reshape(2, -1, whole.shape[1]).mean(axis=1)  # of 4x3 places: 4x4 tiles
         np.testing.assert_allclose(tiles, whole, atol=1e-3)

@@ -15,6 +15,7 @@ from pyimagesearch.siamese_network import (
     build_comparison,
     build_encoder,
     build_siamese_model,
+    seen_again,
 )
 
 
@@ -46,37 +47,19 @@ def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
     np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("images", [0, 1, 3, 4, 7])
-def test_fewer_images_than_cores(images, monkeypatch):
+@pytest.mark.parametrize("images", [0, 1, 3, 7])
+def test_fewer_images_than_cores_and_the_same_gradient(images, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     monkeypatch.setattr(acceleration, "at_once", lambda: 4)
-    x = inputs = keras.Input((64, 64, 3))
-    for size, strides in (
-        (11, 4),
-        (5, 1),
-    ):  # as the dogs text's, of which TensorFlow needs an image
-        x = keras.layers.Conv2D(8, size, strides=strides, activation="relu")(x)
-    network = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
-    pixels = np.random.default_rng(0).random((images, 64, 64, 3), dtype="float32")
-    fast = accelerate(network)
-    got = tf.function(fast)(pixels)
-    assert got.shape == (images, 2)
-    # height and width are known when it runs: what images that were moved are like
-    unknown = tf.TensorSpec((None, None, None, 3))
-    np.testing.assert_array_equal(tf.function(fast.call, input_signature=[unknown])(pixels), got)
-    if images:
-        np.testing.assert_allclose(got, network(pixels), atol=1e-5)
-
-
-def test_accelerated_network_has_the_same_gradient(monkeypatch):
-    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     network = build_siamese_model((8, 8, 1), 4)
-    images = tf.constant(np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32"))
-    gradients = []
+    pixels = tf.constant(np.random.default_rng(0).random((images, 8, 8, 1), dtype="float32"))
+    (gradients, outputs) = ([], [])
     for model in (network, accelerate(network)):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(model(images) ** 2)
+            outputs.append(tf.function(model)(pixels))
+            loss = tf.reduce_sum(outputs[-1] ** 2)
         gradients.append(tape.gradient(loss, model.trainable_variables))
+    np.testing.assert_allclose(*outputs, atol=1e-5)
     for a, b in zip(*gradients):
         np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max())
 
@@ -134,18 +117,6 @@ def test_sisters_of_a_network_with_batch_statistics_go_one_after_the_other():
     np.testing.assert_allclose(others[1::2], featsA, atol=1e-4)
 
 
-def test_comparison_is_distance_then_head():
-    (a, b) = np.random.default_rng(0).normal(size=(2, 5, 1280)).astype("float32")
-    cosine = build_comparison(config.RECIPES["triplet"])([a, b])
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    np.testing.assert_allclose(np.ravel(cosine), 1 - (a * b).sum(axis=1) / lengths, atol=1e-5)
-    bce = build_comparison(config.RECIPES["bce"])
-    (kernel, bias) = bce.get_weights()
-    distances = np.linalg.norm(a[:, :48] - b[:, :48], axis=1)
-    expected = 1 / (1 + np.exp(-(kernel[0, 0] * distances + bias[0])))
-    np.testing.assert_allclose(np.ravel(bce([a[:, :48], b[:, :48]])), expected, rtol=1e-4)
-
-
 def test_smaller_images_are_enlarged_and_coloured_inside_the_model():
     recipe = config.RECIPES["article"].changed(least_shape=(32, 32, 3), image_shape=(16, 16, 1))
     encoder = build_encoder(recipe)
@@ -188,3 +159,42 @@ def test_dropout_meets_its_rate_and_keeps_the_mean(dtype):
     both = nearest[0] * nearest[1]
     assert abs(((first == 0) & (second == 0)).mean() - both) < 4 * np.sqrt(both / n)
     assert (np.asarray(layer(x, training=False)) == 1).all()
+
+
+def first_column_and_mean():
+    """uint8 (B, 12, 4, 1) -> the mean of the first column and of all, brought to length 1."""
+    inputs = keras.Input((12, 4, 1), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    first = keras.ops.mean(x[:, :, 0], axis=1)
+    pair = keras.layers.Concatenate()([first, keras.ops.mean(x, axis=(1, 2))])
+    return keras.Model(inputs, keras.layers.UnitNormalization()(pair))
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_the_mean_of_an_image_and_its_middle():
+    """Rows 1 to 10 of 12 are the middle; of four columns none is left out: 4 / 12 rounds to 0."""
+    image = np.zeros((1, 12, 4, 1), np.uint8)
+    image[0, 1:11, 0] = 90  # ten of twelve rows of the first column; of the middle all
+    image[0, :, 1:] = 30
+    # the image: (75, (75 + 3 * 30) / 4); its middle, enlarged: (90, (90 + 3 * 30) / 4)
+    wanted = unit(unit([[75, 41.25]]) + unit([[90, 45]]))
+    again = seen_again(first_column_and_mean())
+    np.testing.assert_allclose(again(image).numpy(), wanted, atol=1e-6)
+    mixed = np.concatenate([image, 255 - image, image])  # each image has its own views
+    np.testing.assert_allclose(again(mixed).numpy()[[0, 2]], wanted.repeat(2, axis=0), atol=1e-6)
+
+
+def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 4, 1), np.uint8)
+    encoder = first_column_and_mean()
+    again = seen_again(encoder, mirror=True)
+    np.testing.assert_allclose(again(images), again(images[:, :, ::-1]), atol=1e-6)
+    assert np.abs(encoder(images).numpy() - encoder(images[:, :, ::-1]).numpy()).max() > 0.01
+    # each of the encoder's weights once, and what enlarges rows and columns
+    assert again.count_params() == encoder.count_params() + 12 * 12 + 4 * 4
+    again.save(tmp_path / "encoder.keras")
+    loaded = keras.models.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(loaded(images), again(images))

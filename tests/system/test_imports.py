@@ -22,8 +22,8 @@ ORDER = [
     {"networks"},
     {"siamese_network"},
     {"evaluation"},
-    {"training"},
     {"inference"},
+    {"training"},
     {"__init__", "__main__", "train_contrastive_siamese_network"},
     {"test_contrastive_siamese_network"},
 ]

@@ -1,9 +1,7 @@
 """What ends a training, and what is kept of it then."""
 
 import math
-import os
 import signal
-import threading
 from types import SimpleNamespace
 
 import keras
@@ -15,13 +13,11 @@ from pyimagesearch.data import batches
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import assemble, callbacks, checkpoints, signals
-from pyimagesearch.training.progress import Progress
-
-pytestmark = pytest.mark.slow
+from pyimagesearch.training import build, callbacks, checkpoints, run
+from pyimagesearch.training.checkpoints import Progress
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def images():
     """Two classes of 16 images of 8x8: dark ones and light ones."""
     labels = np.arange(32, dtype=np.int32) % 2
@@ -36,14 +32,14 @@ def a_recipe(**changes):
 
 
 def fit(recipe, images, output, *more):
-    """A training as the script does it: (its networks, its Progress, what fit returned)."""
+    """A training as run.train does it: (its encoder, its Progress, what fit returned)."""
     keras.utils.set_random_seed(0)
-    parts = assemble.networks(recipe, images)
+    (model, encoder, comparison) = build.networks(recipe, images)
     checkpoint = checkpoints.Checkpoint(str(output), {}, recipe)
     (dataset, steps) = batches.batches(images, recipe, 0)
-    parts.encoder.compile(**assemble.compiling(recipe, steps))
-    chain = callbacks.make_callbacks(parts, images, recipe, checkpoint)
-    history = parts.encoder.fit(
+    model.compile(**build.compiling(recipe, steps))
+    chain = callbacks.make_callbacks(encoder, comparison, images, recipe, checkpoint)
+    history = model.fit(
         dataset,
         steps_per_epoch=steps,
         epochs=recipe.training.epochs,
@@ -51,46 +47,42 @@ def fit(recipe, images, output, *more):
         verbose=0,
         callbacks=[*more, *chain],
     )
-    return parts, checkpoint.progress, history
+    return encoder, checkpoint.progress, history
 
 
 class Explode(keras.callbacks.Callback):
-    """Sets a rate at the begin of an epoch that no loss survives; notes the weights before."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
+    """Sets a rate at the begin of the third epoch that no loss survives; notes the weights."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
+        if epoch == 2:
             self.weights = self.model.get_weights()
             self.model.optimizer.learning_rate = 1e30
 
 
 def test_a_rate_that_explodes_at_once_is_an_error_of_one_line(images, tmp_path):
-    with pytest.raises(
-        InputError, match=r"in the first epoch, at a learning rate of 1e\+30.*Lower"
-    ):
+    with pytest.raises(InputError, match=r"first epoch, at a learning rate of 1e\+30.*Lower"):
         fit(a_recipe(epochs=3, learning_rate=1e30), images, tmp_path)
     assert not list(tmp_path.glob(".checkpoint*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_best", [False, True])
 def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, caplog, keep_best):
-    explode = Explode(2)
+    explode = Explode()
     with caplog.at_level("INFO", logger="pyimagesearch"):
         recipe = a_recipe(epochs=5, keep_best=keep_best)
-        (parts, progress, history) = fit(recipe, images, tmp_path, explode)
+        (encoder, progress, history) = fit(recipe, images, tmp_path, explode)
     assert progress.diverged and progress.epoch == 2
     # the figures of two whole epochs, and the weights after the second, or the better ones
     assert {len(values) for values in history.history.values()} == {2}
     assert all(map(math.isfinite, history.history["loss"] + history.history["val_loss"]))
     kept = progress.best_weights if keep_best else explode.weights
-    for a, b in zip(parts.encoder.get_weights(), kept, strict=True):
+    for a, b in zip(encoder.get_weights(), kept, strict=True):
         np.testing.assert_array_equal(a, b)
     assert "what was learned by epoch 2 is kept" in caplog.text
 
 
+@pytest.mark.slow
 def test_patience_and_history(images, tmp_path, caplog):
     with caplog.at_level("INFO", logger="pyimagesearch"):
         recipe = a_recipe(epochs=30, learning_rate=1e-9, patience=2)
@@ -109,37 +101,38 @@ class Send(keras.callbacks.Callback):
     """Sends this process a signal after the first batch of an epoch."""
 
     def on_train_batch_end(self, batch, logs=None):
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
 
 
-def test_a_signal_ends_the_training_and_leaves_the_handlers_as_they_were(images, tmp_path):
-    before = [signal.getsignal(s) for s in signals.SIGNALS]
-    with signals.restored():
+@pytest.fixture
+def ctrl_c():
+    """What Ctrl-C does in a terminal, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, ctrl_c):
+    before = [signal.getsignal(s) for s in callbacks.SIGNALS]
+    with run.alone(tmp_path):
         (_, progress, _) = fit(a_recipe(epochs=5), images, tmp_path, Send())
-    assert progress.stopped and [signal.getsignal(s) for s in signals.SIGNALS] == before
+        assert progress.stopped and progress.epoch < 5
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert [signal.getsignal(s) for s in callbacks.SIGNALS] == before
 
 
-def test_two_trainings_in_a_thread(images, tmp_path):
-    results = []
-
-    def train():
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            with signals.restored():
-                results.append(fit(a_recipe(epochs=1), images, tmp_path / name)[1].epoch)
-
-    thread = threading.Thread(target=train)
-    thread.start()
-    thread.join()
-    assert results == [1, 1]
-
-
-def test_progress_is_kept_as_it_is():
-    progress = Progress(9, epoch=3, history={"loss": [3.0, 2.0, 1.0]}, best_loss=1.5, best_epoch=2)
-    weights = [np.ones(3)]
-    other = Progress(9, stopped=True)
-    other.restore(progress.as_dict() | {"stopped": True, "cut": True}, weights)
-    assert other == Progress(9, 3, progress.history, 1.5, 2, weights)
+def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c):
+    stop = callbacks.StopOnSignal(Progress(3))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        for _ in range(3):  # as the heads of `photos` and its training on
+            stop.on_train_begin()
+        signal.raise_signal(signal.SIGINT)
+        assert stop.progress.stopped and signal.getsignal(signal.SIGINT) == before
+    finally:
+        for s, handler in stop.before.items():
+            signal.signal(s, handler)
 
 
 @pytest.mark.parametrize(
@@ -150,23 +143,20 @@ def test_duration(seconds, words):
 
 
 @pytest.mark.parametrize(
-    ("steps", "seconds", "said"),
+    ("seconds", "said"),
     [
-        # the first of few steps is the start: 3.5 s a later one, so 3.5 * 48 left after the second
-        (6, [20.0, 3.5, 3.5], ["", "3 min left, 48 of 50", ""]),
-        (1875, [20.0, 3.5, 3.5], ["16 min left, 49 of 50", "", ""]),  # 20 * 49
-        (6, [1.0, 1.0, 1.0], ["", "", ""]),  # too short to tell, until a tenth of it is done
-        (6, [1.0] * 5, ["", "", "", "", "45 s left, 45 of 50"]),
+        # 3.5 s each but the first, in which the graph is built: 3.5 * 48 left after the second
+        ([20.0, 3.5, 3.5], ["", "3 min left, 48 of 50", ""]),
+        ([1.0] * 5, ["", "48 s left, 48 of 50", "", "", "45 s left, 45 of 50"]),
+        ([0.1] * 5, [""] * 5),
     ],
 )
-def test_how_long_the_rest_takes(caplog, steps, seconds, said):
+def test_how_long_the_rest_takes(caplog, seconds, said):
     caplog.set_level("INFO")
-    progress = Progress(50, history={"seconds": []})
-    messages = callbacks.Messages(progress)
-    messages.set_params({"steps": steps})
+    messages = callbacks.Messages(Progress(50, history={"seconds": []}))
     messages.set_model(SimpleNamespace(stop_training=False))
     for epoch, (took, expected) in enumerate(zip(seconds, said, strict=True)):
         caplog.clear()
-        progress.history["seconds"].append(took)
+        messages.progress.history["seconds"].append(took)
         messages.on_epoch_end(epoch)
         assert (expected in caplog.text) if expected else not caplog.text

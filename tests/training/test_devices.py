@@ -1,50 +1,176 @@
-"""What a training computes on."""
+"""What a training runs on: one device, several that share it, TF_CONFIG's machines."""
 
+import json
 import os
+import subprocess
+import sys
+from types import SimpleNamespace
 
+import keras
 import pytest
 import tensorflow as tf
 
+from benchmarks import shared_training
 from pyimagesearch import config
 from pyimagesearch.networks import acceleration
 from pyimagesearch.siamese_network import build_encoder
-from pyimagesearch.training import devices
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.training import devices, run
+from pyimagesearch.training.callbacks import Record
+from pyimagesearch.training.checkpoints import Progress
+from tests.scripts import ROOT
+
+WORKERS = {"worker": ["a:1", "b:2"]}
+
+
+def task(cluster, kind, index):
+    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
 
 
 @pytest.mark.parametrize(
-    "bfloat16, precision", [(True, "bfloat16 with float32 weights"), (False, "float32")]
+    ("text", "count", "is_chief"),
+    [
+        ("", 1, True),
+        ("{}", 1, True),
+        (task({"worker": ["a:1"]}, "worker", 0), 1, True),
+        (task(WORKERS, "worker", 0), 2, True),
+        (task(WORKERS, "worker", "1"), 2, False),
+        (task({"chief": ["c:3"], **WORKERS}, "worker", 0), 3, False),
+        (task({"chief": ["c:3"], **WORKERS}, "chief", 0), 3, True),
+    ],
 )
-def test_device_and_precision(monkeypatch, bfloat16, precision):
+def test_how_many_machines_there_are_and_which_one_writes(monkeypatch, text, count, is_chief):
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert (devices.machines(), devices.is_chief()) == (count, is_chief)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{bad",
+        "[]",
+        "[" * 100_000,
+        task(WORKERS, "worker", 2),
+        task(WORKERS, "worker", "first"),
+        task(WORKERS, "worker", float("inf")),
+        task(WORKERS, "evaluator", 0),
+        task({"chief": ["c:1", "d:2"], **WORKERS}, "worker", 0),
+        task({"worker": "a:1"}, "worker", 0),
+        task({"worker": [1, 2]}, "worker", 0),
+        task({"worker": ["a:1", "a:1"]}, "worker", 0),
+        json.dumps({"cluster": WORKERS, "task": {"index": 0}}),
+    ],
+)
+def test_what_tensorflow_would_not_take(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(InputError, match=r"Expected TF_CONFIG as .* Unset it"):
+        devices.machines()
+
+
+def test_of_several_machines_the_chief_alone_keeps_the_folder(monkeypatch, tmp_path):
+    with run.alone(tmp_path):
+        with pytest.raises(InputError, match="no other training"), run.alone(tmp_path):
+            pass
+        monkeypatch.setenv("TF_CONFIG", task(WORKERS, "worker", 1))
+        with run.alone(tmp_path):
+            pass
+        with pytest.raises(InputError, match="one that is gone"), run.alone(tmp_path):
+            raise tf.errors.UnavailableError(None, None, "no route")
+
+
+def test_several_ways_are_not_shared_by_machines(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", task(WORKERS, "worker", 0))
+    with pytest.raises(InputError, match=r"Expected one machine .* TF_CONFIG with 2"):
+        devices.strategy(config.RECIPES["photos"])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "bfloat16", "precision"),
+    [
+        ("article", True, "bfloat16 with float32 weights"),
+        ("best", True, "bfloat16 with float32 weights"),
+        ("article", False, "float32"),
+        ("keras-io", True, "float32"),  # it has BatchNormalization
+    ],
+)
+def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    for name in ("article", "best"):
-        encoder = build_encoder(config.RECIPES[name], accelerated=True)
-        assert devices.describe(encoder) == {"device": "2 CPU cores", "precision": precision}
-    # what is saved, and what branches or has batch statistics, is float32
-    encoder = build_encoder(config.RECIPES["keras-io"], accelerated=True)
-    assert devices.describe(encoder)["precision"] == "float32"
-    assert devices.describe(build_encoder(config.RECIPES["fast"]))["precision"] == "float32"
+    encoder = build_encoder(config.RECIPES[recipe], accelerated=True)
+    assert devices.describe(encoder) == {"device": "2 CPU cores", "precision": precision}
+    assert devices.describe(build_encoder(config.RECIPES[recipe]))["precision"] == "float32"
 
 
-def test_a_gpu_is_named_and_its_memory_grows(monkeypatch):
-    grown = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
-    monkeypatch.setattr(
-        tf.config.experimental, "get_device_details", lambda gpu: {"device_name": f"the {gpu}"}
-    )
-    monkeypatch.setattr(
-        tf.config.experimental, "set_memory_growth", lambda gpu, grow: grown.append((gpu, grow))
-    )
-    devices.let_memory_grow()
-    assert grown == [("first", True), ("second", True)]
-    encoder = build_encoder(config.RECIPES["keras-io"])
-    assert devices.describe(encoder)["device"] == "the first, the second"
+@pytest.mark.parametrize(
+    ("pipelines", "number", "expected"),
+    [
+        # five anchors with two others each on two devices: the fifth is left out
+        (1, 0, [([0, 1], [100, 101, 102, 103]), ([2, 3], [104, 105, 106, 107])]),
+        (2, 1, [([2, 3], [104, 105, 106, 107])]),  # of two machines the second
+    ],
+)
+def test_a_batch_is_cut_into_equal_parts(monkeypatch, pipelines, number, expected):
+    shows_what_it_hands_out = SimpleNamespace(num_replicas_in_sync=2)
+    context = SimpleNamespace(num_input_pipelines=pipelines, input_pipeline_id=number)
+    shows_what_it_hands_out.distribute_datasets_from_function = lambda make: make(context)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: shows_what_it_hands_out)
+    batch = tf.data.Dataset.from_tensors((tf.range(5), tf.range(10) + 100))
+    parts = [tuple(x.numpy().tolist() for x in part) for part in devices.shared_out(batch)]
+    assert parts == expected
 
 
-def test_where_tensorflow_has_begun_its_way_stays(monkeypatch):
-    def too_late(gpu, grow):
-        raise RuntimeError("Physical devices cannot be modified after being initialized")
+def test_patience_is_the_chiefs_to_lose(monkeypatch):
+    """Another machine's, which ends after its second epoch, stops nobody."""
+    monkeypatch.setattr(devices, "is_chief", lambda: False)
+    monkeypatch.setattr(devices, "machines", lambda: 2)
+    progress = Progress(4)
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.compile(loss="mse", optimizer="sgd")
 
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first"])
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", too_late)
-    devices.let_memory_grow()
+    class Patience(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.stop_training = progress.out_of_patience = True
+
+    batches = tf.data.Dataset.from_tensors((tf.ones((4, 3)), tf.ones((4, 2)))).repeat()
+    checkpoint = SimpleNamespace(progress=progress, settings={})
+    callbacks = [Patience(), Record(progress)]
+    fast = config.RECIPES["fast"]
+    keywords = {"steps_per_epoch": 3, "initial_epoch": 0, "epochs": 4, "callbacks": callbacks}
+    history = devices.fit(model, fast, checkpoint, batches, **keywords)
+    assert len(history.history["loss"]) == progress.epoch == 4
+    assert not (progress.stopped or progress.cut or progress.out_of_patience)
+
+
+@pytest.mark.slow
+def test_ten_steps_on_two_devices_are_those_of_one():
+    (alone, shared) = (shared_training.losses("article", way) for way in shared_training.WAYS[:2])
+    assert len(alone) == 10 and alone[0] != alone[-1]
+    assert shared_training.furthest(alone, shared) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_killed_machine_ends_the_other_and_leaves_the_checkpoint(photos, tmp_path):
+    command = [sys.executable, "train_contrastive_siamese_network.py", "--recipe", "fast"]
+    command += ["--dataset", str(photos), "--epochs", "100000", "--output", str(tmp_path)]
+    (chief, worker) = [
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for environment in shared_training.two_machines()
+    ]
+    for line in chief.stdout:
+        if line.startswith("Epoch 3/"):
+            break
+    worker.kill()
+    (_, errors) = chief.communicate(timeout=600)
+    worker.communicate()
+    assert chief.returncode == 2
+    assert "Expected all machines until the training ends" in errors.splitlines()[-1]
+    assert (tmp_path / ".checkpoint.npz").exists()  # to --resume from

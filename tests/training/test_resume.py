@@ -4,15 +4,14 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 
-import cv2
 import keras
 import numpy as np
 import pytest
 
+import train_contrastive_siamese_network as script
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
@@ -24,31 +23,15 @@ SCRIPT = "train_contrastive_siamese_network.py"
 
 
 @pytest.fixture(scope="module")
-def shapes(tmp_path_factory):
-    """A folder of two classes, bright discs and bright squares, 24 images of each."""
-    folder = tmp_path_factory.mktemp("shapes")
-    rng = np.random.default_rng(0)
-    for k in range(48):
-        image = rng.integers(0, 60, (16, 16), dtype=np.uint8)
-        (x, y) = (int(n) for n in rng.integers(5, 11, 2))
-        if k % 2:
-            cv2.circle(image, (x, y), 4, 250, -1)
-        else:
-            cv2.rectangle(image, (x - 4, y - 4), (x + 4, y + 4), 250, -1)
-        (folder / ("disc" if k % 2 else "square")).mkdir(exist_ok=True)
-        cv2.imwrite(str(folder / ("disc" if k % 2 else "square") / f"{k}.png"), image)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def flags(shapes):
-    return ("--dataset", shapes, "--recipe", "article", "--epochs", 4, "--batch-size", 8)
+def flags(photos):
+    common = ("--recipe", "article", "--epochs", 4, "--batch-size", 8, "--deterministic")
+    return ("--dataset", photos, *common)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(flags, tmp_path_factory):
     output = tmp_path_factory.mktemp("uninterrupted")
-    done = run(SCRIPT, *flags, "--deterministic", "--output", output)
+    done = run(SCRIPT, *flags, "--output", output)
     assert done.returncode == 0, done.stderr
     return output
 
@@ -72,7 +55,7 @@ def weights(output):
 
 @pytest.mark.slow
 def test_killed_and_resumed_is_the_same_bit_for_bit(flags, uninterrupted, tmp_path):
-    flags = (*flags, "--deterministic", "--output", tmp_path)
+    flags = (*flags, "--output", tmp_path)
     kill_after("Epoch 3/4", *flags)
     assert (tmp_path / ".checkpoint.npz").is_file()
     done = run(SCRIPT, *flags, "--resume")
@@ -80,8 +63,6 @@ def test_killed_and_resumed_is_the_same_bit_for_bit(flags, uninterrupted, tmp_pa
     assert re.search("going on after epoch [23]", done.stdout) and "Epoch 1/4" not in done.stdout
     for a, b in zip(weights(uninterrupted), weights(tmp_path)):
         assert (a == b).all()
-    name = "contrastive_plot.png"
-    assert (tmp_path / name).read_bytes() == (uninterrupted / name).read_bytes()
     texts = [(x / "history.csv").read_text() for x in (uninterrupted, tmp_path)]
     rows = [list(csv.DictReader(text.splitlines())) for text in texts]
     assert len(rows[0]) == 4
@@ -93,16 +74,23 @@ def test_killed_and_resumed_is_the_same_bit_for_bit(flags, uninterrupted, tmp_pa
 
 
 @pytest.mark.slow
-def test_killed_while_saving_leaves_the_old_model_or_the_new(flags, uninterrupted, tmp_path):
-    output = shutil.copytree(uninterrupted, tmp_path / "output")
-    flags = (*flags, "--output", output, "--seed", 5)
-    before = weights(output)
-    kill_after("[INFO] saving siamese model", *flags)
-    found = json.loads((output / "contrastive_siamese_model/assets.extra/siamese.json").read_text())
-    assert found["seed"] in (42, 5)
-    done = run(SCRIPT, *flags, "--resume")
-    assert done.returncode == 0 and "going on after epoch 4" in done.stdout, done.stderr
-    assert any((a != b).any() for a, b in zip(before, weights(output)))
+def test_killed_while_saving_leaves_the_old_model_or_the_new(flags, uninterrupted):
+    kill_after("[INFO] saving siamese model", *flags, "--output", uninterrupted, "--seed", 5)
+    settings = uninterrupted / "contrastive_siamese_model/assets.extra/siamese.json"
+    assert json.loads(settings.read_text())["seed"] in (42, 5)
+    assert weights(uninterrupted) and (uninterrupted / ".checkpoint.npz").is_file()
+
+
+@pytest.mark.slow
+def test_a_finished_run_has_nothing_left_to_resume(photos, tmp_path, runs, fails):
+    flags = ("--dataset", photos, "--recipe", "article", "--batch-size", 8, "--output", tmp_path)
+    runs(script, *flags, "--epochs", 1)
+    model = tmp_path / "contrastive_siamese_model" / "saved_model.pb"
+    before = model.stat().st_mtime_ns
+    assert "nothing left to do" in runs(script, *flags, "--epochs", 1, "--resume")
+    line = fails(script, *flags, "--epochs", 2, "--resume")
+    assert "finished model of other settings" in line and "--weights" in line
+    assert model.stat().st_mtime_ns == before
 
 
 @pytest.fixture
@@ -142,9 +130,8 @@ def again(model):
 
 
 def test_a_checkpoint_brings_back_dropout_and_optimizer(trained, tmp_path):
-    model = trained
-    states = [np.asarray(v).copy() for v in model.variables + model.optimizer.variables]
-    twin = again(model)
+    states = [np.asarray(v).copy() for v in trained.variables + trained.optimizer.variables]
+    twin = again(trained)
     fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
     for state, variable in zip(states, twin.variables + twin.optimizer.variables, strict=True):
         assert (np.asarray(variable) == state).all()
@@ -178,31 +165,23 @@ def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path, settings, 
     assert a_checkpoint(tmp_path, True, settings={"rate": 1, "parts": {"read": 9}}).first_epoch == 2
 
 
-def test_a_finished_model_is_not_resumed(tmp_path, caplog):
-    (tmp_path / "contrastive_siamese_model").mkdir()
-    weights = re.escape(str(tmp_path / "encoder.keras"))
-    with pytest.raises(InputError, match=rf"Without --resume .* it; .*--weights {weights} "):
-        a_checkpoint(tmp_path, resume=True)
-    assert a_checkpoint(tmp_path).first_epoch == 0
-
-
-def test_another_device_is_named_and_with_deterministic_refused(tmp_path, caplog, monkeypatch):
-    for deterministic in (False, True):
-        folder = tmp_path / str(deterministic)
-        folder.mkdir()
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-        model.compile(loss="mse", optimizer="adam")
-        settings = {"deterministic": deterministic}
-        monkeypatch.setattr(os, "cpu_count", lambda: 2)
-        fit(model, folder, 1, settings=settings)
-        monkeypatch.setattr(os, "cpu_count", lambda: 64)
-        if deterministic:
-            with pytest.raises(InputError, match="began on 2 CPU cores, float32; this is 64 CPU"):
-                fit(model, folder, 2, resume=True, settings=settings)
-        else:
-            with caplog.at_level("INFO", logger="pyimagesearch"):
-                fit(model, folder, 2, resume=True, settings=settings)
-            assert "going on with 64 CPU cores, float32 what began on 2 CPU cores" in caplog.text
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_another_device_is_named_and_with_deterministic_refused(
+    tmp_path, caplog, monkeypatch, deterministic
+):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", optimizer="adam")
+    settings = {"deterministic": deterministic}
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    fit(model, tmp_path, 1, settings=settings)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    if deterministic:
+        with pytest.raises(InputError, match="began on 2 CPU cores, float32; this is 64 CPU"):
+            fit(model, tmp_path, 2, resume=True, settings=settings)
+    else:
+        with caplog.at_level("INFO", logger="pyimagesearch"):
+            fit(model, tmp_path, 2, resume=True, settings=settings)
+        assert "going on with 64 CPU cores, float32 what began on 2 CPU cores" in caplog.text
 
 
 def test_a_full_disk_costs_the_checkpoint_not_the_training(trained, tmp_path, monkeypatch, caplog):
@@ -227,5 +206,4 @@ def test_fingerprint_sees_labels_pairs_and_pixels():
         images.replace(labels=labels[::-1]),
         images.replace(pairs=sample_pairs(labels, 1)),
     ]
-    numbers = {checkpoints.fingerprint(x) for x in (images, *others)}
-    assert len(numbers) == 4 and checkpoints.fingerprint(images) in numbers
+    assert len({checkpoints.fingerprint(x) for x in (images, *others)}) == 4

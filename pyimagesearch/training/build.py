@@ -1,0 +1,175 @@
+"""What is trained: the networks of a recipe, the weights they start from, what compile needs."""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pyimagesearch import config, metrics
+from pyimagesearch.config import Recipe
+from pyimagesearch.data.batches import epochs_of, steps_of_a_call
+from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests, read_trained_on
+from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
+from pyimagesearch.system.errors import InputError
+
+log = logging.getLogger(__name__)
+
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+def set_seed(seed: int, deterministic: bool = False) -> None:
+    """Fix what TensorFlow and Keras draw at random: initial weights and dropout.
+
+    deterministic: also the order in which TensorFlow adds up numbers on several threads, at
+    some cost in speed; two runs on one machine are then equal bit for bit.
+    """
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def fitted(recipe: Recipe, train: ImageSet) -> Recipe:
+    """The recipe with what the data decides: the shape of the images, and how many epochs."""
+    training = recipe.training
+    epochs = training.epochs
+    if training.least_steps:
+        epochs = epochs_of(len(train), training.batch_size, epochs, training.least_steps)
+    return recipe.changed(image_shape=tuple(train.images.shape[1:]), epochs=epochs)
+
+
+def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model, keras.Model]:
+    """What is trained, and its two parts, with the weights that the recipe starts from.
+
+    Returns (model, encoder, comparison). encoder: uint8 (B, H, W, C) -> float32 (B, D), as it
+    trains fastest. comparison: two (B, D) -> (B, 1), the distance or what a head makes of it.
+    model: the encoder, where the loss pairs the images of a batch itself; else two batches of
+    images -> (B, 1), both through the encoder, k others to each anchor as in train's pairs.
+    """
+    encoder = build_encoder(recipe, accelerated=True)
+    load_weights(encoder, recipe)
+    comparison = build_comparison(recipe)
+    if recipe.training.pairing == "batch":
+        return encoder, encoder, comparison
+    images = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
+    sisters = SisterNetworks(encoder, train.drawn.others.shape[1])
+    return keras.Model(images, comparison(sisters(images))), encoder, comparison
+
+
+def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
+    """The keywords for compile: loss, optimizer, metrics, steps_per_execution.
+
+    steps: of an epoch. Keras runs whole calls only, so their number divides it.
+    """
+    shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    accuracy = keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, "accuracy", "float32")
+    return {
+        "loss": metrics.RecipeLoss(recipe.training.loss, recipe.training.margin),
+        "optimizer": make_optimizer(recipe, steps),
+        # a head's output says same below 0.5
+        "metrics": [accuracy] if recipe.network.head != "none" else None,
+        # several devices: no XLA over all of them, and Keras' loop over steps fails there
+        "steps_per_execution": 1 if shared else steps_of_a_call(steps),
+        "jit_compile": False if shared else "auto",
+    }
+
+
+def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer and rate: constant, or warm-up and then a cosine to zero."""
+    training = recipe.training
+    rate: Any = float(training.learning_rate)
+    if training.warmup_steps is not None:
+        total = training.epochs * steps_per_epoch
+        warmup = min(training.warmup_steps, total // 2)  # a short run still has both parts
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 100, max(total - warmup, 1), warmup_target=rate, warmup_steps=warmup
+        )
+    return OPTIMIZERS[training.optimizer](rate)
+
+
+def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
+    """Give the encoder the weights that the recipe starts from.
+
+    weights: "none" (as drawn), "imagenet" (network mobilenet alone; from this disk or
+    fetched), or the file encoder.keras of another training. Raises InputError where they
+    cannot be had, or are those of another network.
+    """
+    weights = recipe.network.weights
+    if weights == "none":
+        return
+    if weights == "imagenet":
+        if recipe.network.name != "mobilenet":
+            raise InputError("Expected --weights imagenet with recipe triplet alone.")
+        try:
+            source = keras.applications.MobileNetV2(
+                weights="imagenet", include_top=False, input_shape=(224, 224, 3)
+            )
+        except Exception as error:  # Keras raises whatever its download met
+            raise InputError(
+                "Expected the ImageNet weights of MobileNetV2 on this disk, or a network to "
+                f"fetch them. Received: {error}. --recipe triplet-shipped starts from weights that "
+                "ship with this project, --weights none from scratch."
+            ) from None
+    else:
+        try:
+            source = keras.models.load_model(weights, compile=False)
+        except Exception:  # whatever Keras raises for a file that is none of its own
+            raise InputError(
+                f"Expected a file encoder.keras of another training. Received: {weights}, "
+                "which Keras does not read."
+            ) from None
+    (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
+    if wanted != found:
+        at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), len(found))
+        raise InputError(
+            f"Expected weights of this recipe's network and image size: {len(wanted)} arrays. "
+            f"Received: {weights} with {len(found)}, the first to differ: number {at + 1}."
+        )
+    encoder.set_weights(source.get_weights())
+
+
+def file_digest(recipe: Recipe) -> str:
+    """A digest of the content of the file that the recipe starts from; "missing" without one."""
+    try:
+        with open(recipe.network.weights, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError:
+        return "missing"
+
+
+def known_digests(recipe: Recipe) -> np.ndarray | None:
+    """Digests of the images that the model of --weights was trained on; None where there is none.
+
+    They lie in the model's directory beside the file encoder.keras: uint64 (N,), see
+    data.sets.pixel_digests. Where they are missing, says what that means for the figures.
+    """
+    weights = Path(recipe.network.weights)
+    if recipe.network.weights in ("none", "imagenet") or not weights.is_file():
+        return None  # load_weights names a file that is missing
+    try:
+        return read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
+    except (OSError, ValueError):
+        log.info(
+            "nothing beside %s says which images it was trained on: the figures are not clean "
+            "where test images are among them",
+            weights,
+        )
+        return None
+
+
+def trained_on(data: DataSet, known: np.ndarray | None = None) -> np.ndarray:
+    """Digests of the images that chose anything: of all parts but the test, and those known.
+
+    Sorted, each once: uint64 (N,). A part that is the test itself (a recipe that holds out none
+    validates on it) does not count.
+    """
+    parts = [part for part in (data.train, data.validation, data.choices) if part is not data.test]
+    digests = [pixel_digests(images) for images in {id(p.images): p.images for p in parts}.values()]
+    return np.unique(np.concatenate([*digests, *([] if known is None else [known])]))

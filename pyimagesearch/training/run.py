@@ -1,0 +1,136 @@
+"""Everything a training does around fit: for the article's run, which the train script writes
+out, in parts; for every other recipe, data set and several devices as one call, train."""
+
+import argparse
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import keras
+
+from pyimagesearch import config, utils
+from pyimagesearch.config import Recipe
+from pyimagesearch.data import batches, datasets
+from pyimagesearch.data.sets import DataSet
+from pyimagesearch.evaluation import report
+from pyimagesearch.inference import saving
+from pyimagesearch.siamese_network import build_comparison, build_encoder
+from pyimagesearch.system import terminal
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.files import only_writer
+from pyimagesearch.training import arguments, build, callbacks, devices, photos
+from pyimagesearch.training.checkpoints import Checkpoint
+
+log = logging.getLogger(__name__)
+Settings = dict[str, Any]
+
+
+@contextmanager
+def alone(output: str) -> Iterator[None]:
+    """Keep a folder for one training: of several machines the chief does, which writes there.
+
+    After the block the signals do what they did before. Raises InputError where another training
+    has the folder, or where another machine of this one is gone.
+    """
+    of_signals = {}
+    if threading.current_thread() is threading.main_thread():  # no other gets signals
+        of_signals = {s: signal.getsignal(s) for s in callbacks.SIGNALS}
+    try:
+        with only_writer(output) if devices.is_chief() else nullcontext():
+            yield
+    except devices.GONE:
+        if devices.machines() == 1:
+            raise
+        raise InputError(devices.LOST) from None
+    finally:
+        for s, handler in of_signals.items():
+            signal.signal(s, handler)
+
+
+def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
+    """Whether this is the article's own training, on MNIST and one device."""
+    plain = recipe.changed(batch_size=config.BATCH_SIZE, epochs=config.EPOCHS)
+    of_article = args.dataset == "mnist" and plain == config.RECIPES["article"]
+    return of_article and devices.machines() == 1 and len(devices.cards()) == 1
+
+
+def train(args: argparse.Namespace, recipe: Recipe) -> None:
+    """Train a recipe on a data set, on all devices, and write what a training leaves.
+
+    args, recipe: of arguments.parse. To be called inside of alone.
+    """
+    strategy = devices.strategy(recipe)  # one device, several cards, or several machines
+    build.set_seed(args.seed, args.deterministic)
+    log.info("loading %s dataset...", args.dataset)
+    known = build.known_digests(recipe)
+    data = datasets.load(args.dataset, recipe, args.seed, known=known, **arguments.reading(args))
+    recipe = build.fitted(recipe, data.train)
+    settings = arguments.settings(args, recipe, data)
+    checkpoint = Checkpoint(args.output, settings, recipe, args.resume)
+    if checkpoint.is_finished:
+        return
+
+    log.info("preparing positive and negative pairs...")
+    (train_batches, steps) = batches.batches(
+        data.train, recipe, args.seed, checkpoint.first_epoch, strategy.num_replicas_in_sync
+    )
+    log.info("building siamese network...")
+    with strategy.scope():
+        (model, encoder, comparison) = build.networks(recipe, data.train)
+    if devices.is_chief():  # not before the network stands: what is refused writes nothing
+        report.draw_training_pairs(args.output, next(iter(train_batches)))
+
+    if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
+        (encoder, history, found) = photos.train(
+            encoder, train_batches, steps, data, recipe, args.seed, checkpoint
+        )
+        settings |= found
+    else:
+        with strategy.scope():
+            log.info("compiling model...")
+            model.compile(**build.compiling(recipe, steps))
+            log.info("training model...")
+            history = devices.fit(
+                model,
+                recipe,
+                checkpoint,
+                devices.shared_out(train_batches),
+                steps_per_epoch=steps,
+                initial_epoch=checkpoint.first_epoch,
+                epochs=recipe.training.epochs,
+                shuffle=False,
+                verbose=terminal.verbosity(),
+                callbacks=callbacks.make_callbacks(
+                    encoder, comparison, data.validation, recipe, checkpoint
+                ),
+            )
+    if not devices.is_chief():
+        return
+
+    (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
+    log.info("saving siamese model...")
+    trained_on = build.trained_on(data, known)
+    saving.save(args.model, encoder, comparison, settings, trained_on)
+    log.info("plotting training history...")
+    utils.plot_training(history, args.plot)
+    log.info("measuring on test images...")
+    report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
+    checkpoint.finish()
+    log.info("model: %s, plot: %s", args.model, args.plot)
+
+
+def calibrated(
+    encoder: keras.Model, comparison: keras.Model, recipe: Recipe, data: DataSet, settings: Settings
+) -> tuple[keras.Model, keras.Model, Settings]:
+    """Encoder and comparison in float32, as they are saved, and the settings with thresholds."""
+    log.info("calibrating the threshold...")
+    settings = settings | devices.describe(encoder)
+    if not recipe.training.ways:  # those are in float32 already
+        trained = (encoder, comparison)
+        (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
+        for copy, model in zip((encoder, comparison), trained):
+            copy.set_weights(model.get_weights())
+    return encoder, comparison, settings | report.calibrate(encoder, comparison, data, settings)

@@ -1,0 +1,87 @@
+"""What is trained: optimizer and steps, the weights to start from, the images behind them."""
+
+import keras
+import numpy as np
+import pytest
+
+from pyimagesearch import config
+from pyimagesearch.data import batches
+from pyimagesearch.data.batches import steps_of_a_call
+from pyimagesearch.data.pairs import sample_pairs
+from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
+from pyimagesearch.siamese_network import build_encoder
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.training import build
+
+
+@pytest.mark.parametrize("images, steps, at_once", [(16, 4, 4), (120, 30, 15), (124, 31, 1)])
+def test_epochs_do_not_run_into_each_other(images, steps, at_once):
+    pixels = np.arange(images, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    pairs = sample_pairs(np.arange(images) % 2, 0)
+    (dataset, got) = batches.pair_batches(pixels, pairs, 8, epochs=range(3), seed=0)
+    assert got == steps and steps_of_a_call(steps) == at_once
+    inputs = [keras.Input((1, 1, 1), dtype="uint8") for _ in "AB"]
+    flat = [keras.layers.Flatten()(keras.ops.cast(x, "float32")) for x in inputs]
+    output = keras.layers.Dense(1)(keras.ops.repeat(flat[0], 2, axis=0) - flat[1])
+    model = keras.Model(inputs, output)
+    model.compile(loss="mse", optimizer="sgd", steps_per_execution=at_once)
+    counts = []
+    count = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: counts.append(int(model.optimizer.iterations))
+    )
+    model.fit(dataset, steps_per_epoch=steps, epochs=3, verbose=0, callbacks=[count], shuffle=False)
+    assert counts == [steps, 2 * steps, 3 * steps]
+
+
+def test_weights_to_start_from(tmp_path):
+    recipe = config.RECIPES["keras-io"].changed(weights=str(tmp_path / "encoder.keras"))
+    assert build.file_digest(recipe) == "missing"
+    source, encoder = build_encoder(recipe), build_encoder(recipe)
+    source.save(recipe.network.weights)
+    build.load_weights(encoder, recipe)
+    for a, b in zip(source.get_weights(), encoder.get_weights()):
+        assert (a == b).all()
+    other = build_encoder(recipe.changed(embedding_dim=11))
+    with pytest.raises(InputError, match="the first to differ: number 13"):
+        build.load_weights(other, recipe)
+    (tmp_path / "encoder.keras").write_text("abc")
+    assert build.file_digest(recipe).startswith("ba7816bf")  # FIPS 180's example of SHA-256
+    with pytest.raises(InputError, match=r"Expected a file encoder\.keras"):
+        build.load_weights(encoder, recipe)
+    with pytest.raises(InputError, match="recipe triplet alone"):
+        build.load_weights(encoder, recipe.changed(weights="imagenet"))
+
+
+def a_part(start, stop):
+    """Images of one pixel, each its own shade."""
+    labels = np.arange(stop - start, dtype=np.int32) % 2
+    pixels = np.arange(start, stop, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    return ImageSet(pixels, labels, sample_pairs(labels, 0))
+
+
+def test_what_was_trained_on_is_all_but_the_test():
+    (train, held, test) = (a_part(0, 8), a_part(8, 12), a_part(12, 20))
+    every = pixel_digests(np.arange(20, dtype=np.uint8).reshape(-1, 1, 1, 1))
+    found = build.trained_on(DataSet(train, held, held, test), every[16:18])
+    np.testing.assert_array_equal(found, np.unique(every[[*range(12), 16, 17]]))
+    # a recipe that holds out none: the test only shows its loss, and nothing is chosen by it
+    found = build.trained_on(DataSet(train, test, train, test))
+    np.testing.assert_array_equal(found, np.unique(every[:8]))
+
+
+def test_digests_beside_the_weights(tmp_path, caplog):
+    recipe = config.RECIPES["fast"].changed(weights=str(tmp_path / "encoder.keras"))
+    with caplog.at_level("INFO", logger="pyimagesearch"):
+        assert build.known_digests(recipe) is None and not caplog.records  # no such file
+        (tmp_path / "encoder.keras").touch()
+        assert build.known_digests(recipe) is None
+        assert "says which images it was trained on" in caplog.text
+        file = tmp_path / "contrastive_siamese_model" / "assets.extra" / "trained_on.npy"
+        file.parent.mkdir(parents=True)
+        np.save(file, np.array([3, 2**63], np.uint64))
+        assert build.known_digests(recipe).tolist() == [3, 2**63]
+        caplog.clear()
+        for damaged in (b"", b"text", file.read_bytes()[:-3]):
+            file.write_bytes(damaged)
+            assert build.known_digests(recipe) is None
+    assert len(caplog.records) == 3

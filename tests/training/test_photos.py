@@ -1,0 +1,163 @@
+"""The ways from a network that has seen photos: whitening, the choice between them, their runs."""
+
+import json
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from pyimagesearch.config import RECIPES
+from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.training import features, photos
+from pyimagesearch.training.features import whitening
+from pyimagesearch.training.photos import Choice, areas
+from tests.scripts import python, run
+
+LABELS = np.repeat(np.arange(4), 10)
+
+
+def test_areas_by_hand():
+    """On a line: class 0 at 0, 1 and 5, class 1 at 4 and 6."""
+    labels = np.array([0, 0, 0, 1, 1])
+    (whole, own) = areas(np.array([[0.0], [1], [5], [4], [6]]), labels)
+    # same: 1, 5, 4, 2; different: 4, 6, 3, 5, 1, 1. Of the 24 comparisons a same pair is nearer:
+    # 1 against 4 6 3 5 and half of 1 1: 5; 5 against 6 and half of 5: 1.5;
+    # 4 against 6 5 and half of 4: 2.5; 2 against 4 6 3 5: 4
+    assert whole == pytest.approx((5 + 1.5 + 2.5 + 4) / 24)
+    # image 0: same 1 5, different 4 6: 3 of 4. image 1: same 1 4, different 3 5: 3 of 4.
+    # image 2: same 5 4, different 1 1: 0. image 3: same 2, different 4 3 1: 2 of 3.
+    # image 4: same 2, different 6 5 1: 2 of 3
+    np.testing.assert_allclose(own, [3 / 4, 3 / 4, 0, 2 / 3, 2 / 3])
+
+
+def chosen(*embeddings, doubt=1, new_classes=False):
+    """What is kept of ways with these embeddings of images of four classes."""
+    choice = Choice(ImageSet(np.zeros((40, 1, 1, 1), np.uint8), LABELS), new_classes)
+    for number, vectors in enumerate(embeddings):
+        choice.add(str(number), number, vectors, doubt)
+    return choice
+
+
+def test_the_best_is_kept_and_within_its_noise_the_simpler():
+    rng = np.random.default_rng(0)
+    classes = np.eye(4)[LABELS]
+    noise = rng.normal(0, 0.8, classes.shape)
+    poor, good = classes + noise, classes + 0.3 * noise
+    assert chosen(poor, good).kept == "1" and chosen(good, poor).kept == "0"
+    assert chosen(poor, poor).kept == "0"
+    # with doubt -1 what mostly helps stays unless it is clearly worse
+    assert chosen(good, good, doubt=-1).kept == "1" and chosen(good, good, doubt=0).kept == "0"
+    assert chosen(good, poor, doubt=-1).kept == "0"
+    for seed in range(20):  # as good as the first but for chance
+        other = classes + np.random.default_rng(seed).normal(0, 0.8, classes.shape)
+        ((first, own), (second, others)) = (areas(x, LABELS) for x in (poor, other))
+        error = (others - own).std() / 40**0.5
+        assert chosen(poor, other).kept == ("1" if second - first > error else "0")
+        assert chosen(poor, other, doubt=-1).kept == ("1" if second - first >= -error else "0")
+    broken = chosen(poor, np.full_like(good, np.nan), good)
+    assert broken.kept == "2" and broken.found["1"]["auc"] == 0
+
+
+def test_new_classes_count_as_classes():
+    """Three of four classes no better, one much: by images sure, by classes not."""
+    where = np.eye(4)[LABELS] * 10
+    before = where.copy()
+    before[LABELS == 0] = np.random.default_rng(0).normal(0, 10, (10, 4))
+    ((first, own), (second, others)) = (areas(x, LABELS) for x in (before, where))
+    gain = np.array([(others - own)[c == LABELS].mean() for c in range(4)])
+    assert chosen(before, where).kept == "1"
+    wanted = "1" if second - first > gain.std() / 2 else "0"
+    assert chosen(before, where, new_classes=True).kept == wanted
+
+
+def test_one_feature_whitened_by_hand():
+    """Two classes at 0 and 2, 10 and 12: mean 0 and variance 1 afterwards."""
+    values, labels = np.array([[0.0], [2], [10], [12]]), np.array([0, 0, 1, 1])
+    (kernel, bias) = whitening(values, labels)
+    out = values @ kernel + bias
+    # mean 6, variance (36 + 16 + 16 + 36) / 4 = 26
+    np.testing.assert_allclose(out * np.sign(out[-1]), (values - 6) / 26**0.5, atol=1e-5)
+
+
+def test_classes_are_round_after_whitening():
+    """Without shrinking, the covariance inside classes becomes a multiple of the identity."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 50)
+    values = rng.normal(0, 3, (4, 6))[labels] + rng.normal(size=(200, 6)) * [1, 2, 0.5, 3, 1, 1]
+    (kernel, bias) = whitening(values, labels, shrunk=0)
+    out = values @ kernel + bias
+    inside = out - np.stack([out[labels == c].mean(axis=0) for c in range(4)])[labels]
+    covariance = inside.T @ inside / 200
+    np.testing.assert_allclose(covariance / covariance[0, 0], np.eye(6), atol=1e-3)
+    assert out.var(axis=0).mean() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 3], [0, 0, 1, 1]])
+def test_few_images_and_equal_ones_stay_finite(labels):
+    values = np.array([[1.0, 5, 0], [1, 5, 0], [2, 7, 0], [2, 7, 0]])
+    (kernel, bias) = whitening(values, np.array(labels))
+    assert kernel.shape == (3, 3) and np.isfinite(values @ kernel + bias).all()
+
+
+def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
+    network = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs)))
+    recipe = RECIPES["photos"]
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "one"))
+    plain = features.features_of(network, images)
+    assert plain.dtype == np.float16
+    np.testing.assert_allclose(plain, images.reshape(6, -1) / 255, atol=1e-3)
+    whole = features.features_of(network, images, recipe, (42, 0))
+    for other, view in ((recipe, (42, 1)), (recipe, (1, 0)), (recipe.changed(light=0), (42, 0))):
+        assert (features.features_of(network, images, other, view) != whole).any()
+    with monkeypatch.context() as patch:  # a second time nothing is computed
+        patch.setattr(features, "embed", None)
+        np.testing.assert_array_equal(features.features_of(network, images), plain)
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "two"))
+    alone = features.features_of(network, images[3:4], recipe, (42, 0))
+    np.testing.assert_array_equal(alone[0], whole[3])
+
+
+@pytest.mark.slow
+def test_a_folder_by_the_script_and_its_model_alone(tmp_path):
+    """Four classes of nine small pictures in grey: stripes of four directions, with noise."""
+    rng = np.random.default_rng(0)
+    (rows, columns) = np.mgrid[:40, :48]
+    for k in range(36):
+        along = [rows, columns, rows + columns, rows - columns][k % 4]
+        path = tmp_path / "photos" / f"class {k % 4}" / f"{k}.png"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        image = 120 * (along // 6 % 2) + rng.integers(0, 100, (40, 48))
+        cv2.imwrite(str(path), image.astype(np.uint8))
+    flags = ("--dataset", tmp_path / "photos", "--image-size", 32, "--channels", 1)
+    flags = (*flags, "--batch-size", 8, "--epochs", 1, "--output", tmp_path)
+    done = run("train_contrastive_siamese_network.py", *flags, CONTRASTIVE_CACHE=str(tmp_path))
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    settings = metrics["settings"]
+    assert list(settings["ways"])[:4] == list(photos.WAYS)[:4]
+    assert list(settings["ways"])[4].endswith(", seen again")
+    assert f": kept {settings['way']}" in done.stdout and metrics["test"]["auc"]["value"] > 0.9
+    assert settings["training"]["epochs"] == 1  # as asked for, however few its steps
+
+    # in a process that has TensorFlow and nothing of this project; and with Keras, to train on
+    alone = python(
+        """
+        import sys
+        import keras, numpy as np, tensorflow as tf
+        model = tf.saved_model.load(sys.argv[1] + "/contrastive_siamese_model")
+        images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), dtype=np.uint8)
+        e = model.embed(tf.constant(images))["embedding"].numpy()
+        d = model.serve({"image_a": tf.constant(images[:2]), "image_b": tf.constant(images[1:])})
+        np.testing.assert_allclose(np.linalg.norm(e, axis=1), 1, atol=1e-5)
+        apart = np.linalg.norm(e[:2] - e[1:], axis=1)
+        np.testing.assert_allclose(d["distance"].numpy().ravel(), apart, atol=1e-3)
+        encoder = keras.models.load_model(sys.argv[1] + "/encoder.keras")
+        np.testing.assert_allclose(encoder(images), e, atol=1e-4)
+        assert "pyimagesearch" not in sys.modules
+        """,
+        tmp_path,
+    )
+    assert alone.returncode == 0, alone.stderr
