@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -107,10 +107,8 @@ def compare() -> set[CodeType]:
     images = [str(ROOT / "examples" / f"image_{k}.png") for k in ("01", "09")]
     model = str(ROOT / "output" / "contrastive_siamese_model")
     with counting(lambda frame: True) as found:
-        try:
+        with suppress(SystemExit):
             commands.main(["compare", *images, "--model", model])
-        except SystemExit:
-            pass
     return found
 
 

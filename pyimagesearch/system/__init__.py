@@ -1,1 +1,1 @@
-"""What the rooms need of the machine: files whole or not at all, the terminal, messages and flags."""
+"""What the rooms need of the machine: files whole or not at all, the terminal, flags, errors."""

@@ -74,12 +74,20 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     ProgressBar.wanted = True
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.getLogger().addHandler(logging.NullHandler())
+    silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
+    if keras:
+        setup_keras()
+
+
+def silence_image_libraries() -> None:
+    """Let Pillow, libtiff and OpenCV write nothing of their own about broken image files.
+
+    What is wrong with a file is said in one line, by name. Part of setup.
+    """
     import ctypes
 
     from PIL import Image
 
-    # what is wrong with an image file is said in one line by name, not by the libraries; before
-    # Keras, which imports OpenCV where it finds it
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
     warnings.filterwarnings("ignore", module="PIL")
@@ -89,8 +97,6 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     if cv2 := sys.modules.get("cv2"):  # imported before it was asked to be silent
         with suppress(AttributeError):
             cv2.utils.logging.setLogLevel(0)
-    if keras:
-        setup_keras()
 
 
 def setup_keras() -> None:
