@@ -95,7 +95,8 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
     system has no locks, says so and goes on.
     """
     check_writable(directory)
-    lock = FileLock(Path(directory).resolve() / TRAINING, timeout=0)
+    file = Path(directory).resolve() / TRAINING
+    lock = FileLock(file, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -109,6 +110,8 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
         restore(directory)
         yield
     finally:
+        if lock.is_locked:
+            file.unlink(missing_ok=True)
         lock.release()
 
 
