@@ -29,7 +29,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.siamese_network import HEADS, NETWORKS
-from pyimagesearch.training import assemble, callbacks, checkpoints, optimizers
+from pyimagesearch.training import build, callbacks, checkpoints
 
 
 def main():
@@ -119,9 +119,7 @@ def plain_model(recipe):
     distance = keras.layers.Lambda(utils.euclidean_distance)([network(image) for image in inputs])
     model = keras.Model(inputs, HEADS[recipe.network.head](distance))
     loss = metrics.LOSSES[recipe.training.loss]
-    model.compile(
-        loss=loss, optimizer=recipe.training.optimizer, metrics=optimizers.make_metrics(recipe)
-    )
+    model.compile(loss=loss, optimizer=recipe.training.optimizer)
     return model
 
 
@@ -159,15 +157,13 @@ def ours(pipe, args):
     turns.wait()
     turns.report(seconds_of(sample_pairs, labels, np.random.default_rng(1)))
 
-    optimizers.set_seed(1)
+    build.set_seed(1)
     rng = np.random.default_rng(1)
     train = ImageSet(images, labels, pairs=SAMPLERS[recipe.training.pairing](labels, rng))
     validation = ImageSet(*validation, pairs=sample_pairs(validation[1], rng))
-    parts = assemble.networks(recipe, train)
-    inputs = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
-    model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
+    (model, *parts) = build.networks(recipe, train)
     (dataset, steps) = batches.batches(train, recipe, 1)
-    model.compile(**assemble.compiling(recipe, steps))
+    model.compile(**build.compiling(recipe, steps))
     with tempfile.TemporaryDirectory() as output:
         checkpoint = checkpoints.Checkpoint(output, {}, recipe)
         model.fit(
@@ -176,7 +172,7 @@ def ours(pipe, args):
             epochs=recipe.training.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*callbacks.make_callbacks(parts, validation, recipe, checkpoint), turns],
+            callbacks=[*callbacks.make_callbacks(*parts, validation, recipe, checkpoint), turns],
         )
     turns.wait()
     turns.report(peak_memory())

@@ -106,9 +106,8 @@ def compare() -> set[CodeType]:
 
     images = [str(ROOT / "examples" / f"image_{k}.png") for k in ("01", "09")]
     model = str(ROOT / "output" / "contrastive_siamese_model")
-    with counting(lambda frame: True) as found:
-        with suppress(SystemExit):
-            commands.main(["compare", *images, "--model", model])
+    with counting(lambda frame: True) as found, suppress(SystemExit):
+        commands.main(["compare", *images, "--model", model])
     return found
 
 

@@ -1,12 +1,11 @@
-"""How time and memory grow with the number of images: 1,000, 10,000, 100,000, 1,000,000.
+"""How time and memory grow with the number of images.
 
-    python benchmarks/growth.py                         # about 6 minutes, 2 GB of disk
+    python benchmarks/growth.py                         # 1,000, 10,000, 100,000: five minutes
     python benchmarks/growth.py 1000 10000              # a short form, one minute
-    python benchmarks/growth.py --most-files 1000000    # a million files, too: 6 GB of disk
+    python benchmarks/growth.py 1000000                 # a million files: 6 GB of disk
 
 Each phase runs in a process of its own, over noise of 28x28 in 100 classes, with a cache of its
-own. Folders of up to --most-files images are written and read; of larger ones index and arrays
-alone are made, and the files that they speak of do not exist: nothing is scanned or decoded.
+own.
 
 first read     datasets.load: the folder is scanned, each file decoded, the parts are made
 second start   the same again, everything from the cache
@@ -37,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from pyimagesearch.system import flags
 
-SIZES = (1000, 10_000, 100_000, 1_000_000)
+SIZES = (1000, 10_000, 100_000)
 SHAPE = (28, 28, 1)
 CLASSES = 100
 QUERIES = 20
@@ -49,7 +48,6 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("sizes", nargs="*", type=flags.positive_int, default=SIZES)
     ap.add_argument("--folder", help="where the images and the cache are put (a temporary folder)")
-    ap.add_argument("--most-files", type=int, default=100_000, help="above it no files (100000)")
     ap.add_argument("--phase", help=argparse.SUPPRESS)
     args = ap.parse_args()
     if args.phase:
@@ -66,14 +64,15 @@ def main():
     for size in args.sizes:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             place = Path(folder)
-            if size <= args.most_files:
-                write_files(place / "images", size)
-                phases = {"first read": read, "second start": read, "epoch": epoch,
-                          "embed": embed, "embed again": embed, "search": find}  # fmt: skip
-            else:
-                measured(fill, place, size)
-                phases = {"second start": read, "epoch": epoch, "embed again": embed,
-                          "search": find}  # fmt: skip
+            write_files(place / "images", size)
+            phases = {
+                "first read": read,
+                "second start": read,
+                "epoch": epoch,
+                "embed": embed,
+                "embed again": embed,
+                "search": find,
+            }
             for name, work in phases.items():
                 found = measured(work, place, size)
                 row(f"{size:,}", name, found, size, before.get(name))
@@ -126,10 +125,6 @@ def write_files(folder, size):
             path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
 
 
-def names(folder, size):
-    return [f"{folder}/images/{k % CLASSES:02}/{k:07}.png" for k in range(size)]
-
-
 def imports(folder, size):
     setup()
     return 0
@@ -141,52 +136,18 @@ def setup():
     terminal.setup()
 
 
-def fill(folder, size):
-    """The cache as a reading and an embedding of so many files leave it; no file is there."""
-    setup()
-    from pyimagesearch.data import images
-    from pyimagesearch.data.cache import digest
-    from pyimagesearch.data.cache_index import Cache
-    from pyimagesearch.inference.model import SiameseModel
-
-    paths = names(folder, size)
-    rng = np.random.default_rng(0)
-    model = SiameseModel(MODEL).digest
-    with Cache(folder / "cache") as cache:
-        for start in range(0, size, BLOCK):
-            some = paths[start : start + BLOCK]
-            contents = [digest(path.encode()) for path in some]
-            files = [(os.fsencode(p), "missing", c) for p, c in zip(some, contents)]
-            pixels = rng.integers(0, 256, (len(some), *SHAPE), np.uint8)
-            feats = rng.normal(size=(len(some), 48)).astype(np.float32)
-            cache.add(f"pixels {images.name_of(SHAPE)}", files, contents, pixels)
-            cache.add(f"embeddings {model} {images.name_of(SHAPE)}", [], contents, feats)
-    return 0
-
-
-def loaded(folder, size):
+def loaded(folder):
     from pyimagesearch import config
-    from pyimagesearch.data import cache, datasets, parts
-    from pyimagesearch.data.sets import ImageSet
-    from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
+    from pyimagesearch.data import datasets
 
     recipe = config.RECIPES["fast"]
-    if (folder / "images").is_dir():
-        return recipe, datasets.load(str(folder / "images"), recipe, 0)
-    # as datasets.load goes on once it has scanned
-    (pixels, contents, _) = cache.pixels_of(names(folder, size), SHAPE)
-    labels = np.arange(size, dtype=np.int32) % CLASSES
-    class_names = tuple(f"{c:02}" for c in range(CLASSES))
-    images = ImageSet(pixels, labels, None, class_names, contents=contents)
-    (part, _) = parts.assign(images, None, recipe.reading, 0)
-    sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
-    return recipe, datasets.with_pairs(sets, recipe, 0)
+    return recipe, datasets.load(str(folder / "images"), recipe, 0)
 
 
 def read(folder, size):
     setup()
     start = time.perf_counter()
-    loaded(folder, size)
+    loaded(folder)
     return time.perf_counter() - start
 
 
@@ -194,7 +155,7 @@ def epoch(folder, size):
     setup()
     from pyimagesearch.data import batches
 
-    (recipe, data) = loaded(folder, size)
+    (recipe, data) = loaded(folder)
     start = time.perf_counter()
     (dataset, steps) = batches.batches(data.train, recipe, 0)
     for _ in dataset.take(steps):
@@ -202,24 +163,18 @@ def epoch(folder, size):
     return time.perf_counter() - start
 
 
-def embedded(folder, size):
-    from pyimagesearch.data.cache import embeddings_of
+def embedded(folder):
     from pyimagesearch.inference.gallery import embed_folder
     from pyimagesearch.inference.model import SiameseModel
 
     model = SiameseModel(MODEL)
     start = time.perf_counter()
-    if (folder / "images").is_dir():
-        embeddings = embed_folder(model, folder / "images").embeddings
-    else:
-        asked = (names(folder, size), model.digest, model.image_shape, model.embed)
-        embeddings = embeddings_of(*asked)[1]
-    return embeddings, time.perf_counter() - start
+    return embed_folder(model, folder / "images").embeddings, time.perf_counter() - start
 
 
 def embed(folder, size):
     setup()
-    return embedded(folder, size)[1]
+    return embedded(folder)[1]
 
 
 def compared(folder, size):
@@ -250,7 +205,7 @@ def find(folder, size):
     setup()
     from pyimagesearch.inference.gallery import nearest
 
-    (embeddings, _) = embedded(folder, size)
+    (embeddings, _) = embedded(folder)
     seconds = []
     for query in np.random.default_rng(1).normal(size=(QUERIES, 48)).astype(np.float32):
         start = time.perf_counter()
@@ -259,7 +214,7 @@ def find(folder, size):
     return float(np.median(seconds))
 
 
-PHASES = (imports, fill, read, epoch, embed, find, compared)
+PHASES = (imports, read, epoch, embed, find, compared)
 
 if __name__ == "__main__":
     main()

@@ -20,12 +20,11 @@ from pyimagesearch.system import terminal
 
 terminal.setup()  # before Keras
 
-import keras
 import tensorflow as tf
 
 from pyimagesearch import config
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.training import assemble, optimizers
+from pyimagesearch.training import build
 
 TURNS = 5
 SECONDS = 2  # of each measurement, about
@@ -46,15 +45,11 @@ def main():
 def measure(recipe, dataset):
     """The images of a batch, and of the three ways in turns the median images a second."""
     data = datasets.load(dataset, recipe, 42)
-    recipe = assemble.fitted(recipe, data.train)
-    optimizers.set_seed(42)
-    parts = assemble.networks(recipe, data.train)
-    model = parts.encoder
-    if recipe.training.pairing != "batch":
-        inputs = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
-        model = keras.Model(inputs, parts.comparison(parts.sisters(inputs)))
+    recipe = build.fitted(recipe, data.train)
+    build.set_seed(42)
+    (model, _, _) = build.networks(recipe, data.train)
     (drawn, steps) = batches.batches(data.train, recipe, 42)
-    model.compile(**assemble.compiling(recipe, steps))
+    model.compile(**build.compiling(recipe, steps))
     (inputs, _) = next(iter(drawn))
     images = sum(int(x.shape[0]) for x in tf.nest.flatten(inputs))  # of pairs: anchors and others
     iterator = iter(drawn)
@@ -69,7 +64,7 @@ def measure(recipe, dataset):
         lambda count: fit(drawn.take(count), count),
     ]
     # Keras runs several steps in one call: whole calls only
-    call = optimizers.steps_per_execution(steps)
+    call = batches.steps_of_a_call(steps)
     counts = [call * max(round(SECONDS / seconds(way, call)), 1) for way in ways]
     rates = [[images * n / seconds(way, n) for way, n in zip(ways, counts)] for _ in range(TURNS)]
     return images, np.median(rates, axis=0)

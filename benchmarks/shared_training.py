@@ -101,11 +101,11 @@ def ten_steps(name):
     from pyimagesearch import config, siamese_network
     from pyimagesearch.data import batches, datasets, pairs
     from pyimagesearch.data.sets import ImageSet
-    from pyimagesearch.training import assemble, checkpoints, optimizers, sharing
+    from pyimagesearch.training import build, checkpoints, devices
 
     recipe = config.RECIPES[name].changed(epochs=STEPS)
-    strategy = sharing.strategy(recipe)
-    optimizers.set_seed(42)
+    strategy = devices.strategy(recipe)
+    build.set_seed(42)
     ((images, labels), _) = datasets.load_mnist()
     (images, labels) = (images[:3200], labels[:3200])  # whole batches
     some = pairs.SAMPLERS[recipe.training.pairing](labels, np.random.default_rng(0))
@@ -121,10 +121,12 @@ def ten_steps(name):
             inputs = [keras.Input(images.shape[1:], dtype="uint8") for _ in "AB"]
             comparison = siamese_network.build_comparison(recipe)
             model = keras.Model(inputs, comparison(sisters(inputs)))
-        model.compile(**assemble.compiling(recipe, 1))
-        fit = sharing.fit_of(model, recipe, checkpoints.Checkpoint(folder, {}, recipe))
-        history = fit(
-            sharing.shared_out(drawn),
+        model.compile(**build.compiling(recipe, 1))
+        history = devices.fit(
+            model,
+            recipe,
+            checkpoints.Checkpoint(folder, {}, recipe),
+            devices.shared_out(drawn),
             steps_per_epoch=1,
             initial_epoch=0,
             epochs=STEPS,
