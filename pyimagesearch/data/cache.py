@@ -133,7 +133,7 @@ def embeddings_of(
     Returns (paths that could be read, float32 (N, D) in their order, on disk, a message for each
     other file, how many of the N were there before). Where no file could be read D is 0.
     """
-    store = f"embeddings {model_digest} {images.name_of(shape)}"
+    store = f"embeddings {model_digest} {images.described(shape)}"
     found = read_files(store, paths, shape, np.float32, embed)
     bad = [found.messages[k] for k in sorted(found.messages)]
     return [paths[k] for k in found.good], found.values, bad, len(found.good) - found.computed

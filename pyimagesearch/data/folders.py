@@ -11,7 +11,7 @@ import numpy as np
 
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
-from pyimagesearch.data.images import FITS, described, name_of
+from pyimagesearch.data.images import FITS, described
 from pyimagesearch.data.listing import UNPAIRED, File, Listing, few_of, say
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs
@@ -76,7 +76,7 @@ def read_folder(
         coloured = len(looks) and looks[:, 2].any()
         channels = channels or max(3 if coloured else 1, least_shape[2])
         shape = FITS[fit]((height, width, channels))
-    found = read_files(f"pixels {name_of(shape)}", paths, shape)
+    found = read_files(f"pixels {described(shape)}", paths, shape)
     bad = [(f"line {plan.files[k].line}: " if plan.files[k].line else "") + found.messages[k]
            for k in sorted(found.messages)]  # fmt: skip
     if not found.good:
@@ -168,10 +168,7 @@ def _of_classes(
             "Expected a folder with a subfolder for each of at least two classes, at least two "
             f"readable images in each. Received: {len(large)} such."
         )
-    line = f"{len(large):,} classes: {few_of(large, MOST_NAMED)}"
-    if len(large) > MOST_NAMED:
-        line += f", of {min(large.values()):,} to {max(large.values()):,} images"
-    log.info(line)
+    log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
     rows = [row for row in rows if files[row].label in large]
     return np.array(sorted(rows, key=lambda row: files[row].label)), list(large)
 

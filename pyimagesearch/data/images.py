@@ -248,8 +248,3 @@ def described(shape: tuple[int, int, int]) -> str:
     (height, width, channels) = shape
     whole = ", whole, the edges filled" if isinstance(shape, WholeShape) else ""
     return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}{whole}"
-
-
-def name_of(shape: tuple[int, int, int]) -> str:
-    """A name for this way of reading images, for the cache."""
-    return "x".join(map(str, shape)) + (" whole" if isinstance(shape, WholeShape) else "")

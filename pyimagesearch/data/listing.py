@@ -305,28 +305,23 @@ def _level(folders, depth, shown):
 def _in_pairs(names, depth, skipped):
     """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
     halves: dict[str, dict[str, str]] = {}
-    left_out = []
     for name in names:
         stem = "/".join(os.path.splitext(name)[0].split(os.sep)[depth:])
-        match = re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL)
-        if not match:
-            left_out.append(f"{printable(name)}: its name ends in neither _first nor _second")
-        elif match[2] in (pair := halves.setdefault(match[1], {})):
-            left_out.append(f"{printable(name)}: {printable(pair[match[2]])} is taken")
-        else:
-            pair[match[2]] = name
-    for stem in [stem for stem, pair in halves.items() if len(pair) == 1]:
-        left_out.append(f"{printable(stem)}: only one of its two images is there")
-        del halves[stem]
-    say(f"left out {what}" for what in left_out)
-    skipped[UNPAIRED] += len(left_out)
-    if not halves:
+        if match := re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL):
+            halves.setdefault(match[1], {}).setdefault(match[2], name)
+    whole = {stem: pair for stem, pair in halves.items() if len(pair) == 2}
+    files = sorted(name for pair in whole.values() for name in pair.values())
+    alone = sorted({*names} - {*files})
+    say(f"left out {printable(name)}: not one of a NAME_first and a NAME_second" for name in alone)
+    skipped[UNPAIRED] += len(alone)
+    if not files:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    names = sorted(name for pair in halves.values() for name in pair.values())
-    place = {name: k for k, name in enumerate(names)}
-    pairs = [(place[pair["first"]], place[pair["second"]], PAIR_FOLDERS[stem.split("/")[0]], "")
-             for stem, pair in halves.items()]  # fmt: skip
-    return [File(name) for name in names], pairs
+    place = {name: k for k, name in enumerate(files)}
+    pairs = [
+        (place[pair["first"]], place[pair["second"]], PAIR_FOLDERS[stem.split("/")[0]], "")
+        for stem, pair in whole.items()
+    ]
+    return [File(name) for name in files], pairs
 
 
 def say(messages: Iterable[str]) -> None:

@@ -19,8 +19,8 @@ from pyimagesearch.system.errors import InputError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
 PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}  # and in folders
+SMALL_CLASS = 6  # images: a class of fewer is trained on alone
 MANY_CLASSES = 20  # so many, of which most are small, are split by whole classes
-SMALL_CLASS = 6  # images, such a class has fewer
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
 
 log = logging.getLogger(__name__)
@@ -147,15 +147,29 @@ def _within_classes(labels, sizes, order, class_order, shares):
 
     labels, sizes: int (U,), the class of each unit, and how many images it has. order: the units
     that may leave training, by chance; class_order: the classes, by chance.
-    A part gets its share of a class and two images at least; a class of fewer than four gives none,
+    A part gets its share of a class and two images at least; a class of fewer than six gives none,
     and no class more than half. One that can serve one part alone serves the test as often as the
-    shares say.
+    shares say. Where that leaves a part without a same or a different pair, small classes serve,
+    too: two images of one class and one of another are the least.
     """
     part = np.zeros(len(labels), np.int8)
     images = np.bincount(labels, sizes).astype(int)  # of each class
     ends = np.cumsum(np.bincount(labels[order], minlength=len(images)))
     free = np.split(order[np.argsort(labels[order], kind="stable")], ends[:-1])
-    given = dict.fromkeys(shares, 0)
+    given = {kind: np.zeros(len(images), int) for kind in shares}
+
+    def give(kind, k, wanted, most):
+        # units of class k from the part's end of the order, until they have so many images
+        (chosen, count) = ([], 0)
+        for unit in free[k][:: 1 if kind == TEST else -1]:
+            if count < wanted and part[unit] == TRAIN and count + sizes[unit] <= most:
+                chosen.append(unit)
+                count += sizes[unit]
+        if count >= min(wanted, LEAST_IMAGES):
+            part[chosen] = kind
+            given[kind][k] = count
+        return given[kind][k]
+
     total = sum(shares.values())
     of_test = shares.get(TEST, 0) / total
     for place, k in enumerate(class_order):
@@ -163,17 +177,27 @@ def _within_classes(labels, sizes, order, class_order, shares):
         takes = min(total * images[k], room) / total
         for kind in sorted(shares, reverse=int((place + 1) * of_test) > int(place * of_test)):
             wanted = max(int(takes * shares[kind] + 0.5), LEAST_IMAGES)
-            wanted = min(wanted, MOST_TAKEN - given[kind])
-            # units from the part's end of the order, until they have so many images
-            (chosen, count) = ([], 0)
-            for unit in free[k][:: 1 if kind == TEST else -1]:
-                if count < wanted and part[unit] == TRAIN and count + sizes[unit] <= room:
-                    chosen.append(unit)
-                    count += sizes[unit]
-            if count >= LEAST_IMAGES <= wanted:
-                part[chosen] = kind
-                given[kind] += count
-                room -= count
+            wanted = min(wanted, MOST_TAKEN - given[kind].sum())
+            if images[k] >= SMALL_CLASS and wanted >= LEAST_IMAGES:
+                room -= give(kind, k, wanted, room)
+
+    def lacking(kind):  # 2: two images of a class; 1: one of another class
+        return 2 if max(given[kind]) < 2 else int(np.count_nonzero(given[kind]) < 2)
+
+    def spare(k):
+        return images[k] - LEAST_IMAGES - sum(given[kind][k] for kind in shares)
+
+    if any(map(lacking, shares)):
+        largest_first = sorted(class_order, key=lambda k: -images[k])
+        for wanted in (2, 1):
+            for kind in shares:
+                for k in largest_first:
+                    if lacking(kind) == wanted and not given[kind][k]:
+                        give(kind, k, wanted, spare(k))
+        for k in largest_first:
+            if not any(given[kind][k] for kind in shares):
+                kind = min(shares, key=lambda kind: given[kind].sum())
+                give(kind, k, min(spare(k), LEAST_IMAGES), spare(k))
     return part
 
 

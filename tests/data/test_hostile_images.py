@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyimagesearch.data.images import MAX_BYTES, decode, list_images, read_image, read_images
+from pyimagesearch.data.images import MAX_BYTES, decode, read_image, read_images
+from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.errors import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 

@@ -60,7 +60,7 @@ def test_an_added_photo_moves_at_most_one_other_of_its_class():
     for seed in range(10):
         old, _ = split(before, None, USUAL, seed)
         again = np.empty(361, int)
-        again[order] = split(more.take(order), None, USUAL, seed)[0]
+        again[order] = split(more.part(order), None, USUAL, seed)[0]
         moved = again[place] != old
         assert moved.sum() <= 2 and not moved[100:].any()
 
@@ -176,7 +176,8 @@ def ready_pairs(people=8, n=4):
     pairs += [(a, b, 0) for p in rows for a in p[0] for b in p[1]]
     (a, b, y) = np.array(pairs).T
     pixels = np.arange(rows.size, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    return ImageSet(pixels, None, Pairs(a, b[:, np.newaxis], y[:, np.newaxis]))
+    pairs = Pairs(a, b[:, np.newaxis], y[:, np.newaxis])
+    return ImageSet(pixels, None, pairs, contents=pixel_digests(pixels))
 
 
 def test_ready_pairs_are_split_where_they_hang_together():
