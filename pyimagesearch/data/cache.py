@@ -221,14 +221,14 @@ def _use(work: Callable[[Cache], Any]) -> Any:
     """work(cache); where the cache fails, once more with a temporary one."""
     for folder in (place(), None):
         try:
-            before = _megabytes()
+            first = folder and not (folder / FILE).exists()
             with closing(Cache(folder)) as cache:
                 cache.db.execute(TABLE)
                 result = work(cache)
-            if (after := _megabytes()) > before:
+            if first:
                 log.info(
-                    f"pixels and embeddings are kept in {printable(place())}, {after:,} MB; "
-                    "CONTRASTIVE_CACHE names another place"
+                    f"pixels and embeddings are kept in {printable(place())}; CONTRASTIVE_CACHE "
+                    "names another place"
                 )
             return result
         except (OSError, sqlite3.Error) as error:
@@ -254,10 +254,6 @@ def size() -> int:
         with suppress(OSError):  # a journal comes and goes
             total += path.stat().st_size
     return total
-
-
-def _megabytes() -> int:
-    return -(-size() // 10**6)
 
 
 def clear() -> None:

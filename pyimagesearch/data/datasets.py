@@ -95,9 +95,7 @@ def load(
         given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(y) for _, y in arrays])
         counts: dict[str, Any] = {}
     elif os.path.exists(name):
-        (images, _, given, counts) = folders.read_folder(
-            name, reading.least_shape, side=reading.side, fit=reading.fit, **flags
-        )
+        (images, _, given, counts) = folders.read_folder(name, reading, **flags)
     else:
         raise InputError(
             f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
@@ -186,8 +184,12 @@ def describe(data: DataSet) -> list[str]:
             "images were trained on before"
         )
     for part, what in (("test", "test images"), ("choices", "images to choose by")):
-        if part in parts["near_copies"]:
-            lines += copies.describe(parts["near_copies"][part], what)
+        near = parts["near_copies"].get(part, {"found": 0})
+        if near["found"]:
+            lines.append(
+                f"{near['found']} of {near['of']} {what} have a near copy in training: keep what "
+                "belongs together apart with --group-by"
+            )
     return lines
 
 

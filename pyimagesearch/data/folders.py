@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyimagesearch.config import Reading
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
@@ -35,10 +36,8 @@ class Folder(NamedTuple):
 
 def read_folder(
     directory: str | os.PathLike,
-    least_shape: tuple[int, int, int] = (1, 1, 1),
+    reading: Reading | None = None,
     *,
-    side: int = 64,
-    fit: str = "stretch",
     shape: tuple[int, int, int] | None = None,
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -50,12 +49,13 @@ def read_folder(
     group_by: a regular expression that is searched in each file's path from the folder on, with /
     between; what its first group matches, or all of it, names the file's group.
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
-    from about a hundred of the pictures: colour if any has it, and the files' own size up to `side`
-    pixels, but at least least_shape; and fit, a key of images.FITS, for other ratios of the sides.
+    from about a hundred of the pictures: colour if any has it, and the files' own size, within the
+    bounds of `reading`, which also says what becomes of other ratios of the sides.
     Logs the classes with their sizes, and what is left out.
     Raises InputError where too little is left, where it is not plain what the classes are, or
     where images of one group are in two parts that are given.
     """
+    reading = reading or Reading()
     if os.path.isdir(directory):
         plan = listing.find(directory, class_level)
     else:
@@ -66,16 +66,18 @@ def read_folder(
             )
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     if shape is None:
-        looks = np.empty((0, 3))
-        if paths and not (image_size and channels):
-            # a digest of the names chooses a hundred: two cameras might take turns
-            order = np.argsort([zlib.crc32(os.fsencode(file.name)) for file in plan.files])
-            looks = read_files("looks", [paths[k] for k in order[:LOOKED_AT]], None).values
-        own = int(min(np.median(looks[:, int(fit == "whole")]), side)) if len(looks) else side
-        (height, width) = image_size or np.maximum(own, least_shape[:2]).tolist()
-        coloured = len(looks) and looks[:, 2].any()
-        channels = channels or max(3 if coloured else 1, least_shape[2])
-        shape = FITS[fit]((height, width, channels))
+        # a digest of the names chooses a hundred: two cameras might take turns
+        order = np.argsort([zlib.crc32(os.fsencode(file.name)) for file in plan.files])
+        looks = read_files("looks", [paths[k] for k in order[:LOOKED_AT]], None).values
+        longer = int(reading.fit == "whole")
+        side = int(min(np.median(looks[:, longer]), reading.side)) if len(looks) else reading.side
+        least = 3 if len(looks) and looks[:, 2].any() else 1
+        shape = FITS[reading.fit](
+            (
+                *(image_size or np.maximum(side, reading.least_shape[:2]).tolist()),
+                channels or max(least, reading.least_shape[2]),
+            )
+        )
     found = read_files(f"pixels {described(shape)}", paths, shape)
     bad = [(f"line {plan.files[k].line}: " if plan.files[k].line else "") + found.messages[k]
            for k in sorted(found.messages)]  # fmt: skip

@@ -210,8 +210,7 @@ def _classes(
 ) -> dict[tuple[str, ...], tuple[str, int]]:  # fmt: skip
     """The class and the part of the images in each folder.
 
-    depth: of the classes' folders or, where these are parts, of the parts'. scanned: the folders
-    with and without images.
+    depth: of the folders of the classes, or of the parts. scanned: folders without images, too.
     """
     part_depth = depth
     parts = _parts(folders, depth, class_level)
@@ -239,12 +238,6 @@ def _classes(
         for folder in sorted(empty - full)
     )
     folders = {folder: count for folder, count in folders.items() if len(folder) > depth}
-    if not folders:
-        left_out = f" (left out: {few_of(skipped)})" if skipped else ""
-        raise InputError(
-            "Expected a folder with a subfolder for each class, and images in these. "
-            f"Received: {shown} without{left_out}."
-        )
     level = class_level or _level(folders, depth, shown)
     classes = {
         folder: ("/".join(folder[depth : depth + level]), parts.get(folder[part_depth], TRAIN))
@@ -252,9 +245,11 @@ def _classes(
         if len(folder) >= depth + level
     }
     if not classes:
+        left_out = f" (left out: {few_of(skipped)})" if skipped else ""
         raise InputError(
-            f"Expected images in class folders {level} below {shown}. Received: "
-            f"--class-level {level}, and none there."
+            "Expected a folder with a subfolder for each class, and images in these"
+            f"{f', {level} levels below it' if class_level else ''}. Received: {shown} "
+            f"without{left_out}."
         )
     return classes
 

@@ -59,20 +59,16 @@ def is_list(path: str | os.PathLike) -> bool:
 def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether the header of a list is that of pairs; False where it cannot be read."""
     try:
-        return _is_of_pairs(rows_of(path, ())[0])
+        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
     except InputError:
         return False
 
 
-def _is_of_pairs(header):
-    return not set(header) >= set(CLASSES) and set(header) >= {"a", "b"}
+def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
+    """Which kind a CSV file is of, and its lines but empty ones, with names in small letters.
 
-
-def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str], list[Row]]:
-    """The names of a CSV file's columns, in small letters, and its lines but empty ones.
-
-    wanted: columns that must be there. Raises InputError where the file cannot be read, one of
-    them is missing, or a column is there twice.
+    kinds: the columns that it must have; of several kinds the first that it has counts.
+    Raises InputError where the file cannot be read, has the columns of none, or has no lines.
     """
     shown = printable(path)
     try:
@@ -87,7 +83,6 @@ def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str]
             skipinitialspace=True,
         )  # fmt: skip
         table.fieldnames = [name.strip().casefold() for name in table.fieldnames or ()]
-        header = list(table.fieldnames)
         rows = [Row(table.line_num, cells) for cells in table
                 if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except OSError as error:
@@ -97,13 +92,17 @@ def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str]
         ) from None
     except csv.Error as error:
         raise InputError(f"Expected a CSV file. Received: {shown} ({error}).") from None
-    known = [name for name in header if name in (*wanted, *CLASSES, *PAIRS, *OPTIONAL)]
-    if not set(wanted) <= set(known) or len(known) > len(set(known)):
+    header = list(table.fieldnames)
+    known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
+    kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
+    if kind is None or len(known) > len(set(known)):
         raise InputError(
-            f"Expected a header with the columns {' and '.join(wanted)}, none of them twice. "
-            f"Received: {shown} with {printable(first.strip()[:80] or 'none')}."
+            f"Expected a header with the columns {' or '.join(map(','.join, kinds))}, none of them "
+            f"twice. Received: {shown} with {printable(first.strip()[:80] or 'none')}."
         )
-    return header, rows
+    if not rows:
+        raise InputError(f"Expected lines below the header. Received: {shown} without.")
+    return kind, rows
 
 
 def find(path: str | os.PathLike) -> Listing:
@@ -118,18 +117,9 @@ def find(path: str | os.PathLike) -> Listing:
             "Expected a folder, or a list of images that ends in .csv. Received: "
             f"{printable(path)}, {how}."
         )
-    (header, rows) = rows_of(path, ())
-    wanted = PAIRS if _is_of_pairs(header) else CLASSES
-    if missing := [name for name in wanted if name not in header]:
-        raise InputError(
-            f"Expected a list with the columns {','.join(CLASSES)} or {','.join(PAIRS)}, and "
-            f"{' and '.join(OPTIONAL)} where they are known. Received: {printable(path)} line 1 "
-            f"without {' and '.join(missing)}, with {', '.join(map(printable, header))}."
-        )
-    if not rows:
-        raise InputError(f"Expected lines below the header. Received: {printable(path)} without.")
+    (wanted, rows) = rows_of(path, CLASSES, PAIRS)
     # a column without a name is the index that pandas writes
-    if unused := {*header} - {*wanted, *OPTIONAL, "", "unnamed: 0"}:
+    if unused := {*filter(None, rows[0].cells)} - {*wanted, *OPTIONAL, "unnamed: 0"}:
         log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))

@@ -159,19 +159,6 @@ def test_near_copies_across_the_parts_are_said(load):
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 60)
 
 
-def test_what_was_trained_on_before_is_not_tested_on(load):
-    read = folder([80] * 5)
-    first, _ = load(read, seed=1)
-    known = pixel_digests(first.train.images)
-    second, lines = load(read, seed=2, known=known)
-    assert not np.isin(pixel_digests(second.test.images), known).any() and len(lines) == 1
-    assert second.parts["clean"] and len(second.test) > 40
-    everything, lines = load(read, seed=2, known=pixel_digests(read.images.images))
-    n = len(everything.test)
-    assert f"these figures are not clean: {n} of {n} test images were trained on before" in lines
-    assert not everything.parts["clean"]
-
-
 def test_ready_pairs(load):
     # eight people, three images of each, all three pairs; the last image is a forgery
     first = np.arange(0, 24, 3)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
 from pyimagesearch.data.splits import (
     MOST_TAKEN,
@@ -77,14 +76,6 @@ def test_no_class_loses_more_than_half_and_a_small_one_is_trained_on():
             assert (test[9:] >= 2).all() and (validation[9:] >= 2 * (reading.held_out > 0)).all()
 
 
-def test_many_classes_of_six_meet_the_shares_in_the_mean():
-    images = image_set([6] * 1000)
-    of = counts(images, split(images, None, USUAL, 5, "images")[0])
-    # a class gives two images to one part: 20 / 32 of the classes to the test
-    assert set(map(tuple, of.tolist())) == {(4, 2, 0), (4, 0, 2)}
-    assert np.sum(of[:, 2] > 0) == 625
-
-
 @pytest.mark.parametrize("sizes", [[8] * 20_000, [60_000, 120_000]])
 def test_no_part_is_larger_than_its_bound(sizes):
     part, _ = split(image_set(sizes), None, USUAL, 5, "images")
@@ -108,13 +99,6 @@ def test_few_images_give_each_part_a_same_and_a_different_pair(sizes, reading):
         assert how == "images" and (of[:, 0] >= 2).all()
         for kind in (TEST, VALIDATION)[: 1 + (reading is USUAL)]:
             assert of[:, kind].max() >= 2 and np.count_nonzero(of[:, kind]) >= 2
-
-
-def test_ten_classes_of_five_serve_one_part_each():
-    of = counts(image_set([5] * 10), split(image_set([5] * 10), None, USUAL, 0)[0])
-    # two give a third image, to be of another class than the first two of a part
-    assert sorted(of[:, 0].tolist()) == [2, 2] + [3] * 8
-    assert of.sum(axis=0).tolist() == [28, 11, 11]
 
 
 @pytest.mark.parametrize(
@@ -157,16 +141,6 @@ def test_groups_are_never_cut():
     # two clips in each class: one part is all that a class can serve
     images = image_set([8] * 6, groups=np.repeat(np.arange(12), 4).astype(np.int32))
     assert counts(images, split(images, None, USUAL, 0)[0]).sum(axis=0).min() >= 8
-
-
-def test_groups_across_classes_are_never_cut():
-    # ten writers wrote each of four letters three times
-    images = image_set([30] * 4, groups=np.tile(np.arange(10), 12).astype(np.int32))
-    for seed in range(20):
-        part, how = split(images, None, USUAL, seed)
-        writers = counts(images, part)[0] / 3
-        assert how == "groups" and writers.min() >= 1 and writers[0] >= 5
-        assert all(len(set(part[images.groups == writer])) == 1 for writer in range(10))
 
 
 def ready_pairs(people=8, n=4):
@@ -259,10 +233,3 @@ def test_pixel_digests_tell_pixels_and_shapes_apart():
     assert (pixel_digests(images[::-1])[::-1] == digests).all()
     assert not set(pixel_digests(images.reshape(50, 6, 4, 1))) & set(digests)
     assert len(set(pixel_digests(np.zeros((3, 2, 2, 1), np.uint8)))) == 1
-
-
-def test_parts_of_an_image_set_keep_what_is_known():
-    images = image_set([4, 4], groups=np.arange(8, dtype=np.int32))
-    some = images.replace(pairs=sample_pairs(images.labels, 0)).part(np.array([6, 0, 1]))
-    assert some.labels.tolist() == [1, 0, 0] and some.groups.tolist() == [6, 0, 1]
-    assert (some.contents == images.contents[[6, 0, 1]]).all()
