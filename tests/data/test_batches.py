@@ -107,20 +107,13 @@ def test_uneven_classes_come_equally_often():
     assert len(batches) == 9 * 15
     for images, y in batches:
         assert np.bincount(y).tolist() == [7] * 9 and (UNEVEN[images] == y).all()
-    drawn = np.concatenate([images for images, _ in batches])
-    # 105 of the large class an epoch: all 900 are seen after nine epochs, 45 of them twice
-    often = np.bincount(drawn, minlength=996)
-    assert sorted(set(often[:900])) == [1, 2] and np.sum(often[:900] == 2) == 45
-    # 105 of each small class: each image in every epoch, eight or nine times
-    first = np.bincount(np.concatenate([images for images, _ in batches[:15]]), minlength=996)
+    # 105 of each class an epoch: each of twelve eight or nine times, of 900 none twice
+    (first, second) = (
+        np.bincount(np.concatenate([images for images, _ in some]), minlength=996)
+        for some in (batches[:15], batches[15:30])
+    )
     assert set(first[900:]) == {8, 9} and first[:900].max() == 1
-
-
-@pytest.mark.parametrize(("batch_size", "shares", "size"), [(64, 4, 56), (64, 1, 63), (5, 5, 10)])
-def test_uneven_batches_that_devices_share(batch_size, shares, size):
-    # seven images of each of nine classes, of a batch of 5 two: multiples of 7 and 4, of 2 and 5
-    batches, _ = image_batches(numbered_images(996), UNEVEN, batch_size, range(1), 3, shares=shares)
-    assert {len(y) for _, y in batches} == {size}
+    assert (first[:900] != second[:900]).any()
 
 
 @pytest.mark.parametrize("sizes", [[40] + 39 * [3], 40 * [4]])
