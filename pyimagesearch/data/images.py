@@ -101,8 +101,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
     """The picture in a file's bytes as a person sees it; the first of several.
 
-    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
-    over white, or over black where white would show nothing.
+    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
+    12 where no pixel has more. Transparency is laid over white, or over black where white would
+    show nothing.
     path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
     half, a quarter or an eighth of its size, but at twice that side or more.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
@@ -175,7 +176,9 @@ def _prepare(picture: Any, side: int | None) -> None:
 def _opaque(picture: Image.Image) -> np.ndarray:
     """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        deep = np.asarray(picture)
+        # a camera's 12 bits are often stored in 16 as they are: nearly black
+        picture = Image.fromarray((deep >> (8 if deep.max() > 0xFFF else 4)).astype(np.uint8))
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"

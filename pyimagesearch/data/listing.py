@@ -27,7 +27,8 @@ PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing", "eval"), TEST),
 }
-OUTPUTS = {"metrics.json", os.path.basename(config.MODEL_PATH)}  # in the output of a training
+# what says that a folder is the output of a training
+OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
 MOST_LINES = 20  # of one kind
 UNPAIRED = "in no pair that is used"
 

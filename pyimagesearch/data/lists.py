@@ -97,8 +97,8 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or len(known) > len(set(known)):
         raise InputError(
-            f"Expected a header with the columns {' or '.join(map(','.join, kinds))}, none of them "
-            f"twice. Received: {shown} with {printable(first.strip()[:80] or 'none')}."
+            f"Expected a header with the columns {' or '.join(map(' and '.join, kinds))}, none of "
+            f"them twice. Received: {shown} with {printable(first.strip()[:80] or 'none')}."
         )
     if not rows:
         raise InputError(f"Expected lines below the header. Received: {shown} without.")

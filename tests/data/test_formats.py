@@ -55,6 +55,7 @@ def shown():
     upper = [0, 1, 127, 128, 156, 255]  # bytes
     for ending in (".png", ".tiff", ".pgm"):
         yield f"16 bits of grey{ending}", opencv_bytes(deep, ending), upper
+        yield f"12 bits in 16{ending}", opencv_bytes(deep >> 4, ending), upper
     for ending in (".png", ".tiff", ".ppm"):
         data = opencv_bytes(deep.reshape(1, 2, 3)[:, :, ::-1], ending)
         yield f"16 bits of colour{ending}", data, upper

@@ -75,7 +75,7 @@ def test_split_and_group_columns(listed, said):
 @pytest.mark.parametrize(
     "lines, message",
     [
-        (["path,split", "0.png,train"], r"path,label or a,b,same, .*list\.csv with path,split"),
+        (["path,split", "0.png,train"], r"label or a and b and same, .* with path,split"),
         (["a,b", "0.png,1.png"], r"list\.csv with a,b"),
         (["path,label,path", "0.png,a,1.png"], r"none of them twice"),
         ([""], r"list\.csv with none"),
