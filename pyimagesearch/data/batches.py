@@ -223,18 +223,16 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
         raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
     n -= n % shares
     size = max(min(size, n), shares)
-    least = min(2, n) if whole else 1  # an image alone makes no pair
     ranked = []
-    for other in range(max(size // 2, least), min(3 * size, n) + 1):
-        if other % shares:
-            continue
-        steps = n // other if whole else -(-n // other)
-        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
-            steps -= 1
-        lost = max(n - steps * other, 0)
-        away = abs(other - size)
-        rank = (max(lost - LEFT_OUT * n, 0), away > size / 10, _is_awkward(steps), away)
-        ranked.append((rank, steps, other))
+    # an image alone makes no pair
+    for other in range(max(size // 2, min(2, n) if whole else 1), min(3 * size, n) + 1):
+        if other % shares == 0:
+            steps = n // other if whole else -(-n // other)
+            while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+                steps -= 1
+            lost = max(n - steps * other - LEFT_OUT * n, 0)
+            away = abs(other - size)
+            ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
     return min(ranked)[1:]
 
 

@@ -21,6 +21,7 @@ from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_two_hundred_broken_files():
     """The short form of the benchmark, which exits with 1 for a crash, a leak, or a slow file."""
     command = [sys.executable, "benchmarks/fuzz_images.py", "--files", "200", "--seed", "1"]

@@ -143,6 +143,16 @@ def test_groups_are_never_cut():
     assert counts(images, split(images, None, USUAL, 0)[0]).sum(axis=0).min() >= 8
 
 
+def test_groups_across_classes_are_never_cut():
+    # ten writers wrote each of four letters three times
+    images = image_set([30] * 4, groups=np.tile(np.arange(10), 12).astype(np.int32))
+    for seed in range(20):
+        part, how = split(images, None, USUAL, seed)
+        writers = counts(images, part)[0] / 3
+        assert how == "groups" and writers.min() >= 1 and writers[0] >= 5
+        assert all(len(set(part[images.groups == writer])) == 1 for writer in range(10))
+
+
 def ready_pairs(people=8, n=4):
     """All pairs among each person's n genuine images, and each of these with n forged ones."""
     rows = np.arange(people * 2 * n).reshape(people, 2, n)
