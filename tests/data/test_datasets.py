@@ -52,6 +52,7 @@ def test_mnist_is_mnist():
     assert trainX.mean() / 255 == pytest.approx(0.1307, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_mnist_brings_its_own_test(caplog):
     caplog.set_level(logging.INFO, logger="pyimagesearch")
     data = datasets.load("mnist", RECIPES["fast"], 42)

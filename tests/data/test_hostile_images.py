@@ -111,6 +111,7 @@ def test_what_would_take_long_is_refused(photo):
             seen(text)
 
 
+@pytest.mark.slow
 def test_a_reduced_photo_looks_the_same(tmp_path):
     y, x = np.mgrid[0:1200, 0:1600]
     photo = np.stack([x * 255 // 1600, y * 255 // 1200, (x + y) * 255 // 2800], axis=-1)
@@ -141,6 +142,7 @@ def large_jpeg():
     return data[:start] + b"".join(rows)[:-2] + b"\xff\xd9"
 
 
+@pytest.mark.slow
 def test_a_photo_of_167_megapixels_is_decoded_at_an_eighth():
     image = decode(large_jpeg(), "name", 64)
     assert image.shape == (1280, 2040, 3) and image.std() > 5

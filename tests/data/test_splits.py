@@ -76,6 +76,7 @@ def test_no_class_loses_more_than_half_and_a_small_one_is_trained_on():
             assert (test[9:] >= 2).all() and (validation[9:] >= 2 * (reading.held_out > 0)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[8] * 20_000, [60_000, 120_000]])
 def test_no_part_is_larger_than_its_bound(sizes):
     part, _ = split(image_set(sizes), None, USUAL, 5, "images")
