@@ -52,7 +52,7 @@ def holds_photo(value, depth=0) -> bool:
     if isinstance(value, bytes):
         return value.startswith(b"\x89PNG")
     shape = getattr(value, "shape", None)
-    if shape is not None:
+    if shape is not None and not isinstance(value, type):
         return list(shape).count(SIDE) > 1
     if depth > 2:
         return False

@@ -52,13 +52,19 @@ def moved(
             reach = round(training.shift)
             whole = tf.random.stateless_uniform([2, n], seed, -reach, reach + 1, dtype=tf.int32)
             shifts = tf.cast(whole, tf.float32)
-        images = _placed(images, training, shifts, drawn, bent)
+        images = tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=_transforms(training, shifts, drawn, *images.shape[1:3]),
+            output_shape=tf.shape(images)[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR" if bent else "NEAREST",
+            fill_mode="NEAREST",
+        )
     return _lit(images, training, drawn) if lit else images
 
 
-def _placed(images, training, shifts, drawn, bent):
-    # shift, turn, zoom, window and mirror, in one projection
-    (height, width) = images.shape[1:3]
+def _transforms(training, shifts, drawn, height, width):
+    # shift, turn, zoom, window and mirror, in one projection: (B, 8)
     (dx, dy) = tf.unstack(shifts)
     angle = math.pi / 180 * training.turn * drawn["turn"]
     across = down = 1 + training.zoom * drawn["zoom"]
@@ -77,14 +83,7 @@ def _placed(images, training, shifts, drawn, bent):
     (x, y) = ((width - 1) / 2, (height - 1) / 2)
     zero = tf.zeros_like(dx)
     rows = [a, b, x - a * x - b * y + dx, c, d, y - c * x - d * y + dy, zero, zero]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack(rows, axis=1),
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR" if bent else "NEAREST",
-        fill_mode="NEAREST",
-    )
+    return tf.stack(rows, axis=1)
 
 
 def _lit(images, training, drawn):

@@ -185,28 +185,23 @@ def balanced(labels: np.ndarray, count: int, together: int) -> Order:
     """`count` images, `together` of one class after each other, all classes equally often.
 
     labels: int (N,). count: a multiple of `together`.
-    An epoch goes on where the one before it ended. Rounds: each takes all classes once, in random
-    order. In round r a class gives the images r * together to (r + 1) * together - 1 of an
+    The classes come in rounds, each once, in random order. Each class gives the images of an
     endless row, which holds all of its images in random order, then all in another, and so on.
-    So a class of n images has shown all of them after n / together rounds, large or small.
     """
     (_, classes, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
     by_class = np.split(np.argsort(classes, kind="stable"), np.cumsum(sizes)[:-1])
-    takes = count // together  # of an epoch
+    takes = count // together
 
     def order(key):
-        (seed, epoch) = (int(x) for x in key)
-        (rounds, turn) = np.divmod(epoch * takes + np.arange(takes), len(sizes))
-        mixed = {r: np.random.default_rng([seed, 1, r]).permutation(len(sizes))
-                 for r in np.unique(rounds)}  # fmt: skip
-        of = np.array([mixed[r][t] for r, t in zip(rounds, turn)])
+        rng = np.random.default_rng(key.tolist())
+        rounds = -(-takes // len(sizes))
+        of = np.concatenate([rng.permutation(len(sizes)) for _ in range(rounds)])[:takes]
         chosen = np.empty((takes, together), np.int32)
-        for c in np.unique(of):
-            place = rounds[of == c, np.newaxis] * together + np.arange(together)
-            (first, last) = (place.min() // sizes[c], place.max() // sizes[c])
-            row = [np.random.default_rng([seed, 2, c, time]).permutation(by_class[c])
-                   for time in range(first, last + 1)]  # fmt: skip
-            chosen[of == c] = np.concatenate(row)[place - first * sizes[c]]
+        for c, members in enumerate(by_class):
+            wanted = np.sum(of == c) * together
+            row = [rng.permutation(members) for _ in range(-(-wanted // len(members)))]
+            if row:
+                chosen[of == c] = np.concatenate(row)[:wanted].reshape(-1, together)
         return chosen.ravel()
 
     return lambda key: tf.ensure_shape(tf.numpy_function(order, [key], tf.int32), (count,))
@@ -228,18 +223,16 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
         raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
     n -= n % shares
     size = max(min(size, n), shares)
-    least = min(2, n) if whole else 1  # an image alone makes no pair
     ranked = []
-    for other in range(max(size // 2, least), min(3 * size, n) + 1):
-        if other % shares:
-            continue
-        steps = n // other if whole else -(-n // other)
-        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
-            steps -= 1
-        lost = max(n - steps * other, 0)
-        away = abs(other - size)
-        rank = (max(lost - LEFT_OUT * n, 0), away > size / 10, _is_awkward(steps), away)
-        ranked.append((rank, steps, other))
+    # an image alone makes no pair
+    for other in range(max(size // 2, min(2, n) if whole else 1), min(3 * size, n) + 1):
+        if other % shares == 0:
+            steps = n // other if whole else -(-n // other)
+            while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+                steps -= 1
+            lost = max(n - steps * other - LEFT_OUT * n, 0)
+            away = abs(other - size)
+            ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
     return min(ranked)[1:]
 
 

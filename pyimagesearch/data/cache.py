@@ -16,15 +16,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.terminal import ProgressBar
@@ -40,34 +39,86 @@ OWN_FILES = ("contrastive-*.sqlite*", "contrastive-*.rows", "contrastive.lock")
 BLOCK_FILES = 1000  # files, or images, that are kept together
 MANY = 100  # keys that one query asks for
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
-SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
-LOOKED_AT = 100  # files that say how a folder is to be read
 
 
-@dataclass
-class Reading:
-    """What came of N files, by their places in the list that was asked for."""
+class Reading(NamedTuple):
+    """What came of some files; N of them could be read."""
 
-    contents: list[bytes | None]  # of each a digest; None: it could not be read
-    messages: dict[int, str] = field(default_factory=dict)  # one for each of those
-    computed: int = 0  # of how many files the value was not there before
-
-    def good(self) -> list[int]:
-        """The places of the files that could be read, in order."""
-        return [k for k, content in enumerate(self.contents) if content]
+    good: list[int]  # the places of these N in the list that was asked for
+    values: np.ndarray  # (N, D), on disk
+    contents: np.ndarray  # uint64 (N,), digests of the files' contents
+    messages: dict[int, str]  # one for each other file, by its place
+    computed: int  # how many of the N were not there before
 
 
-def pixels_of(paths: Sequence[str], shape: Shape) -> tuple[Rows, np.ndarray, Reading]:
-    """Pixels of image files at a shape (H, W, C), on disk.
+def read_files(
+    store: str,
+    paths: Sequence[str],
+    shape: Shape | None,
+    dtype: DTypeLike = np.uint8,
+    compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> Reading:
+    """What is computed of the pixels of image files, once for each content.
 
-    Returns (Rows (N, H, W, C) of the files that could be read, uint64 (N,) digests of their
-    contents, what came of each file).
+    store: names what is computed. shape: (H, W, C), of the pixels; None: images.look instead.
+    compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype; by default
+    they are the values.
     """
-    store = f"pixels {images.name_of(shape)}"
-    (reading, pixels) = _of_files(store, paths, np.uint8, _reader(shape), shape)
-    digests = np.frombuffer(b"".join(filter(None, reading.contents)), ">u8")[::2]
-    rows = np.arange(len(pixels))
-    return Rows(pixels.reshape(-1, *shape), rows), digests.astype(np.uint64), reading
+    images.opencv()  # where it is missing no file is to blame
+    side = max(shape[:2]) if shape else images.SAMPLE
+    finish = partial(images.fit, shape=shape) if shape else images.look
+    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
+    keys = []  # what tells a file from every other, and from itself after it was written anew
+    for path in paths:
+        try:
+            s = os.stat(path)
+            text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
+            keys.append(hashlib.blake2b(os.fsencode(text), digest_size=16).digest())
+        except (OSError, ValueError):  # said when it is read
+            keys.append(os.urandom(16))
+
+    def work(cache):
+        found = cache.find("contents", keys)
+        known = cache.find(store, list(found.values()), "1")
+        contents = [c if (c := found.get(key)) in known else None for key in keys]
+        (messages, computed) = ({}, 0)
+
+        def read(k):
+            try:
+                data = images.read_bytes(paths[k])
+                content = hashlib.blake2b(data, digest_size=16).digest()
+                known = cache.find(store, [content], "1")
+                return content, None if known else finish(images.decode(data, paths[k], side))
+            except InputError as error:
+                return None, str(error)
+
+        wanted = [k for k, content in enumerate(contents) if content is None]
+        pool = ThreadPoolExecutor(images.THREADS)
+        with ProgressBar(len(wanted), "images read") as progress, pool:
+            for start in range(0, len(wanted), step):
+                block = wanted[start : start + step]
+                (rows, new) = ([], {})
+                for k, (content, seen) in zip(block, pool.map(read, block)):
+                    progress.add(1)
+                    if content is None:
+                        messages[k] = seen
+                        continue
+                    contents[k] = content
+                    rows.append(("contents", keys[k], content))
+                    if seen is not None:
+                        new[content] = seen
+                        computed += 1
+                if new:
+                    values = np.asarray(compute(np.stack(list(new.values()))), dtype)
+                    rows += [(store, key, value.tobytes()) for key, value in zip(new, values)]
+                cache.add(rows)
+        good = [k for k, content in enumerate(contents) if content]
+        of_good = list(filter(None, contents))
+        digests = np.frombuffer(b"".join(of_good), ">u8")[::2].astype(np.uint64)
+        values = cache.array(store, of_good, dtype)
+        return Reading(good, values, digests, messages, computed)
+
+    return _use(work)
 
 
 def embeddings_of(
@@ -82,28 +133,10 @@ def embeddings_of(
     Returns (paths that could be read, float32 (N, D) in their order, on disk, a message for each
     other file, how many of the N were there before). Where no file could be read D is 0.
     """
-    store = f"embeddings {model_digest} {images.name_of(shape)}"
-    (reading, found) = _of_files(store, paths, np.float32, _reader(shape), shape, embed)
-    good = [paths[k] for k in reading.good()]
-    bad = [reading.messages[k] for k in sorted(reading.messages)]
-    return good, found, bad, len(good) - reading.computed
-
-
-def looks_of(paths: Sequence[str], longer: bool = False) -> list[tuple[int, bool]]:
-    """The shorter side, or the longer one, and whether coloured: of about a hundred good files.
-
-    A side is given in pixels, and as 128 where it is more. A digest of the names chooses the
-    files: every k-th might be of the same camera, where two take turns.
-    """
-
-    def look(data, path):
-        picture = images.decode(data, path, SAMPLE)
-        sides = sorted(min(side, 2 * SAMPLE) for side in picture.shape[:2])
-        return np.array([*sides, np.any(picture != picture[:, :, :1])], np.uint8)
-
-    some = sorted(paths, key=lambda path: digest(os.fsencode(path)))[:LOOKED_AT]
-    (_, looks) = _of_files("looks", some, np.uint8, look)
-    return [(sides[longer], bool(coloured)) for *sides, coloured in looks.tolist()]
+    store = f"embeddings {model_digest} {images.described(shape)}"
+    found = read_files(store, paths, shape, np.float32, embed)
+    bad = [found.messages[k] for k in sorted(found.messages)]
+    return [paths[k] for k in found.good], found.values, bad, len(found.good) - found.computed
 
 
 def cached(
@@ -136,85 +169,6 @@ def cached(
     return _use(work)
 
 
-def _reader(shape: Shape) -> Callable[[bytes, str], np.ndarray]:
-    return lambda data, path: images.fit(images.decode(data, path, max(shape[:2])), shape)
-
-
-def _of_files(
-    store: str,
-    paths: Sequence[str],
-    dtype: DTypeLike,
-    look: Callable[[bytes, str], np.ndarray],
-    shape: tuple[int, ...] = (1,),
-    compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
-) -> tuple[Reading, np.ndarray]:
-    """What came of the files, and the values of the N good ones: (N, D), on disk.
-
-    look: a file's bytes and its path -> an array of a shape; called in several threads.
-    compute: a block of these, stacked -> their values; by default they are the values.
-    """
-    images.opencv()  # where it is missing no file is to blame
-    step = max(min(BLOCK_BYTES // math.prod(shape), BLOCK_FILES), images.THREADS)
-
-    def work(cache):
-        reading = Reading([])
-        for start in range(0, len(paths), MANY):
-            keys = [file_key(path) for path in paths[start : start + MANY]]
-            contents = cache.find("contents", keys)
-            known = cache.find(store, list(contents.values()), "1")
-            found = (contents.get(key) for key in keys)
-            reading.contents += [content if content in known else None for content in found]
-
-        def read(k):
-            key = file_key(paths[k])  # first: a file that changes after this is read anew
-            try:
-                data = images.read_bytes(paths[k])
-                content = digest(data)
-                known = cache.find(store, [content], "1")
-                return key, content, None if known else look(data, paths[k])
-            except InputError as error:
-                return key, None, str(error)
-
-        wanted = [k for k, content in enumerate(reading.contents) if content is None]
-        pool = ThreadPoolExecutor(images.THREADS)
-        with ProgressBar(len(wanted), "images read") as progress, pool:
-            for start in range(0, len(wanted), step):
-                block = wanted[start : start + step]
-                (rows, new) = ([], {})
-                for k, (key, content, seen) in zip(block, pool.map(read, block)):
-                    progress.add(1)
-                    if content is None:
-                        reading.messages[k] = seen
-                        continue
-                    reading.contents[k] = content
-                    rows.append(("contents", key, content))
-                    if seen is not None:
-                        new[content] = seen
-                        reading.computed += 1
-                if new:
-                    values = np.asarray(compute(np.stack(list(new.values()))), dtype)
-                    rows += [(store, key, value.tobytes()) for key, value in zip(new, values)]
-                cache.add(rows)
-        return reading, cache.array(store, list(filter(None, reading.contents)), dtype)
-
-    return _use(work, say=store != "looks")
-
-
-def file_key(path: str) -> bytes:
-    """What tells a file from every other, and from itself after it was written anew: 16 bytes."""
-    try:
-        s = os.stat(path)
-    except (OSError, ValueError):  # said when it is read
-        return os.urandom(16)
-    text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
-    return digest(os.fsencode(text))
-
-
-def digest(content: bytes) -> bytes:
-    """What stands for a file's content: 16 bytes."""
-    return hashlib.blake2b(content, digest_size=16).digest()
-
-
 class Cache:
     """The table, for one process.
 
@@ -227,16 +181,9 @@ class Cache:
         self.turn = threading.Lock()  # of the threads that ask
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(
-            folder / FILE if folder else "",
-            timeout=PATIENCE, isolation_level="IMMEDIATE", check_same_thread=False,
-        )  # fmt: skip
+        path = folder / FILE if folder else ""
+        self.db = sqlite3.connect(path, PATIENCE, 0, "IMMEDIATE", check_same_thread=False)
         self.close = self.db.close
-        try:
-            self.db.execute(TABLE)
-        except sqlite3.Error:
-            self.close()
-            raise
 
     def find(self, store: str, keys: Sequence[bytes], column: str = "value") -> dict[bytes, Any]:
         """{key: value} of those keys that the store has; column "1": only whether it has them."""
@@ -270,29 +217,28 @@ class Cache:
             return np.asarray(np.memmap(file, dtype, mode="r")).reshape(len(keys), -1)
 
 
-def _use(work: Callable[[Cache], Any], say: bool = False) -> Any:
-    """work(cache); where the cache fails, once more with a temporary one.
-
-    say: whether to log where the cache is, if it has grown.
-    """
-    try:
-        before = size()
-        with closing(Cache(place())) as cache:
-            result = work(cache)
-        if say and (after := size()) > before:
-            log.info(
-                "pixels and embeddings are kept in %s, %s MB; CONTRASTIVE_CACHE names "
-                "another place", printable(place()), f"{-(-after // 10**6):,}",
-            )  # fmt: skip
-        return result
-    except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        log.info("the cache cannot be used (%s): this run keeps nothing for the next", reason)
-        if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
-            with suppress(OSError):
-                clear()
-    with closing(Cache(None)) as cache:
-        return work(cache)
+def _use(work: Callable[[Cache], Any]) -> Any:
+    """work(cache); where the cache fails, once more with a temporary one."""
+    for folder in (place(), None):
+        try:
+            first = folder and not (folder / FILE).exists()
+            with closing(Cache(folder)) as cache:
+                cache.db.execute(TABLE)
+                result = work(cache)
+            if first:
+                log.info(
+                    f"pixels and embeddings are kept in {printable(place())}; CONTRASTIVE_CACHE "
+                    "names another place"
+                )
+            return result
+        except (OSError, sqlite3.Error) as error:
+            if folder is None:
+                raise
+            reason = getattr(error, "strerror", None) or error
+            log.info(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
+            if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
+                with suppress(OSError):
+                    clear()
 
 
 def place() -> Path:

@@ -21,9 +21,8 @@ def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> dict[str, 
     """How many images of the one part have a near copy among the training images.
 
     test, train: uint8 (N, H, W, C) and (M, H, W, C), in memory or on disk.
-    Returns {"found", "of": test images looked at, "searched": training images looked at,
-    "test": N, "train": M}. Of more than 4,000 test or 100,000 training images so many are
-    looked at, evenly spread.
+    Returns {"found", "of": test images looked at}. Of more than 4,000 test or 100,000 training
+    images so many are looked at, evenly spread.
     """
     tested, searched = evenly(len(test), MOST_TESTED), evenly(len(train), MOST_SEARCHED)
     thumbs = thumbnails(test, tested)
@@ -31,8 +30,7 @@ def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> dict[str, 
     for start in range(0, len(searched), BLOCK):
         others = thumbnails(train, searched[start : start + BLOCK])
         nearest = np.maximum(nearest, np.max(thumbs @ others.T, axis=1))
-    counts = {"of": len(tested), "searched": len(searched), "test": len(test), "train": len(train)}
-    return {"found": int(np.sum(nearest > ALIKE)), **counts}
+    return {"found": int(np.sum(nearest > ALIKE)), "of": len(tested)}
 
 
 def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
@@ -49,13 +47,3 @@ def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
     contrast = pixels.std(axis=1, keepdims=True)
     length = np.where(contrast < LEAST_CONTRAST, np.inf, contrast * pixels.shape[1] ** 0.5)
     return pixels / length
-
-
-def describe(near: dict[str, int], what: str = "test images") -> list[str]:
-    """What near_copies has found, as a line, or no line where that is nothing."""
-    if not near["found"]:
-        return []
-    estimate = near["of"] < near["test"] or near["searched"] < near["train"]
-    some = f" (looked for among {near['searched']} images)" if estimate else ""
-    found = f"{near['found']} of {near['of']} {what} have a near copy in training{some}"
-    return [f"{found}: keep what belongs together apart with --group-by"]

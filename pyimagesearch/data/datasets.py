@@ -88,16 +88,14 @@ def load(
                 "Expected --image-size, --channels, --split, --class-level and --group-by with "
                 f"a folder alone. Received: --dataset {name}."
             )
-        (train, test) = DATASETS[name]()
-        (pixels, labels) = (np.concatenate(both) for both in zip(train, test))
+        arrays = DATASETS[name]()
+        (pixels, labels) = (np.concatenate(both) for both in zip(*arrays))
         names = tuple(str(number) for number in range(labels.max() + 1))
         images = ImageSet(pixels, labels, None, names, contents=pixel_digests(pixels))
-        given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(train[1]), len(test[1])])
+        given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(y) for _, y in arrays])
         counts: dict[str, Any] = {}
     elif os.path.exists(name):
-        (images, _, given, counts) = folders.read_folder(
-            name, reading.least_shape, side=reading.side, fit=reading.fit, **flags
-        )
+        (images, _, given, counts) = folders.read_folder(name, reading, **flags)
     else:
         raise InputError(
             f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
@@ -107,59 +105,49 @@ def load(
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
     (part, by) = splits.split(images, given, reading, seed, split, trained)
-    sets = {kind: images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
-    data = with_pairs(sets, recipe, seed)
-    dirty = int(np.sum(trained & (part == TEST)))
-    near = {
-        kind: copies.near_copies(some.images, data.train.images)
-        for kind, some in (("test", data.test), ("choices", data.choices))
-        if name not in DATASETS and some is not data.train  # DATASETS are known to hold few
-    }
-    (trained_on, chosen_by, tested_on) = map(classes_of, (data.train, data.choices, data.test))
-    data = replace(
-        data,
-        new_classes=images.labels is not None and not tested_on & trained_on,
-        new_choices=images.labels is not None and not chosen_by & trained_on,
-        parts={
-            **counts,
-            **{kind: len(getattr(data, kind)) for kind in PARTS},
-            "split": "own" if name in DATASETS else by,
-            "classes": len(classes_of(images)),
-            "classes_tested": len(tested_on),
-            "groups": len(np.unique(images.groups)) if images.groups is not None else None,
-            "trained_before": dirty,
-            "clean": dirty == 0,
-            "near_copies": near,
-        },
+    (train, held, test) = (
+        images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
     )
+    validation = held if len(held) else test
+    if images.labels is not None:  # pairs for training, and for the loss of validation
+        if recipe.training.pairing != "batch":  # whose loss forms the pairs
+            rng = np.random.default_rng([seed, TRAIN])
+            pairs = SAMPLERS[recipe.training.pairing](train.labels, rng)
+            train = replace(train, pairs=pairs)
+        if len(held):
+            pairs = sample_many_pairs(held.labels, np.random.default_rng([seed, VALIDATION]))
+        else:
+            pairs = sample_pairs(test.labels, seed)
+        validation = replace(validation, pairs=pairs)
+    choices = held if len(held) else train
+    near = {
+        kind: copies.near_copies(some.images, train.images)
+        for kind, some in (("test", test), ("choices", choices))
+        if name not in DATASETS and some is not train  # DATASETS are known to hold few
+    }
+    (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
+    dirty = int(np.sum(trained & (part == TEST)))
+    parts = {
+        **counts,
+        **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
+        "split": "own" if name in DATASETS else by,
+        "classes": len(classes_of(images.labels)),
+        "classes_tested": len(tested_on),
+        "groups": len(np.unique(images.groups)) if images.groups is not None else None,
+        "trained_before": dirty,
+        "clean": dirty == 0,
+        "near_copies": near,
+    }
+    new = (images.labels is not None and not some & trained_on for some in (tested_on, chosen_by))
+    data = DataSet(train, validation, choices, test, parts, *new)
     for line in describe(data):
         log.info("%s", line)
     return data
 
 
-def classes_of(images: ImageSet) -> set[int]:
-    """The numbers of the classes that an image set holds; empty where only pairs are known."""
-    return set() if images.labels is None else set(np.unique(images.labels).tolist())
-
-
-def with_pairs(sets: dict[int, ImageSet], recipe: Recipe, seed: int) -> DataSet:
-    """The four parts of TRAIN, VALIDATION (perhaps empty) and TEST, with pairs to train on.
-
-    Pairs that are there stay. Others are drawn from the labels: for training as the recipe says,
-    for validation, for its loss. Figures and thresholds take all pairs of the images.
-    """
-
-    def drawn(images, sampler, rng):
-        return images if images.pairs else images.replace(pairs=sampler(images.labels, rng))
-
-    (train, held, test) = (sets[kind] for kind in (TRAIN, VALIDATION, TEST))
-    if recipe.training.pairing != "batch":  # whose loss forms the pairs
-        sampler = SAMPLERS[recipe.training.pairing]
-        train = drawn(train, sampler, np.random.default_rng([seed, TRAIN]))
-    if not len(held):
-        return DataSet(train, drawn(test, sample_pairs, seed), train, test)
-    validation = drawn(held, sample_many_pairs, np.random.default_rng([seed, VALIDATION]))
-    return DataSet(train, validation, held, test)
+def classes_of(labels: np.ndarray | None) -> set[int]:
+    """The numbers of the classes that are among labels; empty where only pairs are known."""
+    return set() if labels is None else set(np.unique(labels).tolist())
 
 
 def describe(data: DataSet) -> list[str]:
@@ -177,15 +165,12 @@ def describe(data: DataSet) -> list[str]:
         line += f", {parts['copies']} copies left out"
     lines = [line]
 
-    (tested, chosen) = (classes_of(test), classes_of(choices))
-    untested = classes_of(data.train) - tested
+    (tested, chosen) = (classes_of(test.labels), classes_of(choices.labels))
+    untested = classes_of(data.train.labels) - tested
     if untested and not data.new_classes:
         lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
     if len(test) < FEW:
-        lines.append(
-            f"{len(test)} test images, in {_pair_counts(test)} pairs: figures on so few say "
-            "little; their intervals, where there are any, say how little"
-        )
+        lines.append(f"{len(test)} test images: figures on so few say little")
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
         of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
@@ -193,29 +178,19 @@ def describe(data: DataSet) -> list[str]:
             f"{len(choices)} images{of} to choose by: the threshold is a rough one; more of "
             "them, or evaluate --calibrate with others, make it a better one"
         )
-    single = {k for k in tested if np.sum(test.labels == k) == 1}
-    if single:
-        lines.append(
-            f"tested with one image, so without same pairs of their own: {_named(data, single)}"
-        )
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
             "images were trained on before"
         )
     for part, what in (("test", "test images"), ("choices", "images to choose by")):
-        if part in parts["near_copies"]:
-            lines += copies.describe(parts["near_copies"][part], what)
+        near = parts["near_copies"].get(part, {"found": 0})
+        if near["found"]:
+            lines.append(
+                f"{near['found']} of {near['of']} {what} have a near copy in training: keep what "
+                "belongs together apart with --group-by"
+            )
     return lines
-
-
-def _pair_counts(images):
-    """ "66 same and 12 different": of the pairs that are given, or of all pairs of the images."""
-    if images.labels is None:
-        y = images.drawn.y
-    else:
-        y = np.equal.outer(images.labels, images.labels)[np.triu_indices(len(images), 1)]
-    return f"{np.sum(y == 1)} same and {np.sum(y == 0)} different"
 
 
 def _named(data, numbers):

@@ -7,7 +7,7 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -28,6 +28,7 @@ MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
 MOST_DECODED = 25_000_000  # pixels of the formats that can be decoded at a reduced size
 MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
+SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 THREADS = at_once()
 
 
@@ -46,17 +47,6 @@ def endings() -> tuple[str, ...]:
     """The endings of the files that can be read here, lower case."""
     known = formats()
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
-
-
-def looks_like_image(path: str | os.PathLike, kinds: Sequence[str]) -> bool:
-    """Whether a file's ending is one of `kinds`; without an ending, whether Pillow knows it."""
-    if ending := os.path.splitext(path)[1].lower():
-        return ending in kinds
-    with suppress(Exception):  # other files make Pillow raise nearly anything
-        if os.path.isfile(path):  # a pipe would be waited for
-            Image.open(path, formats=formats()).close()
-            return True
-    return False
 
 
 def read_images(
@@ -111,8 +101,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
     """The picture in a file's bytes as a person sees it; the first of several.
 
-    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
-    over white, or over black where white would show nothing.
+    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
+    12 where no pixel has more. Transparency is laid over white, or over black where white would
+    show nothing.
     path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
     half, a quarter or an eighth of its size, but at twice that side or more.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
@@ -125,7 +116,7 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
             with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
                 picture.verify()  # all checksums, of which decoding looks at few
         with Image.open(io.BytesIO(data), formats=formats()) as picture:
-            _prepare(picture, data, side)
+            _prepare(picture, side)
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
@@ -141,8 +132,9 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
 
 
-def _prepare(picture: Any, data: bytes, side: int | None) -> None:
+def _prepare(picture: Any, side: int | None) -> None:
     """Refuse what would take too much or be read wrongly; set the size to decode at."""
+    data = picture.fp.getvalue() if picture.fp else b""
     (width, height) = picture.size
     (pixels, most) = (width * height, MAX_PIXELS)
     codec = picture.tile[0].codec_name if picture.tile else ""
@@ -184,7 +176,9 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
 def _opaque(picture: Image.Image) -> np.ndarray:
     """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        deep = np.asarray(picture)
+        # a camera's 12 bits are often stored in 16 as they are: nearly black
+        picture = Image.fromarray((deep >> (8 if deep.max() > 0xFFF else 4)).astype(np.uint8))
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
@@ -234,6 +228,12 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
 
 
+def look(image: np.ndarray) -> np.ndarray:
+    """The shorter and the longer side, 128 where they are more, and 1 for colour: uint8 (3,)."""
+    sides = sorted(min(side, 2 * SAMPLE) for side in image.shape[:2])
+    return np.array([*sides, np.any(image != image[:, :, :1])], np.uint8)
+
+
 def opencv() -> Any:
     """The module cv2, imported when it is needed. Raises OSError where it cannot be."""
     try:
@@ -251,8 +251,3 @@ def described(shape: tuple[int, int, int]) -> str:
     (height, width, channels) = shape
     whole = ", whole, the edges filled" if isinstance(shape, WholeShape) else ""
     return f"in {'grey' if channels == 1 else 'colour'} at {width}x{height}{whole}"
-
-
-def name_of(shape: tuple[int, int, int]) -> str:
-    """A name for this way of reading images, for the cache."""
-    return "x".join(map(str, shape)) + (" whole" if isinstance(shape, WholeShape) else "")

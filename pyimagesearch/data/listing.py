@@ -5,13 +5,17 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
 from pyimagesearch import config
-from pyimagesearch.data.images import endings, looks_like_image
+from pyimagesearch.data.images import endings, formats
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
 
@@ -23,9 +27,13 @@ PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing", "eval"), TEST),
 }
-OUTPUTS = {"metrics.json", os.path.basename(config.MODEL_PATH)}  # in the output of a training
+# what says that a folder is the output of a training
+OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
 MOST_LINES = 20  # of one kind
 UNPAIRED = "in no pair that is used"
+
+# (its name's parts from the listing's folder on, how many images lie directly in it)
+Folders = Mapping[tuple[str, ...], int]
 
 
 class File(NamedTuple):
@@ -68,23 +76,27 @@ def find(
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (names, folders, skipped) = _scan(directory)
-    # each name with its folders and file, in the one form that Unicode has for accented letters
-    images = [(name, _cut(name)) for name in names]
-    depth = _inner([images], 0)  # of the folders that count
-    images = [image for image in images if len(image[1]) > depth]
+    (names, cut, skipped) = _scan(directory)
+    all_folders = Counter(cut[os.path.dirname(name)] for name in names)
+    depth = _inner([all_folders], 0)  # of the folders that count
+    folders = {folder: count for folder, count in all_folders.items() if len(folder) >= depth}
     if depth:
-        around = os.sep.join(images[0][1][:depth])
+        around = os.sep.join(next(iter(folders))[:depth])
         log.info(f"everything lies in {printable(around)}: its subfolders are what counts")
-    sizes = _sizes(images, depth)
+    sizes = _sizes(folders, depth)
     paired = sizes.keys() >= PAIR_FOLDERS.keys()
     if plain and names and (paired or not sizes):
         return Listing(directory, [File(name) for name in names], skipped=skipped)
     pairs = None
     if paired:
-        (files, pairs) = _in_pairs(images, depth, skipped)
+        tops = [cut[os.path.dirname(name)][depth : depth + 1] for name in names]
+        inside = [name for name, top in zip(names, tops) if PAIR_FOLDERS.keys() & top]
+        (files, pairs) = _in_pairs(inside, depth, skipped)
     else:
-        files = _in_classes(directory, images, depth, class_level, folders, skipped)
+        classes = _classes(folders, depth, class_level, printable(directory), cut.values(), skipped)
+        found = [(name, classes.get(cut[os.path.dirname(name)])) for name in names]
+        files = [File(name, *of) for name, of in found if of]
+        files.sort(key=attrgetter("part", "name"))
     if beside := len(names) - len(files) - skipped[UNPAIRED]:
         log.info(f"left out {beside:,} images beside the class folders")
         skipped["beside the class folders"] = beside
@@ -97,7 +109,7 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 
     Raises InputError where the folder is missing or holds none.
     """
-    (names, _, _) = _scan(os.fspath(directory))
+    names = _scan(os.fspath(directory))[0]
     if not names:
         raise InputError(
             f"Expected a folder with images ({' '.join(endings())}). "
@@ -106,16 +118,17 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, name) for name in names]
 
 
-def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
-    """The image files, sorted, the folders, and how much else there is; names from here on.
+def _scan(directory: str) -> tuple[list[str], dict[str, tuple[str, ...]], Counter[str]]:
+    """The image files, sorted, the folders with their names' parts, and how much else there is.
 
+    Names begin at the directory; their parts have the one form that Unicode has for accents.
     A file without an ending is taken where it begins as an image does. A link to a folder is
     followed, but not to one around it, nor inside a linked folder. Hidden files and folders are
     left out, and __MACOSX, whose files are named as images and are none.
     """
     kinds = endings()
-    (files, folders, left_out) = (list[str](), list[str](), list[tuple[str, str]]())
-    others = Counter[str]()
+    (files, left_out, others) = (list[str](), list[tuple[str, str]](), Counter[str]())
+    folders = {"": tuple[str, ...]()}
     stack = [("", False)]
     while stack:
         (folder, linked) = stack.pop()
@@ -135,21 +148,26 @@ def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
             left_out.append((folder, "output of a training"))
             continue
         if folder:
-            folders.append(folder)
+            folders[folder] = tuple(unicodedata.normalize("NFC", folder).split(os.sep))
         for entry in entries:
             name = os.path.join(folder, entry.name)
             # a link may lead to itself; of others the folder's own list says what they are
             is_link = entry.is_symlink()
-            is_folder = os.path.isdir(entry) if is_link else entry.is_dir()
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 inside = [file for _, _, found in os.walk(entry.path) for file in found]
                 count = sum(file[0] != "." and file.lower().endswith(kinds) for file in inside)
                 left_out += [(name, "in a folder that begins with a dot")] * count
-            elif not is_folder:
-                if looks_like_image(entry.path, kinds):
+            elif not (os.path.isdir(entry) if is_link else entry.is_dir()):
+                ending = os.path.splitext(name)[1].lower()
+                is_image = ending in kinds
+                if not ending and os.path.isfile(entry):  # a pipe would be waited for
+                    with suppress(Exception):  # other files make Pillow raise nearly anything
+                        Image.open(entry.path, formats=formats()).close()
+                        is_image = True
+                if is_image:
                     files.append(name)
                 else:
-                    others[os.path.splitext(name)[1].lower() or "no ending"] += 1
+                    others[ending or "no ending"] += 1
             elif is_link and (
                 linked or Path(path).resolve().is_relative_to(os.path.realpath(entry))
             ):
@@ -168,75 +186,78 @@ def _scan(directory: str) -> tuple[list[str], list[str], Counter[str]]:
     return sorted(files), folders, others + Counter(reason for _, reason in left_out)
 
 
-def _cut(name):
-    return tuple(unicodedata.normalize("NFC", name).split(os.sep))
+def _sizes(folders: Folders, depth: int) -> Counter[str]:
+    """How many images each folder at a depth holds, in itself and below."""
+    sizes = Counter[str]()
+    for folder, count in folders.items():
+        if len(folder) > depth:
+            sizes[folder[depth]] += count
+    return sizes
 
 
-def _sizes(images, depth):
-    """How many images each folder at a depth holds."""
-    return Counter(below[depth] for _, below in images if len(below) > depth + 1)
-
-
-def _inner(branches, depth):
+def _inner(branches: Sequence[Folders], depth: int) -> int:
     """The depth of the folders that count: those below a single folder around all others."""
-    while all(len(_sizes(images, depth)) == 1 for images in branches):
+    while all(len(_sizes(folders, depth)) == 1 for folders in branches):
         inside = _sizes(branches[0], depth + 1)
-        direct = any(len(below) == depth + 2 for _, below in branches[0])
-        if not inside or (len(inside) == 1 and direct):
+        if not inside or (len(inside) == 1 and depth + 1 in map(len, branches[0])):
             break
         depth += 1
     return depth
 
 
-def _in_classes(directory, images, depth, class_level, folders, skipped):
-    """The files of classes, whose folders lie at a depth or, where these are parts, inside."""
+def _classes(
+    folders: Folders, depth: int, class_level: int | None, shown: str,
+    scanned: Iterable[tuple[str, ...]], skipped: Counter[str],
+) -> dict[tuple[str, ...], tuple[str, int]]:  # fmt: skip
+    """The class and the part of the images in each folder.
+
+    depth: of the folders of the classes, or of the parts. scanned: folders without images, too.
+    """
     part_depth = depth
-    parts = _parts(images, depth, class_level)
+    parts = _parts(folders, depth, class_level)
     if parts:
         log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
-        inside = {top: [i for i in images if i[1][depth] == top and len(i[1]) > depth + 1]
-                  for top in sorted(parts, key=lambda top: parts[top])}  # fmt: skip
-        depth = _inner(list(inside.values()), depth + 1)
-        for top, some in inside.items():
+        inside = [
+            {folder: count for folder, count in folders.items() if (top,) == folder[depth:][:1]}
+            for top in sorted(parts, key=lambda top: parts[top])
+        ]
+        depth = _inner(inside, depth + 1)
+        for some in inside:
             if not _sizes(some, depth):
-                log.info(f"left out {printable(top)}: its {len(some):,} images are in no class "
-                    "folders")  # fmt: skip
-        if _sizes(images, depth).keys() >= PAIR_FOLDERS.keys():
+                (top, count) = (next(iter(some))[part_depth], sum(some.values()))
+                log.info(f"left out {printable(top)}: its {count:,} images are in no class folders")
+        if _sizes(folders, depth).keys() >= PAIR_FOLDERS.keys():
             raise InputError(
                 f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
                 f"Received: such in {few_of(parts)}."
             )
-    around = {below[:depth] for _, below in images}
-    full = {below[: depth + 1] for _, below in images}
+    around = {folder[:depth] for folder in folders}
+    full = {folder[: depth + 1] for folder in folders}
+    empty = {folder for folder in scanned if len(folder) == depth + 1 and folder[:depth] in around}
     say(
         f"left out class {printable(folder[-1])}: it holds no images that can be read"
-        for folder in map(_cut, sorted(folders))
-        if len(folder) == depth + 1 and folder[:depth] in around and folder not in full
+        for folder in sorted(empty - full)
     )
-    images = [image for image in images if len(image[1]) > depth + 1]
-    if not images:
+    folders = {folder: count for folder, count in folders.items() if len(folder) > depth}
+    level = class_level or _level(folders, depth, shown)
+    classes = {
+        folder: ("/".join(folder[depth : depth + level]), parts.get(folder[part_depth], TRAIN))
+        for folder in folders
+        if len(folder) >= depth + level
+    }
+    if not classes:
         left_out = f" (left out: {few_of(skipped)})" if skipped else ""
         raise InputError(
-            "Expected a folder with a subfolder for each class, and images in these. "
-            f"Received: {printable(directory)} without{left_out}."
+            "Expected a folder with a subfolder for each class, and images in these"
+            f"{f', {level} levels below it' if class_level else ''}. Received: {shown} "
+            f"without{left_out}."
         )
-    level = class_level or _level(images, depth, directory)
-    files = [
-        File(name, "/".join(below[depth : depth + level]), parts.get(below[part_depth], TRAIN))
-        for name, below in images
-        if len(below) > depth + level
-    ]
-    if not files:
-        raise InputError(
-            f"Expected images in class folders {level} below {printable(directory)}. Received: "
-            f"--class-level {level}, and none there."
-        )
-    return sorted(files, key=lambda file: (file.part, file.name))
+    return classes
 
 
-def _parts(images, depth, class_level):
+def _parts(folders, depth, class_level):
     """The part that each folder at a depth is named for; {} where they are named for none."""
-    sizes = _sizes(images, depth)
+    sizes = _sizes(folders, depth)
     named: dict[str, dict[str, int]] = {}  # by the rest of the name: "seg_" of seg_train
     for top in sizes:
         words = re.split(r"([^\W_]+)", top.casefold())
@@ -247,7 +268,7 @@ def _parts(images, depth, class_level):
     parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
     if not parts:
         return {}
-    deep = {below[depth] for _, below in images if len(below) > depth + 2}
+    deep = {folder[depth] for folder in folders if len(folder) > depth + 1}
     others = [top for top in sizes if top not in parts]
     if not others and any(parts[top] == min(parts.values()) for top in deep):
         return parts
@@ -261,55 +282,42 @@ def _parts(images, depth, class_level):
     )
 
 
-def _level(images, depth, directory):
+def _level(folders, depth, shown):
     """1, the level of the classes, where there is no doubt."""
-    inner: dict[str, set] = {}  # of each first folder the places of its images
-    for _, below in images:
-        inner.setdefault(below[depth], set()).add(below[depth + 1 : -1])
+    inner: dict[str, set] = {}  # of each first folder those below that hold images
+    for folder in folders:
+        inner.setdefault(folder[depth], set()).add(folder[depth + 1 :])
     branched = sum(len(places) > 1 and () not in places for places in inner.values())
     if not branched or 2 * branched < len(inner):
         return 1
-    first = _sizes(images, depth)
-    deep = [below for _, below in images if len(below) > depth + 2]
-    second = Counter("/".join(below[depth : depth + 2]) for below in deep)
-    (more, choose) = ("", "--class-level 1")
-    if len(second) > len(first):  # else the second folders are no classes
-        more = f" or as {len(second):,} ({few_of(second)})"
-        choose += " or --class-level 2"
+    second = sorted({"/".join(folder[depth : depth + 2]) for folder in folders})
     raise InputError(
-        f"Expected one level of class folders. Received: {printable(directory)}, which can be read "
-        f"as {len(first):,} classes ({few_of(first)}){more}. Choose with {choose}, or name the "
-        "folder that holds the classes."
+        f"Expected one level of class folders. Received: {shown}, where the classes can be "
+        f"{few_of(_sizes(folders, depth))} or {few_of(second)}. Choose with --class-level 1 or "
+        "--class-level 2, or name the folder that holds the classes."
     )
 
 
-def _in_pairs(images, depth, skipped):
+def _in_pairs(names, depth, skipped):
     """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
     halves: dict[str, dict[str, str]] = {}
-    left_out = []
-    for name, below in images:
-        if below[depth] not in PAIR_FOLDERS:
-            continue
-        stem = os.path.splitext("/".join(below[depth:]))[0]
-        match = re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL)
-        if not match:
-            left_out.append(f"{printable(name)}: its name ends in neither _first nor _second")
-        elif match[2] in (pair := halves.setdefault(match[1], {})):
-            left_out.append(f"{printable(name)}: {printable(pair[match[2]])} is taken")
-        else:
-            pair[match[2]] = name
-    for stem in [stem for stem, pair in halves.items() if len(pair) == 1]:
-        left_out.append(f"{printable(stem)}: only one of its two images is there")
-        del halves[stem]
-    say(f"left out {what}" for what in left_out)
-    skipped[UNPAIRED] += len(left_out)
-    if not halves:
+    for name in names:
+        stem = "/".join(os.path.splitext(name)[0].split(os.sep)[depth:])
+        if match := re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL):
+            halves.setdefault(match[1], {}).setdefault(match[2], name)
+    whole = {stem: pair for stem, pair in halves.items() if len(pair) == 2}
+    files = sorted(name for pair in whole.values() for name in pair.values())
+    alone = sorted({*names} - {*files})
+    say(f"left out {printable(name)}: not one of a NAME_first and a NAME_second" for name in alone)
+    skipped[UNPAIRED] += len(alone)
+    if not files:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    names = sorted(name for pair in halves.values() for name in pair.values())
-    place = {name: k for k, name in enumerate(names)}
-    pairs = [(place[pair["first"]], place[pair["second"]], PAIR_FOLDERS[stem.split("/")[0]], "")
-             for stem, pair in halves.items()]  # fmt: skip
-    return [File(name) for name in names], pairs
+    place = {name: k for k, name in enumerate(files)}
+    pairs = [
+        (place[pair["first"]], place[pair["second"]], PAIR_FOLDERS[stem.split("/")[0]], "")
+        for stem, pair in whole.items()
+    ]
+    return [File(name) for name in files], pairs
 
 
 def say(messages: Iterable[str]) -> None:

@@ -13,48 +13,42 @@ import logging
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from pyimagesearch.data.listing import PARTS, File, Listing
-from pyimagesearch.data.splits import PART_NAMES
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 
 SAME = {
-    **dict.fromkeys(("1", "1.0", "true", "yes", "same"), True),
-    **dict.fromkeys(("0", "0.0", "false", "no", "different"), False),
+    **dict.fromkeys(("1", "1.0", "true", "yes", "same"), 1),
+    **dict.fromkeys(("0", "0.0", "false", "no", "different"), 0),
 }
 CLASSES, PAIRS = ("path", "label"), ("a", "b", "same")  # the columns that a list must have
 OPTIONAL = ("split", "group")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A line of a list that is not empty."""
 
     number: int  # of its line in the file, from 1
-    cells: dict[str, str]  # by the names of the columns; "" where the line lacks one
-    too_many: bool  # whether it has more cells than the header
+    cells: dict[str, Any]  # by the names of the columns; "" where the line lacks one
 
     def named(self, *names: str) -> list[str]:
         """Some of the cells. Raises InputError where one is empty, or there are too many."""
         empty = [name for name in names if not self.cells[name].strip()]
-        if self.too_many or empty:
+        if empty or None in self.cells:
             received = f"{' and '.join(empty)} missing" if empty else "more cells than that"
             raise InputError(f"Expected a cell for each column. Received: {received}.")
         return [self.cells[name] for name in names]
 
-    def same(self) -> bool:
-        """What the column same says. Raises InputError where that is neither yes nor no."""
+    def same(self) -> int:
+        """What the column same says, 1 or 0. Raises InputError where that is neither."""
         text = self.cells["same"].strip().casefold()
         if text not in SAME:
             raise InputError(f"Expected same 1 or 0. Received: {printable(text or 'nothing')}.")
         return SAME[text]
-
-    def group(self) -> str:
-        """What the column group says; "" where it says nothing."""
-        return self.cells.get("group", "").strip()
 
 
 def is_list(path: str | os.PathLike) -> bool:
@@ -65,44 +59,32 @@ def is_list(path: str | os.PathLike) -> bool:
 def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether the header of a list is that of pairs; False where it cannot be read."""
     try:
-        return _is_of_pairs(rows_of(path, ())[0])
+        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
     except InputError:
         return False
 
 
-def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str], list[Row]]:
-    """The names of a CSV file's columns, in small letters, and its lines but empty ones.
+def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
+    """Which kind a CSV file is of, and its lines but empty ones, with names in small letters.
 
-    wanted: columns that must be there. Raises InputError where the file cannot be read, one of
-    them is missing, or a column is there twice.
+    kinds: the columns that it must have; of several kinds the first that it has counts.
+    Raises InputError where the file cannot be read, has the columns of none, or has no lines.
     """
     shown = printable(path)
     try:
-        with open(path, "rb") as f:
-            content = f.read()
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise InputError(
-                f"Expected a CSV file in UTF-8. Received: {shown} in UTF-16. Save it as CSV UTF-8."
-            )
-        text = content.decode("utf-8-sig", "surrogateescape")
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
+            text = f.read()
+        if text.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+            raise csv.Error("UTF-16: save it as CSV UTF-8")
         first = text.split("\n", 1)[0]
         delimiter = max(",;\t", key=first.count)
-        table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter,
-            skipinitialspace=True)  # fmt: skip
-        header = [name.strip().casefold() for name in next(table, [])]
-        known = [name for name in header if name in (*wanted, *CLASSES, *PAIRS, *OPTIONAL)]
-        if not set(wanted) <= set(known) or len(known) > len(set(known)):
-            raise InputError(
-                f"Expected a header with the columns {' and '.join(wanted)}, none of them twice. "
-                f"Received: {shown} with {printable(first.strip()[:80] or 'none')}."
-            )
-        rows = []
-        number = table.line_num + 1
-        for row in table:
-            if any(cell.strip() for cell in row):
-                cells = dict.fromkeys(header, "") | dict(zip(header, row))
-                rows.append(Row(number, cells, len(row) > len(header)))
-            number = table.line_num + 1  # a quoted name may hold a line break
+        table = csv.DictReader(
+            io.StringIO(text, newline=""), None, None, "", delimiter=delimiter,
+            skipinitialspace=True,
+        )  # fmt: skip
+        table.fieldnames = [name.strip().casefold() for name in table.fieldnames or ()]
+        rows = [Row(table.line_num, cells) for cells in table
+                if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except OSError as error:
         raise InputError(
             f"Expected a list in a CSV file. Received: {shown}, which cannot be opened "
@@ -110,15 +92,24 @@ def rows_of(path: str | os.PathLike, wanted: tuple[str, ...]) -> tuple[list[str]
         ) from None
     except csv.Error as error:
         raise InputError(f"Expected a CSV file. Received: {shown} ({error}).") from None
-    return header, rows
+    header = list(table.fieldnames)
+    known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
+    kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
+    if kind is None or len(known) > len(set(known)):
+        raise InputError(
+            f"Expected a header with the columns {' or '.join(map(' and '.join, kinds))}, none of "
+            f"them twice. Received: {shown} with {printable(first.strip()[:80] or 'none')}."
+        )
+    if not rows:
+        raise InputError(f"Expected lines below the header. Received: {shown} without.")
+    return kind, rows
 
 
 def find(path: str | os.PathLike) -> Listing:
     """What a list says of its files, as listing.find says it of a folder's.
 
     Raises InputError with the first line that is at fault, and how many more are: a cell is empty,
-    or is none of those that are known in its column; a file is not there, or there twice with two
-    labels; a pair is there twice; an image is in pairs of two parts.
+    or is none of those that are known in its column, or a file is not there.
     """
     if not is_list(path):
         how = "a file that does not end in .csv" if os.path.isfile(path) else "not there"
@@ -126,87 +117,48 @@ def find(path: str | os.PathLike) -> Listing:
             "Expected a folder, or a list of images that ends in .csv. Received: "
             f"{printable(path)}, {how}."
         )
-    (header, rows) = rows_of(path, ())
-    wanted = PAIRS if _is_of_pairs(header) else CLASSES
-    if missing := [name for name in wanted if name not in header]:
-        raise InputError(
-            f"Expected a list with the columns {','.join(CLASSES)} or {','.join(PAIRS)}, and "
-            f"{' and '.join(OPTIONAL)} where they are known. Received: {printable(path)} line 1 "
-            f"without {' and '.join(missing)}, with {', '.join(map(printable, header))}."
-        )
-    if not rows:
-        raise InputError(f"Expected lines below the header. Received: {printable(path)} without.")
+    (wanted, rows) = rows_of(path, CLASSES, PAIRS)
     # a column without a name is the index that pandas writes
-    if unused := {*header} - {*wanted, *OPTIONAL, "", "unnamed: 0"}:
+    if unused := {*filter(None, rows[0].cells)} - {*wanted, *OPTIONAL, "unnamed: 0"}:
         log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
-    files: dict[str, File] = {}  # by their names
-    pairs: dict[frozenset[str], tuple[Row, str, str]] = {}  # by the names of both files
+    files: dict[tuple, File] = {}  # by what a line says of them
+    pairs: list[tuple[File, File, int, str]] = []
     faults: list[str] = []
     for row in rows:
         try:
+            cells = row.named(*wanted[:2])
+            part = row.cells["split"].strip() if parted else "train"
+            if part.casefold() not in PARTS:
+                received = printable(part) if part else "nothing, which other lines have"
+                raise InputError(f"Expected split train, val or test. Received: {received}.")
+            group = row.cells.get("group", "").strip()
+            label = ""
+            if wanted == CLASSES:
+                label = unicodedata.normalize("NFC", cells.pop().strip())
+                # 1.0 is what pandas makes of 1 beside a gap
+                label = re.sub(r"^(-?\d+)\.0+$", r"\1", label)
+            ends = []
+            for name in cells:
+                where = os.path.join(base, name)
+                if not os.path.isfile(where):
+                    there = "no file" if os.path.exists(where) else "not there"
+                    raise InputError(
+                        f"Expected an image file. Received: {printable(where)}, {there}."
+                    )
+                said = (os.path.normpath(name), label, PARTS[part.casefold()])
+                of_file = group if wanted == CLASSES else ""
+                ends.append(files.setdefault((*said, of_file), File(*said, of_file, row.number)))
             if wanted == PAIRS:
-                _take_pair(row, base, parted, files, pairs)
-            else:
-                _take_file(row, base, parted, files)
+                pairs.append((*ends, row.same(), group))
         except InputError as fault:
             faults.append(f"{printable(path)} line {row.number} is at fault: {fault}")
     if faults:
         more = f" More lines at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
         raise InputError(faults[0] + more)
-    in_order = sorted(files.values(), key=lambda file: (file.part, file.name))
-    place = {file.name: k for k, file in enumerate(in_order)}
-    ready = [(place[a], place[b], int(row.same()), row.group()) for row, a, b in pairs.values()]
+    in_order = sorted(files.values(), key=attrgetter("part", "name"))
+    place = {file: k for k, file in enumerate(in_order)}
+    ready = [(place[a], place[b], same, group) for a, b, same, group in pairs]
     log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
     return Listing(base, in_order, ready if wanted == PAIRS else None, parted)
-
-
-def _is_of_pairs(header):
-    return not set(header) >= set(CLASSES) and set(header) >= {"a", "b"}
-
-
-def _file(row, name, base, parted):
-    """A file of a line, with its part. Raises InputError where it is not there."""
-    part = row.cells["split"].strip() if parted else "train"
-    if part.casefold() not in PARTS:
-        received = printable(part) if part else "nothing, which other lines have"
-        raise InputError(f"Expected split train, val or test. Received: {received}.")
-    path = os.path.join(base, name)
-    if not os.path.isfile(path):
-        there = "no file" if os.path.exists(path) else "not there"
-        raise InputError(f"Expected an image file. Received: {printable(path)}, {there}.")
-    return File(os.path.normpath(name), part=PARTS[part.casefold()], line=row.number)
-
-
-def _take_file(row, base, parted, files):
-    """Add the file of a line path,label."""
-    (name, label) = row.named(*CLASSES)
-    label = unicodedata.normalize("NFC", label.strip())
-    label = re.sub(r"^(-?\d+)\.0+$", r"\1", label)  # 1.0 is what pandas makes of 1 beside a gap
-    file = _file(row, name, base, parted)._replace(label=label, group=row.group())
-    before = files.setdefault(file.name, file)
-    if before is not file:
-        received = f"{printable(file.name)}, which line {before.line} has"
-        if before.label != label:
-            received += f" as {printable(before.label)}; here it is {printable(label)}"
-        raise InputError(f"Expected each file once. Received: {received}.")
-
-
-def _take_pair(row, base, parted, files, pairs):
-    """Add the pair of a line a,b,same, and its files where they are new."""
-    (a, b) = (_file(row, name, base, parted) for name in row.named("a", "b"))
-    if a.name == b.name:
-        raise InputError(f"Expected two files. Received: {printable(a.name)} twice.")
-    same = row.same()
-    (first, *_) = pairs.setdefault(frozenset((a.name, b.name)), (row, a.name, b.name))
-    if first is not row:
-        how = "" if first.same() == same else " with another answer"
-        raise InputError(f"Expected each pair once. Received: that of line {first.number}{how}.")
-    for file in (a, b):
-        before = files.setdefault(file.name, file)
-        if before.part != file.part:
-            raise InputError(
-                f"Expected each image in pairs of one part. Received: {printable(file.name)}, "
-                f"{PART_NAMES[before.part]} on line {before.line}, here {PART_NAMES[file.part]}."
-            )

@@ -1,14 +1,12 @@
 """Some rows of an array, in memory or on disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from pyimagesearch.system.terminal import at_once
-
-Pixels = TypeVar("Pixels", bound="np.ndarray | Rows")
 
 
 class Rows:
@@ -27,12 +25,6 @@ class Rows:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return np.asarray(self.array[self.rows[key]])
-
-
-def take(pixels: Pixels, rows: Sequence[int] | np.ndarray) -> Pixels:
-    """pixels[rows]: copied where they are in memory, left on disk where they are there."""
-    some: Any = Rows(pixels.array, pixels.rows[rows]) if isinstance(pixels, Rows) else pixels[rows]
-    return some
 
 
 def evenly(count: int, most: int) -> np.ndarray:

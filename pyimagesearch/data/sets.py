@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data.rows import Rows, take
+from pyimagesearch.data.rows import Rows
 from pyimagesearch.system.errors import InputError
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
@@ -75,18 +75,17 @@ class ImageSet:
         """The same set with other values."""
         return replace(self, **changes)
 
-    def take(self, rows: np.ndarray) -> "ImageSet":
-        """Some of the images, without pairs. rows: int, which."""
-        (labels, groups, contents) = (
-            None if known is None else known[rows]
-            for known in (self.labels, self.groups, self.contents)
-        )
-        return ImageSet(take(self.images, rows), labels, None, self.class_names, groups, contents)
-
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
+        known = (self.labels, self.groups, self.contents)
+        (labels, groups, contents) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
-        return self.take(rows).replace(pairs=pairs)
+        images: np.ndarray | Rows
+        if isinstance(self.images, Rows):  # left on disk
+            images = Rows(self.images.array, self.images.rows[rows])
+        else:
+            images = self.images[rows]
+        return ImageSet(images, labels, pairs, self.class_names, groups, contents)
 
 
 @dataclass(frozen=True)
@@ -132,22 +131,17 @@ def are_uneven(sizes: np.ndarray) -> bool:
     return bool(np.max(sizes) > UNEVEN * np.min(sizes))
 
 
-def in_blocks(images: np.ndarray | Rows) -> list[slice]:
-    """Slices that cut the images into blocks of at most 64 MB of pixels, at least one image."""
-    size = max(BLOCK_BYTES // max(math.prod(images.shape[1:]), 1), 1)
-    return [slice(start, start + size) for start in range(0, len(images), size)]
-
-
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     """A number for each image that tells its shape and pixels from all others: uint64 (N,).
 
     images: uint8 (N, H, W, C), read in blocks. The first eight bytes of BLAKE2b, little-endian.
     """
     shape = np.array(images.shape[1:], "<u8").tobytes()
+    block = max(BLOCK_BYTES // max(math.prod(images.shape[1:]), 1), 1)
     digests = [
         hashlib.blake2b(shape + np.ascontiguousarray(image).tobytes(), digest_size=8).digest()
-        for rows in in_blocks(images)
-        for image in images[rows]
+        for start in range(0, len(images), block)
+        for image in images[start : start + block]
     ]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 

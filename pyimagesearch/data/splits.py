@@ -9,12 +9,12 @@ class into or out of each part.
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, pixel_digests
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet
 from pyimagesearch.system.errors import InputError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
@@ -24,8 +24,6 @@ MANY_CLASSES = 20  # so many, of which most are small, are split by whole classe
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
 
 log = logging.getLogger(__name__)
-
-Shares = dict[int, float]  # of the images, for TEST and VALIDATION where these are to be taken
 
 
 def split(
@@ -65,11 +63,32 @@ def split(
         most = min(1, 0.5 / (tested + held_out))  # half of the images at least are trained on
         shares = {kind: min(most * share, MOST_TAKEN / len(free))
                   for kind, share in ((TEST, tested), (VALIDATION, held_out)) if share}  # fmt: skip
+        rest = images.part(free)
         kept = np.zeros(len(free), bool) if trained is None else trained[free]
-        (part[free], how) = _of_free(images.part(free), shares, seed, by, kept)
+        ways = [by or "images"]
+        if by is None and rest.labels is not None and rest.groups is None:
+            sizes = np.unique(rest.labels, return_counts=True)[1]
+            small = len(sizes) >= MANY_CLASSES and np.median(sizes) < SMALL_CLASS
+            ways = ["classes"] if small else ["images", "classes"]
+        # the first way that gives all parts their pairs
+        for how, known in product(ways, (kept, np.zeros_like(kept))):
+            part[free] = some = _split(rest, shares, seed, how, known)
+            large = all(np.mean(some == kind) >= shares[kind] / 2 for kind in shares)
+            has_pairs = [_has_pairs(rest.labels, rest.pairs, some, k) for k in (*shares, TRAIN)]
+            if all(has_pairs) and (large or not known.any()):
+                if how == "classes" and by is None:
+                    log.info(
+                        f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole "
+                        "classes choose and are tested on (--split images takes some of each)"
+                    )
+                break
+        if how == "images" and images.groups is not None:
+            how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
         count = np.sum(part == kind)
-        if not _has_pairs(images, part, kind) and (kind != VALIDATION or count or held_out):
+        if not _has_pairs(images.labels, images.pairs, part, kind) and (
+            kind != VALIDATION or count or held_out
+        ):
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
                 f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
@@ -79,35 +98,12 @@ def split(
     return part, how
 
 
-def _of_free(images, shares, seed, by, kept):
-    """As split, of images without given parts: the first way that gives all parts their pairs."""
-    ways = [by or "images"]
-    if by is None and images.labels is not None and images.groups is None:
-        sizes = np.unique(images.labels, return_counts=True)[1]
-        small = len(sizes) >= MANY_CLASSES and np.median(sizes) < SMALL_CLASS
-        ways = ["classes"] if small else ["images", "classes"]
-    for way in ways:
-        for known in (kept, np.zeros_like(kept)):
-            part = _split(images, shares, seed, way, known)
-            large = all(np.mean(part == kind) >= shares[kind] / 2 for kind in shares)
-            if not (large or not known.any()):
-                continue
-            if all(_has_pairs(images, part, kind) for kind in (*shares, TRAIN)):
-                if way == "classes" and by is None:
-                    log.info(
-                        f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole "
-                        "classes choose and are tested on (--split images takes some of each)"
-                    )
-                return part, "groups" if way == "images" and images.groups is not None else way
-    return part, way
-
-
-def _has_pairs(images, part, kind):
-    """Whether both kinds of pairs can be made of a part's images, in training of each class."""
+def _has_pairs(labels, pairs, part, kind):
+    """Whether a part has both kinds of pairs; for training two classes of two images are needed."""
     rows = np.flatnonzero(part == kind)
-    if images.labels is None:
-        return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
-    sizes = np.bincount(images.labels[rows])
+    if labels is None:
+        return set(np.unique(pairs.within(rows).y)) == {0, 1}
+    sizes = np.bincount(labels[rows])
     enough = int(np.sum(sizes >= LEAST_IMAGES))
     return enough >= 2 or (kind != TRAIN and enough == 1 and np.count_nonzero(sizes) >= 2)
 
@@ -124,12 +120,12 @@ def _split(images, shares, seed, by, kept):
     if by == "classes":
         chance = of_class[labels]  # so that images that are added move no class
     else:
-        contents = pixel_digests(images.images) if images.contents is None else images.contents
-        chance = chances(map(np.ndarray.tobytes, contents[firsts].astype("<u8")[:, None]), seed)
+        contents = images.contents[firsts].astype("<u8")
+        chance = chances((content.tobytes() for content in contents), seed)
     order = np.argsort(chance, kind="stable")
     order = order[~np.isin(order, units[kept])]
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
-        return within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
+        return _within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
 
     # units of several classes, or whole classes: a part takes them until it has its share and both
     # kinds of pairs, but none with more than half of all images
@@ -137,9 +133,8 @@ def _split(images, shares, seed, by, kept):
     for kind, share in shares.items():
         taken = 0
         for unit in order[:: 1 if kind == TEST else -1]:
-            if taken + sizes[unit] / 2 > share * len(images) and _has_pairs(
-                images, part[units], kind
-            ):
+            full = taken + sizes[unit] / 2 > share * len(images)
+            if full and _has_pairs(images.labels, images.pairs, part[units], kind):
                 break
             if part[unit] == TRAIN and sizes[unit] <= len(images) / 2:
                 part[unit] = kind
@@ -147,10 +142,7 @@ def _split(images, shares, seed, by, kept):
     return part[units]
 
 
-def within_classes(
-    labels: np.ndarray, sizes: np.ndarray, order: np.ndarray, class_order: np.ndarray,
-    shares: Shares,
-) -> np.ndarray:  # fmt: skip
+def _within_classes(labels, sizes, order, class_order, shares):
     """Split every class by itself: int8 (U,), the part of each unit, an image or a group.
 
     labels, sizes: int (U,), the class of each unit, and how many images it has. order: the units

@@ -291,7 +291,7 @@ def _at_most(
     rows = np.arange(len(images))
     if len(images) > most and images.labels is not None:
         rows = some_of(np.ravel(images.labels), most)
-        images = images.take(rows)
+        images = images.part(rows)
     elif len(images) > most and embeddings is None:  # given pairs, as many as hold so many images
         order = np.random.default_rng(0).permutation(images.drawn.indices())
         rows = np.unique(order[: most // 2])

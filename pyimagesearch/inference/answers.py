@@ -99,7 +99,7 @@ def compare_pairs(args: argparse.Namespace) -> None:
     """
     pairs: list[dict[str, Any]] = []
     faults: dict[int, str] = {}  # what is wrong, by the numbers of the lines
-    for row in lists.rows_of(args.pairs, ("a", "b"))[1]:
+    for row in lists.rows_of(args.pairs, lists.PAIRS[:2])[1]:
         try:
             (a, b) = row.named("a", "b")
             expected = row.same() if row.cells.get("same", "").strip() else None
@@ -107,8 +107,6 @@ def compare_pairs(args: argparse.Namespace) -> None:
         except InputError as fault:
             faults[row.number] = str(fault)
     shown = printable(args.pairs)
-    if not pairs and not faults:
-        raise InputError(f"Expected pairs below the header. Received: {shown} without.")
     (model, threshold) = load(args)
     folder = os.path.dirname(args.pairs)
     paths = dict.fromkeys(os.path.join(folder, pair[end]) for pair in pairs for end in "ab")

@@ -109,7 +109,7 @@ def part(folder: Folder) -> tuple[ImageSet, list[str], str | None]:
             "Expected at least two classes with at least two images each. "
             f"Received: {np.sum(counts >= LEAST_IMAGES)} such."
         )
-    return images.take(np.flatnonzero(~np.isin(images.labels, few))), messages, name
+    return images.part(np.flatnonzero(~np.isin(images.labels, few))), messages, name
 
 
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
@@ -153,7 +153,7 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet, list[str]]:
             f"Received: {enough} such classes. {'; '.join(messages[:3])}"
         )
     used = ~np.isin(images.labels, few)
-    (choices, test) = (images.take(np.flatnonzero(used & side)) for side in (~second, second))
+    (choices, test) = (images.part(np.flatnonzero(used & side)) for side in (~second, second))
     return choices, test, messages
 
 

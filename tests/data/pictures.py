@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import decode
 
 
@@ -34,8 +35,13 @@ def seen(data):
 SMALL = (4, 6, 3)  # of the pictures of one colour that a cache is asked for
 
 
-def reds(pixels):
-    return pixels[:][:, 0, 0, 0].tolist()
+def read(paths, shape=SMALL):
+    return read_files(f"pixels {shape}", paths, shape)
+
+
+def reds(paths):
+    """The red of each file that can be read."""
+    return read(paths).values[:, 0].tolist()
 
 
 def mean(batch):

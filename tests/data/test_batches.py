@@ -96,14 +96,6 @@ def test_an_epoch_leaves_out_at_most_one_in_twenty():
             assert (steps - 1) * got < n <= steps * got
 
 
-def test_a_set_smaller_than_a_batch_is_one_batch():
-    images, labels = numbered_images(5), np.array([0, 0, 1, 1, 1], np.int32)
-    ((batch, _),), steps = image_batches(images, labels, 128, range(1), 0)
-    assert steps == 1 and sorted(pixels(batch)) == list(range(5))
-    (((anchors, _), y),), steps = pair_batches(images, sample_pairs(labels, 0), 64, range(1), 0)
-    assert steps == 1 and sorted(pixels(anchors)) == list(range(5)) and len(y) == 10
-
-
 UNEVEN = np.repeat(np.arange(9), [900] + 8 * [12]).astype(np.int32)
 
 
@@ -115,30 +107,13 @@ def test_uneven_classes_come_equally_often():
     assert len(batches) == 9 * 15
     for images, y in batches:
         assert np.bincount(y).tolist() == [7] * 9 and (UNEVEN[images] == y).all()
-    drawn = np.concatenate([images for images, _ in batches])
-    # 105 of the large class an epoch: all 900 are seen after nine epochs, 45 of them twice
-    often = np.bincount(drawn, minlength=996)
-    assert sorted(set(often[:900])) == [1, 2] and np.sum(often[:900] == 2) == 45
-    # 105 of each small class: each image in every epoch, eight or nine times
-    first = np.bincount(np.concatenate([images for images, _ in batches[:15]]), minlength=996)
+    # 105 of each class an epoch: each of twelve eight or nine times, of 900 none twice
+    (first, second) = (
+        np.bincount(np.concatenate([images for images, _ in some]), minlength=996)
+        for some in (batches[:15], batches[15:30])
+    )
     assert set(first[900:]) == {8, 9} and first[:900].max() == 1
-
-
-@pytest.mark.parametrize(("batch_size", "shares", "size"), [(64, 4, 56), (64, 1, 63), (5, 5, 10)])
-def test_uneven_batches_that_devices_share(batch_size, shares, size):
-    # seven images of each of nine classes, of a batch of 5 two: multiples of 7 and 4, of 2 and 5
-    batches, _ = image_batches(numbered_images(996), UNEVEN, batch_size, range(1), 3, shares=shares)
-    assert {len(y) for _, y in batches} == {size}
-
-
-def test_uneven_batches_are_a_function_of_seed_and_epoch():
-    def epochs(some, seed=3):
-        batches, _ = image_batches(numbered_images(996), UNEVEN, 64, some, seed)
-        return np.concatenate([pixels(images) for images, _ in batches])
-
-    both = epochs(range(2))
-    assert (epochs(range(1, 2)) == both[len(both) // 2 :]).all()
-    assert (epochs(range(1), seed=4) != both[: len(both) // 2]).any()
+    assert (first[:900] != second[:900]).any()
 
 
 @pytest.mark.parametrize("sizes", [[40] + 39 * [3], 40 * [4]])

@@ -11,45 +11,44 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data.cache import FILE, cached, embeddings_of, looks_of, pixels_of
+from pyimagesearch.data.cache import FILE, cached, embeddings_of
 from tests.data.pictures import SMALL as SHAPE
-from tests.data.pictures import mean, reds
+from tests.data.pictures import mean, read, reds
 
 ROOT = Path(__file__).parents[2]
 REDS = [0, 10, 20, 30, 40, 50]  # of the fixture `files`
 
 
 def test_the_second_run_decodes_nothing(files, decoded, cache, said):
-    (pixels, contents, _) = pixels_of(files, SHAPE)
-    assert pixels.shape == (6, *SHAPE) and reds(pixels) == REDS
-    assert contents.dtype == np.uint64 and len(set(contents.tolist())) == 6
-    assert len(decoded) == 6 and f"kept in {cache}, 1 MB; CONTRASTIVE_CACHE names" in said()
-    decoded.clear()
-    (again, same, _) = pixels_of(files[::-1], SHAPE)
-    assert decoded == [] and reds(again) == REDS[::-1]
-    assert same.tolist() == contents.tolist()[::-1]
+    first = read(files)
+    assert first.values.shape == (6, 4 * 6 * 3) and reds(files) == REDS
+    assert first.contents.dtype == np.uint64 and len(set(first.contents.tolist())) == 6
+    assert len(decoded) == 6 and f"kept in {cache}; CONTRASTIVE_CACHE names" in said()
+    again = read(files[::-1])
+    assert len(decoded) == 6 and reds(files[::-1]) == REDS[::-1]
+    assert again.contents.tolist() == first.contents.tolist()[::-1]
     assert said().count("kept in") == 1  # where something was added
-    assert pixels_of(files, (4, 6, 1))[0].shape == (6, 4, 6, 1) and len(decoded) == 6
+    assert read(files, (4, 6, 1)).values.shape == (6, 24) and len(decoded) == 12
 
 
 def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, write):
-    pixels_of(files, SHAPE)
+    read(files)
     decoded.clear()
     write("3.png", (0, 0, 200), size=(21, 25))
     write("5.png", b"words")
     new = str(write("9.png", (0, 0, 90)))
-    (pixels, _, reading) = pixels_of([*files, new, "none.png"], SHAPE)
+    found = read([*files, new, "none.png"])
     assert sorted(decoded) == ["3.png", "5.png", "9.png"]
-    assert reds(pixels) == [0, 10, 20, 200, 40, 90]
-    assert reading.good() == [0, 1, 2, 3, 4, 6]
-    assert reading.messages[5].endswith("5.png: cannot be read (no image of a known format)")
-    assert reading.messages[7].startswith("none.png: cannot be opened")
+    assert found.values[:, 0].tolist() == [0, 10, 20, 200, 40, 90]
+    assert found.good == [0, 1, 2, 3, 4, 6] and found.computed == 2
+    assert found.messages[5].endswith("5.png: cannot be read (no image of a known format)")
+    assert found.messages[7].startswith("none.png: cannot be opened")
     write("5.png", (0, 0, 55), size=(20, 25))
-    assert reds(pixels_of([*files, new], SHAPE)[0]) == [0, 10, 20, 200, 40, 55, 90]
+    assert reds([*files, new]) == [0, 10, 20, 200, 40, 55, 90]
 
 
 def test_a_moved_touched_copied_or_linked_file_is_not_decoded_again(files, decoded, tmp_path):
-    pixels_of(files, SHAPE)
+    read(files)
     decoded.clear()
     os.utime(files[0], ns=(1, 1))
     moved, copy = (str(tmp_path / "in" / name) for name in ("moved.jpg", "copy.png"))
@@ -57,8 +56,7 @@ def test_a_moved_touched_copied_or_linked_file_is_not_decoded_again(files, decod
     Path(copy).write_bytes(Path(files[2]).read_bytes())
     os.symlink(tmp_path / "in", tmp_path / "link")
     linked = str(tmp_path / "link" / "3.png")
-    (pixels, _, _) = pixels_of([files[0], moved, files[2], copy, linked], SHAPE)
-    assert reds(pixels) == [0, 10, 20, 20, 30]
+    assert reds([files[0], moved, files[2], copy, linked]) == [0, 10, 20, 20, 30]
     assert decoded == []
 
 
@@ -69,9 +67,8 @@ def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
         Path(path).write_bytes(Path(path).read_bytes().ljust(999, b"\0"))
         os.utime(path, ns=(10**18, 10**18))
     assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [0, 10]
-    os.rename(a, tmp_path / "c")
-    os.rename(b, a)
-    os.rename(tmp_path / "c", b)
+    for old, new in ((a, tmp_path / "c"), (b, a), (tmp_path / "c", b)):
+        os.rename(old, new)
     assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [10, 0]
 
 
@@ -96,38 +93,26 @@ def test_embeddings_are_made_once_for_a_model(files, write):
     assert (paths, len(embeddings), len(messages), reused) == ([], 0, 1, 0)
 
 
-def test_looks_are_of_a_hundred_files_that_their_names_choose(write, decoded):
-    """Grey and colour in turn: both are among those that are looked at."""
-    paths = [str(write(f"{k:03}.bmp", (9, 9, 9 + k % 2), size=(300, 3))) for k in range(202)]
-    looks = looks_of(paths)
-    assert len(decoded) == len(looks) == 100
-    assert {side for side, _ in looks} == {3} and 20 < sum(colour for _, colour in looks) < 80
-    decoded.clear()
-    assert {side for side, _ in looks_of(paths, longer=True)} == {128} and decoded == []
-
-
 def test_what_is_cached_by_keys_is_computed_once():
     keys = np.arange(5, dtype=np.uint64) + 2**60
     asked = []
 
-    def squares(places, keys=keys):
-        asked.append(len(places))
-        return (keys[places] % 2**60)[:, np.newaxis] ** 2
+    def compute(order, store="s"):
+        def squares(places):
+            asked.append(len(places))
+            return (keys[order][places] % 2**60)[:, np.newaxis] ** 2
 
-    def compute(order):
-        return cached("s", keys[order], lambda places: squares(places, keys[order]), "made", "f2")
+        return cached(store, keys[order], squares, "made", "f2")
 
     found = compute([0, 1, 2])
     assert found.tolist() == [[0], [1], [4]] and found.dtype == np.float16
     # in another order, one of them twice, two more: those two alone are computed
-    order = [4, 0, 0, 3, 2, 1]
-    assert compute(order).ravel().tolist() == [16, 0, 0, 9, 4, 1] and asked == [3, 2]
-    cached("others", keys, squares, "made")
+    assert compute([4, 0, 0, 3, 2, 1]).ravel().tolist() == [16, 0, 0, 9, 4, 1] and asked == [3, 2]
+    compute(range(5), "others")
     assert asked == [3, 2, 5]
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):
-    assert caching.place() == Path(os.environ["CONTRASTIVE_CACHE"])
     monkeypatch.delenv("CONTRASTIVE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -153,6 +138,7 @@ sys.exit(found[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * (len(found) // 6))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signals")
+@pytest.mark.slow
 def test_a_killed_search_goes_on_where_it_was(files, decoded):
     code = RUN.replace("END", str(int(signal.SIGKILL)))
     assert subprocess.run([sys.executable, "-c", code, *files], cwd=ROOT).returncode == -9
@@ -174,10 +160,9 @@ def test_a_damaged_cache_costs_time_alone(files, decoded, cache):
     for damage in (b"words" * 1000, b"SQLite format 3\0" + b"words" * 1000):
         (cache / FILE).write_bytes(damage)
         for _ in range(2):  # in a temporary one, in a new one
-            assert reds(pixels_of(files, SHAPE)[0]) == REDS
+            assert reds(files) == REDS
     decoded.clear()
-    pixels_of(files, SHAPE)
-    assert decoded == []
+    assert reds(files) == REDS and decoded == []
 
 
 @pytest.mark.parametrize("fault", ["a file", "below a file", "a folder for the table", "full"])
@@ -198,23 +183,17 @@ def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch,
         place.write_bytes(b"")
         place = place / "below" if fault == "below a file" else place
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
-    assert reds(pixels_of(files, SHAPE)[0]) == REDS
+    assert reds(files) == REDS
     assert said().count("the cache cannot be used") == 1
-    assert embeddings_of(files, "model", SHAPE, mean)[1][:, 0].tolist() == REDS
     keys = np.arange(3, dtype=np.uint64)
-    assert cached("s", keys, lambda places: places[:, np.newaxis], "made").tolist() == [
-        [0],
-        [1],
-        [2],
-    ]
+    assert cached("s", keys, lambda k: k[:, np.newaxis], "made").ravel().tolist() == [0, 1, 2]
 
 
 def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):
     for name in ("mine.txt", "contrastive-index.sqlite", "contrastive-0a.rows"):
         (cache / name).write_text("mine, or of an earlier version")
-    (pixels, _, _) = pixels_of(files, SHAPE)
+    values = read(files).values
     assert caching.size() >= 6 * 72
     caching.clear()
     assert caching.size() == 0 and [path.name for path in cache.iterdir()] == ["mine.txt"]
-    assert reds(pixels) == REDS
-    assert reds(pixels_of(files, SHAPE)[0]) == REDS
+    assert values[:, 0].tolist() == REDS == reds(files)

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyimagesearch.data.images import MAX_BYTES, decode, list_images, read_image, read_images
+from pyimagesearch.data.images import MAX_BYTES, decode, read_image, read_images
+from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.errors import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_two_hundred_broken_files():
     """The short form of the benchmark, which exits with 1 for a crash, a leak, or a slow file."""
     command = [sys.executable, "benchmarks/fuzz_images.py", "--files", "200", "--seed", "1"]
@@ -72,12 +74,6 @@ def test_a_folder_with_many_faults(tmp_path, photo, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_other_paths_that_are_no_files(tmp_path):
-    for name, reason in [("", "not a file"), ("zero\0byte.png", "null"), ("none.png", "opened")]:
-        with pytest.raises(ValueError, match=reason):
-            read_image(os.path.join(tmp_path, name), (8, 8, 1))
-
-
 def claiming(side):
     """{kind: a file that claims to have side x side pixels}"""
 
@@ -115,6 +111,7 @@ def test_what_would_take_long_is_refused(photo):
             seen(text)
 
 
+@pytest.mark.slow
 def test_a_reduced_photo_looks_the_same(tmp_path):
     y, x = np.mgrid[0:1200, 0:1600]
     photo = np.stack([x * 255 // 1600, y * 255 // 1200, (x + y) * 255 // 2800], axis=-1)
@@ -145,10 +142,7 @@ def large_jpeg():
     return data[:start] + b"".join(rows)[:-2] + b"\xff\xd9"
 
 
+@pytest.mark.slow
 def test_a_photo_of_167_megapixels_is_decoded_at_an_eighth():
     image = decode(large_jpeg(), "name", 64)
     assert image.shape == (1280, 2040, 3) and image.std() > 5
-
-
-def test_what_cameras_call_fifty_megapixels_is_read_in_any_format():
-    assert (seen(pillow_bytes(Image.new("1", (8256, 6192), 1), "PNG")) == 255).all()

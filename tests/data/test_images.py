@@ -11,13 +11,11 @@ import pytest
 
 from pyimagesearch.data.images import (
     WholeShape,
-    described,
     fit,
-    list_images,
-    name_of,
     read_image,
     read_images,
 )
+from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.errors import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 
@@ -32,13 +30,6 @@ def test_grey_and_resize(tmp_path, photo):
     # each pixel is the mean of four
     expected = photo.reshape(20, 2, 15, 2, 3).mean(axis=(1, 3))[:, :, ::-1]
     assert np.abs(small - expected).max() <= 1
-
-
-def test_fit_between_grey_and_colour():
-    red = np.full((4, 4, 3), (255, 0, 0), np.uint8)
-    assert fit(red, (2, 2, 1)).ravel().tolist() == [76] * 4  # 0.299 * 255
-    grey = np.full((4, 4, 1), 7, np.uint8)
-    assert fit(grey, (8, 8, 3)).ravel().tolist() == [7] * 192
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (1, 5000), (5000, 1)])
@@ -60,13 +51,6 @@ def test_a_whole_shape_keeps_the_ratio_and_repeats_the_edges():
     np.testing.assert_array_equal(whole, np.broadcast_to([[[5]], [[25]], [[45]]], (3, 3, 3)))
 
 
-def test_how_images_are_fitted_is_said_and_told_apart():
-    (plain, whole) = ((8, 9, 3), WholeShape((8, 9, 3)))
-    assert described(plain) == "in colour at 9x8"
-    assert described(whole) == "in colour at 9x8, whole, the edges filled"
-    assert name_of(plain) != name_of(whole)
-
-
 @pytest.mark.parametrize(
     "name", ["a b.png", "日本語 🦉.PNG", "a\nb.png", "'\"`$.png", "-.png", os.fsdecode(b"\xe9.png")]
 )
@@ -76,30 +60,6 @@ def test_names(tmp_path, photo, name):
     (tmp_path / name).write_bytes(b"")
     (message,) = read_images(list_images(tmp_path), (8, 8, 3))[2]
     assert printable(name) in message and "\n" not in message
-
-
-def test_list_images_is_sorted_nested_and_of_any_case(tmp_path, said):
-    for name in ["b.PNG", "a.jpeg", "c/x.Gif", "c/note.txt", "Z.webp"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "c" / "again").symlink_to(tmp_path)  # a loop
-    for name in [".hidden.png", "._b.PNG", ".cache/a.png", "__MACOSX/b.png"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = [os.path.relpath(p, tmp_path) for p in list_images(tmp_path)]
-    assert found == sorted(["b.PNG", "a.jpeg", os.path.join("c", "x.Gif"), "Z.webp"])
-    assert "skipped 1 files, .txt: not of an image" in said()
-    assert "left out 1 linked folders" in said() and "hidden" not in said()
-
-
-def test_list_images_of_a_hidden_folder_asked_for_by_name(tmp_path, monkeypatch):
-    (tmp_path / ".cache").mkdir()
-    (tmp_path / ".cache" / "a.png").touch()
-    assert len(list_images(tmp_path / ".cache")) == 1
-    monkeypatch.chdir(tmp_path / ".cache")
-    assert list_images(".") == [os.path.join(".", "a.png")]
-    with pytest.raises(ValueError, match="with none"):
-        list_images(tmp_path)
 
 
 def test_endings_of_the_formats(tmp_path):

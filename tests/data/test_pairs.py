@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyimagesearch.data.pairs import sample_many_pairs, sample_pairs, sample_triplets
+from pyimagesearch.data.pairs import sample_pairs, sample_triplets
 from pyimagesearch.data.sets import Pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
@@ -48,12 +48,6 @@ def test_no_image_is_compared_with_itself():
     assert pairs.anchors.tolist() == [1, 2] and pairs.others.tolist() == [[2, 0], [1, 0]]
     with pytest.raises(InputError, match="two images at least"):
         sample_pairs([1, 2, 3], 0)
-
-
-def test_a_class_of_one_image_pairs_with_itself_in_make_pairs():
-    images = np.array([[10], [20], [30]])
-    pairs, y = make_pairs(images, ["a", "b", "b"], 0)
-    assert pairs[:, :, 0].tolist()[0] == [10, 10] and y.ravel().tolist() == [1, 0] * 3
 
 
 def test_every_partner_is_equally_likely():
@@ -137,12 +131,3 @@ def test_errors_say_what_came(images, labels, message):
     with pytest.raises(InputError, match=message) as error:
         make_pairs(images, labels)
     assert "\n" not in str(error.value)
-
-
-def test_few_images_are_compared_many_times():
-    labels = np.repeat([0, 1, 2], 4)
-    pairs = sample_many_pairs(labels, 0, least=100)
-    # 12 images give 24 pairs a draw: five draws
-    assert len(pairs.indices()) == 120 and pairs.y.mean() == 0.5
-    (a, b) = pairs.indices().T
-    assert ((labels[a] == labels[b]) == pairs.labels().ravel()).all() and (a != b).all()

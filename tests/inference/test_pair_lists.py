@@ -90,7 +90,7 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     [
         ([], "list"),
         (["x.png,y.png"], "columns a and b"),
-        (["a,b", ""], "pairs below the header"),
+        (["a,b", ""], "lines below the header"),
         (["a,b,same", "digits/1/0.png,digits/1/1.png,1,2"], "more cells"),
         (["a,b", ",digits/1/1.png"], "a missing"),
     ],
