@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,13 @@ from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing, lists
 from pyimagesearch.evaluation.distances import MATRICES
 from pyimagesearch.evaluation.intervals import of_pairs
-from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.identify import identify as nearest_classes
-from pyimagesearch.inference.lite_model import open_lite
+from pyimagesearch.inference.lite_model import ENCODER
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,23 @@ CHECKED = 64  # images of each kind that an exported file is tried on
 def load(args: argparse.Namespace, lite: bool = True) -> tuple[SiameseModel, float]:
     """The model, and the threshold for --fmr where the command has that flag.
 
-    lite: without TensorFlow where that can be, see lite_model.open_lite.
+    lite: without TensorFlow where encoder.tflite lies beside the model and ai-edge-litert is
+    installed. Where the file is another model's, damaged, or cannot be run here, that is said,
+    and TensorFlow is used.
     """
-    model: SiameseModel | None = open_lite(args.model) if lite else None
+    model = None
+    file = Path(os.path.realpath(args.model)).parent / ENCODER
+    if lite and file.is_file() and find_spec("ai_edge_litert"):
+        try:
+            model = SiameseModel(args.model, lite=True)
+        except InputError:  # of the model itself
+            raise
+        except (ValueError, LookupError, OSError, RuntimeError, TypeError, AttributeError,
+                ImportError) as error:  # fmt: skip
+            why = printable(first_line(error))
+            log.info("%s is not used (%s): TensorFlow is; export it again", printable(file), why)
     if model is None:
-        terminal.setup_keras()
+        terminal.setup(args.json)
         model = SiameseModel(args.model)
     fmr = getattr(args, "fmr", None)
     threshold = model.threshold if fmr is None else model.threshold_for(fmr)
@@ -62,13 +75,10 @@ def say(args: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
     print(json.dumps(answer) if args.json else text, flush=True)
 
 
-def judged(model: SiameseModel, distance: float, threshold: float) -> dict[str, Any]:
-    """What a distance says of two images, for JSON; and in VERDICT in a word."""
-    return {
-        "distance": float(distance),
-        "similarity": float(model.similarity(distance, threshold)),
-        "same": bool(called_same(distance, threshold)),
-    }
+def row(found: dict[str, Any]) -> str:
+    """A distance, its similarity and, where it is known, the verdict, as columns of a table."""
+    verdict = f"  {VERDICT[found['same']]:9}" if "same" in found else ""
+    return f"{found['distance']:.4f}  {found['similarity']:.3f}{verdict}"
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -84,10 +94,10 @@ def compare(args: argparse.Namespace) -> None:
         return compare_pairs(args)
     (model, threshold) = load(args)
     feats = model.embed(model.read([args.a, args.b]))
-    (distance,) = model.distance([feats[:1], feats[1:]])
-    answer = judged(model, distance, threshold) | {"threshold": threshold}
-    numbers = f"distance {answer['distance']:.4f}, similarity {answer['similarity']:.3f}"
-    say(args, answer, f"{numbers}: {VERDICT[answer['same']]}")
+    answer = model.judge(model.distance([feats[:1], feats[1:]])[0], threshold)
+    text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
+    text += VERDICT[answer["same"]]
+    print(json.dumps(answer | {"threshold": threshold}) if args.json else text, flush=True)
     sys.exit(0 if answer["same"] else 1)
 
 
@@ -99,36 +109,35 @@ def compare_pairs(args: argparse.Namespace) -> None:
     """
     pairs: list[dict[str, Any]] = []
     faults: dict[int, str] = {}  # what is wrong, by the numbers of the lines
-    for row in lists.rows_of(args.pairs, ("a", "b"))[1]:
+    for line in lists.rows_of(args.pairs, ("a", "b"))[1]:
         try:
-            (a, b) = row.named("a", "b")
-            expected = row.same() if row.cells.get("same", "").strip() else None
-            pairs.append({"line": row.number, "a": a, "b": b, "expected": expected})
+            (a, b) = line.named("a", "b")
+            expected = bool(line.same()) if line.cells.get("same", "").strip() else None
+            pairs.append({"line": line.number, "a": a, "b": b, "expected": expected})
         except InputError as fault:
-            faults[row.number] = str(fault)
+            faults[line.number] = str(fault)
     shown = printable(args.pairs)
     if not pairs and not faults:
         raise InputError(f"Expected pairs below the header. Received: {shown} without.")
     (model, threshold) = load(args)
     folder = os.path.dirname(args.pairs)
-    paths = dict.fromkeys(os.path.join(folder, pair[end]) for pair in pairs for end in "ab")
+    paths = list(dict.fromkeys(os.path.join(folder, pair[end]) for pair in pairs for end in "ab"))
     (good, embeddings, messages, _) = kept.embeddings_of(
-        list(paths), model.digest, model.image_shape, model.embed
+        paths, model.digest, model.image_shape, model.embed
     )
-    row_of = {path: row for row, path in enumerate(good)}
-    unread = dict(zip((path for path in paths if path not in row_of), messages))
+    place = {path: k for k, path in enumerate(good)}
+    unread = dict(zip((path for path in paths if path not in place), messages))
     (lines, compared, ends) = ({}, [], [])
     for pair in pairs:
         both = [os.path.join(folder, pair[end]) for end in "ab"]
         if bad := [unread[path] for path in dict.fromkeys(both) if path in unread]:
             faults[pair["line"]] = "; ".join(bad)
             continue
-        ends.append([row_of[path] for path in both])
-        (distance,) = model.distance([embeddings[[row]] for row in ends[-1]])
-        pair |= judged(model, distance, threshold) | {end: printable(pair[end]) for end in "ab"}
+        ends.append([place[path] for path in both])
+        (distance,) = model.distance([embeddings[[k]] for k in ends[-1]])
+        pair |= model.judge(distance, threshold) | {end: printable(pair[end]) for end in "ab"}
         wrong = "  wrong" if pair["expected"] not in (None, pair["same"]) else ""
-        numbers = f"{pair['distance']:.4f}  {pair['similarity']:.3f}  {VERDICT[pair['same']]:9}"
-        lines[pair["line"]] = f"{numbers}  {pair['a']}  {pair['b']}{wrong}"
+        lines[pair["line"]] = f"{row(pair)}  {pair['a']}  {pair['b']}{wrong}"
         compared.append(pair)
     lines |= {number: f"line {number} not compared: {fault}" for number, fault in faults.items()}
 
@@ -175,7 +184,7 @@ def identified(
     answer = found.as_dict() | {"classes": len(shown), "images": len(labels), "new_classes": new}
     threshold = answer["threshold"]
     for candidate in answer["candidates"]:
-        candidate["similarity"] = float(model.similarity(candidate["distance"], threshold))
+        candidate["similarity"] = model.judge(candidate["distance"], threshold)["similarity"]
     rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
     distance = f"distance {answer['candidates'][0]['distance']:.4f}"
     limit = f"{'<' if found.known else '>='} threshold {threshold:.4f}"
@@ -197,8 +206,7 @@ def identify(args: argparse.Namespace) -> None:
     lines = [answer.pop("sentence")]
     for rank, c in enumerate(answer["candidates"], 1):
         c["file"] = printable(os.path.join(args.gallery, gallery.names[c.pop("image")]))
-        numbers = f"{c['distance']:.4f}  {c['similarity']:.3f}"
-        lines.append(f"{rank:3}  {numbers}  {c['name']}  {c['file']}")
+        lines.append(f"{rank:3}  {row(c)}  {c['name']}  {c['file']}")
     say(args, answer, "\n".join(lines))
     sys.exit(0 if answer["known"] else 1)
 
@@ -213,13 +221,12 @@ def search(args: argparse.Namespace) -> None:
     feats = model.embed(query)[0]
     (found, distances) = galleries.most_like(model, feats, gallery.embeddings, args.top)
     files = [os.path.join(args.directory, gallery.names[k]) for k in found]
-    (ranked, lines) = ([], [])
-    for rank, (file, distance) in enumerate(zip(files, distances), 1):
-        r = {"file": printable(file)} | judged(model, distance, threshold)
-        numbers = f"{r['distance']:.4f}  {r['similarity']:.3f}  {VERDICT[r['same']]:9}"
-        lines.append(f"{rank:3}  {numbers}  {r['file']}")
-        ranked.append(r)
-    say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
+    results = [
+        {"file": printable(file)} | model.judge(distance, threshold)
+        for file, distance in zip(files, distances)
+    ]
+    lines = [f"{rank:3}  {row(r)}  {r['file']}" for rank, r in enumerate(results, 1)]
+    say(args, {"threshold": threshold, "results": results}, "\n".join(lines))
     if figure:
         from pyimagesearch.evaluation import pictures
 
@@ -244,11 +251,7 @@ def embed(args: argparse.Namespace) -> None:
     if output is None and not args.json:
         output = os.path.join(config.BASE_OUTPUT, "vectors.npz")
     if output is not None:
-        galleries.check(output)
-        check_writable(os.path.dirname(output) or ".")
-        if any(galleries.same_file(output, part) for part in args.merge or ()):
-            wanted = "Expected --output beside the parts, which stay."
-            raise InputError(f"{wanted} Received: {printable(output)}, one of them.")
+        galleries.check(output, args.merge or ())
     if args.merge:
         found = galleries.merge(args.merge)
     else:
@@ -271,20 +274,20 @@ def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder: a table beside the figure, or JSON."""
     figure = picture(args)
     (model, threshold) = load(args)
-    found = galleries.embed_folder(model, args.directory, without=[figure], classes=False)
-    feats = found.embeddings
+    gallery = galleries.embed_folder(model, args.directory, without=[figure], classes=False)
+    feats = gallery.embeddings
     if len(feats) > 5000:
         raise InputError(f"Expected at most 5,000 images for a matrix. Received: {len(feats)}.")
     distance = MATRICES.get(str(model.settings.get("distance")))
     if distance is None or model.settings.get("head", "none") != "none":
-        distances = np.stack([model.distance_to_all(row, feats) for row in feats])
+        distances = np.stack([model.distance_to_all(one, feats) for one in feats])
     else:  # in one product of matrices
         distances = distance(feats, feats)
-    names = [printable(name) for name in found.names]
+    names = [printable(name) for name in gallery.names]
     answer = {"files": names, "threshold": threshold}
     if args.json:
-        answer["distances"] = distances.tolist()
-        answer["similarities"] = model.similarity(distances, threshold).tolist()
+        found = model.judge(distances, threshold)
+        answer |= {"distances": found["distance"], "similarities": found["similarity"]}
     text = f"{len(names)} x {len(names)} distances"
     if figure:
         from pyimagesearch.evaluation import pictures
@@ -327,7 +330,7 @@ def export_encoder(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Figures on a folder, whether the threshold suits it, or a new one."""
-    terminal.setup_keras()
+    terminal.setup(args.json)
     from pyimagesearch.inference.evaluate import evaluate
 
     evaluate(args)
