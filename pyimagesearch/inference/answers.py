@@ -121,7 +121,9 @@ def compare_pairs(args: argparse.Namespace) -> None:
         raise InputError(f"Expected pairs below the header. Received: {shown} without.")
     (model, threshold) = load(args)
     folder = os.path.dirname(args.pairs)
-    paths = list(dict.fromkeys(os.path.join(folder, pair[end]) for pair in pairs for end in "ab"))
+    for pair in pairs:
+        pair["paths"] = [os.path.join(folder, pair[end]) for end in "ab"]
+    paths = list(dict.fromkeys(path for pair in pairs for path in pair["paths"]))
     (good, embeddings, messages, _) = kept.embeddings_of(
         paths, model.digest, model.image_shape, model.embed
     )
@@ -129,7 +131,7 @@ def compare_pairs(args: argparse.Namespace) -> None:
     unread = dict(zip((path for path in paths if path not in place), messages))
     (lines, compared, ends) = ({}, [], [])
     for pair in pairs:
-        both = [os.path.join(folder, pair[end]) for end in "ab"]
+        both = pair.pop("paths")
         if bad := [unread[path] for path in dict.fromkeys(both) if path in unread]:
             faults[pair["line"]] = "; ".join(bad)
             continue
@@ -140,7 +142,6 @@ def compare_pairs(args: argparse.Namespace) -> None:
         lines[pair["line"]] = f"{row(pair)}  {pair['a']}  {pair['b']}{wrong}"
         compared.append(pair)
     lines |= {number: f"line {number} not compared: {fault}" for number, fault in faults.items()}
-
     same = sum(pair["same"] for pair in compared)
     summary = {"compared": len(compared), "same": same, "different": len(compared) - same}
     sentence = f"{len(compared)} pairs compared: {same} the same, {len(compared) - same} different"
@@ -310,8 +311,8 @@ def export_encoder(args: argparse.Namespace) -> None:
 
     output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
     if not output.endswith(f".{args.format}"):
-        wanted = f"Expected a file that ends with .{args.format}."
-        raise InputError(f"{wanted} Received: {printable(output)}.")
+        received = f"Received: {printable(output)}."
+        raise InputError(f"Expected a file that ends with .{args.format}. {received}")
     check_writable(os.path.dirname(output) or ".")
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
@@ -319,8 +320,7 @@ def export_encoder(args: argparse.Namespace) -> None:
         log.info("the file is tried on noise; --images DIR tries it on your images, too")
     else:
         (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
-        for message in bad:
-            log.info("skipped %s", message)
+        listing.say(f"skipped {message}" for message in bad)
         tried = np.concatenate([tried, pixels])
     done = export(model, output, tried)
     answer = {"file": printable(output), "settings": printable(f"{output}.json")}

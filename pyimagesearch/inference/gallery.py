@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data import listing
 from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.listing import few_of, find, list_images, say
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import BLOCK, SiameseModel
 from pyimagesearch.system.errors import InputError, printable
@@ -75,10 +75,10 @@ def embed_folder(
     """
     directory = os.fspath(directory)
     if classes:
-        files = listing.find(directory, class_level, plain=True).files
+        files = find(directory, class_level, plain=True).files
         class_of = {os.path.join(directory, file.name): file.label for file in sorted(files)}
     else:
-        class_of = dict.fromkeys(listing.list_images(directory), "")
+        class_of = dict.fromkeys(list_images(directory), "")
     class_names = set(class_of.values())
     for path in [path for path in class_of if any(same_file(path, other) for other in without)]:
         log.info("left out %s: asked about, or drawn by this command", printable(path))
@@ -103,11 +103,11 @@ def embed_folder(
             f"Expected readable images. Received: {printable(directory)} with none. "
             + "; ".join(messages[:3])
         )
-    listing.say(f"skipped {message}" for message in messages)
+    say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
     labels = tuple(class_of[path] for path in good)
     gone = sorted(class_names - set(labels)) if shard is None else ()
-    listing.say(f"left out class {printable(name)}: no image of it is left" for name in gone)
+    say(f"left out class {printable(name)}: no image of it is left" for name in gone)
     return Gallery(
         np.asarray(embeddings).reshape(len(good), model.embedding_dim),
         tuple(path[start:] for path in good),
@@ -291,8 +291,8 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
         if part.shard is None:
             wanted = "parts that embed --shard has written"
             raise InputError(f"Expected {wanted}. Received: {shown}, not a part.")
-        (number, of, listing) = part.shard
-        wholes.setdefault((of, listing, part.model, part.embeddings.shape[1]), shown)
+        (number, of, files) = part.shard
+        wholes.setdefault((of, files, part.model, part.embeddings.shape[1]), shown)
         if len(wholes) > 1:
             raise InputError(
                 "Expected parts of one folder that stayed as it was, of one division and one "
@@ -302,16 +302,11 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
             both = f"{number}/{of} in {parts[number][0]} and in {shown}"
             raise InputError(f"Expected each shard once. Received: {both}.")
         parts[number] = (shown, part)
-    if len(parts) < of:
-        missing = [str(k) for k in range(1, of + 1) if k not in parts]
-        more = f" and {len(missing) - 9} more" if len(missing) > 9 else ""
-        without = f"{', '.join(missing[:9])}{more}"
+    if missing := [str(k) for k in range(1, of + 1) if k not in parts]:
+        without = few_of(missing, 9)
         raise InputError(f"Expected all {of} shards. Received: {len(parts)}, without {without}.")
     found = [part for _, (_, part) in sorted(parts.items())]
     names = tuple(name for part in found for name in part.names)
-    if not names:
-        wanted = "Expected parts with images."
-        raise InputError(f"{wanted} Received: {of} shards in which none could be read.")
     classes = tuple(name for part in found for name in part.classes or ())
     embeddings = np.concatenate([part.embeddings for part in found])
     return Gallery(embeddings, names, classes or None, found[0].model)

