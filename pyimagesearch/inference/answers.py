@@ -36,8 +36,7 @@ def load(args: argparse.Namespace, lite: bool = True) -> tuple[SiameseModel, flo
     """The model, and the threshold for --fmr where the command has that flag.
 
     lite: without TensorFlow where encoder.tflite lies beside the model and ai-edge-litert is
-    installed. Where the file is another model's, damaged, or cannot be run here, that is said,
-    and TensorFlow is used.
+    installed. Where the file cannot be used that is said, and TensorFlow is used.
     """
     model = None
     file = Path(os.path.realpath(args.model)).parent / ENCODER
@@ -150,12 +149,8 @@ def compare_pairs(args: argparse.Namespace) -> None:
         figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
         summary |= {"known": len(known), "right": figure.as_dict()}
         sentence += f"; of {len(known)} whose answer is given {figure.percent()} right"
-    answer = {
-        "threshold": threshold,
-        "pairs": compared,
-        "faults": [{"line": number, "fault": faults[number]} for number in sorted(faults)],
-        "summary": summary,
-    }
+    bad_lines = [{"line": number, "fault": faults[number]} for number in sorted(faults)]
+    answer = {"threshold": threshold, "pairs": compared, "faults": bad_lines, "summary": summary}
     say(args, answer, "\n".join([*(lines[number] for number in sorted(lines)), sentence]))
     if faults:
         first = min(faults)
@@ -178,10 +173,7 @@ def identified(
     calibration = model.settings.get("identification")
     new = calibration.get("new_classes") if isinstance(calibration, dict) else None
     if found.limit.fpir is not None and new is False:
-        log.info(
-            "the FPIR is that of classes which were trained on; those which are new to the model "
-            "may be taken for known ones more often"
-        )
+        log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
     answer = found.as_dict() | {"classes": len(shown), "images": len(labels), "new_classes": new}
     threshold = answer["threshold"]
     for candidate in answer["candidates"]:

@@ -35,27 +35,21 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
     path: NAME.tflite or NAME.onnx; the settings are NAME.tflite.json or NAME.onnx.json.
     images: uint8 (N, H, W, C), real ones, one at least. Before the file takes its name it is run
     on one of them and on all, and must give what model.embed gives.
-    Returns what the settings say of the file under "export".
-    Raises InputError where it differs by more than 1e-4 (of the largest number, where that is
-    above 1), or a package is missing, or the network cannot be converted.
+    Returns what the settings say of the file under "export". Raises InputError where it differs by
+    more than 1e-4 (of the largest number, where that is above 1), a package is missing, or the
+    network cannot be converted.
     """
-    if (ending := Path(path).suffix) not in FORMATS:
-        raise InputError(
-            f"Expected a file that ends with {' or '.join(FORMATS)}. Received: {printable(path)}."
-        )
     wanted = np.concatenate([model.embed(images[:1]), model.embed(images)])
     settings = dict(model.settings)
-    if settings.get("head", "none") != "none" and "head_parameters" not in settings:
-        log.info("this older model lacks its head's two numbers, and so will the file's settings")
     with whole_file(path) as new, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what only TensorFlow and tf2onnx can change
         try:
-            run = FORMATS[ending](model, new)
+            run = FORMATS[Path(path).suffix](model, new)
         except (OSError, InputError):
             raise
         except Exception as error:  # a converter raises all kinds for what it does not know
             raise InputError(
-                f"Expected a network of which {ending} knows all operations. "
+                f"Expected a network of which {Path(path).suffix} knows all operations. "
                 f"Received: {first_line(error)[:200]}."
             ) from None
         found = np.concatenate([run(images[:1]), run(images)])
@@ -78,9 +72,8 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         }
         with whole_file(f"{path}.json") as text:
             Path(text).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    log.info(
-        "%s: as the model to within %.1g on %d images", printable(path), difference, len(images)
-    )
+    sentence = f"as the model to within {difference:.1g} on {len(images)} images"
+    log.info("%s: %s", printable(path), sentence)
     return settings["export"]
 
 

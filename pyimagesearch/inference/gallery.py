@@ -69,9 +69,8 @@ def embed_folder(
     Where the images lie in subfolders, these are the classes, as in training (see listing.find,
     which class_level is for), but a class may have a single image. classes: whether they are
     asked for. without: files that are left out. shard: which part of them, which may be empty.
-    Logs what cannot be read, and is left out.
-    Raises InputError where the folder is missing, no image of it can be read, or it is not plain
-    what the classes are.
+    Logs what cannot be read. Raises InputError where the folder is missing or ambiguous, or no
+    image of it can be read.
     """
     directory = os.fspath(directory)
     if classes:
@@ -99,10 +98,8 @@ def embed_folder(
         paths, model.digest, model.image_shape, model.embed
     )
     if not good and shard is None:
-        raise InputError(
-            f"Expected readable images. Received: {printable(directory)} with none. "
-            + "; ".join(messages[:3])
-        )
+        received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
+        raise InputError(f"Expected readable images. Received: {received}")
     say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
     labels = tuple(class_of[path] for path in good)
@@ -130,9 +127,8 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of N embeddings: (indices (top,), distances (top,)), nearest first.
 
-    query: (D,). embeddings: (N, D) float32, in memory or mapped from disk, of which no copy is
-    made. distance: a key of NUMPY_DISTANCES, whose distances are given; equal ones by index.
-    Raises InputError where embeddings are no finite numbers.
+    query: (D,). embeddings: (N, D) float32, of which no copy is made. distance: a key of
+    NUMPY_DISTANCES; equal ones by index. Raises InputError for NaN or infinite embeddings.
     """
     squares = np.einsum("nd,nd->n", embeddings, embeddings)  # |g|^2 of each row
     length = float(query @ query)
@@ -146,10 +142,8 @@ def nearest(
     # these numbers are rounded: all that may be among the nearest is measured exactly
     candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
     if not len(candidates):
-        raise InputError(
-            "Expected embeddings of finite numbers. Received: some that are infinite or no number. "
-            "Train the model again."
-        )
+        received = "some that are infinite or no number. Train the model again."
+        raise InputError(f"Expected embeddings of finite numbers. Received: {received}")
     blocks = (embeddings[candidates[k : k + BLOCK]] for k in range(0, len(candidates), BLOCK))
     measure = NUMPY_DISTANCES[distance]
     exact = np.concatenate([measure(block.astype(np.float64), query[None]) for block in blocks])
@@ -187,16 +181,14 @@ def check(path: str | Path, parts: Sequence[str | Path] = ()) -> None:
 
 
 def write(path: str | Path, gallery: Gallery) -> None:
-    """Write a gallery, whole or not at all, in the format that the ending of the path says.
+    """Write a gallery, whole or not at all, as the ending of a path says that check lets pass.
 
     .npz      arrays embeddings float32 (N, D), names, classes, model, and which shard it is;
               read gives them back
     .csv      a header; name, class (where known), model, e0 … e{D-1} with nine digits, which
               is all that a float32 has. UTF-8; a name that is none keeps its bytes
     .parquet  columns name, class, embedding (a list of D float32); the model in the metadata
-    Raises InputError for another ending, or where pyarrow is missing for .parquet.
     """
-    check(path)
     with whole_file(path) as new:
         FORMATS[Path(path).suffix.lower()](new, gallery)
 
@@ -272,9 +264,8 @@ def parse_shard(text: str) -> Shard:
     """ "3/16" -> the third of sixteen. Raises InputError for what is none."""
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise InputError(
-            f"Expected --shard K/N, the Kth of N parts, K from 1 to N. Received: {printable(text)}."
-        )
+        wanted = "Expected --shard K/N, the Kth of N parts, K from 1 to N."
+        raise InputError(f"{wanted} Received: {printable(text)}.")
     return Shard(int(match[1]), int(match[2]))
 
 

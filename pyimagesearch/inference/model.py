@@ -45,9 +45,8 @@ class SiameseModel:
     """
 
     def __init__(self, path: str | Path, lite: bool = False):
-        """Raises InputError where path is no SavedModel that save wrote.
+        """Raises InputError where path is no SavedModel that save wrote; lite: others, too.
 
-        lite: raises ValueError, OSError and others, too, saying why the encoder cannot be used.
         A training may put a new model there at this moment: then all is read again, so that no
         file of the old model is taken together with one of the new.
         """
@@ -66,10 +65,8 @@ class SiameseModel:
                 if fault:
                     raise fault
                 return
-        raise InputError(
-            "Expected a model that stays while it is read. "
-            f"Received: {printable(self.path)}, replaced each time. Try again."
-        )
+        received = f"{printable(self.path)}, replaced each time. Try again."
+        raise InputError(f"Expected a model that stays while it is read. Received: {received}")
 
     def _load(self, lite: bool) -> None:
         file = self.path / SETTINGS
@@ -159,8 +156,7 @@ class SiameseModel:
 
         images: of the model's image_shape, values from 0 to 255; three channels are red, green,
         blue in this order (OpenCV reads them the other way round: images[..., ::-1]).
-        Raises InputError for anything else. Nothing is converted: of floats from 0 to 1, made
-        uint8, all would be black.
+        Raises InputError for anything else: of floats from 0 to 1, made uint8, all would be black.
         """
         if not isinstance(images, Rows):  # which are uint8
             images = np.asarray(images)

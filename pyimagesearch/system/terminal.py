@@ -106,7 +106,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
                 "imported before. Call terminal.setup() first."
             )
     except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
-        print(f"{_script()}: error: {first_line(error)}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: error: {first_line(error)}", file=sys.stderr)
         sys.exit(2)
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
@@ -119,16 +119,13 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     config.set_floatx("float32")
     config.set_dtype_policy("float32")
     config.set_epsilon(1e-7)
-    config.set_max_epochs(None)
-    config.set_max_steps_per_epoch(None)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hide what a library's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
 
-    The file descriptor itself is turned away, for the whole process: for as short as possible.
-    Python's exceptions are not touched.
+    The file descriptor is turned away for the whole process; Python's exceptions are not touched.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
@@ -153,8 +150,8 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
     name: what stands in front of an error, by default the script's name.
     """
-    name = name or _script()
     code: str | int | None = 0
+    message = ""
     try:
         try:
             main()
@@ -170,35 +167,25 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:  # perhaps the output's disk
             _leave_output()
-        print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        code = 2
+        message = " ".join(str(error).split())
     except Exception as error:
-        tf = sys.modules.get("tensorflow")
-        if isinstance(error, MemoryError) or (
-            tf is not None and isinstance(error, tf.errors.ResourceExhaustedError)
-        ):
-            advice = "a smaller --batch-size or --image-size needs less memory"
-            print(f"{name}: error: {first_line(error)}; {advice}", file=sys.stderr)
+        # TensorFlow's is told by its name: it may not be imported here
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            message = first_line(error)
+            message += "; a smaller --batch-size or --image-size needs less memory"
         else:
             traceback.print_exc()
-            line = "a bug of this project, not of what you did: please report the lines above"
-            print(f"{name}: error: {line}", file=sys.stderr)
+            message = "a bug of this project, not of what you did: please report the lines above"
+    if message:
+        print(f"{name or os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
         code = 2
     sys.exit(code)
 
 
-def _script() -> str:
-    return os.path.basename(sys.argv[0])
-
-
 def _leave_output() -> None:
     # what is still buffered for a closed pipe or a full disk would fail again at exit
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def verbosity() -> str | int:
@@ -207,10 +194,7 @@ def verbosity() -> str | int:
 
 
 def at_once() -> int:
-    """How many parts of a batch, or files, are worked on at a time: one a core, four at most.
-
-    Each may hold a large photo, or a batch of activations.
-    """
+    """How many parts of a batch, or files, are worked on at a time: one a core, four at most."""
     return min(CORES, 4)
 
 

@@ -109,11 +109,10 @@ def test_without_the_package_tensorflow_is_used(ask, model, seven, monkeypatch):
     assert code == 0 and "not used" not in out and err == ""
 
 
-def test_search_and_embed_share_the_cache_with_the_saved_model(ask, model, folder, seven):
-    (code, out, _) = ask("search", seven[0], folder, "--json")
-    lite = json.loads(out)["results"]
+def test_search_shares_the_cache_with_the_saved_model(ask, model, folder, seven):
+    lite = json.loads(ask("search", seven[0], folder, "--json")[1])["results"]
     (model.parent / "encoder.tflite").unlink()
-    (_, out, err) = ask("search", seven[0], folder, "--json")
+    (code, out, err) = ask("search", seven[0], folder, "--json")
     saved = json.loads(out)["results"]
     assert code == 0 and "119 images, 119 of them" in err
     assert [r["file"] for r in lite] == [r["file"] for r in saved]

@@ -1,6 +1,5 @@
 """SiameseModel: what it answers and what it refuses; the SavedModel where this package is not."""
 
-import io
 import os
 import shutil
 import subprocess
@@ -114,7 +113,7 @@ def test_the_head_is_described_by_two_numbers(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["run [v2] *?", "back\\slash", "two\nlines 模型", b"latin-\xe9"])
+@pytest.mark.parametrize("name", ["run [v2] *?", "back\\slash\n模型", b"latin-\xe9"])
 def test_all_legal_paths_work(original, loaded, tmp_path, name):
     place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), os.fsencode(name))))
     try:
@@ -122,16 +121,12 @@ def test_all_legal_paths_work(original, loaded, tmp_path, name):
     except OSError:
         pytest.skip("this file system has no such names")
     (images, _) = small_model.images(2, 1)
-    expected = loaded.embed(images)
     path = small_model.save(place / "model", trained_on=np.arange(3, dtype=np.uint64))
     assert sorted(os.listdir(place)) == ["encoder.keras", "model"]
     assert keras.models.load_model(place / "encoder.keras").output_shape == (None, 49)
     again = SiameseModel(path)
-    np.testing.assert_allclose(again.embed(images), expected, atol=1e-6)
+    np.testing.assert_allclose(again.embed(images), loaded.embed(images), atol=1e-6)
     assert len(again.trained_on()) == 3
-    # a model that was made elsewhere, copied under this name
-    copy = SiameseModel(shutil.copytree(original, place / "copy"))
-    np.testing.assert_allclose(copy.embed(images), expected, atol=1e-6)
 
 
 def test_both_are_written_or_neither(tmp_path, monkeypatch):
@@ -147,22 +142,13 @@ def test_both_are_written_or_neither(tmp_path, monkeypatch):
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
-def header_of_a_terabyte() -> bytes:
-    file = io.BytesIO()
-    header = {"descr": "<u8", "fortran_order": False, "shape": (10**12,)}
-    np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue()
-
-
 def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
     digests = np.array([7, 2**64 - 1, 3, 7], np.uint64)
     path = small_model.save(tmp_path / "model", trained_on=digests)
     trained = SiameseModel(path)
     assert trained.trained_on().tolist() == [3, 7, 2**64 - 1]
     assert trained.trained_on().dtype == np.uint64 and len(loaded.trained_on()) == 0
-    damaged = io.BytesIO()
-    np.save(damaged, np.zeros(3))
-    for content in (b"", b"no numpy file", header_of_a_terabyte(), damaged.getvalue()):
+    for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
         with pytest.raises(InputError, match="uint64 numbers"):
             trained.trained_on()
@@ -184,23 +170,19 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[" * 100_000, "[1, 2]", '{"format_version": 1}'])
-def test_settings_that_are_no_settings(tmp_path, text):
-    (tmp_path / "saved_model.pb").touch()
-    (tmp_path / SETTINGS).parent.mkdir()
-    (tmp_path / SETTINGS).write_text(text)
-    with pytest.raises(InputError, match="damaged"):
-        SiameseModel(tmp_path)
+SHAPES = [[28, 28], [28, -1, 1], "all"]
+NO_SETTINGS = ["", "[" * 100_000, "[1, 2]", *({"image_shape": shape} for shape in SHAPES),
+    {"threshold": float("nan")}, {"threshold": "1"}, {"format_version": 99}]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name, value",
-    [("image_shape", [28, 28]), ("image_shape", [28, -1, 1]), ("image_shape", "all"),
-        ("threshold", float("nan")), ("threshold", "1"), ("format_version", 99)],
-)  # fmt: skip
-def test_settings_are_untrusted_text(model, name, value):
-    small_model.change(model, **{name: value})
-    with pytest.raises(InputError, match="newer version" if value == 99 else "damaged"):
+@pytest.mark.parametrize("changes", NO_SETTINGS, ids=range(len(NO_SETTINGS)))
+def test_settings_are_untrusted_text(model, changes):
+    if isinstance(changes, dict):
+        small_model.change(model, **changes)
+    else:
+        (model / SETTINGS).write_text(changes)
+    newer = "format_version" in changes
+    with pytest.raises(InputError, match="newer version" if newer else "damaged ones"):
         SiameseModel(model)
 
 
@@ -215,13 +197,23 @@ def test_operating_points_are_untrusted_text(loaded, monkeypatch, points):
 def test_a_foreign_directory(tmp_path):
     with pytest.raises(InputError, match="not there"):
         SiameseModel(tmp_path / "nothing")
-    (tmp_path / "keras").mkdir()
     with pytest.raises(InputError, match="without"):
-        SiameseModel(tmp_path / "keras")
+        SiameseModel(tmp_path)
     # the folder that a training was given, and the model in it
-    (tmp_path / "keras" / "contrastive_siamese_model").mkdir()
-    with pytest.raises(InputError, match=r"Its model is --model .*keras.contrastive_siamese_model"):
-        SiameseModel(tmp_path / "keras")
+    (tmp_path / "contrastive_siamese_model").mkdir()
+    with pytest.raises(InputError, match=r"Its model is --model .*contrastive_siamese_model"):
+        SiameseModel(tmp_path)
+
+
+def test_a_model_that_a_killed_training_left_aside_is_found(model):
+    """As files.whole_directory leaves it between its two renames."""
+    folder = model.parent / ".contrastive-abcdefgh"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    (folder / model.name).mkdir()  # the new one, perhaps not whole
+    model.rename(folder / ".aside")
+    assert SiameseModel(model).embedding_dim == 49
+    assert sorted(path.name for path in model.parent.iterdir()) == ["model"]
 
 
 @pytest.mark.parametrize(
@@ -251,11 +243,9 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
     [
         (IMAGES / 255.0, "(images * 255).round().astype('uint8')"),
         (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
-        (IMAGES > 100, "bool of shape (3, 28, 28, 1)"),
         (IMAGES[0], "images[None]"),
         (IMAGES[..., 0], "embed_files(paths)"),
         (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
-        (np.array([IMAGES[0], None], dtype=object), "object of shape (2,)"),
         (["a.png", "b.png"], "embed_files(paths)"),
         (None, "object of shape ()"),
         (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)"),
@@ -264,8 +254,7 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
 def test_what_is_no_batch_of_images_is_refused_with_the_way_out(loaded, images, mend):
     with pytest.raises(InputError, match=r"Expected .*images") as error:
         loaded.embed(images)
-    text = str(error.value)
-    assert mend in text and len(text.splitlines()) == 1
+    assert mend in str(error.value) and len(str(error.value).splitlines()) == 1
     if mend.startswith(("(images", "images")):  # what it says is taken
         mended = eval(mend, {"images": images})
         assert (loaded.embed(mended) == loaded.embed(IMAGES[: len(mended)])).all()
@@ -281,7 +270,6 @@ FEATS = np.ones((3, 49), np.float32)
         ([FEATS, FEATS[:2]], "(3, 49) and float32 (2, 49)"),
         ([FEATS[0], FEATS[0]], "feats[None]"),
         ([FEATS.astype(int), FEATS], "int64 (3, 49)"),
-        ([IMAGES, IMAGES], "uint8 (3, 28, 28, 1)"),
         ([FEATS, None], "object ()"),
     ],
 )

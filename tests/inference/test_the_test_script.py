@@ -7,7 +7,7 @@ import cv2
 import pytest
 import small_model
 
-from tests.scripts import ROOT, run
+from tests.scripts import run
 
 
 @pytest.mark.slow
@@ -27,11 +27,3 @@ def test_names_of_any_bytes(tmp_path):
     lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
     assert len(lines) == 5 and all(line.endswith(("same", "different")) for line in lines)
     assert figure.exists() and cv2.imread(str(figure)) is not None
-
-
-def test_the_script_reads_like_the_article():
-    text = (ROOT / "test_contrastive_siamese_network.py").read_text()
-    assert len(text.splitlines()) <= 100
-    steps = ["argparse", "SiameseModel(", "list_files(", "embed(", "distance(", "plot_verdicts("]
-    places = [text.rindex(step) for step in steps[1:]]
-    assert places == sorted(places)
