@@ -159,6 +159,7 @@ def build(gr: ModuleType, asks: Questions) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
     event = {"api_visibility": "private", "show_progress": "hidden"}
     look = {"columns": TOP, "height": 240, "object_fit": "contain", "buttons": []}
+    look["fit_columns"] = False  # two images are not twice as large as five
 
     def place(label):
         # a camera's picture is not mirrored: a mirrored letter would be another one
@@ -198,10 +199,12 @@ def free_address(host: str, port: int) -> tuple[str, int]:
     Raises InputError where there is no such address, or the port is taken.
     """
     try:
+        if not 0 <= port < 2**16:
+            raise OSError("ports run from 0 to 65535")
         (family, *_, place) = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
         with socket.create_server((place[0], port), family=family) as free:
             return free.getsockname()[:2]
-    except (OSError, OverflowError) as error:  # a port above 65535
+    except OSError as error:
         raise InputError(
             f"Expected an address of this machine and a free port. Received: {printable(host)} "
             f"and {port} ({error}). Name others with --host and --port."
