@@ -143,10 +143,11 @@ class SiameseModel:
         return np.array(pixels, np.uint8).reshape(-1, *self.image_shape)
 
     def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """embed(read(paths)), a few files at a time: float32 (N, D), in the order of the paths."""
+        """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
         if isinstance(paths, str | bytes | Path):
             self.read(paths)
-        blocks = [paths[k : k + FEW] for k in range(0, len(paths), FEW)]
+        size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as rows.in_batches
+        blocks = [paths[k : k + size] for k in range(0, len(paths), size)]
         with ThreadPoolExecutor(at_once()) as pool:
             parts = list(pool.map(lambda block: self.embed(self.read(block)), blocks))
         return np.concatenate([np.zeros((0, self.embedding_dim), np.float32), *parts])

@@ -14,7 +14,7 @@ import pytest
 import small_model
 from small_model import answers
 
-from tests.scripts import ROOT
+from tests.scripts import ROOT, run
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from fuzz_images import write_files
@@ -171,3 +171,22 @@ def test_no_command_falls_over_hostile_files(ask, tmp_path):
         assert code == 0 and err == "" and "skipped" in out
     codes = [ask("compare", path, paths[0])[0] for path in paths[1::5]]
     assert set(codes) <= {0, 1, 2} and 2 in codes
+
+
+@pytest.mark.slow
+def test_the_test_script_with_names_of_any_bytes(tmp_path):
+    place = tmp_path / "run [v2] *"
+    images = small_model.write_folder(place / "images", 3, 2)
+    names = [os.fsdecode(b"latin-\xe9.png"), "模型 [a].png", "$a_b$.png", "two\nlines.png"]
+    for name in names:
+        shutil.copy(images / "0" / "0.png", images / name)
+    model = small_model.save(place / "model ü")
+    figure = place / "pairs?.png"
+    done = run(
+        "test_contrastive_siamese_network.py",
+        *("--input", images, "--model", model, "--output", figure, "--pairs", 5),
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
+    assert len(lines) == 5 and all(line.endswith(("same", "different")) for line in lines)
+    assert figure.exists() and cv2.imread(str(figure)) is not None

