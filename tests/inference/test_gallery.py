@@ -93,7 +93,7 @@ def test_parquet_holds_the_columns(tmp_path):
 def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install pyarrow"):
-        gallery.write(tmp_path / "v.parquet", GALLERY)
+        gallery.check(tmp_path / "v.parquet")
     with pytest.raises(InputError, match=r"ends with \.npz, \.csv, \.parquet"):
         gallery.check(tmp_path / "vectors.txt")
     assert not list(tmp_path.iterdir())
