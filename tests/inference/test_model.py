@@ -213,6 +213,7 @@ def test_a_model_that_a_killed_training_left_aside_is_found(model):
     assert sorted(path.name for path in model.parent.iterdir()) == ["model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file, content",
     [
