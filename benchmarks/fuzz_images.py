@@ -99,7 +99,7 @@ def read_all(paths, errors):
 def serve(pipe, errors):
     """Read the files whose paths come through the pipe, until None comes."""
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-    terminal.silence_image_libraries()
+    terminal.setup(keras=False)
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     pipe.send("ready")
     while (path := pipe.recv()) is not None:

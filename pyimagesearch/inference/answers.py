@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +17,13 @@ from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing, lists
 from pyimagesearch.evaluation.distances import MATRICES
 from pyimagesearch.evaluation.intervals import of_pairs
-from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.identify import identify as nearest_classes
-from pyimagesearch.inference.lite_model import open_lite
+from pyimagesearch.inference.lite_model import ENCODER
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,22 @@ CHECKED = 64  # images of each kind that an exported file is tried on
 def load(args: argparse.Namespace, lite: bool = True) -> tuple[SiameseModel, float]:
     """The model, and the threshold for --fmr where the command has that flag.
 
-    lite: without TensorFlow where that can be, see lite_model.open_lite.
+    lite: without TensorFlow where encoder.tflite lies beside the model and ai-edge-litert is
+    installed. Where the file cannot be used that is said, and TensorFlow is used.
     """
-    model: SiameseModel | None = open_lite(args.model) if lite else None
+    model = None
+    file = Path(os.path.realpath(args.model)).parent / ENCODER
+    if lite and file.is_file() and find_spec("ai_edge_litert"):
+        try:
+            model = SiameseModel(args.model, lite=True)
+        except InputError:  # of the model itself
+            raise
+        except (ValueError, LookupError, OSError, RuntimeError, TypeError, AttributeError,
+                ImportError) as error:  # fmt: skip
+            why = printable(first_line(error))
+            log.info("%s is not used (%s): TensorFlow is; export it again", printable(file), why)
     if model is None:
-        terminal.setup_keras()
+        terminal.setup(args.json)
         model = SiameseModel(args.model)
     fmr = getattr(args, "fmr", None)
     threshold = model.threshold if fmr is None else model.threshold_for(fmr)
@@ -62,13 +74,10 @@ def say(args: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
     print(json.dumps(answer) if args.json else text, flush=True)
 
 
-def judged(model: SiameseModel, distance: float, threshold: float) -> dict[str, Any]:
-    """What a distance says of two images, for JSON; and in VERDICT in a word."""
-    return {
-        "distance": float(distance),
-        "similarity": float(model.similarity(distance, threshold)),
-        "same": bool(called_same(distance, threshold)),
-    }
+def row(found: dict[str, Any]) -> str:
+    """A distance, its similarity and, where it is known, the verdict, as columns of a table."""
+    verdict = f"  {VERDICT[found['same']]:9}" if "same" in found else ""
+    return f"{found['distance']:.4f}  {found['similarity']:.3f}{verdict}"
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -84,10 +93,10 @@ def compare(args: argparse.Namespace) -> None:
         return compare_pairs(args)
     (model, threshold) = load(args)
     feats = model.embed(model.read([args.a, args.b]))
-    (distance,) = model.distance([feats[:1], feats[1:]])
-    answer = judged(model, distance, threshold) | {"threshold": threshold}
-    numbers = f"distance {answer['distance']:.4f}, similarity {answer['similarity']:.3f}"
-    say(args, answer, f"{numbers}: {VERDICT[answer['same']]}")
+    answer = model.judge(model.distance([feats[:1], feats[1:]])[0], threshold)
+    text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
+    text += VERDICT[answer["same"]]
+    print(json.dumps(answer | {"threshold": threshold}) if args.json else text, flush=True)
     sys.exit(0 if answer["same"] else 1)
 
 
@@ -99,37 +108,37 @@ def compare_pairs(args: argparse.Namespace) -> None:
     """
     pairs: list[dict[str, Any]] = []
     faults: dict[int, str] = {}  # what is wrong, by the numbers of the lines
-    for row in lists.rows_of(args.pairs, lists.PAIRS[:2])[1]:
+    for line in lists.rows_of(args.pairs, lists.PAIRS[:2])[1]:
         try:
-            (a, b) = row.named("a", "b")
-            expected = row.same() if row.cells.get("same", "").strip() else None
-            pairs.append({"line": row.number, "a": a, "b": b, "expected": expected})
+            (a, b) = line.named("a", "b")
+            expected = bool(line.same()) if line.cells.get("same", "").strip() else None
+            pairs.append({"line": line.number, "a": a, "b": b, "expected": expected})
         except InputError as fault:
-            faults[row.number] = str(fault)
+            faults[line.number] = str(fault)
     shown = printable(args.pairs)
     (model, threshold) = load(args)
     folder = os.path.dirname(args.pairs)
-    paths = dict.fromkeys(os.path.join(folder, pair[end]) for pair in pairs for end in "ab")
+    for pair in pairs:
+        pair["paths"] = [os.path.join(folder, pair[end]) for end in "ab"]
+    paths = list(dict.fromkeys(path for pair in pairs for path in pair["paths"]))
     (good, embeddings, messages, _) = kept.embeddings_of(
-        list(paths), model.digest, model.image_shape, model.embed
+        paths, model.digest, model.image_shape, model.embed
     )
-    row_of = {path: row for row, path in enumerate(good)}
-    unread = dict(zip((path for path in paths if path not in row_of), messages))
+    place = {path: k for k, path in enumerate(good)}
+    unread = dict(zip((path for path in paths if path not in place), messages))
     (lines, compared, ends) = ({}, [], [])
     for pair in pairs:
-        both = [os.path.join(folder, pair[end]) for end in "ab"]
+        both = pair.pop("paths")
         if bad := [unread[path] for path in dict.fromkeys(both) if path in unread]:
             faults[pair["line"]] = "; ".join(bad)
             continue
-        ends.append([row_of[path] for path in both])
-        (distance,) = model.distance([embeddings[[row]] for row in ends[-1]])
-        pair |= judged(model, distance, threshold) | {end: printable(pair[end]) for end in "ab"}
+        ends.append([place[path] for path in both])
+        (distance,) = model.distance([embeddings[[k]] for k in ends[-1]])
+        pair |= model.judge(distance, threshold) | {end: printable(pair[end]) for end in "ab"}
         wrong = "  wrong" if pair["expected"] not in (None, pair["same"]) else ""
-        numbers = f"{pair['distance']:.4f}  {pair['similarity']:.3f}  {VERDICT[pair['same']]:9}"
-        lines[pair["line"]] = f"{numbers}  {pair['a']}  {pair['b']}{wrong}"
+        lines[pair["line"]] = f"{row(pair)}  {pair['a']}  {pair['b']}{wrong}"
         compared.append(pair)
     lines |= {number: f"line {number} not compared: {fault}" for number, fault in faults.items()}
-
     same = sum(pair["same"] for pair in compared)
     summary = {"compared": len(compared), "same": same, "different": len(compared) - same}
     sentence = f"{len(compared)} pairs compared: {same} the same, {len(compared) - same} different"
@@ -138,12 +147,8 @@ def compare_pairs(args: argparse.Namespace) -> None:
         figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
         summary |= {"known": len(known), "right": figure.as_dict()}
         sentence += f"; of {len(known)} whose answer is given {figure.percent()} right"
-    answer = {
-        "threshold": threshold,
-        "pairs": compared,
-        "faults": [{"line": number, "fault": faults[number]} for number in sorted(faults)],
-        "summary": summary,
-    }
+    bad_lines = [{"line": number, "fault": faults[number]} for number in sorted(faults)]
+    answer = {"threshold": threshold, "pairs": compared, "faults": bad_lines, "summary": summary}
     say(args, answer, "\n".join([*(lines[number] for number in sorted(lines)), sentence]))
     if faults:
         first = min(faults)
@@ -166,14 +171,11 @@ def identified(
     calibration = model.settings.get("identification")
     new = calibration.get("new_classes") if isinstance(calibration, dict) else None
     if found.limit.fpir is not None and new is False:
-        log.info(
-            "the FPIR is that of classes which were trained on; those which are new to the model "
-            "may be taken for known ones more often"
-        )
+        log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
     answer = found.as_dict() | {"classes": len(shown), "images": len(labels), "new_classes": new}
     threshold = answer["threshold"]
     for candidate in answer["candidates"]:
-        candidate["similarity"] = float(model.similarity(candidate["distance"], threshold))
+        candidate["similarity"] = model.judge(candidate["distance"], threshold)["similarity"]
     rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
     distance = f"distance {answer['candidates'][0]['distance']:.4f}"
     limit = f"{'<' if found.known else '>='} threshold {threshold:.4f}"
@@ -195,8 +197,7 @@ def identify(args: argparse.Namespace) -> None:
     lines = [answer.pop("sentence")]
     for rank, c in enumerate(answer["candidates"], 1):
         c["file"] = printable(os.path.join(args.gallery, gallery.names[c.pop("image")]))
-        numbers = f"{c['distance']:.4f}  {c['similarity']:.3f}"
-        lines.append(f"{rank:3}  {numbers}  {c['name']}  {c['file']}")
+        lines.append(f"{rank:3}  {row(c)}  {c['name']}  {c['file']}")
     say(args, answer, "\n".join(lines))
     sys.exit(0 if answer["known"] else 1)
 
@@ -211,13 +212,12 @@ def search(args: argparse.Namespace) -> None:
     feats = model.embed(query)[0]
     (found, distances) = galleries.most_like(model, feats, gallery.embeddings, args.top)
     files = [os.path.join(args.directory, gallery.names[k]) for k in found]
-    (ranked, lines) = ([], [])
-    for rank, (file, distance) in enumerate(zip(files, distances), 1):
-        r = {"file": printable(file)} | judged(model, distance, threshold)
-        numbers = f"{r['distance']:.4f}  {r['similarity']:.3f}  {VERDICT[r['same']]:9}"
-        lines.append(f"{rank:3}  {numbers}  {r['file']}")
-        ranked.append(r)
-    say(args, {"threshold": threshold, "results": ranked}, "\n".join(lines))
+    results = [
+        {"file": printable(file)} | model.judge(distance, threshold)
+        for file, distance in zip(files, distances)
+    ]
+    lines = [f"{rank:3}  {row(r)}  {r['file']}" for rank, r in enumerate(results, 1)]
+    say(args, {"threshold": threshold, "results": results}, "\n".join(lines))
     if figure:
         from pyimagesearch.evaluation import pictures
 
@@ -242,11 +242,7 @@ def embed(args: argparse.Namespace) -> None:
     if output is None and not args.json:
         output = os.path.join(config.BASE_OUTPUT, "vectors.npz")
     if output is not None:
-        galleries.check(output)
-        check_writable(os.path.dirname(output) or ".")
-        if any(galleries.same_file(output, part) for part in args.merge or ()):
-            wanted = "Expected --output beside the parts, which stay."
-            raise InputError(f"{wanted} Received: {printable(output)}, one of them.")
+        galleries.check(output, args.merge or ())
     if args.merge:
         found = galleries.merge(args.merge)
     else:
@@ -269,20 +265,20 @@ def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder: a table beside the figure, or JSON."""
     figure = picture(args)
     (model, threshold) = load(args)
-    found = galleries.embed_folder(model, args.directory, without=[figure], classes=False)
-    feats = found.embeddings
+    gallery = galleries.embed_folder(model, args.directory, without=[figure], classes=False)
+    feats = gallery.embeddings
     if len(feats) > 5000:
         raise InputError(f"Expected at most 5,000 images for a matrix. Received: {len(feats)}.")
     distance = MATRICES.get(str(model.settings.get("distance")))
     if distance is None or model.settings.get("head", "none") != "none":
-        distances = np.stack([model.distance_to_all(row, feats) for row in feats])
+        distances = np.stack([model.distance_to_all(one, feats) for one in feats])
     else:  # in one product of matrices
         distances = distance(feats, feats)
-    names = [printable(name) for name in found.names]
+    names = [printable(name) for name in gallery.names]
     answer = {"files": names, "threshold": threshold}
     if args.json:
-        answer["distances"] = distances.tolist()
-        answer["similarities"] = model.similarity(distances, threshold).tolist()
+        found = model.judge(distances, threshold)
+        answer |= {"distances": found["distance"], "similarities": found["similarity"]}
     text = f"{len(names)} x {len(names)} distances"
     if figure:
         from pyimagesearch.evaluation import pictures
@@ -305,8 +301,8 @@ def export_encoder(args: argparse.Namespace) -> None:
 
     output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
     if not output.endswith(f".{args.format}"):
-        wanted = f"Expected a file that ends with .{args.format}."
-        raise InputError(f"{wanted} Received: {printable(output)}.")
+        received = f"Received: {printable(output)}."
+        raise InputError(f"Expected a file that ends with .{args.format}. {received}")
     check_writable(os.path.dirname(output) or ".")
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
@@ -314,8 +310,7 @@ def export_encoder(args: argparse.Namespace) -> None:
         log.info("the file is tried on noise; --images DIR tries it on your images, too")
     else:
         (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
-        for message in bad:
-            log.info("skipped %s", message)
+        listing.say(f"skipped {message}" for message in bad)
         tried = np.concatenate([tried, pixels])
     done = export(model, output, tried)
     answer = {"file": printable(output), "settings": printable(f"{output}.json")}
@@ -325,7 +320,7 @@ def export_encoder(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Figures on a folder, whether the threshold suits it, or a new one."""
-    terminal.setup_keras()
+    terminal.setup(args.json)
     from pyimagesearch.inference.evaluate import evaluate
 
     evaluate(args)

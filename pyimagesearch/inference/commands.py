@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from pyimagesearch import config
 from pyimagesearch.inference import answers
@@ -39,83 +40,68 @@ COMMANDS = {  # the answer, and what is asked
     "cache": (answers.cache, "Where the cache of pixels and embeddings lies, and how large it is"),
 }
 PICTURES = {"search": "search.png", "evaluate": "evaluate_worst.png", "matrix": "matrix.png"}
+VECTORS = os.path.join(config.BASE_OUTPUT, "vectors.npz")
+SWITCH: dict[str, Any] = {"action": "store_true"}
+ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
+    ("compare", "a", {"nargs": "?"}, None),
+    ("compare", "b", {"nargs": "?"}, None),
+    ("identify search", "query", {}, None),
+    ("identify", "gallery", {}, None),
+    ("embed", "directory", {"nargs": "?"}, None),
+    ("search evaluate matrix", "directory", {}, None),
+    ("compare", "--pairs", {"metavar": "LIST.csv"},
+        "a CSV file with the columns a and b, paths from its folder on, and same (1 or 0)"),
+    ("compare search evaluate matrix page", "--fmr", {"type": float},
+        "use the threshold stored for this rate"),
+    ("identify page", "--fpir", {"type": flags.share, "default": 0.01},
+        "the false positive identification rate that the threshold holds (0.01)"),
+    ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
+    ("identify embed evaluate page", *flags.CLASS_LEVEL),
+    ("evaluate", *flags.GROUP_BY),
+    ("embed", "--shard", {"metavar": "K/N"},
+        "the Kth of N parts of the folder alone, into a file that --merge reads"),
+    ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"},
+        "no folder, but all parts that --shard has written, made one"),
+    ("embed", "--output", {},
+        f"ends with .npz, .csv or .parquet ({VECTORS}; with --json none)"),
+    ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
+    ("evaluate", "--force", SWITCH,
+        "--calibrate even by fewer images than the model's thresholds rest on"),
+    ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, None),
+    ("export", "--output", {},
+        "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"),
+    ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on"),
+    ("page", "--gallery", {"metavar": "DIR"},
+        "a folder that images are looked for in, with a subfolder for each person or thing"),
+    ("page", "--host", {"default": "127.0.0.1"}, "(127.0.0.1: this machine alone)"),
+    ("page", "--port", {"type": int, "default": 7860}, "(7860; 0: any free one)"),
+    ("cache", "--clear", SWITCH, "empty it"),
+]  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and end the program; argv: its words, by default the program's own."""
-    parser = _parser()
-    args = parser.parse_args(argv)
-    # TensorFlow, which takes seconds, is imported where an answer needs it
-    terminal.setup(program_output=args.json, keras=False)
-    terminal.run(partial(args.run, args), parser.prog)
-
-
-def _parser() -> argparse.ArgumentParser:
     name = os.path.basename(sys.argv[0])
-    ap = flags.Parser(
+    parser = flags.Parser(
         prog="python -m pyimagesearch" if name == "__main__.py" else name,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = ap.add_subparsers(required=True, metavar="COMMAND")
-    subs = {}
-    for name, (answer, text) in COMMANDS.items():
-        sub = subs[name] = commands.add_parser(name, description=text, help=text)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (answer, question) in COMMANDS.items():
+        sub = subparsers.add_parser(name, description=question, help=question)
         sub.set_defaults(run=answer)
         sub.add_argument("--json", action="store_true", help="print JSON for programs")
         if name != "cache":
             sub.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
-        if name in ("compare", "search", "evaluate", "matrix", "page"):
-            sub.add_argument("--fmr", type=float, help="use the threshold stored for this rate")
         if name in PICTURES:
             default = os.path.join(config.BASE_OUTPUT, PICTURES[name])
             sub.add_argument("--output", help=f"the figure's file ({default}; with --json none)")
             sub.set_defaults(picture=default)
-        if name in ("identify", "page"):
-            text = "the false positive identification rate that the threshold holds (0.01)"
-            sub.add_argument("--fpir", type=_share, default=0.01, help=text)
-        if name in ("identify", "embed", "evaluate", "page"):
-            flags.of_folders(sub, groups=name == "evaluate")
-
-    subs["compare"].add_argument("a", nargs="?")
-    subs["compare"].add_argument("b", nargs="?")
-    text = "a CSV file with the columns a and b, paths from its folder on, and same (1 or 0)"
-    subs["compare"].add_argument("--pairs", metavar="LIST.csv", help=text)
-    for name, folder in (("identify", "gallery"), ("search", "directory")):
-        subs[name].add_argument("query")
-        subs[name].add_argument(folder)
-        subs[name].add_argument("--top", type=flags.positive_int, default=5, help="how many (5)")
-    subs["embed"].add_argument("directory", nargs="?")
-    text = "the Kth of N parts of the folder alone, into a file that --merge reads"
-    subs["embed"].add_argument("--shard", metavar="K/N", help=text)
-    text = "no folder, but all parts that --shard has written, made one"
-    subs["embed"].add_argument("--merge", nargs="+", metavar="PART.npz", help=text)
-    default = os.path.join(config.BASE_OUTPUT, "vectors.npz")
-    text = f"ends with .npz, .csv or .parquet ({default}; with --json none)"
-    subs["embed"].add_argument("--output", help=text)
-    subs["evaluate"].add_argument("directory")
-    text = "choose and store new thresholds"
-    subs["evaluate"].add_argument("--calibrate", action="store_true", help=text)
-    text = "--calibrate even by fewer images than the model's thresholds rest on"
-    subs["evaluate"].add_argument("--force", action="store_true", help=text)
-    subs["matrix"].add_argument("directory")
-    subs["export"].add_argument("--format", choices=("tflite", "onnx"), required=True)
-    text = "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"
-    subs["export"].add_argument("--output", help=text)
-    subs["export"].add_argument("--images", metavar="DIR", help="images that the file is tried on")
-    text = "a folder that images are looked for in, with a subfolder for each person or thing"
-    subs["page"].add_argument("--gallery", metavar="DIR", help=text)
-    subs["page"].add_argument("--host", default="127.0.0.1", help="(127.0.0.1: this machine alone)")
-    subs["page"].add_argument("--port", type=int, default=7860, help="(7860; 0: any free one)")
-    subs["cache"].add_argument("--clear", action="store_true", help="empty it")
-    return ap
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text!r}")
-    return value
+        for commands, flag, how, text in ARGUMENTS:
+            if name in commands.split():
+                sub.add_argument(flag, help=text, **how)
+    args = parser.parse_args(argv)
+    # TensorFlow, which takes seconds, is imported where an answer needs it
+    terminal.setup(program_output=args.json, keras=False)
+    terminal.run(partial(args.run, args), parser.prog)

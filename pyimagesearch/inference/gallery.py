@@ -1,6 +1,6 @@
 """A folder of images as vectors: embedded, searched, in a file, in one run or in shards.
 
-Shard k of n are the kth part of the folder's files in their order: runs of one length, give or
+Shard k of n is the kth part of the folder's files in their order; all are of one length, give or
 take one. Each shard's file says which it is and of which list of files, so that merge can tell
 whether they belong together.
 """
@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data import listing
 from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.listing import few_of, find, list_images, say
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import BLOCK, SiameseModel
 from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.files import check_writable, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,10 @@ class Gallery:
     model: str  # the digest of the model that made them, SiameseModel.digest
     shard: Shard | None = None  # None: of all images of a folder
 
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """names and, where known, classes."""
+        return {"names": self.names} | ({} if self.classes is None else {"classes": self.classes})
+
 
 def embed_folder(
     model: SiameseModel,
@@ -65,67 +69,55 @@ def embed_folder(
     Where the images lie in subfolders, these are the classes, as in training (see listing.find,
     which class_level is for), but a class may have a single image. classes: whether they are
     asked for. without: files that are left out. shard: which part of them, which may be empty.
-    Logs what cannot be read, and is left out.
-    Raises InputError where the folder is missing, no image of it can be read, or it is not plain
-    what the classes are.
+    Logs what cannot be read. Raises InputError where the folder is missing or ambiguous, or no
+    image of it can be read.
     """
     directory = os.fspath(directory)
     if classes:
-        files = listing.find(directory, class_level, plain=True).files
+        files = find(directory, class_level, plain=True).files
+        class_of = {os.path.join(directory, file.name): file.label for file in sorted(files)}
     else:
-        files = [
-            listing.File(os.path.relpath(p, directory)) for p in listing.list_images(directory)
-        ]
-    class_of = {file.name: file.label for file in sorted(files)}
+        class_of = dict.fromkeys(list_images(directory), "")
     class_names = set(class_of.values())
-    for name in list(class_of):
-        path = os.path.join(directory, name)
-        if any(other and same_file(path, other) for other in without):
-            log.info("left out %s: asked about, or drawn by this command", printable(path))
-            del class_of[name]
-    names = list(class_of)
+    for path in [path for path in class_of if any(same_file(path, other) for other in without)]:
+        log.info("left out %s: asked about, or drawn by this command", printable(path))
+        del class_of[path]
+    start = len(os.path.join(directory, ""))  # of a file's name
+    paths = list(class_of)
     if shard is not None:
         digest = hashlib.sha256()
-        for name in names:
-            path = os.path.join(directory, name)
+        for path, label in class_of.items():
             size = os.path.getsize(path) if os.path.isfile(path) else -1
-            line = f"{size} {name}\n{class_of[name]}\n"
+            line = f"{size} {path[start:]}\n{label}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         shard = shard._replace(listing=digest.hexdigest())
-        names = names[shard.rows(len(class_of))]
-        if not names:
+        paths = paths[shard.rows(len(paths))]
+        if not paths:
             log.info("shard %d/%d holds no files: the folder has %d", *shard[:2], len(class_of))
     (good, embeddings, messages, reused) = embeddings_of(
-        [os.path.join(directory, name) for name in names],
-        model.digest,
-        model.image_shape,
-        model.embed,
+        paths, model.digest, model.image_shape, model.embed
     )
     if not good and shard is None:
-        raise InputError(
-            f"Expected readable images. Received: {printable(directory)} with none. "
-            + "; ".join(messages[:3])
-        )
-    good = [os.path.relpath(path, directory) for path in good]
-    listing.say(f"skipped {message}" for message in messages)
+        received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
+        raise InputError(f"Expected readable images. Received: {received}")
+    say(f"skipped {message}" for message in messages)
     log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
-    gone = class_names - {class_of[name] for name in good} if shard is None else ()
-    listing.say(
-        f"left out class {printable(name)}: no image of it is left" for name in sorted(gone)
-    )
+    labels = tuple(class_of[path] for path in good)
+    gone = sorted(class_names - set(labels)) if shard is None else ()
+    say(f"left out class {printable(name)}: no image of it is left" for name in gone)
     return Gallery(
         np.asarray(embeddings).reshape(len(good), model.embedding_dim),
-        tuple(good),
-        tuple(class_of[name] for name in good) if any(class_names) else None,
+        tuple(path[start:] for path in good),
+        labels if any(class_names) else None,
         model.digest,
         shard,
     )
 
 
-def same_file(a: str | os.PathLike, b: str | os.PathLike) -> bool:
-    """Whether two paths are of one file."""
+def same_file(a: str | os.PathLike, b: str | os.PathLike | None) -> bool:
+    """Whether two paths are of one file; None is no path."""
     try:
-        return os.path.samefile(a, b)
+        return b is not None and os.path.samefile(a, b)
     except OSError:
         return False
 
@@ -135,9 +127,8 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of N embeddings: (indices (top,), distances (top,)), nearest first.
 
-    query: (D,). embeddings: (N, D) float32, in memory or mapped from disk, of which no copy is
-    made. distance: a key of NUMPY_DISTANCES, whose distances are given; equal ones by index.
-    Raises InputError where embeddings are no finite numbers.
+    query: (D,). embeddings: (N, D) float32, of which no copy is made. distance: a key of
+    NUMPY_DISTANCES; equal ones by index. Raises InputError for NaN or infinite embeddings.
     """
     squares = np.einsum("nd,nd->n", embeddings, embeddings)  # |g|^2 of each row
     length = float(query @ query)
@@ -151,10 +142,8 @@ def nearest(
     # these numbers are rounded: all that may be among the nearest is measured exactly
     candidates = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
     if not len(candidates):
-        raise InputError(
-            "Expected embeddings of finite numbers. Received: some that are infinite or no number. "
-            "Train the model again."
-        )
+        received = "some that are infinite or no number. Train the model again."
+        raise InputError(f"Expected embeddings of finite numbers. Received: {received}")
     blocks = (embeddings[candidates[k : k + BLOCK]] for k in range(0, len(candidates), BLOCK))
     measure = NUMPY_DISTANCES[distance]
     exact = np.concatenate([measure(block.astype(np.float64), query[None]) for block in blocks])
@@ -165,17 +154,17 @@ def nearest(
 def most_like(
     model: SiameseModel, feats: np.ndarray, embeddings: np.ndarray, top: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As nearest, by the model's own distance: (indices (top,), what the model puts out (top,)).
-
-    A head changes no ranks. feats: (D,). embeddings: (N, D).
-    """
+    """As nearest, with what the model puts out: a head changes no ranks. feats: (D,)."""
     name = str(model.settings.get("distance"))
     (found, _) = nearest(feats, embeddings, top, name if name in NUMPY_DISTANCES else "euclidean")
     return found, model.distance_to_all(feats, embeddings[found])
 
 
-def check(path: str | Path) -> None:
-    """Raise InputError where write would refuse the path: to know before anything is embedded."""
+def check(path: str | Path, parts: Sequence[str | Path] = ()) -> None:
+    """Raise InputError where write would fail: to know before anything is embedded or merged.
+
+    parts: files that are to be merged, and stay.
+    """
     ending = Path(path).suffix.lower()
     if ending not in FORMATS:
         wanted = f"a file that ends with {', '.join(FORMATS)}"
@@ -185,42 +174,38 @@ def check(path: str | Path) -> None:
             "Expected pyarrow for .parquet. Received: none installed. "
             "pip install pyarrow, or name a file that ends with .npz or .csv."
         )
+    check_writable(os.path.dirname(path) or ".")
+    if any(same_file(part, path) for part in parts):
+        wanted = "Expected --output beside the parts, which stay."
+        raise InputError(f"{wanted} Received: {printable(path)}, one of them.")
 
 
 def write(path: str | Path, gallery: Gallery) -> None:
-    """Write a gallery, whole or not at all, in the format that the ending of the path says.
+    """Write a gallery, whole or not at all, as the ending of a path says that check lets pass.
 
     .npz      arrays embeddings float32 (N, D), names, classes, model, and which shard it is;
               read gives them back
     .csv      a header; name, class (where known), model, e0 … e{D-1} with nine digits, which
               is all that a float32 has. UTF-8; a name that is none keeps its bytes
     .parquet  columns name, class, embedding (a list of D float32); the model in the metadata
-    Raises InputError for another ending, or where pyarrow is missing for .parquet.
     """
-    check(path)
     with whole_file(path) as new:
         FORMATS[Path(path).suffix.lower()](new, gallery)
 
 
 def _write_npz(path: str, gallery: Gallery) -> None:
-    arrays: dict[str, Any] = {
-        "embeddings": gallery.embeddings,
-        "names": np.array(gallery.names, np.str_),
-        "model": gallery.model,
-    }
-    if gallery.classes is not None:
-        arrays["classes"] = np.array(gallery.classes, np.str_)
+    arrays: dict[str, Any] = {name: np.array(texts) for name, texts in gallery.texts().items()}
     if gallery.shard is not None:
         (*arrays["shard"], arrays["listing"]) = gallery.shard
     with open(path, "wb") as f:  # to a path NumPy would add an ending
-        np.savez(f, **arrays)
+        np.savez(f, embeddings=gallery.embeddings, model=gallery.model, **arrays)
 
 
 def _write_csv(path: str, gallery: Gallery) -> None:
-    numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
-    texts = [gallery.names] if gallery.classes is None else [gallery.names, gallery.classes]
+    texts = gallery.texts().values()
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
         rows = csv.writer(f)
+        numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
         rows.writerow([*["name", "class"][: len(texts)], "model", *numbers])
         for *cells, row in zip(*texts, gallery.embeddings):
             rows.writerow([*map(cell, cells), gallery.model, *(f"{x:.9g}" for x in row)])
@@ -236,14 +221,11 @@ def _write_parquet(path: str, gallery: Gallery) -> None:
     from pyarrow import parquet
 
     # its text is UTF-8, which not every file name is
-    texts = {"name": gallery.names, "class": gallery.classes}
     columns = {
-        name: [text.encode("utf-8", "backslashreplace").decode() for text in column]
-        for name, column in texts.items()
-        if column is not None
+        name: [text.encode("utf-8", "backslashreplace").decode() for text in texts]
+        for name, texts in zip(("name", "class"), gallery.texts().values())
     }
-    flat = pyarrow.array(gallery.embeddings.ravel())
-    size = gallery.embeddings.shape[1]
+    (flat, size) = (pyarrow.array(gallery.embeddings.ravel()), gallery.embeddings.shape[1])
     columns["embedding"] = pyarrow.FixedSizeListArray.from_arrays(flat, size)
     table = pyarrow.table(columns).replace_schema_metadata({"model": gallery.model})
     parquet.write_table(table, path)
@@ -282,9 +264,8 @@ def parse_shard(text: str) -> Shard:
     """ "3/16" -> the third of sixteen. Raises InputError for what is none."""
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise InputError(
-            f"Expected --shard K/N, the Kth of N parts, K from 1 to N. Received: {printable(text)}."
-        )
+        wanted = "Expected --shard K/N, the Kth of N parts, K from 1 to N."
+        raise InputError(f"{wanted} Received: {printable(text)}.")
     return Shard(int(match[1]), int(match[2]))
 
 
@@ -295,33 +276,28 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     all parts of one folder, embedded by one model, each of them once.
     """
     parts: dict[int, tuple[str, Gallery]] = {}
-    of_all = None
+    wholes: dict[tuple, str] = {}  # what there are parts of, and the first file of each
     for path in paths:
         (shown, part) = (printable(path), read(path))
         if part.shard is None:
             wanted = "parts that embed --shard has written"
             raise InputError(f"Expected {wanted}. Received: {shown}, not a part.")
-        (number, of, listing) = part.shard
-        mine = (of, listing, part.model, part.embeddings.shape[1])
-        of_all = of_all or (printable(path), mine)
-        if mine != of_all[1]:
+        (number, of, files) = part.shard
+        wholes.setdefault((of, files, part.model, part.embeddings.shape[1]), shown)
+        if len(wholes) > 1:
             raise InputError(
                 "Expected parts of one folder that stayed as it was, of one division and one "
-                f"model. Received: {of_all[0]} and {shown}, of two. Embed all shards again."
+                f"model. Received: {' and '.join(wholes.values())}, of two. Embed all shards again."
             )
         if number in parts:
             both = f"{number}/{of} in {parts[number][0]} and in {shown}"
             raise InputError(f"Expected each shard once. Received: {both}.")
         parts[number] = (shown, part)
     if missing := [str(k) for k in range(1, of + 1) if k not in parts]:
-        more = f" and {len(missing) - 9} more" if len(missing) > 9 else ""
-        without = f"{', '.join(missing[:9])}{more}"
+        without = few_of(missing, 9)
         raise InputError(f"Expected all {of} shards. Received: {len(parts)}, without {without}.")
     found = [part for _, (_, part) in sorted(parts.items())]
     names = tuple(name for part in found for name in part.names)
-    if not names:
-        wanted = "Expected parts with images."
-        raise InputError(f"{wanted} Received: {of} shards in which none could be read.")
     classes = tuple(name for part in found for name in part.classes or ())
     embeddings = np.concatenate([part.embeddings for part in found])
     return Gallery(embeddings, names, classes or None, found[0].model)

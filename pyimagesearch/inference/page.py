@@ -14,7 +14,6 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data import images
-from pyimagesearch.inference.answers import VERDICT, identified, judged, load
+from pyimagesearch.inference.answers import VERDICT, identified, load
 from pyimagesearch.inference.gallery import Gallery, embed_folder, most_like
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
@@ -37,22 +36,39 @@ THUMBNAIL = images.WholeShape((160, 160, 3))
 
 def serve(args: argparse.Namespace) -> None:
     """Load the model and the gallery, then serve the page until Ctrl-C or SIGTERM."""
+    # what is sent, shared and opened is decided here, not by variables of the machine; and
+    # Gradio asks itself whether it has started, which no proxy can answer
+    for name in list(os.environ):
+        if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory(prefix="contrastive-") as uploads:
-        gr = _gradio(uploads)
+        os.environ["GRADIO_TEMP_DIR"] = uploads  # read as Gradio is imported
+        try:
+            import gradio as gr
+        except ImportError:
+            raise InputError(
+                'Expected Gradio for the page. Received: none installed. pip install "gradio>=6,<7"'
+            ) from None
         (host, port) = free_address(args.host, args.port)
         (model, threshold) = load(args)
         gallery = embed_folder(model, args.gallery, args.class_level) if args.gallery else None
         page = build(gr, Questions(model, threshold, args.gallery, gallery, args.fpir))
-        local = ipaddress.ip_address(host).is_loopback
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(stop, signal.default_int_handler)
+        (address, name) = (ipaddress.ip_address(host), host)
+        if address.is_unspecified:
+            name = socket.gethostname()
+        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         app: dict[str, Any] = {}
-        if local:  # a page elsewhere whose name is made to lead here gets no answer
+        if address.is_loopback:  # a page elsewhere whose name is made to lead here gets no answer
             from starlette.middleware import Middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
 
             names = [host, f"[{host}]", "localhost"]
             app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=names)]
+        else:
+            log.warning("open to everybody who can reach this machine, without a password")
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, signal.default_int_handler)
         try:
             page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
@@ -68,12 +84,8 @@ def serve(args: argparse.Namespace) -> None:
                 prevent_thread_lock=True,
                 app_kwargs=app,
             )
-            name = socket.gethostname() if ipaddress.ip_address(host).is_unspecified else host
-            url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
             if args.json:
                 print(json.dumps({"url": url}), flush=True)
-            if not local:
-                log.warning("open to everybody who can reach this machine, without a password")
             log.info("the page: %s until Ctrl-C", url)
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -95,19 +107,19 @@ class Questions:
 
     def compare(self, *paths: str | None) -> tuple[str | None, str, list]:
         """Two images -> (verdict, the numbers of compare, both as the model reads them)."""
-        (pixels, problems) = self._read(paths)
+        (pixels, problems) = self._read(*paths)
         shown = [image[:, :, 0] if image.shape[2] == 1 else image for image in pixels]
         if len(pixels) < 2:
             return None, problems, shown
         feats = self.model.embed(np.stack(pixels))
         (distance,) = self.model.distance([feats[:1], feats[1:]])
-        found = judged(self.model, distance, self.threshold)
+        found = self.model.judge(distance, self.threshold)
         limit = f"same where the distance is below {self.threshold:.4f}"
         return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
 
     def find(self, path: str | None) -> tuple[str | None, str, list, list]:
         """One image -> (who it is, in a sentence, the nearest classes, the nearest images)."""
-        (pixels, problems) = self._read([path])
+        (pixels, problems) = self._read(path)
         if not pixels or self.gallery is None:
             return None, problems, [], []
         feats = self.model.embed(np.stack(pixels))
@@ -119,13 +131,13 @@ class Questions:
                 classes.append((self._thumbnail(c["image"]), f"{c['name']}: {NUMBERS.format(**c)}"))
         nearest = []
         for row, distance in zip(*most_like(self.model, feats[0], self.gallery.embeddings, TOP)):
-            found = judged(self.model, distance, self.threshold)
+            found = self.model.judge(distance, self.threshold)
             words = f"{NUMBERS.format(**found)}: {VERDICT[found['same']]}"
             name = printable(self.gallery.names[row])
             nearest.append((self._thumbnail(row), f"{name}: {words}"))
         return who, sentence, classes, nearest
 
-    def _read(self, paths: Sequence[str | None]) -> tuple[list[np.ndarray], str]:
+    def _read(self, *paths: str | None) -> tuple[list[np.ndarray], str]:
         # images as training reads them, and a line for each that cannot be read
         (pixels, problems) = ([], [])
         for path in filter(None, paths):
@@ -147,11 +159,14 @@ def build(gr: ModuleType, asks: Questions) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
     event = {"api_visibility": "private", "show_progress": "hidden"}
     look = {"columns": TOP, "height": 240, "object_fit": "contain", "buttons": []}
+    look["fit_columns"] = False  # two images are not twice as large as five
 
     def place(label):
         # a camera's picture is not mirrored: a mirrored letter would be another one
-        image = gr.Image(label=label, type="filepath", height=320, buttons=[],
-            webcam_options=gr.WebcamOptions(mirror=False))  # fmt: skip
+        camera = gr.WebcamOptions(mirror=False)
+        image = gr.Image(
+            label=label, type="filepath", height=320, buttons=[], webcam_options=camera
+        )
         # Gradio would open the file to convert it, and fail on a broken one
         image.preprocess = lambda upload: upload and upload.path
         return image
@@ -164,34 +179,18 @@ def build(gr: ModuleType, asks: Questions) -> Any:
         with gr.Tab("Compare two"):
             with gr.Row():
                 both = [place("One image"), place("Another one")]
-            shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart"),
-                gr.Gallery(label="as the model reads them", **look)]  # fmt: skip
+            shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart")]
+            shown.append(gr.Gallery(label="as the model reads them", **look))
             gr.on([one.change for one in both], asks.compare, both, shown, **event)
         if asks.gallery:
             with gr.Tab("Who or what is it?"):
                 image = place("An image")
-                shown = [gr.Label(label="it is"), gr.Textbox(label="in words"),
-                    gr.Gallery(label="nearest classes", **look),
-                    gr.Gallery(label="most like it", **look)]  # fmt: skip
+                shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
+                shown += [
+                    gr.Gallery(label=what, **look) for what in ("nearest classes", "most like it")
+                ]
                 image.change(asks.find, image, shown, **event)
     return page
-
-
-def _gradio(uploads: str) -> ModuleType:
-    # what is sent, shared and opened is decided here, not by variables of the machine; and
-    # Gradio asks itself whether it has started, which no proxy can answer
-    for name in list(os.environ):
-        if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
-            del os.environ[name]
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = uploads  # read as Gradio is imported
-    try:
-        import gradio
-    except ImportError:
-        raise InputError(
-            'Expected Gradio for the page. Received: none installed. pip install "gradio>=6,<7"'
-        ) from None
-    return gradio
 
 
 def free_address(host: str, port: int) -> tuple[str, int]:

@@ -52,7 +52,27 @@ def save(
     Raises OSError where the disk is full or may not be written to.
     """
     path = Path(os.path.abspath(path))
-    archive = _endpoints(encoder, comparison)
+
+    def embed(images):
+        return {"embedding": encoder(images, training=False)}
+
+    def distance(inputs):
+        vectors = [inputs["embedding_a"], inputs["embedding_b"]]
+        return {"distance": comparison(vectors, training=False)}
+
+    def serve(inputs):
+        return distance({f"embedding_{k}": embed(inputs[f"image_{k}"])["embedding"] for k in "ab"})
+
+    def pair(shape, dtype, name):
+        # the names are those of the signature's arguments, too
+        return [{key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}]
+
+    archive = keras.export.ExportArchive()
+    # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
+    for name in ("serve", "serving_default"):
+        archive.add_endpoint(name, serve, pair(encoder.input_shape, tf.uint8, "image"))
+    archive.add_endpoint("embed", embed, [tf.TensorSpec(encoder.input_shape, tf.uint8, "images")])
+    archive.add_endpoint("distance", distance, pair(encoder.output_shape, tf.float32, "embedding"))
     header = {"format_version": FORMAT_VERSION, "versions": versions()}
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
     # each message of the program around this would appear twice
@@ -90,33 +110,6 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
 
 def _write(file: Path, settings: dict[str, Any]) -> None:
     file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-
-
-def _endpoints(encoder: keras.Model, comparison: keras.Model) -> keras.export.ExportArchive:
-    def distance(inputs):
-        vectors = [inputs["embedding_a"], inputs["embedding_b"]]
-        return {"distance": comparison(vectors, training=False)}
-
-    def embed(images):
-        return {"embedding": encoder(images, training=False)}
-
-    def serve(inputs):
-        vectors = [embed(inputs[name])["embedding"] for name in ("image_a", "image_b")]
-        return {"distance": comparison(vectors, training=False)}
-
-    def pair(shape, dtype, name):
-        # the names are those of the signature's arguments, too
-        return {key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}
-
-    archive = keras.export.ExportArchive()
-    # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
-    for name in ("serve", "serving_default"):
-        archive.add_endpoint(name, serve, [pair(encoder.input_shape, tf.uint8, "image")])
-    archive.add_endpoint("embed", embed, [tf.TensorSpec(encoder.input_shape, tf.uint8, "images")])
-    archive.add_endpoint(
-        "distance", distance, [pair(encoder.output_shape, tf.float32, "embedding")]
-    )
-    return archive
 
 
 def _head_parameters(comparison: keras.Model) -> dict[str, Any]:

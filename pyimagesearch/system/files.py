@@ -7,7 +7,6 @@ writer has left is put back and cleared away by the next one.
 """
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from pyimagesearch.system.errors import InputError
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
-TEMPORARY = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")  # as mkdtemp makes them
 TRAINING = ".contrastive-training.lock"
 NO_LOCKS = (OSError, NotImplementedError)  # a file system without locks; Timeout is an OSError, too
 
@@ -71,12 +69,9 @@ def whole_directory(path: AnyPath) -> Iterator[str]:
 
 
 def restore(directory: AnyPath) -> None:
-    """Put back what killed writers had moved aside in a folder, and clear away what they left.
-
-    What lives, and what this project has not made, is not touched.
-    """
+    """Put back what killed writers had moved aside in a folder, and clear away what they left."""
     for folder in Path(directory).glob(f"{PREFIX}*"):
-        if not TEMPORARY.fullmatch(folder.name) or not (folder / LOCK).is_file():
+        if not (folder / LOCK).is_file():
             continue
         with suppress(*NO_LOCKS), FileLock(folder / LOCK, timeout=0):
             for name in os.listdir(folder):
@@ -91,8 +86,8 @@ def restore(directory: AnyPath) -> None:
 def only_writer(directory: AnyPath) -> Iterator[None]:
     """Keep a folder for one training: no other process or thread has it inside the block.
 
-    Raises InputError where another has it, or where no file can be written. Where the file
-    system has no locks, says so and goes on.
+    Raises InputError where another has it, or where no file can be written. A file system without
+    locks is no error.
     """
     check_writable(directory)
     file = Path(directory).resolve() / TRAINING

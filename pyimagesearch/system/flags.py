@@ -13,20 +13,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}; --help lists the flags\n")
 
 
-def of_folders(parser: argparse.ArgumentParser, groups: bool = True) -> None:
-    """Add --class-level and, with groups, --group-by: how a folder of classes is read."""
-    parser.add_argument(
-        "--class-level",
-        type=int,
-        choices=(1, 2),
-        help="which level of subfolders are the classes (what the folder looks like)",
-    )
-    if groups:
-        parser.add_argument(
-            "--group-by",
-            metavar="REGEX",
-            help="a pattern for file names: images whose names give the same text stay together",
-        )
+# how a folder of classes is read: name, what add_argument takes, help
+CLASS_LEVEL = (
+    "--class-level",
+    {"type": int, "choices": (1, 2)},
+    "which level of subfolders are the classes (what the folder looks like)",
+)
+GROUP_BY = (
+    "--group-by",
+    {"metavar": "REGEX"},
+    "a pattern for file names: images whose names give the same text stay together",
+)
 
 
 def positive_int(text: str) -> int:
@@ -45,6 +42,14 @@ def image_size(text: str) -> tuple[int, int]:
 def seed(text: str) -> int:
     """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
     return _whole_number(text, range(2**31), "from 0 to 2147483647")
+
+
+def share(text: str) -> float:
+    """For argparse: a number between 0 and 1."""
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < 1:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text!r}")
 
 
 def _whole_number(text: str, allowed: range, wanted: str) -> int:

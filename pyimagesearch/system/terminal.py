@@ -1,9 +1,10 @@
 """What the scripts share at the terminal: one start, one end, one form of messages.
 
-Importing this module has no effect. A script calls setup() before it imports Keras, and ends
-with run(main). Set TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's start-up lines.
+A script calls setup() before it imports Keras, and ends with run(main). Set
+TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's start-up lines.
 """
 
+import ctypes
 import logging
 import os
 import sys
@@ -18,6 +19,8 @@ from typing import NoReturn
 from pyimagesearch.system.errors import InputError, first_line
 
 LOGGER = "pyimagesearch"
+# that this process may use: fewer than the machine has where a scheduler says so
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _stderr = threading.RLock()  # one thread at a time turns it away
 
 log = logging.getLogger(__name__)
@@ -41,24 +44,17 @@ class Messages(logging.Handler):
 
 
 _messages = Messages()
-
-
-def show_messages(program_output: bool = False) -> None:
-    """Show this project's messages; program_output: standard output is a program's to read."""
-    logger = logging.getLogger(LOGGER)
-    logger.setLevel(logging.INFO)
-    if _messages not in logger.handlers:
-        logger.addHandler(_messages)
-    _messages.program_output = program_output
+_nowhere = logging.NullHandler()
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
-    """Prepare this process for a script: call it once, before Keras is imported.
+    """Prepare this process for a script: call it before Keras is imported.
 
-    Shows messages, line by line; imports TensorFlow and Keras without their start-up lines and
-    with the settings that this project is written for; silences the libraries that read images.
-    Computes nothing and claims no GPU memory. Calling it again is harmless.
-    keras: False leaves TensorFlow and Keras, which take seconds, to setup_keras.
+    Shows this project's messages, on standard error where program_output: standard output is a
+    program's to read. Silences the libraries that read images. Imports TensorFlow and Keras
+    without their start-up lines and with the settings that this project is written for; ends the
+    process where that fails. Computes nothing, claims no GPU memory, may be called again.
+    keras: False leaves TensorFlow and Keras, which take seconds, to a second call.
     """
     for number in (1, 2):  # closed, as of a service without a console: no file may take its number
         try:
@@ -70,37 +66,30 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    show_messages(program_output)
+    logger = logging.getLogger(LOGGER)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_messages)
+    Messages.program_output = program_output
     ProgressBar.wanted = True
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
-    logging.getLogger().addHandler(logging.NullHandler())
-    silence_image_libraries()  # before Keras, which imports OpenCV where it finds it
-    if keras:
-        setup_keras()
+    logging.root.addHandler(_nowhere)
 
-
-def silence_image_libraries() -> None:
-    """Let Pillow, libtiff and OpenCV write nothing of their own about broken image files.
-
-    What is wrong with a file is said in one line, by name. Part of setup.
-    """
-    import ctypes
-
-    from PIL import Image
+    # what is wrong with an image file is said in one line, by name, and not by the libraries too;
+    # before Keras, which imports OpenCV where it finds it
+    import PIL.Image
 
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     with suppress(OSError, AttributeError):  # Pillow's libtiff writes to stderr past Python
-        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+        ctypes.CDLL(PIL.Image.core.__file__).TIFFSetErrorHandler(None)
     if cv2 := sys.modules.get("cv2"):  # imported before it was asked to be silent
         with suppress(AttributeError):
             cv2.utils.logging.setLogLevel(0)
+    if not keras:
+        return
 
-
-def setup_keras() -> None:
-    """Import TensorFlow and Keras, the slow part of setup; end the process where that fails."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -108,21 +97,21 @@ def setup_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with quiet():
-            import keras
+            import keras as k
             import tensorflow as tf
-        if keras.config.backend() != "tensorflow":
+        config = k.config
+        if config.backend() != "tensorflow":
             raise ImportError(
-                f"Expected Keras on TensorFlow. Received: {keras.config.backend()}, which was "
+                f"Expected Keras on TensorFlow. Received: {config.backend()}, which was "
                 "imported before. Call terminal.setup() first."
             )
     except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
-        print(f"{_script()}: error: {first_line(error)}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: error: {first_line(error)}", file=sys.stderr)
         sys.exit(2)
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py
-        tf.config.threading.set_intra_op_parallelism_threads(max(cores() // 4, 1))
-    config = keras.config
+        tf.config.threading.set_intra_op_parallelism_threads(max(CORES // 4, 1))
     found = (config.image_data_format(), config.floatx(), config.dtype_policy().name)
     if found != ("channels_last", "float32", "float32"):
         log.info("Keras' settings on this machine say %s: not used here", ", ".join(found))
@@ -130,16 +119,13 @@ def setup_keras() -> None:
     config.set_floatx("float32")
     config.set_dtype_policy("float32")
     config.set_epsilon(1e-7)
-    config.set_max_epochs(None)
-    config.set_max_steps_per_epoch(None)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hide what a library's C++ writes to stderr, unless TF_CPP_MIN_LOG_LEVEL is below 3.
 
-    The file descriptor itself is turned away, for the whole process: for as short as possible.
-    Python's exceptions are not touched.
+    The file descriptor is turned away for the whole process; Python's exceptions are not touched.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
@@ -164,11 +150,9 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
     name: what stands in front of an error, by default the script's name.
     """
-    name = name or _script()
     code: str | int | None = 0
+    message = ""
     try:
-        if _messages not in logging.getLogger(LOGGER).handlers:
-            show_messages()
         try:
             main()
         except SystemExit as stop:
@@ -183,35 +167,25 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:  # perhaps the output's disk
             _leave_output()
-        print(f"{name}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        code = 2
+        message = " ".join(str(error).split())
     except Exception as error:
-        tf = sys.modules.get("tensorflow")
-        if isinstance(error, MemoryError) or (
-            tf is not None and isinstance(error, tf.errors.ResourceExhaustedError)
-        ):
-            advice = "a smaller --batch-size or --image-size needs less memory"
-            print(f"{name}: error: {first_line(error)}; {advice}", file=sys.stderr)
+        # TensorFlow's is told by its name: it may not be imported here
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            message = first_line(error)
+            message += "; a smaller --batch-size or --image-size needs less memory"
         else:
             traceback.print_exc()
-            line = "a bug of this project, not of what you did: please report the lines above"
-            print(f"{name}: error: {line}", file=sys.stderr)
+            message = "a bug of this project, not of what you did: please report the lines above"
+    if message:
+        print(f"{name or os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
         code = 2
     sys.exit(code)
 
 
-def _script() -> str:
-    return os.path.basename(sys.argv[0])
-
-
 def _leave_output() -> None:
     # what is still buffered for a closed pipe or a full disk would fail again at exit
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def verbosity() -> str | int:
@@ -219,19 +193,9 @@ def verbosity() -> str | int:
     return "auto" if sys.stdout.isatty() else 2
 
 
-def cores() -> int:
-    """How many cores this process may use: fewer than the machine has where a scheduler says so."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def at_once() -> int:
-    """How many parts of a batch, or files, are worked on at a time: one a core, four at most.
-
-    Each may hold a large photo, or a batch of activations.
-    """
-    return min(cores(), 4)
+    """How many parts of a batch, or files, are worked on at a time: one a core, four at most."""
+    return min(CORES, 4)
 
 
 class ProgressBar:

@@ -44,7 +44,8 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     split_help = "a folder's test images: some of every class, or classes of their own "
     split_help += "(images, where the classes are large enough)"
     add("--split", choices=("images", "classes"), help=split_help)
-    flags.of_folders(ap)
+    for flag, how, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
+        add(flag, help=text, **how)
     size_help = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
     add("--image-size", type=flags.image_size, help=size_help)
     fit_help = "images of another shape: stretched, or whole with the edges filled (stretch)"

@@ -22,7 +22,7 @@ def cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True, scope="session")
 def quiet_decoders():
     """What the scripts ask of the decoders for themselves."""
-    terminal.silence_image_libraries()
+    terminal.setup(keras=False)
 
 
 @pytest.fixture

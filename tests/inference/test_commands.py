@@ -14,8 +14,7 @@ import pytest
 import small_model
 from small_model import answers
 
-from pyimagesearch.inference import commands
-from tests.scripts import ROOT
+from tests.scripts import ROOT, run
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from fuzz_images import write_files
@@ -42,7 +41,7 @@ def test_compare_fails_with_2(refused, seven, tmp_path, model):
     assert "damaged" in refused("compare", seven[0], seven[1])
 
 
-def test_search_ranks_and_reuses_embeddings(ask, folder, tmp_path):
+def test_search_ranks_reuses_embeddings_and_notices_what_changed(ask, folder, tmp_path, model):
     mine = shutil.copytree(folder, tmp_path / "mine")
     figure = mine / "found.png"
     flags = ("search", mine / "7" / "0.png", mine, "--top", 3, "--output", figure)
@@ -57,17 +56,11 @@ def test_search_ranks_and_reuses_embeddings(ask, folder, tmp_path):
     assert len(results) == 3 and distances == sorted(distances)
     assert all(Path(result["file"]).parent.name == "7" for result in results)
 
-
-def test_search_notices_what_changed(ask, folder, seven, tmp_path, model):
-    mine = shutil.copytree(folder / "7", tmp_path / "mine")
-    flags = ("search", seven[0], mine, "--output", tmp_path / "s.png")
-    ask(*flags)
-    changed, gone, *_ = sorted(mine.iterdir())
-    shutil.copy(sorted((folder / "0").iterdir())[0], changed)
-    gone.unlink()
+    shutil.copy(mine / "0" / "0.png", mine / "7" / "1.png")
+    (mine / "7" / "2.png").unlink()
     (mine / "bad.png").write_text("words")
     (code, out, _) = ask(*flags)
-    assert code == 0 and "11 images, 10 of them" in out and "skipped" in out and "bad.png" in out
+    assert code == 0 and "118 images, 118 of them" in out and "skipped" in out and "bad.png" in out
     (model / "variables" / "more").write_text("changed")  # another model: nothing is reused
     assert "0 of them" in ask(*flags)[1]
 
@@ -119,12 +112,10 @@ def test_json_alone_on_standard_output_and_no_file(ask, folder, tmp_path, questi
     assert {path.name for path in tmp_path.iterdir()} <= {"models", "cache"}  # no figure, no table
 
 
-def test_json_needs_no_folder_to_write_to(ask, folder, tmp_path):
-    """In a folder that may only be read (where root may write all the same: a file in its way)."""
+def test_json_needs_no_folder_to_write_to(ask, refused, folder, tmp_path):
     (tmp_path / "output").write_text("a file where the figures' folder would be")
     assert ask("matrix", folder / "7", "--json")[0] == 0
-    code, _, err = ask("matrix", folder / "7")
-    assert code == 2 and len(err.strip().splitlines()) == 1
+    assert "can be written to" in refused("matrix", folder / "7")
 
 
 def test_the_cache_is_found_and_emptied(ask, folder, seven, tmp_path):
@@ -135,15 +126,6 @@ def test_the_cache_is_found_and_emptied(ask, folder, seven, tmp_path):
     assert code == 0 and "MB, now empty" in out
     assert json.loads(ask("cache", "--json")[1])["bytes"] == 0
     assert "119 images, 0 of them" in ask("search", seven[0], folder, "--json")[2]
-
-
-def test_a_bug_shows_its_traceback_and_fails_with_2(ask, seven, monkeypatch):
-    def bug(args):
-        raise KeyError("a bug")
-
-    monkeypatch.setitem(commands.COMMANDS, "compare", (bug, ""))
-    (code, out, err) = ask("compare", seven[0], seven[1])
-    assert code == 2 and out == "" and "Traceback" in err and "KeyError: 'a bug'" in err
 
 
 def test_names_of_any_bytes(ask, folder, tmp_path):
@@ -160,24 +142,14 @@ def test_names_of_any_bytes(ask, folder, tmp_path):
         (place / "f?.png").unlink()
 
 
-USER = [sys.executable, "-m", "pyimagesearch", "compare", *["examples/image_01.png"] * 2, "--model"]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_compare_that_cannot_print_fails_with_2(original):
+    image = "examples/image_01.png"
+    command = [sys.executable, "-m", "pyimagesearch", "compare", image, image, "--model", original]
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [*USER, original], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
-        )
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-def test_as_a_user_runs_it(original):
-    done = subprocess.run([*USER, original], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stderr == ""
-    assert done.stdout.splitlines()[-1].endswith("same")
 
 
 @pytest.mark.slow
@@ -185,7 +157,7 @@ def test_no_command_falls_over_hostile_files(ask, tmp_path):
     paths = []
     for name, seed in (("a", 1), ("b", 2)):
         (tmp_path / "hostile" / name).mkdir(parents=True)
-        paths += write_files(tmp_path / "hostile" / name, 50, seed)
+        paths += write_files(tmp_path / "hostile" / name, 20, seed)
     folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
     for arguments in (
         ("search", ROOT / "examples" / "image_01.png", folder, *output),
@@ -197,5 +169,24 @@ def test_no_command_falls_over_hostile_files(ask, tmp_path):
         code, out, err = ask(*arguments)
         code -= arguments[0] == "identify"  # 1: unknown
         assert code == 0 and err == "" and "skipped" in out
-    codes = [ask("compare", path, paths[0])[0] for path in paths[1::10]]
+    codes = [ask("compare", path, paths[0])[0] for path in paths[1::5]]
     assert set(codes) <= {0, 1, 2} and 2 in codes
+
+
+@pytest.mark.slow
+def test_the_test_script_with_names_of_any_bytes(tmp_path):
+    place = tmp_path / "run [v2] *"
+    images = small_model.write_folder(place / "images", 3, 2)
+    names = [os.fsdecode(b"latin-\xe9.png"), "模型 [a].png", "$a_b$.png", "two\nlines.png"]
+    for name in names:
+        shutil.copy(images / "0" / "0.png", images / name)
+    model = small_model.save(place / "model ü")
+    figure = place / "pairs?.png"
+    done = run(
+        "test_contrastive_siamese_network.py",
+        *("--input", images, "--model", model, "--output", figure, "--pairs", 5),
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
+    assert len(lines) == 5 and all(line.endswith(("same", "different")) for line in lines)
+    assert figure.exists() and cv2.imread(str(figure)) is not None

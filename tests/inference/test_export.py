@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from importlib.util import find_spec
 
 import keras
@@ -119,11 +118,6 @@ def test_as_a_user_asks_for_it(ask, model, folder, tmp_path):
     answer = json.loads(ask("export", "--format", "tflite", *output)[1])
     assert answer["images_checked"] == 64 + 12 and answer["difference"] < 1e-5
     assert answer["file"].endswith("e.tflite") and (tmp_path / "e.tflite").exists()
-
-
-def test_the_model_that_ships_is_exported(tmp_path):
-    shipped = shutil.copytree(config.MODEL_PATH, tmp_path / "model")
-    assert export(SiameseModel(shipped), tmp_path / "e.tflite", pictures())["difference"] < 1e-5
 
 
 @pytest.mark.parametrize(

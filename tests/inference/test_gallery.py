@@ -10,7 +10,6 @@ import small_model
 from small_model import answers
 
 from pyimagesearch import SiameseModel
-from pyimagesearch.evaluation.distances import cosine_matrix
 from pyimagesearch.inference import gallery
 from pyimagesearch.inference.gallery import Gallery, Shard, nearest
 from pyimagesearch.system.errors import InputError
@@ -48,10 +47,6 @@ def test_nearest_by_angle():
     half = 1 - 0.5**0.5  # 45 degrees
     np.testing.assert_allclose(distances, [0, half, half, 1, 2], atol=1e-7)
     assert nearest(query, points, top=2)[0].tolist() == [0, 2]  # 1, then 2^0.5
-    short = np.random.default_rng(0).normal(size=(500, 8)).astype("f4") * np.float32(1e-4)
-    exact = cosine_matrix(short[:1], short)[0]
-    (found, _) = nearest(short[0], short, top=9, distance="cosine")  # lengths say nothing
-    assert found.tolist() == np.argsort(exact, kind="stable")[:9].tolist()
 
 
 EMBEDDINGS = np.random.default_rng(0).normal(0, 1e3, (4, 4)).astype(np.float32)
@@ -98,7 +93,7 @@ def test_parquet_holds_the_columns(tmp_path):
 def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install pyarrow"):
-        gallery.write(tmp_path / "v.parquet", GALLERY)
+        gallery.check(tmp_path / "v.parquet")
     with pytest.raises(InputError, match=r"ends with \.npz, \.csv, \.parquet"):
         gallery.check(tmp_path / "vectors.txt")
     assert not list(tmp_path.iterdir())
@@ -107,31 +102,24 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, monkeyp
 def test_what_is_damaged_or_foreign_is_refused(tmp_path):
     file = tmp_path / "vectors.npz"
     gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", Shard(1, 2)))
-    content = file.read_bytes()
     known = dict(np.load(file))
-    for name, changed in {
-        "flat": {"embeddings": EMBEDDINGS[:, 0]},
-        "fifth of two": {"shard": np.array([5, 2])},
-        "one and a half": {"shard": np.array([1.5, 2])},
-        "objects": {"names": np.array([{}])},
-    }.items():
-        np.savez(tmp_path / f"{name}.npz", **(known | changed))
+    for k, changed in enumerate([{"embeddings": EMBEDDINGS[:, 0]}, {"shard": np.array([5, 2])},
+            {"shard": np.array([1.5, 2])}, {"names": np.array([{}])}]):  # fmt: skip
+        np.savez(tmp_path / f"changed {k}.npz", **(known | changed))
     np.savez(tmp_path / "other.npz", a=EMBEDDINGS)
     np.save(tmp_path / "plain.npy", EMBEDDINGS)
-    for size in (0, 10, len(content) // 2):
-        (tmp_path / f"{size}.npz").write_bytes(content[:size])
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "half.npz").write_bytes(file.read_bytes()[:500])
     file.unlink()
     for path in [*tmp_path.iterdir(), tmp_path / "absent.npz"]:
         with pytest.raises(InputError, match=r"^Expected (a file|vectors)"):
             gallery.read(path)
 
 
-def test_each_file_is_in_one_shard_and_shards_are_of_one_length():
-    for count in (0, 1, 5, 16, 1000, 1001):
-        for n in (1, 3, 16):
-            runs = [range(count)[Shard(k, n).rows(count)] for k in range(1, n + 1)]
-            assert [row for run in runs for row in run] == list(range(count))
-            assert max(map(len, runs)) - min(map(len, runs)) <= 1
+def test_each_file_is_in_one_shard():
+    for count in (0, 5, 1001):
+        runs = [range(count)[Shard(k, 16).rows(count)] for k in range(1, 17)]
+        assert [row for run in runs for row in run] == list(range(count))
     # the third of sixteen of a thousand: from 1000 * 2 / 16 = 125 to 1000 * 3 / 16 = 187.5
     assert gallery.parse_shard("3/16").rows(1000) == slice(125, 187)
 
@@ -179,9 +167,8 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     assert ask("embed", photos, "--output", "whole.npz")[0] == 0
     assert "Received: whole.npz, not a part." in merge("1.npz", "whole.npz")
     assert "Received: absent.npz, not there." in merge("1.npz", "absent.npz")
-    before = parts[0].read_bytes()
     error = refused("embed", "--merge", *parts, "--output", "./1.npz")
-    assert "Expected --output beside the parts" in error and parts[0].read_bytes() == before
+    assert "Expected --output beside the parts" in error
     # another file where one of the same name was, and every shard is of other files
     shutil.copy(photos / "0" / "0.png", photos / "0" / "1.png")
     assert ask("embed", photos, "--shard", "3/3", "--output", "3.npz")[0] == 0
@@ -189,7 +176,7 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     assert not (tmp_path / "all.npz").exists()
 
 
-def test_fewer_files_than_shards_and_shards_of_unreadable_ones(ask, refused, photos, tmp_path):
+def test_fewer_files_than_shards(ask, photos, tmp_path):
     """Four files in five shards: the first is empty."""
     for k in range(1, 6):
         (code, out, _) = ask("embed", photos / "0", "--shard", f"{k}/5", "--output", f"{k}.npz")
@@ -197,16 +184,6 @@ def test_fewer_files_than_shards_and_shards_of_unreadable_ones(ask, refused, pho
     (code, out, _) = ask("embed", "--merge", *(f"{k}.npz" for k in range(1, 6)))
     assert (code, out) == (0, "4 images, 49 numbers each: output/vectors.npz\n")
     assert gallery.read(tmp_path / "output" / "vectors.npz").classes is None
-    for image in photos.glob("*/*.png"):
-        image.write_text("words")
-    assert ask("embed", photos, "--shard", "1/1", "--output", "1.npz")[0] == 0
-    assert "in which none could be read" in refused("embed", "--merge", "1.npz")
-
-
-@pytest.mark.parametrize("shard", ["0/16", "17/16", "a/b", "3", "-1/2", "1/0", "1/2/3", ""])
-def test_a_shard_is_one_of_some(shard):
-    with pytest.raises(InputError, match="Expected --shard K/N"):
-        gallery.parse_shard(shard)
 
 
 def test_what_does_not_go_together(refused):
@@ -215,6 +192,8 @@ def test_what_does_not_go_together(refused):
     for flags in ((), ("--output", "part.csv")):
         error = refused("embed", "photos", "--shard", "1/2", *flags)
         assert "Expected --output PART.npz with --shard" in error
+    for shard in ("0/16", "17/16", "a/b", "3", "1/0"):
+        assert "Expected --shard K/N" in refused("embed", "photos", "--shard", shard)
 
 
 def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp_path):
@@ -240,11 +219,3 @@ def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp
     assert answer["classes"][0] == "0" and answer["names"][0] == "0/0.png"
     assert "can be written to" in refused("embed", folder)
     assert "ends with .npz, .csv" in refused("embed", folder, "--output", "v.txt")
-
-
-def test_levels_of_classes_are_those_of_training(ask, folder, tmp_path):
-    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
-        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
-    assert ask("embed", tmp_path / "alphabets", "--json")[0] == 2
-    answer = json.loads(ask("embed", tmp_path / "alphabets", "--json", "--class-level", 2)[1])
-    assert sorted(set(answer["classes"])) == ["Greek/a", "Greek/b", "Latin/a", "Latin/b"]

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.inference import lite_model
+from pyimagesearch.inference import answers
 from pyimagesearch.inference.export import export
-from pyimagesearch.inference.lite_model import LiteModel, open_lite
 from pyimagesearch.inference.model import SiameseModel
 from tests.scripts import python
 
@@ -40,7 +39,7 @@ def model(whole, tmp_path, monkeypatch):
 
 
 def test_its_embeddings_are_the_saved_models(whole):
-    (lite, saved) = (LiteModel(whole), SiameseModel(whole))
+    (lite, saved) = (SiameseModel(whole, lite=True), SiameseModel(whole))
     (images, _) = small_model.images(each=60)
     for batch in (images[:1], images):  # the second in three parts, the last a smaller one
         assert lite.embed(batch) == pytest.approx(saved.embed(batch), abs=1e-6)
@@ -52,7 +51,6 @@ def test_its_embeddings_are_the_saved_models(whole):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"distance": "cosine"},
         {"distance": "euclidean", "head": "normalized_sigmoid"},
         {"distance": "cosine", "head": "sigmoid"},
     ],
@@ -60,7 +58,7 @@ def test_its_embeddings_are_the_saved_models(whole):
 )
 def test_its_distances_are_the_saved_models(tmp_path, settings):
     path = exported(tmp_path / "model", **settings)
-    (lite, saved) = (LiteModel(path), SiameseModel(path))
+    (lite, saved) = (SiameseModel(path, lite=True), SiameseModel(path))
     feats = saved.embed(small_model.images(each=2)[0])
     feats = np.concatenate([feats, np.zeros((1, 49), np.float32)])
     (a, b) = (feats[i] for i in np.indices((len(feats), len(feats))).reshape(2, -1))
@@ -104,19 +102,16 @@ def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(
     assert (code, out.replace(f"{line}\n", ""), err) == (code_without, out_without, "")
 
 
-def test_without_the_file_or_the_package_it_is_left(whole, tmp_path, monkeypatch):
-    assert open_lite(whole).path == whole
-    monkeypatch.setattr(lite_model, "find_spec", lambda name: None)
-    assert open_lite(whole) is None
-    monkeypatch.undo()
-    assert open_lite(shutil.copytree(whole, tmp_path / "model")) is None
+def test_without_the_package_tensorflow_is_used(ask, model, seven, monkeypatch):
+    monkeypatch.setattr(answers, "find_spec", lambda name: None)
+    (code, out, err) = ask("compare", *seven[:2])
+    assert code == 0 and "not used" not in out and err == ""
 
 
-def test_search_and_embed_share_the_cache_with_the_saved_model(ask, model, folder, seven):
-    (code, out, _) = ask("search", seven[0], folder, "--json")
-    lite = json.loads(out)["results"]
+def test_search_shares_the_cache_with_the_saved_model(ask, model, folder, seven):
+    lite = json.loads(ask("search", seven[0], folder, "--json")[1])["results"]
     (model.parent / "encoder.tflite").unlink()
-    (_, out, err) = ask("search", seven[0], folder, "--json")
+    (code, out, err) = ask("search", seven[0], folder, "--json")
     saved = json.loads(out)["results"]
     assert code == 0 and "119 images, 119 of them" in err
     assert [r["file"] for r in lite] == [r["file"] for r in saved]

@@ -1,6 +1,5 @@
 """SiameseModel: what it answers and what it refuses; the SavedModel where this package is not."""
 
-import io
 import os
 import shutil
 import subprocess
@@ -16,10 +15,9 @@ from pyimagesearch import config
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.inference import saving
-from pyimagesearch.inference.model import SETTINGS, SiameseModel, read_settings
+from pyimagesearch.inference.model import SETTINGS, SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
-from tests.scripts import ROOT
 
 STRANGER = """
 import sys, numpy as np, tensorflow as tf, keras
@@ -86,7 +84,7 @@ def test_the_loaded_model_and_the_encoder_kept_beside_it(saved):
     (encoder, comparison, path) = saved
     model = SiameseModel(path)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), dtype=np.uint8)
-    feats = model.embed(images, batch_size=2)  # 2 + 2 + 1
+    feats = model.embed(images)
     np.testing.assert_allclose(feats, encoder(images), atol=1e-5)
     distances = model.distance([feats[:4], feats[1:]])
     expected = np.ravel(comparison([feats[:4], feats[1:]]))
@@ -109,12 +107,12 @@ def test_the_head_is_described_by_two_numbers(tmp_path):
     dense.set_weights([np.array([[2.0]]), np.array([-1.0])])
     settings = {"image_shape": small_model.SHAPE, "threshold": 0.5}
     saving.save(tmp_path / "model", small_model.encoder(), comparison, settings)
-    head = read_settings(tmp_path / "model")["head_parameters"]
+    head = SiameseModel(tmp_path / "model").settings["head_parameters"]
     assert head == {"weight": pytest.approx(1, 1e-4), "bias": pytest.approx(-4, 1e-4)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["run [v2] *?", "back\\slash", "two\nlines 模型", b"latin-\xe9"])
+@pytest.mark.parametrize("name", ["run [v2] *?", "back\\slash\n模型", b"latin-\xe9"])
 def test_all_legal_paths_work(original, loaded, tmp_path, name):
     place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), os.fsencode(name))))
     try:
@@ -122,36 +120,24 @@ def test_all_legal_paths_work(original, loaded, tmp_path, name):
     except OSError:
         pytest.skip("this file system has no such names")
     (images, _) = small_model.images(2, 1)
-    expected = loaded.embed(images)
     path = small_model.save(place / "model", trained_on=np.arange(3, dtype=np.uint64))
     assert sorted(os.listdir(place)) == ["encoder.keras", "model"]
     assert keras.models.load_model(place / "encoder.keras").output_shape == (None, 49)
     again = SiameseModel(path)
-    np.testing.assert_allclose(again.embed(images), expected, atol=1e-6)
+    np.testing.assert_allclose(again.embed(images), loaded.embed(images), atol=1e-6)
     assert len(again.trained_on()) == 3
-    # a model that was made elsewhere, copied under this name
-    copy = SiameseModel(shutil.copytree(original, place / "copy"))
-    np.testing.assert_allclose(copy.embed(images), expected, atol=1e-6)
 
 
-def test_both_are_written_or_neither(tmp_path, monkeypatch):
-    small_model.save(tmp_path / "model")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+def test_both_are_written_or_neither(model, monkeypatch):
+    before = {path: path.read_bytes() for path in model.parent.rglob("*") if path.is_file()}
 
     def full(*arguments, **keywords):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)  # of trained_on.npy, which is written last
     with pytest.raises(OSError, match="No space left"):
-        small_model.save(tmp_path / "model", np.zeros(1), scale=2)
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-
-def header_of_a_terabyte() -> bytes:
-    file = io.BytesIO()
-    header = {"descr": "<u8", "fortran_order": False, "shape": (10**12,)}
-    np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue()
+        small_model.save(model, np.zeros(1), scale=2)
+    assert before == {path: path.read_bytes() for path in model.parent.rglob("*") if path.is_file()}
 
 
 def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
@@ -160,9 +146,7 @@ def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
     trained = SiameseModel(path)
     assert trained.trained_on().tolist() == [3, 7, 2**64 - 1]
     assert trained.trained_on().dtype == np.uint64 and len(loaded.trained_on()) == 0
-    damaged = io.BytesIO()
-    np.save(damaged, np.zeros(3))
-    for content in (b"", b"no numpy file", header_of_a_terabyte(), damaged.getvalue()):
+    for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
         with pytest.raises(InputError, match="uint64 numbers"):
             trained.trained_on()
@@ -184,30 +168,25 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[" * 100_000, "[1, 2]", '{"format_version": 1}'])
-def test_settings_that_are_no_settings(tmp_path, text):
-    (tmp_path / "saved_model.pb").touch()
-    (tmp_path / SETTINGS).parent.mkdir()
-    (tmp_path / SETTINGS).write_text(text)
-    with pytest.raises(InputError, match="damaged"):
-        read_settings(tmp_path)
+SHAPES = [[28, 28], [28, -1, 1], "all"]
+NO_SETTINGS = ["", "[" * 100_000, "[1, 2]", *({"image_shape": shape} for shape in SHAPES),
+    {"threshold": float("nan")}, {"threshold": "1"}, {"format_version": 99}]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name, value",
-    [("image_shape", [28, 28]), ("image_shape", [28, -1, 1]), ("image_shape", "all"),
-        ("threshold", float("nan")), ("threshold", "1"), ("format_version", 99)],
-)  # fmt: skip
-def test_settings_are_untrusted_text(model, name, value):
-    small_model.change(model, **{name: value})
-    with pytest.raises(InputError, match="newer version" if value == 99 else "damaged"):
-        read_settings(model)
+@pytest.mark.parametrize("changes", NO_SETTINGS, ids=range(len(NO_SETTINGS)))
+def test_settings_are_untrusted_text(model, changes):
+    if isinstance(changes, dict):
+        small_model.change(model, **changes)
+    else:
+        (model / SETTINGS).write_text(changes)
+    newer = "format_version" in changes
+    with pytest.raises(InputError, match="newer version" if newer else "damaged ones"):
+        SiameseModel(model)
 
 
-@pytest.mark.parametrize("points", [None, 3, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}])
+@pytest.mark.parametrize("points", [None, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}])
 def test_operating_points_are_untrusted_text(loaded, monkeypatch, points):
     monkeypatch.setitem(loaded.settings, "operating_points", points)
-    assert not any(loaded.operating_points().values())
     with pytest.raises(InputError, match=r"calibrated for: none\. Received: 0\.01"):
         loaded.threshold_for(0.01)
 
@@ -215,15 +194,26 @@ def test_operating_points_are_untrusted_text(loaded, monkeypatch, points):
 def test_a_foreign_directory(tmp_path):
     with pytest.raises(InputError, match="not there"):
         SiameseModel(tmp_path / "nothing")
-    (tmp_path / "keras").mkdir()
     with pytest.raises(InputError, match="without"):
-        SiameseModel(tmp_path / "keras")
+        SiameseModel(tmp_path)
     # the folder that a training was given, and the model in it
-    (tmp_path / "keras" / "contrastive_siamese_model").mkdir()
-    with pytest.raises(InputError, match=r"Its model is --model .*keras.contrastive_siamese_model"):
-        SiameseModel(tmp_path / "keras")
+    (tmp_path / "contrastive_siamese_model").mkdir()
+    with pytest.raises(InputError, match=r"Its model is --model .*contrastive_siamese_model"):
+        SiameseModel(tmp_path)
 
 
+def test_a_model_that_a_killed_training_left_aside_is_found(model):
+    """As files.whole_directory leaves it between its two renames."""
+    folder = model.parent / ".contrastive-abcdefgh"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    (folder / model.name).mkdir()  # the new one, perhaps not whole
+    model.rename(folder / ".aside")
+    assert SiameseModel(model).embedding_dim == 49
+    assert sorted(path.name for path in model.parent.iterdir()) == ["model"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file, content",
     [
@@ -251,11 +241,9 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
     [
         (IMAGES / 255.0, "(images * 255).round().astype('uint8')"),
         (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
-        (IMAGES > 100, "bool of shape (3, 28, 28, 1)"),
         (IMAGES[0], "images[None]"),
         (IMAGES[..., 0], "embed_files(paths)"),
         (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
-        (np.array([IMAGES[0], None], dtype=object), "object of shape (2,)"),
         (["a.png", "b.png"], "embed_files(paths)"),
         (None, "object of shape ()"),
         (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)"),
@@ -264,8 +252,7 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
 def test_what_is_no_batch_of_images_is_refused_with_the_way_out(loaded, images, mend):
     with pytest.raises(InputError, match=r"Expected .*images") as error:
         loaded.embed(images)
-    text = str(error.value)
-    assert mend in text and len(text.splitlines()) == 1
+    assert mend in str(error.value) and len(str(error.value).splitlines()) == 1
     if mend.startswith(("(images", "images")):  # what it says is taken
         mended = eval(mend, {"images": images})
         assert (loaded.embed(mended) == loaded.embed(IMAGES[: len(mended)])).all()
@@ -281,7 +268,6 @@ FEATS = np.ones((3, 49), np.float32)
         ([FEATS, FEATS[:2]], "(3, 49) and float32 (2, 49)"),
         ([FEATS[0], FEATS[0]], "feats[None]"),
         ([FEATS.astype(int), FEATS], "int64 (3, 49)"),
-        ([IMAGES, IMAGES], "uint8 (3, 28, 28, 1)"),
         ([FEATS, None], "object ()"),
     ],
 )
@@ -305,35 +291,3 @@ def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path):
     (tmp_path / "words.png").write_text("words")
     with pytest.raises(InputError, match=r"words.png: cannot be read .*missing.png: cannot be op"):
         loaded.embed_files([paths[0], tmp_path / "words.png", tmp_path / "missing.png"])
-
-
-GUEST = """
-import logging, sys, warnings
-import tensorflow as tf
-tf.random.normal((2,))
-def effects():
-    return (tf.config.threading.get_intra_op_parallelism_threads(), logging.root.level,
-            logging.root.handlers[:], logging.getLogger("pyimagesearch").handlers[:],
-            len(warnings.filters))
-before = effects()
-from pyimagesearch import SiameseModel
-sys.path.append(sys.argv[1])
-import small_model
-path = small_model.save(sys.argv[2])
-model = SiameseModel(path)
-print(model.embed_files(sys.argv[3:]).shape)
-assert effects() == before, (before, effects())
-"""
-
-
-@pytest.mark.slow
-def test_it_works_in_a_program_that_has_used_tensorflow(folder, tmp_path):
-    files = sorted((folder / "0").iterdir())[:4]
-    done = subprocess.run(
-        [sys.executable, "-c", GUEST, Path(__file__).parent, tmp_path / "model", *files],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "(4, 49)\n"  # and nothing else is printed
