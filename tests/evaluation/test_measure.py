@@ -111,7 +111,7 @@ def test_given_pairs_stay_what_they_are():
     assert m.classes is None and m.retrieval is None
     assert "class" not in measure.report(m, "here") and "all" not in measure.report(m, "here")
     assert m.worst(5)[0].tolist() == [[0, 1], [1, 3], [0, 2]]
-    given = GivenPairs(embeddings, images, Distance(), np.arange(4))
+    given = GivenPairs(embeddings, pairs, Distance(), np.arange(4))
     # without image 1 one pair is left, (0, 2), which is called right
     assert given.scan([matches(0.6)]).right_left_out(0).tolist() == [0, 1, 0.5, 1]
 
@@ -291,8 +291,8 @@ def test_a_collapsed_network_is_called_so():
     "places, labels, message",
     [
         ([0, np.nan, 1, 2], [0, 0, 1, 1], "finite embeddings. Received: 1 of 4"),
-        ([0, 1, 2, 3], [0, 1, 2, 3], "0 same, 6 different"),
-        ([0, 1, 2, 3], [0, 0, 0, 0], "6 same, 0 different"),
+        ([0, 1, 2, 3], [0, 1, 2, 3], "same and different pairs. Received: 4 images"),
+        ([0, 1, 2, 3], [0, 0, 0, 0], "same and different pairs. Received: 4 images"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(places, labels, message):

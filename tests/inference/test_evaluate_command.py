@@ -92,17 +92,6 @@ def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     assert stored["identification"] is None and "retrieval" not in answer
 
 
-def test_a_class_too_small_to_calibrate_with_is_left_out_and_named(ask, folder, tmp_path, model):
-    few = shutil.copytree(folder, tmp_path / "few")
-    for path in sorted((few / "9").iterdir())[3:]:
-        path.unlink()
-    code, out, _ = ask("evaluate", few, "--calibrate", "--output", tmp_path / "e.png")
-    assert code == 0 and "left out class 9: 3 images; 4 needed" in out, out
-    assert "Written to" in out and "108 pairs" in out  # of nine classes six images, twice each
-    answer = json.loads(ask("evaluate", few, "--calibrate", "--json")[1])
-    assert answer["images"] == 54 and len(answer["left_out"]) == 1 and "9" in answer["left_out"][0]
-
-
 def test_images_that_were_trained_on_are_counted(ask, folder, tmp_path, model):
     (pixels, _) = small_model.images()
     np.save(model / "assets.extra" / "trained_on.npy", np.sort(pixel_digests(pixels[:50])))

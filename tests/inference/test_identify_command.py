@@ -26,7 +26,11 @@ def gallery(folder, tmp_path):
 
 @pytest.fixture
 def calibrate(model):
-    return lambda **changes: small_model.change(model, identification=CALIBRATION | changes)
+    def change(**changes):
+        found = CALIBRATION | changes if changes.get("known", True) else None
+        small_model.change(model, identification=found, operating_points={})
+
+    return change
 
 
 def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, calibrate):
@@ -53,6 +57,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, calibrate):
 
 def test_a_rate_that_is_not_known_is_not_promised(ask, folder, gallery, calibrate):
     query = folder / "3" / "5.png"
+    calibrate(known=False)
     assert "FPIR unknown, gallery of 7" in answers(ask("identify", query, gallery)[1])[0]
     calibrate()  # 0.01 for two classes alone
     (_, out, err) = ask("identify", query, gallery, "--json")
@@ -86,7 +91,7 @@ def test_a_gallery_of_one_image_with_broken_ones(ask, folder, tmp_path):
     "kind, message",
     [
         ("absent", "no such folder"),
-        ("empty", "a folder with images"),
+        ("empty", "and images in these"),
         ("flat", "a subfolder for each person or thing"),
         ("broken", "Expected readable images"),
         ("query", "absent.png: cannot be opened"),
