@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import Pairs
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.evaluation.intervals import Figure, interval, touching
@@ -113,10 +112,10 @@ class AllPairs:
 
     def scan(self, values: Sequence[Value]) -> Counts:
         """Sums of some values over all pairs, and over those of each unit."""
-        values = [*values, np.ones_like]  # the last: how many pairs
+        asked: list[Value] = [*values, np.ones_like]
         (n, classes, units) = (len(self.order), len(self.sizes), self.unit_of.max() + 1)
-        by_image = np.zeros((n, 2, len(values)))
-        inside = np.zeros((2 * units, len(values)))  # twice the pairs inside each unit
+        by_image = np.zeros((n, 2, len(asked)))
+        inside = np.zeros((2 * units, len(asked)))  # twice the pairs inside each unit
         confused = np.zeros((classes, classes)) if classes <= MOST_CLASSES else None
         for start in range(0, n, self.block):
             rows = np.arange(start, min(start + self.block, n))
@@ -124,7 +123,7 @@ class AllPairs:
             distances = self.distance.matrix(self.embeddings[rows], self.embeddings)
             (a, b) = np.nonzero(unit[:, np.newaxis] == self.unit_of)
             place = 2 * unit[a] + (own[a] == self.class_of[b])
-            for k, value in enumerate(values):
+            for k, value in enumerate(asked):
                 found = value(distances)
                 found[rows - start, rows] = 0  # itself
                 matched = np.add.reduceat(found, self.first, axis=1, dtype=np.float64)  # (rows, C)
@@ -133,7 +132,7 @@ class AllPairs:
                 inside[:, k] += np.bincount(place, found[a, b], 2 * units)
                 if k == 0 and confused is not None:
                     np.add.at(confused, own, matched)
-        sums_of = np.zeros((units, 2, len(values)))
+        sums_of = np.zeros((units, 2, len(asked)))
         np.add.at(sums_of, self.unit_of, by_image)
         return Counts(
             sums=by_image.sum(axis=0) / 2,
@@ -151,7 +150,7 @@ class AllPairs:
         """
         sign = -1 if kind else 1
         (ends, far, limit) = (np.empty((0, 2), int), np.empty(0, np.float32), np.inf)
-        for start, distances, same, new in self._upper():
+        for start, distances, same, new in self._upper(kind):
             (rows, columns) = np.nonzero((sign * distances < limit) & (same == kind) & new)
             ends = np.append(ends, start + np.stack([rows, columns], axis=1), axis=0)
             far = np.append(far, distances[rows, columns])
@@ -161,13 +160,15 @@ class AllPairs:
                 limit = sign * far[-1]
         return self.order[ends], far
 
-    def _upper(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    def _upper(self, kind: int = 0) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
         # block by block: its first row, the distances of its rows to all images from that row
-        # on, which of them are of one class, and which have not been there before
+        # on (of kind 1: to the end of a class), which of them are of one class, and which new
         for start in range(0, len(self.order), self.block):
-            rows = slice(start, start + self.block)
-            distances = self.distance.matrix(self.embeddings[rows], self.embeddings[start:])
-            same = self.class_of[rows, np.newaxis] == self.class_of[start:]
+            own = self.class_of[start : start + self.block]
+            end = np.searchsorted(self.class_of, own[-1], side="right") if kind else None
+            rows = self.embeddings[start : start + self.block]
+            same = own[:, np.newaxis] == self.class_of[start:end]
+            distances = self.distance.matrix(rows, self.embeddings[start:end])
             yield start, distances, same, np.triu(np.ones_like(same), 1)
 
 
@@ -187,11 +188,10 @@ class GivenPairs:
 
     def scan(self, values: Sequence[Value]) -> Counts:
         """Sums of some values over these pairs, and over those of each unit."""
-        columns = [value(self.distances) for value in (*values, np.ones_like)]
-        (sums, sums_of) = (
-            np.zeros((2, len(columns))),
-            np.zeros((len(self.images), 2, len(columns))),
-        )
+        asked: list[Value] = [*values, np.ones_like]
+        columns = [value(self.distances) for value in asked]
+        sums = np.zeros((2, len(columns)))
+        sums_of = np.zeros((len(self.images), *sums.shape))
         for kind in (0, 1):
             some = self.y == kind
             for k, column in enumerate(columns):
@@ -200,9 +200,8 @@ class GivenPairs:
         return Counts(sums, sums_of, self.images, balanced=False)
 
     def extremes(self, kind: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """See AllPairs.extremes. A pair that is given twice is there once."""
-        once = np.unique(np.sort(self.ends, axis=1), axis=0, return_index=True)[1]
-        some = once[self.y[once] == kind]
+        """See AllPairs.extremes."""
+        some = np.flatnonzero(self.y == kind)
         order = np.argsort(-self.distances[some] if kind else self.distances[some], kind="stable")
         return self.ends[some[order[:count]]], self.distances[some[order[:count]]]
 
@@ -236,16 +235,10 @@ def matches(threshold: float) -> Value:
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:
     """Which images are taken where there are more than `most`: int, ascending.
 
-    Of all classes of two images and more as many as there are or equally many, two at least; where
-    even so there are too many, of some of the classes.
+    The first two of each class, the next two of each, and so on; the classes by chance.
     """
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    order = np.argsort(labels, kind="stable")
-    (_, first, sizes) = np.unique(labels[order], return_index=True, return_counts=True)
-    able = np.flatnonzero(sizes > 1)
-    able = able if len(able) > 1 else np.arange(len(sizes))
-    chosen = able[evenly(len(able), most // 2)]
-    quota = most // len(chosen)
-    rows = [order[first[c] + evenly(sizes[c], quota)] for c in chosen]
-    return np.sort(np.concatenate(rows))
+    (_, class_of, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
+    rank = np.empty(len(labels), int)  # inside the class
+    rank[np.argsort(class_of, kind="stable")] = np.concatenate([np.arange(n) for n in sizes])
+    class_order = np.random.default_rng(0).permutation(len(sizes))
+    return np.sort(np.lexsort((class_order[class_of], rank // 2))[:most])

@@ -9,7 +9,6 @@ import tensorflow as tf
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.evaluation.distances import Comparison
-from pyimagesearch.utils import euclidean_distance
 
 NUMBERS_AT_ONCE = 2_000_000  # of the embeddings that a comparison is given in one go
 
@@ -29,14 +28,9 @@ def _forward(encoder):
 
 
 def pair_distances(
-    embeddings: np.ndarray,
-    pairs: Pairs,
-    distance: Comparison = euclidean_distance,
+    embeddings: np.ndarray, pairs: Pairs, distance: Comparison
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and labels of Pairs: ((B, 1) float32, (B, 1) int).
-
-    embeddings: (N, D). distance: of two (B, D), as euclidean_distance.
-    """
+    """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
     indices = pairs.indices()
     block = max(NUMBERS_AT_ONCE // embeddings.shape[1], 1)
     ends = [indices[start : start + block].T for start in range(0, len(indices), block)]
