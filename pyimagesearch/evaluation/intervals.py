@@ -44,7 +44,7 @@ class Figure:
             return f"{text} (at most {_rounded(100 * self.high, math.ceil)} %)"
         if self.value == 1:
             return f"{text} (at least {_rounded(100 * self.low, math.floor)} %)"
-        low = self.low if self.low > self.value / 1000 else 0
+        low = self.low if self.low > self.value / 50 else 0
         return f"{text} ({number(low)} to {number(self.high)})"
 
 

@@ -1,8 +1,5 @@
 """Pictures: that they are written, with names of any script, and without touching the program."""
 
-import os
-import subprocess
-import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,17 +97,3 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path):
     pictures.check_output(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"ending in one of .*png.* Received: .*a\.txt"):
         pictures.check_output(tmp_path / "a.txt")
-
-
-def test_showing_without_a_display_does_nothing(tmp_path):
-    code = (
-        "from matplotlib.figure import Figure\n"
-        "from pyimagesearch.evaluation import pictures\n"
-        "pictures.show(Figure())\n"
-        "import matplotlib.pyplot as plt\n"
-        "assert not plt.get_fignums()\n"
-    )
-    paths = os.pathsep.join(filter(None, sys.path))
-    environment = {"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": paths}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()

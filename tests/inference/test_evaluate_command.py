@@ -20,6 +20,11 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     measured = json.loads(ask(*flags, "--json")[1])
     assert measured["accuracy"]["value"] > 0.95 and measured["images"] == 120
     assert measured["trained_on"] is None and settings.read_text() == before
+    (pixels, _) = small_model.images()
+    np.save(model / "assets.extra" / "trained_on.npy", np.sort(pixel_digests(pixels[:50])))
+    assert "50 of these 120 images were trained on" in ask(*flags)[1]
+    assert json.loads(ask(*flags, "--json")[1])["trained_on"] == 50
+    (model / "assets.extra" / "trained_on.npy").unlink()
     # a threshold that calls everything the same does not suit
     small_model.change(model, threshold=99.0, class_names=["anna", "bert"])
     (code, out, _) = ask(*flags)
@@ -90,11 +95,3 @@ def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     assert 0.1 < stored["threshold"] < 1.2
     # who is who is not known of pairs: no rate is promised by a calibration on other images
     assert stored["identification"]["rates"] == {} and "retrieval" not in answer
-
-
-def test_images_that_were_trained_on_are_counted(ask, folder, tmp_path, model):
-    (pixels, _) = small_model.images()
-    np.save(model / "assets.extra" / "trained_on.npy", np.sort(pixel_digests(pixels[:50])))
-    code, out, _ = ask("evaluate", folder, "--output", tmp_path / "e.png")
-    assert code == 0 and "50 of these 120 images were trained on" in out
-    assert json.loads(ask("evaluate", folder, "--json")[1])["trained_on"] == 50

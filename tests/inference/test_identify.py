@@ -1,6 +1,7 @@
 """Who is this: with a model that is a line, on which each embedding is a place."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,34 +9,25 @@ import pytest
 from pyimagesearch.inference.identify import identify, limit_for
 
 
-class Line:
-    """The distance of two embeddings is that of two places on a line."""
-
-    threshold = 10.0
-
-    def __init__(self, identification=None):
-        self.settings = {"identification": identification}
-
-    def distance_to_all(self, feats, gallery):
-        return np.abs(gallery - feats)[:, 0]
+# the distance of two embeddings is that of two places on a line
+LINE = SimpleNamespace(
+    threshold=10.0,
+    settings={"operating_points": {"0.001": 4.0}},
+    distance_to_all=lambda feats, gallery: np.abs(gallery - feats)[:, 0],
+)
 
 
-CALIBRATION = {
-    "gallery_sizes": [2, 5],
-    "thresholds": {"0.01": [8.0, 4.0], "0.001": [2.0, None]},
-    "images_per_class": 1,
-}
 NAMES = ("anna", "bert", "carl")
 GALLERY = np.array([[0], [50], [100], [53]], np.float32)
 LABELS = np.array([0, 1, 2, 1])
 
 
-def asked(place, line=None, gallery=GALLERY, labels=LABELS, names=NAMES, **how):
-    return identify(line or Line(CALIBRATION), np.array([place]), gallery, labels, names, **how)
+def asked(place, gallery=GALLERY, labels=LABELS, names=NAMES, **how):
+    return identify(LINE, np.array([place]), gallery, labels, names, **how)
 
 
 def test_the_nearest_class_its_distance_and_the_runners_up():
-    # bert's distance is the smaller of 6 and 3; four images count as a gallery of four: 4.0
+    # bert's distance is the smaller of 6 and 3; a gallery of four: FPIR 0.4 % below 4.0
     assert json.loads(json.dumps(asked(56.0))) == {
         "known": True,
         "name": "bert",
@@ -58,7 +50,7 @@ def test_nobody_that_it_knows():
 
 def test_classes_at_one_distance_come_by_name():
     (gallery, labels) = (np.array([[10], [0]], np.float32), np.array([1, 0]))
-    found = asked(5.0, Line(), gallery, labels, ("zoe", "anna"))
+    found = asked(5.0, gallery, labels, ("zoe", "anna"))
     assert [c["name"] for c in found["candidates"]] == ["anna", "zoe"]
 
 
@@ -79,7 +71,8 @@ def test_a_rate_of_a_gallery_is_a_false_match_rate_times_its_size(caplog):
 
 
 def test_models_of_1x_keep_their_thresholds_for_galleries():
-    settings = {"identification": CALIBRATION}
+    thresholds = {"0.01": [8.0, 4.0], "0.001": [2.0, None]}
+    settings = {"identification": {"gallery_sizes": [2, 5], "thresholds": thresholds}}
     assert limit_for(settings, 10.0, 2, 0.001) == (2.0, 0.001)
     assert limit_for(settings, 10.0, 4, 0.01) == (4.0, 0.01)
     assert limit_for(settings, 10.0, 6, 0.01) == (2.0, None)
@@ -89,9 +82,11 @@ def test_models_of_1x_keep_their_thresholds_for_galleries():
 
 @pytest.mark.parametrize(
     "identification",
-    [None, [], {"gallery_sizes": None}, {"rates": {"x": 1.0, "1e-9": "2"}},
-        {"gallery_sizes": ["2"], "thresholds": {"0.01": [1.0]}}],
-)  # fmt: skip
+    [
+        *(None, [], {"gallery_sizes": None}, {"rates": {"x": 1.0, "1e-9": "2"}}),
+        {"gallery_sizes": ["2"], "thresholds": {"0.01": [1.0]}},
+    ],
+)
 def test_settings_are_untrusted_text(identification):
     limit = limit_for({"identification": identification, "operating_points": 3}, 10.0, 2, 0.01)
     assert limit in ((1.0, None), (10.0, None))
