@@ -36,20 +36,3 @@ def pair_distances(
     ends = [indices[start : start + block].T for start in range(0, len(indices), block)]
     distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in ends]
     return np.concatenate([np.empty(0, np.float32), *distances])[:, np.newaxis], pairs.labels()
-
-
-def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
-    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
-
-    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
-    """
-    (height, width) = images.shape[1:3]
-    (rows, columns) = (-(-height // 32), -(-width // 32))
-
-    def tiles(batch):
-        batch = batch[:, : height // rows * rows, : width // columns * columns]
-        # (B, tiles down, rows of one, tiles across, columns of one, C)
-        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
-        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
-
-    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)

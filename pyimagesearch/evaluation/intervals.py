@@ -105,20 +105,20 @@ def of_pairs(hits: np.ndarray, ends: np.ndarray) -> Figure:
 
     hits: bool (B,). ends: int (B, 2), the units that the two images of each pair belong to.
     """
-    (hits, (units, ends)) = (np.ravel(hits), np.unique(ends, return_inverse=True))
-    ends = ends.reshape(-1, 2)
-    (of_unit, pairs) = (touching(ends, len(units), hits), touching(ends, len(units)))
-    left = len(hits) - pairs
-    left_out = np.divide(hits.sum() - of_unit, left, out=np.full(len(left), np.nan), where=left > 0)
-    return interval(float(hits.mean()), left_out, min(len(units), len(hits)))
+    (units, ends) = np.unique(ends, return_inverse=True)
+    (ends, count) = (ends.reshape(-1, 2), len(units))
+    hit = np.ravel(hits)
+    left = len(hit) - touching(ends, count, np.ones(len(hit)))
+    with np.errstate(invalid="ignore"):  # none is left where all pairs share an image
+        left_out = (hit.sum() - touching(ends, count, hit)) / left
+    return interval(float(hit.mean()), left_out, min(count, len(hit)))
 
 
-def touching(ends: np.ndarray, units: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """How many pairs each unit stands in, or the sum of their weights: (units,).
+def touching(ends: np.ndarray, units: int, weights: np.ndarray) -> np.ndarray:
+    """The sum of the weights, (B,), of the pairs that each unit stands in: (units,).
 
-    ends: int (B, 2), from 0. A pair inside one unit counts once. weights: (B,).
+    ends: int (B, 2), from 0. A pair inside one unit counts once.
     """
-    weights = np.ones(len(ends)) if weights is None else np.asarray(weights, np.float64)
     second = np.where(ends[:, 0] == ends[:, 1], 0, weights)
     first = np.bincount(ends[:, 0], weights, units)
     return first + np.bincount(ends[:, 1], second, units)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.data.sets import ImageSet, are_uneven
 from pyimagesearch.evaluation.all_pairs import (
     AllPairs,
@@ -23,7 +24,6 @@ from pyimagesearch.evaluation.all_pairs import (
     some_of,
 )
 from pyimagesearch.evaluation.distances import Comparison, distance_of
-from pyimagesearch.evaluation.embeddings import raw_pixels
 from pyimagesearch.evaluation.intervals import (
     LEAST_UNITS,
     Figure,
@@ -219,6 +219,23 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     return measure(raw_pixels(few.images), few, settings, new_classes=new_classes)
 
 
+def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
+    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
+
+    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
+    """
+    (height, width) = images.shape[1:3]
+    (rows, columns) = (-(-height // 32), -(-width // 32))
+
+    def tiles(batch):
+        batch = batch[:, : height // rows * rows, : width // columns * columns]
+        # (B, tiles down, rows of one, tiles across, columns of one, C)
+        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
+        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
+
+    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)
+
+
 def figure_rows(m: Measurement) -> list[tuple[str, str]]:
     """Each figure's name and text, as terminal and report show them."""
     rows = [
@@ -358,15 +375,14 @@ def _by_class(
 
 def _of_classes(classes: Mapping[str, Any], tmr: float) -> list[str]:
     # the worst three, where they are below the whole or classes are of very different size
-    lines: list[str] = []
     uneven = are_uneven(np.array([c["images"] for c in classes["figures"]]))
-    known = [c for c in classes["figures"] if c["tmr"] is not None]
-    for c in sorted(known, key=lambda c: (c["tmr"]["value"], c["images"]))[:3]:
-        found = c["tmr"]["value"]
-        if uneven or found < tmr:
-            which = "and then" if lines else "the worst class"
-            share = f"{100 * found:.1f} % of its same pairs found"
-            lines.append(f"  {which}: {c['name']}, {share}, {c['images']} images")
+    known = [c for c in classes["figures"] if c["tmr"] and (uneven or c["tmr"]["value"] < tmr)]
+    known.sort(key=lambda c: (c["tmr"]["value"], c["images"]))
+    lines = [
+        f"  {which}: {c['name']}, {100 * c['tmr']['value']:.1f} % of its same pairs found, "
+        f"{c['images']} images"
+        for which, c in zip(("the worst class", "and then", "and then"), known)
+    ]
     for c in classes["confused"][:1]:
         (a, b) = c["classes"]
         share = f"{100 * c['fmr']:.3g} % of their pairs called the same"

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.evaluation.verification import Curve, called_same
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
@@ -67,23 +68,20 @@ def plot_verdicts(
     return plot_pairs(images_a, images_b, [f"{d:.2f}" for d in distances], same, path, title)
 
 
-def plot_worst(
-    images: np.ndarray | Rows,
-    pairs: np.ndarray,
-    distances: np.ndarray,
-    y: np.ndarray,
-    threshold: float,
-    path: str | Path,
-) -> Figure:
-    """The pairs that the model gets most wrong: same ones far apart, different ones near.
-
-    pairs: int (B, 2), the images of each, with distances and y, (B,): see Measurement.worst.
-    """
+def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Path) -> Figure:
+    """The pairs that the model gets most wrong: same ones far apart, different ones near."""
+    (pairs, distances, y) = measured.worst()
     (images_a, images_b) = (images[pairs[:, end]] for end in (0, 1))
-    texts = [f"{d:.2f}, is" for d in distances]
-    title = f"the same pairs furthest apart, the different ones nearest; threshold {threshold:.2f}"
-    columns = int(max(np.sum(y == 1), np.sum(y == 0)))
-    return plot_pairs(images_a, images_b, texts, y, path, title, columns)
+    title = "the same pairs furthest apart, the different ones nearest; threshold "
+    return plot_pairs(
+        images_a,
+        images_b,
+        [f"{d:.2f}, is" for d in distances],
+        y,
+        path,
+        f"{title}{measured.threshold:.2f}",
+        columns=int(max(np.sum(y == 1), np.sum(y == 0))),
+    )
 
 
 def plot_matrix(

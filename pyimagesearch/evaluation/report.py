@@ -101,7 +101,7 @@ def write(
     distances = distance.output(curve.levels)
     pictures.plot_histogram(distances, curve, threshold, _path(output, "histogram"))
     pictures.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
-    pictures.plot_worst(test.images, *measured.worst(), threshold, _path(output, "worst"))
+    pictures.plot_worst(test.images, measured, _path(output, "worst"))
     summary = (
         f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right, "
         f"calling them the same where distance < {threshold:.3f}"

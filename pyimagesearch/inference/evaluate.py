@@ -65,7 +65,7 @@ def evaluate(args: argparse.Namespace) -> None:
     answer = measured.as_dict() | {"part": name, "trained_on": used, "folder": folder.counts}
     say(args, answer, f"{measure.report(measured, printable(args.directory))}\n{verdict}")
     if figure:
-        pictures.plot_worst(test.images, *measured.worst(), measured.threshold, figure)
+        pictures.plot_worst(test.images, measured, figure)
         log.info(f"the worst errors: {figure}")
 
 

@@ -11,7 +11,6 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import AllPairs, GivenPairs, matches, some_of
 from pyimagesearch.evaluation.distances import Distance, cosine_matrix, distance_of
-from pyimagesearch.evaluation.embeddings import raw_pixels
 from pyimagesearch.system.errors import InputError
 
 
@@ -162,9 +161,9 @@ def test_matrices_give_what_the_distances_of_pairs_give(name):
 @pytest.mark.slow
 def test_raw_pixels_are_the_pixels_or_the_means_of_tiles():
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
-    np.testing.assert_allclose(raw_pixels(images), images.reshape(3, -1) / 255)
+    np.testing.assert_allclose(measure.raw_pixels(images), images.reshape(3, -1) / 255)
     large = images.repeat(2, axis=1).repeat(3, axis=2)  # 56x84: tiles of 2x3
-    np.testing.assert_allclose(raw_pixels(large), images.reshape(3, -1) / 255, rtol=1e-5)
+    np.testing.assert_allclose(measure.raw_pixels(large), images.reshape(3, -1) / 255, rtol=1e-5)
     labels = np.append(np.arange(3000) // 2, 1500).astype(np.int32)
     pixels = np.random.default_rng(0).integers(0, 256, (3001, 2, 2, 1), dtype=np.uint8)
     raw = measure.measure_raw_pixels(*[ImageSet(pixels, labels)] * 2)

@@ -8,7 +8,6 @@ import pytest
 
 from pyimagesearch.inference.identify import identify, limit_for
 
-
 # the distance of two embeddings is that of two places on a line
 LINE = SimpleNamespace(
     threshold=10.0,
