@@ -88,7 +88,7 @@ def plot_training(H, plotPath):
     # construct a plot that plots and saves the training history
     plt.style.use("ggplot")
     plt.figure()
-    plt.gca().xaxis.set_major_locator(MaxNLocator(integer=True))
+    plt.gca().xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     # a single epoch is a point, which a line would not show
     marker = "o" if len(H.history["loss"]) == 1 else None
     plt.plot(H.history["loss"], label="train_loss", marker=marker)

@@ -9,7 +9,6 @@ import tensorflow as tf
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.evaluation.distances import Comparison
-from pyimagesearch.utils import euclidean_distance
 
 NUMBERS_AT_ONCE = 2_000_000  # of the embeddings that a comparison is given in one go
 
@@ -29,33 +28,11 @@ def _forward(encoder):
 
 
 def pair_distances(
-    embeddings: np.ndarray,
-    pairs: Pairs,
-    distance: Comparison = euclidean_distance,
+    embeddings: np.ndarray, pairs: Pairs, distance: Comparison
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and labels of Pairs: ((B, 1) float32, (B, 1) int).
-
-    embeddings: (N, D). distance: of two (B, D), as euclidean_distance.
-    """
+    """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
     indices = pairs.indices()
     block = max(NUMBERS_AT_ONCE // embeddings.shape[1], 1)
     ends = [indices[start : start + block].T for start in range(0, len(indices), block)]
     distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in ends]
     return np.concatenate([np.empty(0, np.float32), *distances])[:, np.newaxis], pairs.labels()
-
-
-def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
-    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
-
-    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
-    """
-    (height, width) = images.shape[1:3]
-    (rows, columns) = (-(-height // 32), -(-width // 32))
-
-    def tiles(batch):
-        batch = batch[:, : height // rows * rows, : width // columns * columns]
-        # (B, tiles down, rows of one, tiles across, columns of one, C)
-        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
-        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
-
-    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)

@@ -6,6 +6,7 @@ is how a model does on classes that it has never seen.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -29,24 +30,22 @@ class Figure:
 
     def percent(self, digits: int = 2) -> str:
         """As text: "99.53 % (99.40 to 99.66)", "100.00 % (at least 97.5 %)", "99.53 %"."""
-        text = f"{100 * self.value:.{digits}f} %"
-        if self.low is None or self.high is None:
-            return text
-        if self.value == 1:
-            return f"{text} (at least {_rounded(100 * self.low, math.floor)} %)"
-        if self.value == 0:
-            return f"{text} (at most {_rounded(100 * self.high, math.ceil)} %)"
-        return f"{text} ({100 * self.low:.{digits}f} to {100 * self.high:.{digits}f})"
+        return self._text(lambda share: f"{100 * share:.{digits}f}")
 
     def rate(self) -> str:
         """As text where values are small: "0.75 % (0.59 to 0.95)"."""
-        text = f"{_short(self.value)} %"
+        return self._text(lambda share: f"{100 * share:{'.0f' if share >= 0.095 else '.2g'}}")
+
+    def _text(self, number: Callable[[float], str]) -> str:
+        text = f"{number(self.value)} %"
         if self.low is None or self.high is None:
             return text
         if self.value == 0:
             return f"{text} (at most {_rounded(100 * self.high, math.ceil)} %)"
-        low = self.low if self.low > self.value / 1000 else 0
-        return f"{text} ({_short(low)} to {_short(self.high)})"
+        if self.value == 1:
+            return f"{text} (at least {_rounded(100 * self.low, math.floor)} %)"
+        low = self.low if self.low > self.value / 50 else 0
+        return f"{text} ({number(low)} to {number(self.high)})"
 
 
 def interval(value: float, left_out: np.ndarray, images: int) -> Figure:
@@ -106,27 +105,23 @@ def of_pairs(hits: np.ndarray, ends: np.ndarray) -> Figure:
 
     hits: bool (B,). ends: int (B, 2), the units that the two images of each pair belong to.
     """
-    (hits, (units, ends)) = (np.ravel(hits), np.unique(ends, return_inverse=True))
-    ends = ends.reshape(-1, 2)
-    (of_unit, pairs) = (touching(ends, len(units), hits), touching(ends, len(units)))
-    left = len(hits) - pairs
-    left_out = np.divide(hits.sum() - of_unit, left, out=np.full(len(left), np.nan), where=left > 0)
-    return interval(float(hits.mean()), left_out, min(len(units), len(hits)))
+    (units, ends) = np.unique(ends, return_inverse=True)
+    (ends, count) = (ends.reshape(-1, 2), len(units))
+    hit = np.ravel(hits)
+    left = len(hit) - touching(ends, count, np.ones(len(hit)))
+    with np.errstate(invalid="ignore"):  # none is left where all pairs share an image
+        left_out = (hit.sum() - touching(ends, count, hit)) / left
+    return interval(float(hit.mean()), left_out, min(count, len(hit)))
 
 
-def touching(ends: np.ndarray, units: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """How many pairs each unit stands in, or the sum of their weights: (units,).
+def touching(ends: np.ndarray, units: int, weights: np.ndarray) -> np.ndarray:
+    """The sum of the weights, (B,), of the pairs that each unit stands in: (units,).
 
-    ends: int (B, 2), from 0. A pair inside one unit counts once. weights: (B,).
+    ends: int (B, 2), from 0. A pair inside one unit counts once.
     """
-    weights = np.ones(len(ends)) if weights is None else np.asarray(weights, np.float64)
     second = np.where(ends[:, 0] == ends[:, 1], 0, weights)
     first = np.bincount(ends[:, 0], weights, units)
     return first + np.bincount(ends[:, 1], second, units)
-
-
-def _short(share):
-    return f"{100 * share:.0f}" if share >= 0.095 else f"{100 * share:.2g}"
 
 
 def _rounded(percent, nearest):

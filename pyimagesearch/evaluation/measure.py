@@ -6,12 +6,13 @@ they are, and each weighs as much.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.data.sets import ImageSet, are_uneven
 from pyimagesearch.evaluation.all_pairs import (
     AllPairs,
@@ -19,11 +20,10 @@ from pyimagesearch.evaluation.all_pairs import (
     GivenPairs,
     auc_left_out,
     matches,
-    pairs_of,
+    ratio,
     some_of,
 )
 from pyimagesearch.evaluation.distances import Comparison, distance_of
-from pyimagesearch.evaluation.embeddings import raw_pixels
 from pyimagesearch.evaluation.intervals import (
     LEAST_UNITS,
     Figure,
@@ -33,7 +33,7 @@ from pyimagesearch.evaluation.intervals import (
 )
 from pyimagesearch.evaluation.retrieval import Retrieval, retrieve
 from pyimagesearch.evaluation.verification import independent
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 # for identify, whose rate is divided by the size of the gallery
@@ -118,12 +118,10 @@ def calibrate(
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
     "identification": thresholds for more rates, see inference.identify.
+    Raises InputError where an embedding is not finite, or one kind of pair is missing.
     """
-    (images, embeddings, _) = _at_most(images, embeddings, MOST_IMAGES)
-    distance = distance_of(settings, comparison, embeddings.shape[1])
-    (unit, unit_of) = units_of(images, len(embeddings), new_classes)
-    compared = pairs_of(embeddings, images, distance, unit_of)
-    curve = compared.curve
+    (images, _, unit, compared) = _compare(embeddings, images, settings, comparison, new_classes)
+    (curve, distance) = (compared.curve, compared.distance)
     threshold = float(distance.output(curve.best_threshold))
     if stored is not None:
         asked = [curve.best_threshold, float(distance.before_head(stored))]
@@ -135,11 +133,11 @@ def calibrate(
     least = independent(ends if images.groups is None else images.groups[ends])
     raw = {r: curve.threshold_at_fmr(float(r), least) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
-    points = {rate: known.get(rate) for rate in FALSE_MATCH_RATES}
+    matched = np.searchsorted(curve.levels, distance.before_head(threshold))
     found: dict[str, Any] = {
         "threshold": threshold,
-        "calibration_accuracy": curve.right_at(float(distance.before_head(threshold))),
-        "operating_points": points,
+        "calibration_accuracy": float(curve.right[matched]),
+        "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
         "operating_images": len(images),
         "collapsed": curve.collapsed,
         "identification": {
@@ -148,7 +146,7 @@ def calibrate(
         },
     }
     if unit == "classes":
-        rates = [rate for rate, t in points.items() if t is not None]
+        rates = [rate for rate in FALSE_MATCH_RATES if rate in known]
         counts = compared.scan([matches(raw[rate] or 0) for rate in rates])
         found["operating_bounds"] = {r: counts.share(0, k).high for k, r in enumerate(rates)}
     return found
@@ -163,15 +161,10 @@ def measure(
 ) -> Measurement:
     """Figures of a calibration on other images than it was chosen on.
 
-    embeddings: (N, D), of `images`. settings: the model's, with what calibrate gave. comparison:
-    see calibrate. new_classes: whether no class of these images was trained on; then the classes
-    are what the intervals count.
+    settings: the model's, with what calibrate gave; the others, and errors: see calibrate.
     """
-    (images, embeddings, rows) = _at_most(images, embeddings, MOST_IMAGES)
-    distance = distance_of(settings, comparison, embeddings.shape[1])
-    (unit, unit_of) = units_of(images, len(embeddings), new_classes)
-    compared = pairs_of(embeddings, images, distance, unit_of)
-    curve = compared.curve
+    (images, rows, unit, compared) = _compare(embeddings, images, settings, comparison, new_classes)
+    (curve, distance) = (compared.curve, compared.distance)
     points = dict(settings.get("operating_points") or {})
     known = [rate for rate, threshold in points.items() if threshold is not None]
     outputs = [settings["threshold"], *(points[rate] for rate in known), 0.5]
@@ -186,12 +179,14 @@ def measure(
     auc = Figure(curve.auc)
     if auc.value < AUC_WITH_INTERVAL and len(counts.images) >= LEAST_UNITS:
         auc = interval(auc.value, auc_left_out(compared), int(counts.images.sum()))
-    retrieval = None
-    if images.labels is not None:
-        retrieval = retrieve(embeddings, np.ravel(images.labels), distance, unit_of)
+    (classes, retrieval) = (None, None)
+    if isinstance(compared, AllPairs):
+        names = [images.class_names[k] if images.class_names else str(k) for k in compared.classes]
+        classes = _by_class(list(map(printable, names)), compared.sizes, counts)
+        retrieval = retrieve(compared)
     return Measurement(
         images=len(images),
-        pairs=int(counts.pairs.sum()),
+        pairs=int(counts.sums[:, -1].sum()),
         unit=unit,
         units=len(counts.images),
         threshold=settings["threshold"],
@@ -207,7 +202,7 @@ def measure(
         suits=_suits(counts, best, 0),
         chance=_at_chance(counts, best, curve.best in (0, len(curve.levels))),
         accuracy_at_half=None if distance.head is None else counts.right(best - 1).value,
-        classes=_by_class(images, counts),
+        classes=classes,
         retrieval=retrieval,
         compared=compared,
         rows=rows,
@@ -219,21 +214,26 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
 
     Of more than 1,500 images some are taken.
     """
-    (choices, test) = (_at_most(part, None, MOST_PIXELS)[0] for part in (choices, test))
-    settings = calibrate(raw_pixels(choices.images), choices, {})
-    return measure(raw_pixels(test.images), test, settings, new_classes=new_classes)
+    (few_choices, few) = (part.part(_at_most(part, MOST_PIXELS)) for part in (choices, test))
+    settings = calibrate(raw_pixels(few_choices.images), few_choices, {})
+    return measure(raw_pixels(few.images), few, settings, new_classes=new_classes)
 
 
-def units_of(images: ImageSet, count: int, new_classes: bool) -> tuple[str, np.ndarray]:
-    """What the intervals count, and which of them each of `count` images belongs to: int (N,).
+def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
+    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
 
-    Groups where there are any, else classes where these are new to the model, else images.
+    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
     """
-    if images.groups is not None:
-        return "groups", np.unique(images.groups, return_inverse=True)[1]
-    if new_classes and images.labels is not None:
-        return "classes", np.unique(images.labels, return_inverse=True)[1]
-    return "images", np.arange(count)
+    (height, width) = images.shape[1:3]
+    (rows, columns) = (-(-height // 32), -(-width // 32))
+
+    def tiles(batch):
+        batch = batch[:, : height // rows * rows, : width // columns * columns]
+        # (B, tiles down, rows of one, tiles across, columns of one, C)
+        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
+        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
+
+    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)
 
 
 def figure_rows(m: Measurement) -> list[tuple[str, str]]:
@@ -284,19 +284,50 @@ def basis(m: Measurement) -> str:
     return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
 
 
-def _at_most(
-    images: ImageSet, embeddings: np.ndarray | None, most: int
-) -> tuple[ImageSet, Any, np.ndarray]:
-    # some of the images where there are more, their embeddings, and which they are
+def _compare(
+    embeddings: np.ndarray,
+    images: ImageSet,
+    settings: Mapping[str, Any],
+    comparison: Comparison | None,
+    new_classes: bool,
+) -> tuple[ImageSet, np.ndarray, str, AllPairs | GivenPairs]:
+    # the images that are compared, which these are, what the intervals count, and the pairs: all
+    # where the classes are known, else those that are given
     rows = np.arange(len(images))
-    if len(images) > most and images.labels is not None:
-        rows = some_of(np.ravel(images.labels), most)
-        images = images.part(rows)
-    elif len(images) > most and embeddings is None:  # given pairs, as many as hold so many images
-        order = np.random.default_rng(0).permutation(images.drawn.indices())
-        rows = np.unique(order[: most // 2])
-        images = images.part(rows)
-    return images, embeddings if embeddings is None else embeddings[rows], rows
+    if images.labels is not None:
+        rows = _at_most(images, MOST_IMAGES)
+        (images, embeddings) = (images.part(rows), embeddings[rows])
+    if bad := int(np.sum(~np.isfinite(embeddings).all(axis=1))):
+        raise InputError(
+            f"Expected finite embeddings. Received: {bad} of {len(embeddings)} with NaN or "
+            "infinity. Train the model again."
+        )
+    labels = images.labels
+    kinds = len(np.unique(images.drawn.y if labels is None else labels))
+    if kinds < 2 or (labels is not None and kinds == len(labels)):
+        raise InputError(
+            f"Expected same and different pairs. Received: {len(images)} images whose pairs are "
+            "all of one kind. Add images of the same and of other classes."
+        )
+    (unit, unit_of) = ("images", rows)
+    if images.groups is not None:
+        (unit, unit_of) = ("groups", images.groups)
+    elif new_classes and labels is not None:
+        (unit, unit_of) = ("classes", labels)
+    distance = distance_of(settings, comparison, embeddings.shape[1])
+    if labels is None:
+        return images, rows, unit, GivenPairs(embeddings, images.drawn, distance, unit_of)
+    return images, rows, unit, AllPairs(embeddings, labels, distance, unit_of)
+
+
+def _at_most(images: ImageSet, most: int) -> np.ndarray:
+    # which of the images are taken where there are more: int, ascending
+    if len(images) <= most:
+        return np.arange(len(images))
+    if images.labels is not None:
+        return some_of(images.labels, most)
+    order = np.random.default_rng(0).permutation(images.drawn.indices())
+    return np.unique(order[: most // 2])  # as many of the given pairs as hold so many images
 
 
 def _suits(counts: Counts, best: int, stored: int) -> bool:
@@ -312,28 +343,25 @@ def _suits(counts: Counts, best: int, stored: int) -> bool:
 
 def _at_chance(counts: Counts, best: int, at_edge: bool) -> bool:
     # whether even the best threshold gets no more right than calling all pairs alike
-    chance = 0.5 if counts.balanced else float(counts.pairs.max() / counts.pairs.sum())
+    pairs = counts.sums[:, -1]
     right = counts.right(best)
+    chance = 0.5 if counts.balanced else float(pairs.max() / pairs.sum())
     return at_edge or (right.low is not None and right.low <= chance)
 
 
-def _by_class(images: ImageSet, counts: Counts, most: int = 5) -> dict[str, Any] | None:
+def _by_class(
+    names: Sequence[str], sizes: np.ndarray, counts: Counts, most: int = 5
+) -> dict[str, Any]:
     # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
-    if images.labels is None or counts.by_image is None:
-        return None
-    (numbers, class_of, sizes) = np.unique(
-        np.ravel(images.labels), return_inverse=True, return_counts=True
-    )
-    names = [printable(images.class_names[k] if images.class_names else str(k)) for k in numbers]
-    (false, true) = (np.bincount(class_of, hits) for hits in counts.by_image[:, :, 0])
+    (fmr, tmr) = ratio(counts.by_class[..., 0], counts.by_class[..., -1]).T.tolist()
     figures = [
         {
-            "name": name,
-            "images": int(size),
-            "tmr": Figure(float(found / (size * (size - 1)))).as_dict() if size > 1 else None,
-            "fmr": Figure(float(wrong / (size * (len(class_of) - size)))).as_dict(),
+            "name": names[k],
+            "images": size,
+            "tmr": Figure(tmr[k]).as_dict() if size > 1 else None,
+            "fmr": Figure(fmr[k]).as_dict(),
         }
-        for name, size, found, wrong in zip(names, sizes, true, false)
+        for k, size in enumerate(sizes.tolist())
     ]
     confused = []
     if counts.confused is not None:
@@ -347,16 +375,14 @@ def _by_class(images: ImageSet, counts: Counts, most: int = 5) -> dict[str, Any]
 
 def _of_classes(classes: Mapping[str, Any], tmr: float) -> list[str]:
     # the worst three, where they are below the whole or classes are of very different size
-    figures = classes["figures"]
-    uneven = are_uneven(np.array([c["images"] for c in figures]))
-    known = [c for c in figures if c["tmr"] is not None]
-    lines: list[str] = []
-    for c in sorted(known, key=lambda c: (c["tmr"]["value"], c["images"]))[:3]:
-        found = c["tmr"]["value"]
-        if uneven or found < tmr:
-            which = "and then" if lines else "the worst class"
-            share = f"{100 * found:.1f} % of its same pairs found"
-            lines.append(f"  {which}: {c['name']}, {share}, {c['images']} images")
+    uneven = are_uneven(np.array([c["images"] for c in classes["figures"]]))
+    known = [c for c in classes["figures"] if c["tmr"] and (uneven or c["tmr"]["value"] < tmr)]
+    known.sort(key=lambda c: (c["tmr"]["value"], c["images"]))
+    lines = [
+        f"  {which}: {c['name']}, {100 * c['tmr']['value']:.1f} % of its same pairs found, "
+        f"{c['images']} images"
+        for which, c in zip(("the worst class", "and then", "and then"), known)
+    ]
     for c in classes["confused"][:1]:
         (a, b) = c["classes"]
         share = f"{100 * c['fmr']:.3g} % of their pairs called the same"

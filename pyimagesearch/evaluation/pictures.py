@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.evaluation.verification import Curve, called_same
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
@@ -25,30 +26,32 @@ SAME, DIFFERENT = "#0072B2", "#D55E00"
 def plot_pairs(
     images_a: np.ndarray,
     images_b: np.ndarray,
-    titles: Sequence[str],
-    colors: Sequence[str],
+    texts: Sequence[str],
+    same: np.ndarray,
     path: str | Path,
-    title: str = "",
+    title: str,
     columns: int = 5,
 ) -> Figure:
-    """Pairs of images, each under its title. images_a, images_b: uint8 (B, H, W, C).
+    """Pairs of images, each under its text and the word same or different, in that colour.
 
+    images_a, images_b: uint8 (B, H, W, C). same: (B,), true or false.
     The first 100 of them: more would be too small to see.
     """
-    titles = titles[:100]
-    columns = min(columns, len(titles))
-    rows = -(-len(titles) // columns)
+    texts = texts[:100]
+    columns = min(columns, len(texts))
+    rows = -(-len(texts) // columns)
     # a title needs some width even over a single pair
     fig = Figure(figsize=(max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5), layout="tight")
     axes = fig.subplots(rows, columns, squeeze=False)
     fig.suptitle(title, fontsize=11)
     for ax in axes.flat:
         ax.axis("off")
-    for ax, a, b, text, color in zip(axes.flat, images_a, images_b, titles, colors):
+    for ax, a, b, text, alike in zip(axes.flat, images_a, images_b, texts, same):
         gap = np.full((len(a), max(a.shape[1] // 14, 1), a.shape[2]), 255, np.uint8)
         pair = np.concatenate([a, gap, b], axis=1)  # (H, W + gap + W, C)
         ax.imshow(pair[:, :, 0] if pair.shape[2] == 1 else pair, cmap="gray", vmin=0, vmax=255)
-        ax.set_title(text, fontsize=10, color=color)
+        (word, color) = ("same", SAME) if alike else ("different", DIFFERENT)
+        ax.set_title(f"{text} {word}", fontsize=10, color=color)
     return save(fig, path)
 
 
@@ -61,68 +64,23 @@ def plot_verdicts(
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold."""
     same = called_same(distances, threshold)
-    titles = [f"{d:.2f} {'same' if s else 'different'}" for d, s in zip(distances, same)]
-    colors = [SAME if s else DIFFERENT for s in same]
-    return plot_pairs(
-        images_a, images_b, titles, colors, path, f"distance; same where it is < {threshold:.2f}"
-    )
+    title = f"distance; same where it is < {threshold:.2f}"
+    return plot_pairs(images_a, images_b, [f"{d:.2f}" for d in distances], same, path, title)
 
 
-def plot_training_pairs(
-    images_a: np.ndarray, images_b: np.ndarray, y: np.ndarray, path: str | Path
-) -> Figure:
-    """Pairs as the network sees them in training, with their labels."""
+def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Path) -> Figure:
+    """The pairs that the model gets most wrong: same ones far apart, different ones near."""
+    (pairs, distances, y) = measured.worst()
+    (images_a, images_b) = (images[pairs[:, end]] for end in (0, 1))
+    title = "the same pairs furthest apart, the different ones nearest; threshold "
     return plot_pairs(
         images_a,
         images_b,
-        [f"y = {k:.0f}, {'same' if k else 'different'}" for k in y],
-        [SAME if k else DIFFERENT for k in y],
+        [f"{d:.2f}, is" for d in distances],
+        y,
         path,
-        "training pairs, as the network sees them",
-    )
-
-
-def plot_worst(
-    images: np.ndarray | Rows,
-    pairs: np.ndarray,
-    distances: np.ndarray,
-    y: np.ndarray,
-    threshold: float,
-    path: str | Path,
-) -> Figure:
-    """The pairs that the model gets most wrong: same ones far apart, different ones near.
-
-    pairs: int (B, 2), the images of each, with distances and y, (B,): see Measurement.worst.
-    """
-    return plot_pairs(
-        images[pairs[:, 0]],
-        images[pairs[:, 1]],
-        [f"{d:.2f}, is {'same' if k else 'different'}" for d, k in zip(distances, y)],
-        [SAME if k else DIFFERENT for k in y],
-        path,
-        f"the same pairs furthest apart, the different ones nearest; threshold {threshold:.2f}",
+        f"{title}{measured.threshold:.2f}",
         columns=int(max(np.sum(y == 1), np.sum(y == 0))),
-    )
-
-
-def plot_ranked(
-    query: np.ndarray,
-    images: np.ndarray,
-    distances: np.ndarray,
-    threshold: float,
-    path: str | Path,
-) -> Figure:
-    """A query and the images most like it, nearest first. uint8 (H, W, C) and (B, H, W, C)."""
-    queries = np.repeat(query[None], len(images), axis=0)
-    titles = [f"{rank}: {d:.2f}" for rank, d in enumerate(distances, 1)]
-    colors = [SAME if same else DIFFERENT for same in called_same(distances, threshold)]
-    return plot_pairs(
-        queries,
-        images,
-        titles,
-        colors,
-        path,
-        f"the query and what is most like it; same where the distance is < {threshold:.2f}",
     )
 
 
@@ -146,17 +104,16 @@ def plot_matrix(
 
 def plot_roc(curve: Curve, tmr: float, fmr: float, title: str, path: str | Path) -> Figure:
     """TMR over FMR, the latter on a logarithmic scale, with the operating point (tmr, fmr)."""
-    (fig, ax) = _axes()
+    (fig, ax) = _axes(
+        title,
+        "False match rate: different pairs called same",
+        "True match rate: same pairs called same",
+    )
     floor = 0.5 / max(curve.different.sum(), 1)  # half a false match: where 0 is drawn
     ax.semilogx(np.maximum(curve.fmr, floor), curve.tmr, color=SAME)
     label = f"at the threshold: TMR {100 * tmr:.2f} %, FMR {100 * fmr:.2g} %"
     # drawn over the frame, too: a perfect point lies in its corner
     ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, label=label, clip_on=False, zorder=3)
-    ax.set(
-        title=title,
-        xlabel="False match rate: different pairs called same",
-        ylabel="True match rate: same pairs called same",
-    )
     ax.legend(loc="lower right")
     return save(fig, path)
 
@@ -168,16 +125,16 @@ def plot_histogram(
 
     distances: (L,), those of the curve's levels.
     """
-    (fig, ax) = _axes()
+    (fig, ax) = _axes("Distances of the test pairs", "Distance", "Pairs")
     bins = np.linspace(min(0, distances[0]), max(distances[-1] * 1.0001, 1e-6), 60).tolist()
     kinds = ((curve.same, SAME, "//", "same"), (curve.different, DIFFERENT, "", "different"))
     for counts, color, hatch, name in kinds:
         ax.hist(distances, bins, weights=counts, color=color, alpha=0.6, hatch=hatch, label=name)
     ax.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
     ax.set_yscale("log")  # the few wrong pairs are what matters
-    ax.set_ylim(bottom=0.5)  # a single pair is seen
-    ax.set(title="Distances of the test pairs", xlabel="Distance", ylabel="Pairs")
-    ax.legend()
+    most = max(curve.same.sum(), curve.different.sum())
+    ax.set_ylim(0.5, 4 * most**1.1)  # a single pair is seen, and the legend hides none
+    ax.legend(loc="upper center", ncols=3)
     return save(fig, path)
 
 
@@ -202,7 +159,11 @@ def plot_map(
     places[:, : min(2, len(axes))] = centred @ axes[:2].T
     share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
     classes = np.unique(labels)
-    (fig, ax) = _axes()
+    (fig, ax) = _axes(
+        f"Test images, embedded ({100 * share:.0f} % of the variance)",
+        "First principal component",
+        "Second principal component",
+    )
     colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
     for k, color in zip(classes, colors):
         (x, y) = places[labels == k].T
@@ -218,11 +179,6 @@ def plot_map(
                 fontsize=9 if max(map(len, names)) <= 12 else 7,
                 bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9},
             )
-    ax.set(
-        title=f"Test images, embedded ({100 * share:.0f} % of the variance)",
-        xlabel="First principal component",
-        ylabel="Second principal component",
-    )
     return save(fig, path)
 
 
@@ -230,21 +186,18 @@ def lettering(names: Sequence[str]) -> list[str]:
     """The names as text for a figure, each on one line and at most 30 characters long.
 
     A dollar sign starts no formula. A name that Matplotlib's font cannot draw, or that runs from
-    right to left, becomes a number, and the log says what it stands for.
+    right to left, becomes its number, and the log says so.
     """
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     known = set(map(chr, font.get_charmap()))
-    (texts, legend) = ([], dict[str, str]())
-    for name in map(printable, names):
+    texts = []
+    for number, name in enumerate(map(printable, names), 1):
         text = name if len(name) <= 30 else f"{name[:14]}…{name[-15:]}"
         leftward = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
         if leftward or not known.issuperset(text):
-            texts.append(legend.setdefault(text, f"#{len(legend) + 1}"))
-        else:
-            texts.append(text.replace("$", r"\$"))
-    if legend:
-        meanings = ", ".join(f"{number} = {text}" for text, number in legend.items())
-        log.info("in the figures: %s", meanings)
+            log.info("in the figures: #%d = %s", number, text)
+            text = f"#{number}"
+        texts.append(text.replace("$", r"\$"))
     return texts
 
 
@@ -281,15 +234,14 @@ def save(fig: Figure, path: str | Path) -> Figure:
     return fig
 
 
-def _axes() -> tuple[Figure, Axes]:
+def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     # the article's style, ggplot, on these axes alone: a style sheet would be for the whole program
     fig = Figure(layout="tight")
     ax = fig.subplots()
-    ax.set_facecolor("#E5E5E5")
-    ax.set_axisbelow(True)
+    ax.set(title=title, facecolor="#E5E5E5", axisbelow=True)
+    ax.set_xlabel(x, color="#555555", size="large")
+    ax.set_ylabel(y, color="#555555", size="large")
     ax.grid(color="white")
     ax.spines[:].set_visible(False)
     ax.tick_params(which="both", color="#555555", labelcolor="#555555")
-    ax.xaxis.label.set(color="#555555", size="large")
-    ax.yaxis.label.set(color="#555555", size="large")
     return fig, ax

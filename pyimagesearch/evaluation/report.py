@@ -101,12 +101,16 @@ def write(
     distances = distance.output(curve.levels)
     pictures.plot_histogram(distances, curve, threshold, _path(output, "histogram"))
     pictures.plot_map(embeddings, test.labels, _path(output, "map"), test.class_names)
-    pictures.plot_worst(test.images, *measured.worst(), threshold, _path(output, "worst"))
+    pictures.plot_worst(test.images, measured, _path(output, "worst"))
     summary = (
         f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right, "
         f"calling them the same where distance < {threshold:.3f}"
     )
     notes = [summary, *datasets.describe(data)]
+    if measured.collapsed:
+        notes.append("The network has collapsed: all distances are alike.")
+    if raw.auc.value > measured.auc.value:
+        notes.append("The network does not beat the raw pixels: their AUC is higher.")
     with whole_file(os.path.join(output, "report.html")) as path:
         html = page(page_data(output, content, measured, raw, notes))
         Path(path).write_text(html, encoding="utf-8", newline="\n")
@@ -130,7 +134,9 @@ def versions() -> dict[str, str]:
 def draw_training_pairs(output: str, batch: tuple) -> None:
     """Some pairs of a batch, as the network sees them."""
     (images_a, images_b, y) = batches.pairs_of_a_batch(batch)
-    pictures.plot_training_pairs(images_a, images_b, y, _path(output, "training_pairs"))
+    texts = [f"y = {k:.0f}," for k in y]
+    title = "training pairs, as the network sees them"
+    pictures.plot_pairs(images_a, images_b, texts, y, _path(output, "training_pairs"), title)
 
 
 def page_data(
@@ -146,61 +152,43 @@ def page_data(
     on the data that a reader of the figures must know.
     """
     settings = content["settings"]
-    notes = list(notes)
-    if measured.collapsed:
-        notes.append("The network has collapsed: all distances are alike.")
-    if raw.auc.value > measured.auc.value:
-        notes.append("The network does not beat the raw pixels: their AUC is higher.")
     (rows, of_raw) = (measure.figure_rows(measured), dict(measure.figure_rows(raw)))
-    by_name = dict(rows)
-    top = ("right at the threshold", "TMR at 1 % FMR", "AUC", "recall@1")
 
-    # the slider's steps: the model's thresholds among others, evenly spread
-    distances = measured.compared.distance.output(measured.compared.curve.levels)
-    exact = {measured.threshold: (measured.tmr.value, measured.fmr.value)}
-    names = {measured.threshold: "the model's"}
-    for rate, point in measured.operating_points.items():
-        if point is not None:
-            exact[point.threshold] = (point.tmr.value, point.fmr.value)
-            names[point.threshold] = f"{100 * float(rate):g} % FMR"
+    # the slider's steps, evenly spread, and with their exact figures the model's thresholds
+    curve = measured.compared.curve
+    distances = measured.compared.distance.output(curve.levels)
     spread = np.linspace(min(0, distances[0]), distances[-1] * 1.001, STEPS)
-    thresholds = sorted({*spread.tolist(), *names})
-    curve, steps = measured.compared.curve, []
-    for threshold in thresholds:
-        k = np.searchsorted(distances, threshold)
-        (tmr, fmr) = exact.get(threshold, (curve.tmr[k], curve.fmr[k]))
-        right = measured.accuracy.value if threshold == measured.threshold else curve.right[k]
-        percents = [f"{100 * share:.2f} %" for share in (tmr, fmr, right)]
-        steps.append([f"{threshold:.3f}", *percents])
+    points = {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
+    stops = {"the model's": measured.threshold} | {n: p.threshold for n, p in points.items()}
+    thresholds = np.unique([*spread, *stops.values()])
+    at = np.searchsorted(distances, thresholds)
+    shares = np.stack([curve.tmr[at], curve.fmr[at], curve.right[at]], axis=1)
+    places = {name: int(np.searchsorted(thresholds, t)) for name, t in stops.items()}
+    for name, point in points.items():
+        shares[places[name], :2] = (point.tmr.value, point.fmr.value)
+    shares[places["the model's"]] = [
+        figure.value for figure in (measured.tmr, measured.fmr, measured.accuracy)
+    ]
 
-    figures = content["classes"]["figures"] if content["classes"] else []
-    by_tmr = sorted(figures, key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)
+    classes = content["classes"]["figures"] if content["classes"] else []
+    worst_first = sorted(classes, key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)
     drawn = ("plot", "worst", "roc", "histogram", "map", "training_pairs")
-    files = {name: _path(output, name) for name in drawn}
+    files = {name: Path(_path(output, name)) for name in drawn}
     shown = {k: v for k, v in content.items() if k not in ("test", "raw_pixels", "classes")}
     return {
-        "title": _short(f"Recipe {settings.get('recipe')} on {settings.get('dataset')}", 120),
-        "notes": [_short(note, 1000) for note in notes],
-        "top": [[name, by_name[name]] for name in top if name in by_name],
+        "title": f"Recipe {settings.get('recipe')} on {settings.get('dataset')}",
+        "notes": notes,
         "basis": measure.basis(measured),
         "figures": [[name, text, of_raw.get(name, "")] for name, text in rows],
-        "steps": steps,
-        "stops": [[name, thresholds.index(t)] for t, name in names.items()],
+        "steps": np.column_stack([thresholds, shares]).tolist(),  # threshold, TMR, FMR, right
+        "stops": list(places.items()),
         "pictures": {
-            name: "data:image/png;base64," + base64.b64encode(Path(file).read_bytes()).decode()
+            name: "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
             for name, file in files.items()
-            if os.path.isfile(file)
+            if file.is_file()
         },
-        "classes": [
-            [
-                _short(c["name"], 40),
-                str(c["images"]),
-                f"{100 * c['tmr']['value']:.2f} %" if c["tmr"] else "",
-                f"{100 * c['fmr']['value']:.2g} %",
-            ]
-            for c in by_tmr[:MOST_CLASSES]
-        ],
-        "settings": _short(json.dumps(shown, indent=1, default=str), 100_000),
+        "classes": worst_first[:MOST_CLASSES],
+        "settings": json.dumps(shown, indent=1, default=str)[:100_000],
     }
 
 
@@ -213,11 +201,6 @@ def page(data: Mapping[str, Any]) -> str:
         digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
         html = html.replace(f"{{{{{tag}-hash}}}}", f"sha256-{digest}")
     return html.replace("{{data}}", text)  # last: nothing is filled in inside of it
-
-
-def _short(text: str, longest: int) -> str:
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _path(output: str, name: str) -> str:

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyimagesearch.data.rows import evenly
-from pyimagesearch.evaluation.distances import Distance
+from pyimagesearch.evaluation.all_pairs import AllPairs
 from pyimagesearch.evaluation.intervals import Figure, interval
 
 MOST_PAIRS = 25_000_000  # of queries with images: more queries are thinned out, the gallery is not
-BLOCK = 2_000_000  # distances that are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -37,27 +36,22 @@ class Retrieval:
     map_at_r: Figure
 
 
-def retrieve(
-    embeddings: np.ndarray, labels: np.ndarray, distance: Distance, unit_of: np.ndarray
-) -> Retrieval | None:
-    """The figures of N images, each compared with all others; None where no class has two.
+def retrieve(pairs: AllPairs) -> Retrieval:
+    """The figures of N images, each compared with all others; a class at least has two.
 
-    embeddings: float (N, D). labels: int (N,). unit_of: int (N,), from 0, the unit of each image:
-    for the intervals one after another leaves both queries and gallery. Of recall@1 the answer
-    is then that of the next image; of mAP@R what the unit's images change is added up.
+    For the intervals one unit after another is left out. A unit that leaves asks no more; of
+    recall@1 it leaves the gallery, too, and the next image answers. (mAP@R changes little by that.)
     """
-    (_, class_of, sizes) = np.unique(labels, return_inverse=True, return_counts=True)
+    (embeddings, class_of, unit_of) = (pairs.embeddings, pairs.class_of, pairs.unit_of)
+    (sizes, n) = (pairs.sizes, len(class_of))
     able = np.flatnonzero(sizes[class_of] > 1)
-    if not len(able):
-        return None
-    queries = able[evenly(len(able), max(MOST_PAIRS // len(labels), 1))]
-    columns = min(max(int(sizes.max()), 11), len(labels) - 1)  # R + 1 at least
+    queries = able[evenly(len(able), max(MOST_PAIRS // n, 1))]
+    columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
     units = int(unit_of.max()) + 1
-    (scores, lost, leaving) = ([], np.zeros((2, units)), np.zeros(units))
-    size = max(BLOCK // len(labels), 1)
-    for some in np.split(queries, range(size, len(queries), size)):
+    (scores, lost, leaving) = ([], np.zeros(units), np.zeros(units))
+    for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
         rows = np.arange(len(some))
-        distances = distance.matrix(embeddings[some], embeddings)
+        distances = pairs.distance.matrix(embeddings[some], embeddings)
         distances[rows, some] = np.inf
         own = class_of == class_of[some, np.newaxis]
         np.nextafter(distances, np.float32(np.inf), out=distances, where=own)
@@ -65,67 +59,28 @@ def retrieve(
         order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")
         near = np.take_along_axis(near, order, axis=1)  # (q, columns), nearest first
         hits = np.take_along_axis(own, near, axis=1)
-        count = sizes[class_of[some]] - 1  # R
-        (average, change, unseen) = _average_precision(hits, count[:, np.newaxis])
+        count = sizes[class_of[some], np.newaxis] - 1  # R
+        rank = np.arange(1, columns + 1)
+        precision = hits * (rank <= count) * np.cumsum(hits, axis=1) / rank
+        average = precision.sum(axis=1) / count[:, 0]
         scores.append(np.stack([*(hits[:, :k].any(axis=1) for k in (1, 5, 10)), average], axis=1))
 
-        other = unit_of[near] != unit_of[near[:, :1]]  # the next image that is not of that unit
+        nearest = unit_of[near[:, 0]]
+        other = unit_of[near] != nearest[:, np.newaxis]
         after = hits[rows, np.where(other.any(axis=1), other.argmax(axis=1), 0)]
-        _add(lost[0], hits[:, :1] * 1.0 - after[:, np.newaxis], near[:, :1], some, unit_of)
-        _add(lost[1], -change, near, some, unit_of)
+        apart = nearest != unit_of[some]
+        np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
         own[rows, some] = False
-        (asking, asked) = np.nonzero(own)
-        single = count[asking] == 1  # without it, its query cannot ask any more
-        np.add.at(leaving, unit_of[asked[single]], 1)
+        (asking, asked) = np.nonzero(own & (count == 1))  # without it, its query cannot ask
         apart = unit_of[asked] != unit_of[some[asking]]
-        np.add.at(lost[1], unit_of[asked[apart]], -unseen[asking[apart]])
+        np.add.at(leaving, unit_of[asked[apart]], 1)
 
     score = np.concatenate(scores)  # (Q, 4)
-    asked_of = np.bincount(unit_of[queries], minlength=units)
     figures = [Figure(float(mean)) for mean in score.mean(axis=0)]
-    for column, change in ((0, lost[0]), (3, lost[1])):
-        sums = np.bincount(unit_of[queries], score[:, column], units)
-        left = len(queries) - asked_of - leaving
-        rest = score[:, column].sum() - sums - change
-        left_out = np.divide(rest, left, out=np.full(units, np.nan), where=left > 0)
+    asked_of = np.bincount(unit_of[queries], minlength=units)
+    for column, changed, gone in ((0, lost, leaving), (3, 0, 0)):
+        left = len(queries) - asked_of - gone
+        rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
+        left_out = np.where(left > 0, (rest - changed) / np.maximum(left, 1), np.nan)
         figures[column] = interval(figures[column].value, left_out, len(queries))
-    return Retrieval(len(queries), len(labels) - len(able), *figures)
-
-
-def _average_precision(
-    hits: np.ndarray, count: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """AP@R of each query, and how it changes where an image is taken from the gallery.
-
-    hits: bool (q, K), whether the nearest, second nearest … is of the class. count: (q, 1), R,
-    less than K. Returns AP (q,); the change where the image at each rank leaves (q, K), for
-    those of the class less `unseen`; unseen (q,): the change where any other image of the class
-    leaves, further away than these.
-    """
-    rank = np.arange(1, hits.shape[1] + 1)
-    found = np.cumsum(hits, axis=1)  # n, of the class down to here
-    before = np.maximum(rank - 1, 1)
-    precision = hits * found / rank
-    average = (precision * (rank <= count)).sum(axis=1) / count[:, 0]
-    fewer = np.maximum(count - 1, 1)
-
-    def behind(values):  # the sum over all ranks behind this one
-        return np.cumsum(values[:, ::-1], axis=1)[:, ::-1] - values
-
-    # an image of another class leaves: what is behind it moves up by one
-    moved = hits * found * ((rank <= count + 1) / before) - precision * (rank <= count)
-    other = behind(moved) / count
-    # one of the class leaves: R is less by one, and what is behind it moves up with one hit less
-    inside = precision * (rank < count)
-    unseen = inside.sum(axis=1) / fewer[:, 0] - average
-    unseen = np.where(count[:, 0] == 1, -average, unseen)
-    front = np.cumsum(inside, axis=1) - inside
-    own = front + behind(hits * (found - 1) / before * (rank <= count))
-    own = np.where(count == 1, -average[:, np.newaxis], own / fewer - average[:, np.newaxis])
-    return average, np.where(hits, own - unseen[:, np.newaxis], other), unseen
-
-
-def _add(sums, values, images, queries, unit_of):
-    # values (q, k) to the units of images (q, k), but for those of the query's own unit
-    apart = unit_of[images] != unit_of[queries, np.newaxis]
-    np.add.at(sums, unit_of[images[apart]], values[apart])
+    return Retrieval(len(queries), n - len(able), *figures)

@@ -8,8 +8,7 @@ TMR  true match rate: the share of same pairs that are called the same; FNMR = 1
 EER  equal error rate: where FMR = FNMR.
 AUC  the chance that a same pair is nearer than a different one, a tie counting one half.
 
-Everywhere distances is (B,) or (B, 1), finite, and y as many, 0 or 1. ValueError where they
-are not one to one, or none, or a distance is NaN or infinite, or y holds anything else.
+Everywhere distances is (B,) or (B, 1), finite, B > 0, and y as many, 0 or 1.
 """
 
 from dataclasses import dataclass
@@ -68,14 +67,8 @@ class Curve:
         (k, levels) = (self.best, self.levels)
         if k == 0:  # nothing is the same
             return float(levels[0])
-        if k == len(levels):  # everything is
-            return float(np.nextafter(levels[-1], np.inf))
-        # above the lower of the two even where rounding would put the mean upon it
-        return float(max((levels[k - 1] + levels[k]) / 2, np.nextafter(levels[k - 1], np.inf)))
-
-    def right_at(self, threshold: float) -> float:
-        """The share of pairs called right at a threshold."""
-        return float(self.right[np.searchsorted(self.levels, threshold)])
+        above = np.nextafter(levels[k - 1], np.inf)  # the mean may be rounded to the lower level
+        return float(above if k == len(levels) else max(levels[k - 1 : k + 1].mean(), above))
 
     @property
     def auc(self) -> float:
@@ -92,7 +85,7 @@ class Curve:
 
     @property
     def collapsed(self) -> bool:
-        """Whether all distances are alike: see is_collapsed."""
+        """Whether all distances are alike: the network gives every image the same embedding."""
         pairs = np.cumsum(self.same + self.different)
         (low, high) = self.levels[np.searchsorted(pairs, np.array([0.01, 0.99]) * pairs[-1])]
         return bool(high - low <= 1e-3 * max(high, 1e-2))
@@ -112,52 +105,12 @@ class Curve:
 
 def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curve:
     """The Curve of some pairs. Pairs at one distance are one level."""
-    kinds = np.asarray(y).ravel()
     d = np.asarray(distances, dtype=np.float64).ravel()
-    if len(d) != len(kinds) or not len(kinds):
-        raise ValueError(
-            "Expected one label for each distance, and at least one pair. "
-            f"Received: {len(d)} distances, {len(kinds)} labels."
-        )
-    if not np.isfinite(d).all():
-        raise ValueError(
-            "Expected finite distances. "
-            f"Received: {np.sum(~np.isfinite(d))} that are NaN or infinite."
-        )
-    if not np.isin(kinds, (0, 1)).all():
-        raise ValueError(f"Expected labels 0 and 1. Received: {np.unique(kinds)[:5].tolist()}.")
     order = np.argsort(d, kind="stable")
-    (d, same) = (d[order], np.cumsum(kinds[order] == 1))
+    (d, same) = (d[order], np.cumsum(np.ravel(y)[order] == 1))
     last = np.flatnonzero(np.append(d[1:] > d[:-1], True))  # of each run of equal distances
     (same, pairs) = (np.diff(same[last], prepend=0), np.diff(last, prepend=-1))
     return Curve(d[last], same, pairs - same, balanced)
-
-
-def choose_threshold(distances: ArrayLike, y: ArrayLike) -> float:
-    """The threshold that calls most pairs right, see Curve.best_threshold."""
-    return curve_of(distances, y).best_threshold
-
-
-def area_under_curve(distances: ArrayLike, y: ArrayLike) -> float:
-    """The AUC. ValueError where one kind of pair is missing."""
-    curve = curve_of(distances, y)
-    (same, different) = (int(curve.same.sum()), int(curve.different.sum()))
-    if not same or not different:
-        raise ValueError(
-            f"Expected pairs of both kinds. Received: {same} same, {different} different."
-        )
-    return curve.auc
-
-
-def threshold_at_fmr(different: ArrayLike, fmr: float, ends: np.ndarray) -> float | None:
-    """The largest threshold at which at most the share fmr of different pairs match.
-
-    different: (B,), their distances. ends: int (B, 2), the two images of each. None where fewer
-    than 30 of the false matches share no image.
-    """
-    distances = np.ravel(different)
-    least = independent(ends[np.argsort(distances, kind="stable")])
-    return curve_of(distances, np.zeros(len(distances))).threshold_at_fmr(fmr, least)
 
 
 def independent(ends: np.ndarray) -> int | None:
@@ -174,9 +127,3 @@ def independent(ends: np.ndarray) -> int | None:
             if count == MIN_FALSE_MATCHES:
                 return k
     return None
-
-
-def is_collapsed(distances: ArrayLike) -> bool:
-    """Whether all distances are alike: the network gives every image the same embedding."""
-    low, high = np.quantile(np.asarray(distances, dtype=np.float64), [0.01, 0.99])
-    return bool(high - low <= 1e-3 * max(high, 1e-2))

@@ -167,20 +167,20 @@ def identified(
     """
     (names, labels) = np.unique(np.array(gallery.classes), return_inverse=True)
     shown = [printable(name) for name in names]
-    (found,) = nearest_classes(model, feats, gallery.embeddings, labels, shown, fpir, top)
+    answer = nearest_classes(model, feats[0], gallery.embeddings, labels, shown, fpir, top)
     calibration = model.settings.get("identification")
     new = calibration.get("new_classes") if isinstance(calibration, dict) else None
-    if found.limit.fpir is not None and new is False:
+    if answer["fpir"] is not None and new is False:
         log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
-    answer = found.as_dict() | {"classes": len(shown), "images": len(labels), "new_classes": new}
+    answer |= {"classes": len(shown), "images": len(labels), "new_classes": new}
     threshold = answer["threshold"]
     for candidate in answer["candidates"]:
         candidate["similarity"] = model.judge(candidate["distance"], threshold)["similarity"]
     rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
     distance = f"distance {answer['candidates'][0]['distance']:.4f}"
-    limit = f"{'<' if found.known else '>='} threshold {threshold:.4f}"
+    limit = f"{'<' if answer['known'] else '>='} threshold {threshold:.4f}"
     of = f"gallery of {answer['gallery_size']}"
-    return answer | {"sentence": f"{found.name or 'unknown'}: {distance} {limit}, {rate}, {of}"}
+    return answer | {"sentence": f"{answer['name'] or 'unknown'}: {distance} {limit}, {rate}, {of}"}
 
 
 def identify(args: argparse.Namespace) -> None:
@@ -221,7 +221,8 @@ def search(args: argparse.Namespace) -> None:
     if figure:
         from pyimagesearch.evaluation import pictures
 
-        pictures.plot_ranked(query[0], model.read(files), distances, threshold, figure)
+        queries = query.repeat(len(files), axis=0)
+        pictures.plot_verdicts(queries, model.read(files), distances, threshold, figure)
         log.info("figure: %s", printable(figure))
 
 

@@ -11,73 +11,32 @@ FPIR  false positive identification rate: the share of queries of classes that a
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError
 
 log = logging.getLogger(__name__)
 
 FPIR = 0.01  # the rate that is held where none is named
 
 
-@dataclass(frozen=True)
-class Limit:
-    """Below which distance a class is returned, and what is known of it."""
-
-    threshold: float
-    fpir: float | None  # the false positive identification rate that it holds; None: unknown
-    gallery_size: int  # images
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An enrolled class. Its distance is the smallest over its images."""
-
-    name: str
-    distance: float  # smaller = more alike
-    image: int  # the row of the gallery that is nearest
-
-
-@dataclass(frozen=True)
-class Identification:
-    """The answer to one query."""
-
-    known: bool  # whether the nearest class's distance < threshold
-    candidates: tuple[Candidate, ...]  # nearest first, the runners-up included
-    limit: Limit
-
-    @property
-    def name(self) -> str | None:
-        """The class it is; None where it is unknown."""
-        return self.candidates[0].name if self.known else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "known": self.known,
-            "name": self.name,
-            **asdict(self.limit),
-            "candidates": [asdict(candidate) for candidate in self.candidates],
-        }
-
-
-def limit_for(settings: dict[str, Any], threshold: float, size: int, fpir: float = FPIR) -> Limit:
-    """The threshold that holds the rate in a gallery of so many images.
+def limit_for(
+    settings: dict[str, Any], threshold: float, size: int, fpir: float = FPIR
+) -> tuple[float, float | None]:
+    """(the threshold that holds the FPIR in a gallery of so many images, that FPIR).
 
     settings: the model's, untrusted text. threshold: its own, for pairs. Where no threshold is
-    known to hold the rate, it is the strictest that is known, and the FPIR is unknown.
+    known to hold the rate, it is the strictest that is known, and the FPIR is None.
     """
     known = list(_thresholds(settings, size))
     held = [t for rate, t in known if rate <= fpir * (1 + 1e-9)]  # 0.001 * 10 is above 0.01
     if held:
-        return Limit(max(held), fpir, size)
+        return max(held), fpir
     log.info("FPIR unknown: the model is not calibrated for %g in a gallery of %d", fpir, size)
-    return Limit(min([threshold, *(t for _, t in known)]), None, size)
+    return min([threshold, *(t for _, t in known)]), None
 
 
 def _thresholds(settings: dict[str, Any], size: int) -> Iterator[tuple[float, float]]:
@@ -106,35 +65,33 @@ def _number(text: Any) -> float:
 
 def identify(
     model: SiameseModel,
-    queries: np.ndarray,
+    feats: np.ndarray,
     gallery: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
     fpir: float = FPIR,
     top: int = 5,
-) -> list[Identification]:
-    """The nearest class for each query, its distance and the runners-up, and whether it is known.
+) -> dict[str, Any]:
+    """Which class an image is of, or that it is unknown, as a dict for JSON.
 
-    queries: float32 (Q, D). gallery: float32 (N, D). labels: int (N,), places in class_names;
-    a name without images is nobody. fpir: see limit_for. top: how many candidates are named.
-    Classes at one distance come in the order of their names. Raises InputError for an empty
-    gallery, or where the arrays do not belong together.
+    feats: its embedding, float32 (D,). gallery: float32 (N, D), N > 0. labels: int (N,), places in
+    class_names. fpir: see limit_for. top: how many candidates are named.
+    "known": whether the nearest class's distance < "threshold". "name": that class's, or None.
+    "fpir": the rate that the threshold holds, or None. "candidates": the nearest classes, nearest
+    first, those at one distance by name, each with its "name", its "distance", the smallest over
+    its images, and that "image", a row of the gallery.
     """
-    labels = np.asarray(labels).ravel()
-    if not len(labels) or len(labels) != len(gallery) or labels.max() >= len(class_names):
-        raise InputError(
-            "Expected a gallery of one image at least, each with a class that has a name. "
-            f"Received: {len(gallery)} images, {len(labels)} labels, {len(class_names)} names."
-        )
-    limit = limit_for(model.settings, model.threshold, len(labels), fpir)
-    found = []
-    for query in queries:
-        distances = model.distance_to_all(query, gallery)
-        order = np.argsort(distances, kind="stable")
-        (classes, first) = np.unique(labels[order], return_index=True)  # the nearest image of each
-        nearest = order[first]
-        ranked = sorted(zip(distances[nearest], (class_names[c] for c in classes), nearest))[:top]
-        candidates = tuple(Candidate(name, float(far), int(row)) for far, name, row in ranked)
-        known = bool(called_same(candidates[0].distance, limit.threshold))
-        found.append(Identification(known, candidates, limit))
-    return found
+    (threshold, held) = limit_for(model.settings, model.threshold, len(labels), fpir)
+    distances = model.distance_to_all(feats, gallery)
+    order = np.argsort(distances, kind="stable")
+    nearest = order[np.unique(labels[order], return_index=True)[1]]  # the nearest image of each
+    ranked = sorted((float(distances[row]), class_names[labels[row]], int(row)) for row in nearest)
+    known = bool(called_same(ranked[0][0], threshold))
+    return {
+        "known": known,
+        "name": ranked[0][1] if known else None,
+        "threshold": threshold,
+        "fpir": held,
+        "gallery_size": len(labels),
+        "candidates": [{"name": n, "distance": d, "image": row} for d, n, row in ranked[:top]],
+    }

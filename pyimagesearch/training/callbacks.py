@@ -13,8 +13,8 @@ import numpy as np
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import Comparison, embed, pair_distances
+from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices
 from pyimagesearch.training.checkpoints import Checkpoint, Logs, Progress
@@ -81,7 +81,7 @@ class Validation(keras.callbacks.Callback):
         logs["val_loss"] = loss
         if self.recipe.network.head != "none":
             logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
-        progress.collapsed = bool(verification.is_collapsed(distances))
+        progress.collapsed = curve_of(distances, y).collapsed
         if not training.keep_best or (progress.collapsed and not progress.best_weights):
             return  # what has not begun to learn is not to be kept, nor is its patience counted
         if loss < progress.best_loss:

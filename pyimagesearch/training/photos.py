@@ -20,8 +20,8 @@ from pyimagesearch.data import batches
 from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import DataSet, ImageSet
-from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import embed
+from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system import terminal
@@ -263,7 +263,7 @@ def areas(embeddings: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray
     squared = squares[:, np.newaxis] + squares - 2 * embeddings @ embeddings.T
     same = labels[:, np.newaxis] == labels
     (a, b) = np.triu_indices(len(labels), 1)
-    whole = float(verification.area_under_curve(squared[a, b], same[a, b].astype(int)))
+    whole = curve_of(squared[a, b], same[a, b]).auc
 
     np.fill_diagonal(squared, -np.inf)  # itself, the first in each row
     order = np.argsort(squared, axis=1)[:, 1:]

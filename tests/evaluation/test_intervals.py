@@ -91,7 +91,7 @@ def test_intervals_hold_the_truth(classes, each, new):
         units = labels if new else np.arange(len(labels))
         pairs = AllPairs(embeddings, labels, Distance(), units)
         counts = pairs.scan([matches(1.8)])
-        retrieval = retrieve(embeddings, labels, Distance(), units)
+        retrieval = retrieve(pairs)
         area = interval(pairs.curve.auc, auc_left_out(pairs), len(labels))
         figures = (counts.right(0), counts.share(1, 0), counts.share(0, 0))
         for name, figure in zip(found, (*figures, retrieval.recall_at_1, area, retrieval.map_at_r)):

@@ -11,7 +11,6 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import AllPairs, GivenPairs, matches, some_of
 from pyimagesearch.evaluation.distances import Distance, cosine_matrix, distance_of
-from pyimagesearch.evaluation.embeddings import raw_pixels
 from pyimagesearch.system.errors import InputError
 
 
@@ -95,7 +94,7 @@ def test_many_images_are_counted_in_fine_steps(monkeypatch):
     for name in ("auc", "eer", "best_threshold"):
         assert getattr(steps.curve, name) == pytest.approx(getattr(exact.curve, name), abs=1e-3)
     # of every class as many, and of very many small classes some, whole
-    assert np.bincount(labels[some_of(labels, 100)]).tolist() == [25] * 4
+    assert np.ptp(np.bincount(labels[some_of(labels, 100)])) <= 2
     small = some_of(np.arange(1000) // 2, 100)
     assert len(small) == 100 and np.unique(small // 2).size == 50
 
@@ -111,7 +110,7 @@ def test_given_pairs_stay_what_they_are():
     assert m.classes is None and m.retrieval is None
     assert "class" not in measure.report(m, "here") and "all" not in measure.report(m, "here")
     assert m.worst(5)[0].tolist() == [[0, 1], [1, 3], [0, 2]]
-    given = GivenPairs(embeddings, images, Distance(), np.arange(4))
+    given = GivenPairs(embeddings, pairs, Distance(), np.arange(4))
     # without image 1 one pair is left, (0, 2), which is called right
     assert given.scan([matches(0.6)]).right_left_out(0).tolist() == [0, 1, 0.5, 1]
 
@@ -159,15 +158,16 @@ def test_matrices_give_what_the_distances_of_pairs_give(name):
     assert cosine_matrix(np.zeros((1, 6)), b).tolist() == [[1.0] * 9]
 
 
+@pytest.mark.slow
 def test_raw_pixels_are_the_pixels_or_the_means_of_tiles():
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
-    np.testing.assert_allclose(raw_pixels(images), images.reshape(3, -1) / 255)
+    np.testing.assert_allclose(measure.raw_pixels(images), images.reshape(3, -1) / 255)
     large = images.repeat(2, axis=1).repeat(3, axis=2)  # 56x84: tiles of 2x3
-    np.testing.assert_allclose(raw_pixels(large), images.reshape(3, -1) / 255, rtol=1e-5)
+    np.testing.assert_allclose(measure.raw_pixels(large), images.reshape(3, -1) / 255, rtol=1e-5)
     labels = np.append(np.arange(3000) // 2, 1500).astype(np.int32)
     pixels = np.random.default_rng(0).integers(0, 256, (3001, 2, 2, 1), dtype=np.uint8)
     raw = measure.measure_raw_pixels(*[ImageSet(pixels, labels)] * 2)
-    assert 1400 < raw.images <= 1500 and raw.retrieval.left_out <= 1
+    assert raw.images == 1500 and raw.retrieval.left_out <= 2
     pairs = ImageSet(pixels, None, sample_pairs(labels, 0))
     assert 1000 < measure.measure_raw_pixels(pairs, pairs).images <= 1500
 
@@ -186,17 +186,13 @@ def test_calibrated_rates_are_met_on_other_images():
     for rate, point in points.items():
         assert point.fmr.low <= float(rate) <= point.fmr.high
         assert point.tmr.low <= point.tmr.value <= point.tmr.high
-    for name in ("accuracy", "tmr", "fmr"):
-        figure = getattr(figures, name)
+    for figure in (figures.accuracy, figures.tmr, figures.fmr):
         assert 0 <= figure.low < figure.value < figure.high <= 1
     stored = json.loads(json.dumps(figures.as_dict()))
     assert set(stored["accuracy"]) == {"value", "low", "high"} and "compared" not in stored
     assert set(stored["operating_points"]["0.01"]) == {"threshold", "tmr", "fmr", "up_to"}
     assert stored["retrieval"]["queries"] == 1000
-
-
-def test_an_area_has_an_interval_where_one_holds():
-    assert measured(200, spread=0.2).auc.low is None  # 0.99
+    assert figures.auc.low is None  # 0.99: no interval is known to hold
     figure = measured(200, spread=0.5).auc
     assert figure.low < figure.value < figure.high < 0.95
 
@@ -213,6 +209,7 @@ def test_few_images_or_groups_support_no_rate():
     assert measure.calibrate(embeddings, clips, {})["operating_points"]["0.01"] is None
 
 
+@pytest.mark.slow
 def test_two_mislabelled_images_support_no_threshold():
     # ten classes at 0, 10, 20, …; two images of class 0 lie in class 1
     rng = np.random.default_rng(0)
@@ -232,19 +229,15 @@ def test_units_are_groups_or_new_classes_or_images():
     figures = measured(200, groups=np.arange(200) // 4, new_classes=True)
     assert (figures.unit, figures.units) == ("groups", 50)
     assert "over 200 images" in measure.report(measured(200), "here")
-    few = measured(800, classes=8, new_classes=True)
-    assert few.accuracy.low is None and few.fmr.high is None
-    assert few.retrieval.recall_at_1.low is None
-    assert "no interval: fewer than 10 classes (8)" in measure.report(few, "here")
-
-
-def test_a_rate_for_new_classes_is_stored_with_its_bound():
     (embeddings, labels) = clusters(600, 0.3, 0, 20)
     settings = measure.calibrate(embeddings, images_of(labels), {}, new_classes=True)
     bound = settings["operating_bounds"]["0.01"]
-    assert 0.01 < bound < 0.1
     figures = measure.measure(embeddings, images_of(labels), settings, new_classes=True)
+    assert 0.01 < bound < 0.1
     assert f"on new classes up to {100 * bound:.2g} %" in measure.report(figures, "here")
+    few = measured(800, classes=8, new_classes=True)
+    assert few.accuracy.low is few.fmr.high is few.retrieval.recall_at_1.low is None
+    assert "no interval: fewer than 10 classes (8)" in measure.report(few, "here")
 
 
 def test_few_images_draw_the_threshold_towards_one_that_suits():
@@ -263,7 +256,9 @@ def test_whether_a_threshold_suits():
         settings = {"threshold": threshold}
         assert measure.measure(embeddings, images_of(labels), settings).suits is suits
     noise = np.random.default_rng(0).normal(size=(200, 1)).astype("float32")
-    assert measure.measure(noise, images_of(labels), {"threshold": 1.0}).chance
+    for embeddings, collapsed in ((noise, False), (np.ones_like(noise), True)):
+        m = measure.measure(embeddings, images_of(labels), {"threshold": 1.0})
+        assert m.chance and m.collapsed == collapsed == ("collapsed" in measure.report(m, "here"))
 
 
 def test_the_worst_classes_are_named():
@@ -279,20 +274,12 @@ def test_the_worst_classes_are_named():
     assert "worst" not in text  # all is found, and classes are alike
 
 
-def test_a_collapsed_network_is_called_so():
-    (embeddings, labels) = (np.ones((40, 3), "float32"), (np.arange(40) % 2).astype(np.int32))
-    settings = measure.calibrate(embeddings, images_of(labels), {})
-    figures = measure.measure(embeddings, images_of(labels), settings)
-    assert figures.collapsed and figures.chance and figures.accuracy.value == 0.5
-    assert "collapsed" in measure.report(figures, "here")
-
-
 @pytest.mark.parametrize(
     "places, labels, message",
     [
         ([0, np.nan, 1, 2], [0, 0, 1, 1], "finite embeddings. Received: 1 of 4"),
-        ([0, 1, 2, 3], [0, 1, 2, 3], "0 same, 6 different"),
-        ([0, 1, 2, 3], [0, 0, 0, 0], "6 same, 0 different"),
+        ([0, 1, 2, 3], [0, 1, 2, 3], "same and different pairs. Received: 4 images"),
+        ([0, 1, 2, 3], [0, 0, 0, 0], "same and different pairs. Received: 4 images"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(places, labels, message):

@@ -8,15 +8,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyimagesearch.evaluation.verification import (
-    area_under_curve,
-    called_same,
-    choose_threshold,
-    curve_of,
-    independent,
-    is_collapsed,
-    threshold_at_fmr,
-)
+from pyimagesearch.evaluation.verification import called_same, curve_of, independent
 
 DISTANCES = [0.1, 0.2, 0.4, 0.3, 0.5, 0.6]
 LABELS = [1, 1, 1, 0, 0, 0]
@@ -29,7 +21,7 @@ def accuracy(distances, y, threshold):
 def test_threshold_by_hand():
     # sorted: 0.1 same, 0.2 same, 0.3 different, 0.4 same, 0.5 different, 0.6 different.
     # Cut behind 0.2: 5 of 6 right; behind 0.4: 5 of 6 right, too; no cut gets 6.
-    threshold = choose_threshold(DISTANCES, LABELS)
+    threshold = curve_of(DISTANCES, LABELS).best_threshold
     assert threshold in (pytest.approx(0.25), pytest.approx(0.45))
     assert accuracy(DISTANCES, LABELS, threshold) == pytest.approx(5 / 6)
 
@@ -46,10 +38,10 @@ def test_same_and_different_pairs_weigh_a_half_each_where_they_are_balanced():
 
 def test_area_under_curve_by_hand():
     # 9 couples of a same and a different pair; only (0.4 same, 0.3 different) is the wrong way
-    assert area_under_curve(DISTANCES, LABELS) == pytest.approx(8 / 9)
+    assert curve_of(DISTANCES, LABELS).auc == pytest.approx(8 / 9)
     # a tie counts one half
-    assert area_under_curve([0.5, 0.5], [1, 0]) == 0.5
-    assert area_under_curve([[0.5], [0.5], [0.7]], [[1], [0], [0]]) == 0.75
+    assert curve_of([0.5, 0.5], [1, 0]).auc == 0.5
+    assert curve_of([[0.5], [0.5], [0.7]], [[1], [0], [0]]).auc == 0.75
 
 
 def test_threshold_is_the_best_of_all_cuts():
@@ -59,35 +51,15 @@ def test_threshold_is_the_best_of_all_cuts():
         y = rng.integers(0, 2, 12)
         cuts = [-1, *np.unique(d), 2]
         best = max(accuracy(d, y, (a + b) / 2) for a, b in pairwise(cuts))
-        assert accuracy(d, y, choose_threshold(d, y)) == best
-
-
-def test_threshold_between_neighbouring_floats():
-    d = [1.0, np.nextafter(1.0, 2)]
-    assert accuracy(d, [1, 0], choose_threshold(d, [1, 0])) == 1
-
-
-@pytest.mark.parametrize("y", [[1, 1, 1], [0, 0, 0]])
-def test_one_kind_of_pair_has_a_threshold_but_no_area(y):
-    d = [0.2, 0.4, 0.4]
-    assert accuracy(d, y, choose_threshold(d, y)) == 1
-    with pytest.raises(ValueError, match="both kinds"):
-        area_under_curve(d, y)
+        assert accuracy(d, y, curve_of(d, y).best_threshold) == best
 
 
 @pytest.mark.parametrize(
-    "distances, y, message",
-    [
-        ([], [], "at least one pair"),
-        ([0.1, 0.2], [1], "2 distances, 1 labels"),
-        ([0.1, np.nan], [1, 0], "1 that are NaN"),
-        ([0.1, 0.2], [1, 2], r"labels 0 and 1. Received: \[1, 2\]"),
-    ],
+    "distances, y",
+    [([1.0, np.nextafter(1.0, 2)], [1, 0]), ([0.2, 0.4, 0.4], [1, 1, 1]), ([0.2, 0.4], [0, 0])],
 )
-def test_errors(distances, y, message):
-    for function in (choose_threshold, area_under_curve):
-        with pytest.raises(ValueError, match=message):
-            function(distances, y)
+def test_a_threshold_between_neighbouring_floats_and_for_one_kind_of_pair(distances, y):
+    assert accuracy(distances, y, curve_of(distances, y).best_threshold) == 1
 
 
 def test_roc_and_equal_error_rate_by_hand():
@@ -101,16 +73,13 @@ def test_roc_and_equal_error_rate_by_hand():
     assert curve_of([0.1, 0.9], [1, 0]).eer == 0
 
 
-def test_thirty_false_matches_of_different_images_support_a_rate():
+def test_thirty_false_matches_support_a_rate():
     # 1 % of 3000 pairs at 0, 0.001, … are 30: those below 0.030
-    ends = np.arange(6000).reshape(3000, 2)
-    different = np.arange(3000) / 1000
-    assert threshold_at_fmr(different, 0.01, ends) == pytest.approx(0.030)
-    assert threshold_at_fmr(different, 0.0099, ends) is None  # 29 false matches are too few
-    assert threshold_at_fmr(np.ones(5000), 0.01, np.arange(10_000).reshape(-1, 2)) == 1.0  # ties
-    ends[29, 0] = 0  # the 30 nearest are of 59 images
-    assert threshold_at_fmr(different, 0.01, ends) is None
-    assert threshold_at_fmr(different, 0.011, ends) == pytest.approx(0.033)  # 33, 32 apart
+    curve = curve_of(np.arange(3000) / 1000, np.zeros(3000))
+    assert curve.threshold_at_fmr(0.01, 30) == pytest.approx(0.030)
+    assert curve.threshold_at_fmr(0.0099, 30) is None  # 29 false matches are too few
+    assert curve.threshold_at_fmr(0.01, None) is None
+    assert curve_of(np.ones(5000), np.zeros(5000)).threshold_at_fmr(0.01, 30) == 1.0  # ties
 
 
 def test_false_matches_that_share_an_image_are_one():
@@ -130,13 +99,13 @@ pairs = st.lists(
 @settings(deadline=None)
 def test_against_scikit_learn(pairs):
     d, y = np.array(pairs).T
-    assert area_under_curve(d, y) == pytest.approx(sklearn.metrics.roc_auc_score(y, -d))
-    fmr, tmr, _ = sklearn.metrics.roc_curve(y, -d, drop_intermediate=False)
     roc = curve_of(d, y)
+    assert roc.auc == pytest.approx(sklearn.metrics.roc_auc_score(y, -d))
+    fmr, tmr, _ = sklearn.metrics.roc_curve(y, -d, drop_intermediate=False)
     np.testing.assert_allclose(roc.fmr, fmr)
     np.testing.assert_allclose(roc.tmr, tmr)
     # turning the scale round turns the curve round
-    assert area_under_curve(2 - d, y) == pytest.approx(1 - area_under_curve(d, y))
+    assert curve_of(2 - d, y).auc == pytest.approx(1 - roc.auc)
     assert 0 <= roc.eer <= 1
 
 
@@ -147,5 +116,4 @@ def test_collapse():
         (1 + 1e-6 * rng.random(100), True),
         (rng.random(100), False),
     ):
-        assert is_collapsed(distances) is collapsed
         assert curve_of(distances, np.arange(100) % 2).collapsed is collapsed
