@@ -66,7 +66,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
         f"ends with .npz, .csv or .parquet ({VECTORS}; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
     ("evaluate", "--force", SWITCH,
-        "--calibrate even by fewer images than the model's thresholds rest on"),
+        "--calibrate even by a few images where the model's thresholds rest on more"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, None),
     ("export", "--output", {},
         "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"),

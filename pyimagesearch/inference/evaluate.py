@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data import listing
 from pyimagesearch.data.folders import Folder, read_folder
 from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
@@ -16,6 +17,9 @@ from pyimagesearch.inference.saving import write_settings
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
+
+LEAST_OF_CLASS = 4  # images, to calibrate with: two to choose by, two to report on
+FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -47,7 +51,7 @@ def evaluate(args: argparse.Namespace) -> None:
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points(),
     }
     if args.calibrate:
-        (choices, test) = halves(test)
+        (choices, test) = halves(without_small_classes(test))
         settings |= _calibrated(model, choices, new, args)
     measured = measure.measure(model.embed(test.images), test, settings, model.distance, new)
     verdict = f"The threshold {measured.threshold:.3f} "
@@ -81,6 +85,27 @@ def part(folder: Folder) -> tuple[ImageSet, str | None]:
     return folder.images, None
 
 
+def without_small_classes(images: ImageSet) -> ImageSet:
+    """The images of classes with four images or more, two to choose by and two to report on.
+
+    Raises InputError where fewer than two classes are left.
+    """
+    if images.labels is None:
+        return images
+    sizes = np.bincount(images.labels, minlength=len(images.class_names))
+    listing.say(
+        f"left out class {name}: {size} images, {LEAST_OF_CLASS} needed to calibrate with"
+        for name, size in zip(images.class_names, sizes)
+        if 0 < size < LEAST_OF_CLASS
+    )
+    if (enough := np.sum(sizes >= LEAST_OF_CLASS)) < 2:
+        raise InputError(
+            f"Expected at least {LEAST_OF_CLASS} images of each of two classes to calibrate with. "
+            f"Received: {enough} such classes."
+        )
+    return images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
+
+
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     """An ImageSet in two: one to choose a threshold by, one to report on.
 
@@ -106,11 +131,11 @@ def _calibrated(
 ) -> dict[str, Any]:
     # the new thresholds, and those before them
     rested = model.settings.get("operating_images")
-    if type(rested) is int and len(choices) < rested and not args.force:
+    if type(rested) is int and len(choices) < min(rested, FEW) and not args.force:
         raise InputError(
-            f"Expected at least the {rested} images to choose by that the model's thresholds rest "
-            f"on. Received: {len(choices)}, half of {printable(args.directory)}. Take more images, "
-            "or --force."
+            f"Expected at least {min(rested, FEW)} images to choose by, since the model's "
+            f"thresholds rest on {rested}. Received: {len(choices)}, half of "
+            f"{printable(args.directory)}. Take more images, or --force."
         )
     found = measure.calibrate(
         model.embed(choices.images), choices, model.settings, model.distance, new, model.threshold

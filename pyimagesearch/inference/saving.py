@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from pyimagesearch.inference.model import (
 )
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
+
+log = logging.getLogger(__name__)
 
 
 def save(
@@ -94,7 +97,7 @@ def save(
 
 
 def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
-    """Rewrite the settings of a loaded model alone, whole or not at all.
+    """Rewrite the settings of a loaded model, and those of its exported files beside it.
 
     Raises InputError where its directory now holds another model than the one that was loaded:
     the settings belong to that one.
@@ -106,6 +109,13 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
         )
     with whole_file(model.path / SETTINGS) as new:
         _write(Path(new), settings)
+    for file in model.path.parent.glob("*.json"):
+        with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
+            exported = json.loads(file.read_text(encoding="utf-8"))["export"]
+            if exported["model"] == model.digest:
+                with whole_file(file) as new:
+                    _write(Path(new), settings | {"export": exported})
+                log.info("the settings of %s are rewritten, too", printable(exported["file"]))
 
 
 def _write(file: Path, settings: dict[str, Any]) -> None:

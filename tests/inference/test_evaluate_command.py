@@ -95,3 +95,25 @@ def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     assert 0.1 < stored["threshold"] < 1.2
     # who is who is not known of pairs: no rate is promised by a calibration on other images
     assert stored["identification"]["rates"] == {} and "retrieval" not in answer
+
+
+def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
+    small = shutil.copytree(folder, tmp_path / "small")
+    for path in sorted((small / "9").iterdir())[3:]:
+        path.unlink()
+    flags = ("evaluate", small, "--calibrate", "--output", tmp_path / "e.png")
+    small_model.change(model, operating_images=4000)
+    exported = model.parent / "encoder.tflite.json"
+    digest = json.loads(ask("embed", small, "--json")[1])["model"]
+    exported.write_text(json.dumps({"threshold": 9, "export": {"model": digest, "file": "e"}}))
+    (code, out, _) = ask(*flags)
+    # 54 images choose, 54 report; the class of three is left out
+    assert code == 0 and "left out class 9: 3 images, 4 needed" in out
+    threshold = json.loads((model / "assets.extra" / "siamese.json").read_text())["threshold"]
+    assert json.loads(exported.read_text())["threshold"] == threshold  # and not 9 any more
+    for name in "2345678":
+        shutil.rmtree(small / name)
+    # 24 images of two classes: twelve are too few to replace what 54 have chosen
+    message = refused(*flags)
+    assert "at least 30 images" in message and "rest on 54. Received: 12" in message
+    assert ask(*flags, "--force")[0] == 0

@@ -64,7 +64,7 @@ def test_a_rate_that_is_not_known_is_not_promised(ask, folder, gallery, calibrat
     (_, out, err) = ask("identify", query, gallery, "--json")
     answer = json.loads(out)
     assert (answer["fpir"], answer["threshold"], answer["known"]) == (0.01, 0.5, False)
-    assert "classes which were trained on" in err
+    assert "classes that were trained on" in err
 
 
 def test_what_is_asked_about_is_not_found_as_itself(ask, gallery, calibrate):
