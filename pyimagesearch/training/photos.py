@@ -94,34 +94,50 @@ def train(
     views = [apply(features)]
     for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(data.train))):
         views.append(apply(features_of(network, data.train.images, recipe, (seed, view))))
-    del features
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
     chosen.add("whitened", encoder, held / np.linalg.norm(held, axis=1, keepdims=True))
 
     # a head on these, trained on all views of the training images
     vectors = np.concatenate(views)
-    labels = np.tile(of_train, len(views))
-    del views
+    del features, views  # they are large
+    labels = np.tile(of_train, len(vectors) // len(of_train))
     histories: dict[str, keras.callbacks.History] = {}
     for name in HEADS:
         if name in ways and not progress.stopped:
-            chosen.start()
             log.info("training a %s...", name)
-            (head, histories[name]) = _head(
-                name, (vectors, labels), (held, data.validation.labels), recipe, seed, stop
+            inputs = Input(vectors.shape[1:])
+            head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
+            own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
+            epochs = epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS)
+            if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
+                own = own.changed(epochs=epochs)
+            (batched, count) = batches.image_batches(
+                vectors, labels, 256, range(own.training.epochs), seed
             )
+            model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
+            chain = [stop, Record(Progress(own.training.epochs))]
+            validation = (held, data.validation.labels)
+            histories[name] = _fit(model, (batched, count), validation, own, seed, chain)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(held, verbose=0))
     del vectors
 
-    # the best so far trained on: the ways share the network, so it goes back where that was no gain
+    # the best so far trained on, but for its first blocks: the ways share the network, so it goes
+    # back where that was no gain
     if "trained on" in ways and not progress.stopped:
-        chosen.start()
         encoder = chosen.encoder
         before = encoder.get_weights()
+        inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
+        for layer in inner.layers[: inner.layers.index(inner.get_layer(FROZEN_TO))]:
+            layer.trainable = False
+        inputs = Input(encoder.input_shape[1:], dtype="uint8")
+        model = keras.Model(inputs, InParts(encoder)(inputs))
+        shown = [keras.callbacks.ProgbarLogger(), Messages(progress), checkpoint]
+        chain = [stop, Record(progress), *shown]
+        validation = (data.validation.images, data.validation.labels)
         try:
-            histories["trained on"] = _trained_on(
-                encoder, train_batches, steps, data.validation, recipe, seed, checkpoint, stop
+            histories["trained on"] = _fit(
+                model, (train_batches, steps), validation, recipe, seed, chain, checkpoint
             )
         except InputError as error:
             if not progress.diverged:
@@ -132,75 +148,34 @@ def train(
         if chosen.kept != "trained on":
             encoder.set_weights(before)
 
+    kept = chosen.kept
     if "seen again" in ways:
-        chosen.start()
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
-        name = f"{chosen.kept}, seen again"
+        name = f"{kept}, seen again"
         chosen.add(name, encoder, embed(encoder, data.validation.images), doubt=-1)
-    log.info("%s: kept %s", chosen, chosen.kept)
-    shown = chosen.kept.removesuffix(", seen again")
-    if histories and shown not in histories:
-        (*_, shown) = histories
-        log.info("plot and history show the training of the %s, which was not kept", shown)
-    history = histories.get(shown, Record(Progress(1)))
+    figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
+    log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
+    last = next(reversed(histories.values()), Record(Progress(1)))
+    history = histories.get(kept, last)
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 
-def _head(name, train, held, recipe, seed, stop):
-    # a head, trained on whitened (vectors, labels); and its history
-    (vectors, labels) = train
-    inputs = Input(vectors.shape[1:])
-    head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
-    epochs = epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS)
-    if "trained on" not in recipe.training.ways and not recipe.training.least_steps:
-        epochs = recipe.training.epochs  # --quick --epochs
-    recipe = recipe.changed(batch_size=256, epochs=epochs, learning_rate=1e-3, warmup_steps=20)
-    (dataset, steps) = batches.image_batches(vectors, labels, 256, range(epochs), seed)
-    (validation, count) = batches.image_batches(held[0], held[1], 256, range(1), seed)
-    model = keras.Model(inputs, head(inputs))  # compiled; what is saved knows no loss of ours
-    model.compile(**build.compiling(recipe, steps))
-    own = Progress(epochs)
-    history = model.fit(
-        dataset,
-        steps_per_epoch=steps,
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-        validation_data=validation,
-        validation_steps=count,
-        callbacks=[stop, Record(own)],
-    )
-    return head, history
-
-
-def _trained_on(encoder, train_batches, steps, held, recipe, seed, checkpoint, stop):
-    # the last blocks, the whitening and the head trained on, in place; returns the history
-    network = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
-    for layer in network.layers[: network.layers.index(network.get_layer(FROZEN_TO))]:
-        layer.trainable = False
-    inputs = Input(encoder.input_shape[1:], dtype="uint8")
-    model = keras.Model(inputs, InParts(encoder)(inputs))
-    (validation, count) = batches.image_batches(
-        held.images, held.labels, recipe.training.batch_size, range(1), seed
-    )
-    progress = checkpoint.progress
+def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):
+    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history.
+    # checkpoint: of a training that shows its progress and can be resumed
+    (size, (dataset, steps)) = (recipe.training.batch_size, train)
+    (validation, count) = batches.image_batches(*held, size, range(1), seed)
     model.compile(**build.compiling(recipe, steps))
     return model.fit(
-        train_batches,
+        dataset,
         steps_per_epoch=steps,
-        initial_epoch=checkpoint.first_epoch,
+        initial_epoch=checkpoint.first_epoch if checkpoint else 0,
         epochs=recipe.training.epochs,
         shuffle=False,
-        verbose=terminal.verbosity(),
+        verbose=terminal.verbosity() if checkpoint else 0,
         validation_data=validation,
         validation_steps=count,
-        callbacks=[
-            stop,
-            Record(progress),
-            keras.callbacks.ProgbarLogger(),
-            Messages(progress, " (--quick leaves this out)"),
-            checkpoint,
-        ],
+        callbacks=callbacks,
     )
 
 
@@ -219,23 +194,21 @@ class Choice:
         self.kept = ""
         self.encoder: Any = None  # a Keras Model
         self.own = np.zeros(0)  # the AUC of each held-out image against the others, see areas
-        self.start()
-
-    def start(self) -> None:
-        """A way begins: its time counts from here."""
         self.mark = time.monotonic()
 
     def add(self, way: str, encoder: keras.Model, embeddings: np.ndarray, doubt: float = 1) -> None:
         """A way with its embeddings of the held-out images, (N, D): kept where it is better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
-        difference. With -1 it may be smaller by one, and stays where both are alike.
+        difference. With -1 it may be smaller by one, and stays where both are alike. Its seconds
+        are those since the way before it.
         """
         embeddings = embeddings[self.some]
         (area, own) = (0.0, np.zeros(len(self.own)))
         if np.isfinite(embeddings).all():
             (area, own) = areas(embeddings, self.labels)
-        self.found[way] = {"auc": area, "seconds": time.monotonic() - self.mark}
+        (now, before) = (time.monotonic(), self.mark)
+        self.found[way], self.mark = {"auc": area, "seconds": now - before}, now
         if self.kept:
             gain = own - self.own
             if self.new_classes:
@@ -246,10 +219,6 @@ class Choice:
             if not area or ahead < 0 or (ahead == 0 and doubt >= 0):
                 return
         (self.kept, self.encoder, self.own) = (way, encoder, own)
-
-    def __str__(self) -> str:
-        figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in self.found.items())
-        return f"held-out AUC: {figures}"
 
 
 def areas(embeddings: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
