@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pyimagesearch import config
@@ -17,10 +18,9 @@ from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.training import build, checkpoints, recipes
+from pyimagesearch.training import checkpoints, recipes
 
 log = logging.getLogger(__name__)
-MOST_AROUND = 8  # single folders around those of the pairs
 
 
 def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
@@ -31,10 +31,9 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     """
     ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = ap.add_argument
-    recipe_help = (
-        f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; "
-    )
-    add("--recipe", help=recipe_help + "for a folder photos, for one of ready pairs pairs)")
+    recipe_help = f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml "
+    recipe_help += "(article; for a folder photos, for one of ready pairs pairs)"
+    add("--recipe", help=recipe_help)
     add(
         "--dataset",
         default="mnist",
@@ -76,8 +75,6 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     if args.epochs:
         changes["least_steps"] = 0
     if args.quick:
-        if args.batch_size:
-            log.info("--batch-size is for the training that --quick leaves out")
         changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
         if not changes["ways"]:
             raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
@@ -95,16 +92,12 @@ def default_recipe(dataset: str) -> str:
         return "article"
     if lists.is_list(dataset):
         return "pairs" if lists.holds_pairs(dataset) else "photos"
-    if not os.path.isdir(dataset):
-        return "photos"  # datasets.load names it
     # ready pairs lie in the folder itself, or in single folders around everything
-    for _ in range(MOST_AROUND):
-        folders = [entry.path for entry in os.scandir(dataset) if entry.is_dir()]
-        if {os.path.basename(path) for path in folders} >= PAIR_FOLDERS.keys():
+    folders = [Path(dataset)]
+    while len(folders) == 1 and folders[0].is_dir():
+        folders = [path for path in folders[0].iterdir() if path.is_dir()]
+        if {path.name for path in folders} >= PAIR_FOLDERS.keys():
             return "pairs"
-        if len(folders) != 1:
-            break
-        (dataset,) = folders
     return "photos"
 
 
@@ -136,7 +129,6 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "group_by": args.group_by,
         "seed": args.seed,
         "deterministic": args.deterministic,
-        "weights_file": build.file_digest(recipe),
         "class_names": [printable(name) for name in data.train.class_names],
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],

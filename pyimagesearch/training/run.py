@@ -35,9 +35,7 @@ def alone(output: str) -> Iterator[None]:
     After the block the signals do what they did before. Raises InputError where another training
     has the folder, or where another machine of this one is gone.
     """
-    of_signals = {}
-    if threading.current_thread() is threading.main_thread():  # no other gets signals
-        of_signals = {s: signal.getsignal(s) for s in callbacks.SIGNALS}
+    before = {s: signal.getsignal(s) for s in callbacks.SIGNALS}
     try:
         with only_writer(output) if devices.is_chief() else nullcontext():
             yield
@@ -46,8 +44,9 @@ def alone(output: str) -> Iterator[None]:
             raise
         raise InputError(devices.LOST) from None
     finally:
-        for s, handler in of_signals.items():
-            signal.signal(s, handler)
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            for s, handler in before.items():
+                signal.signal(s, handler)
 
 
 def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
@@ -95,7 +94,6 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             log.info("training model...")
             history = devices.fit(
                 model,
-                recipe,
                 checkpoint,
                 devices.shared_out(train_batches),
                 steps_per_epoch=steps,
