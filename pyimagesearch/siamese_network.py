@@ -79,22 +79,24 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
-    accelerated: compute in the ways that train fastest on this processor, and without the mean
-    over shifted images, recipe.network.test_shift. The weights are the same in number, order and
-    meaning, so set_weights carries them from one to the other. network: instead of the recipe's.
-    Raises InputError where the recipe's network takes no images of this size.
+    accelerated: for training, in the fastest way, without the mean over shifted images
+    (test_shift). set_weights carries the weights from one to the other. network: instead of the
+    recipe's. Raises InputError where the recipe's network takes no images of this size.
     """
     (height, width, channels) = shape = network_shape(recipe)
     if network is None:
         try:
             network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
-        except InputError:
-            raise
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
             raise InputError(
                 f"Expected images that network {recipe.network.name} takes. Received: {shape} "
                 f"({first_line(error)}). Raise reading.least_shape or --image-size."
             ) from None
+        if (size := network.output_shape[1]) != recipe.network.embedding_dim:
+            raise InputError(
+                f"Expected embedding_dim {size} of network {recipe.network.name}. Received: "
+                f"{recipe.network.embedding_dim}."
+            )
     if accelerated:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(recipe.reading.image_shape, dtype="uint8")
@@ -123,16 +125,14 @@ def seen_again(encoder: Model, mirror: bool = False) -> Model:
     """The mean of what an encoder makes of each image and of its middle, enlarged.
 
     encoder: uint8 (B, H, W, C) -> float32 (B, D) of length 1, a Rescaling first. mirror: and of
-    the mirror images of both. Returns one of the same kind, with the same weights, the mean of
-    the embeddings brought to length 1.
-    The views are made after the Rescaling, since rounding them to whole pixel values would differ
-    between programs. All pass the encoder as one batch: its weights stand once in an exported file.
+    the mirror images of both. Returns one of the same kind, with the same weights.
+    The views are made after the Rescaling: rounding them would differ between programs. All pass
+    the encoder as one batch: its weights stand once in an exported file.
     """
 
     def enlarging(size):
         # (size, size): in each column the shares of all places in one place of the enlarged
-        # middle, as bilinear interpolation has them. No layer that resizes: in ONNX one that
-        # enlarges 84 rows by 100 / 84 gives 99
+        # middle, bilinear. No layer that resizes: in ONNX one that makes 100 of 84 rows gives 99
         cut = round(size * LEFT_OUT)
         inside = size - 2 * cut
         place = cut + np.clip((np.arange(size) + 0.5) * inside / size - 0.5, 0, inside - 1)
@@ -152,10 +152,7 @@ def seen_again(encoder: Model, mirror: bool = False) -> Model:
 
 
 def build_comparison(recipe: Recipe) -> Model:
-    """(featsA, featsB) -> what the recipe's model puts out, float32 (B, 1), smaller = more alike.
-
-    The distance, or with a head how different the two images are, from 0 to 1.
-    """
+    """(featsA, featsB) -> the distance, or with a head how different they are, float32 (B, 1)."""
     feats = [Input((None,)) for _ in "AB"]  # of whatever size the encoder's are
     distance = utils.DISTANCES[recipe.network.distance](feats)
     return Model(feats, HEADS[recipe.network.head](distance))
@@ -164,24 +161,22 @@ def build_comparison(recipe: Recipe) -> Model:
 class SisterNetworks(Layer):
     """Two batches of images -> their features, both through one network in one pass.
 
-    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by
-    side; an image of images_a goes through the network once, and its features are repeated for
-    its k pairs. Returns two (k B, D). A network with BatchNormalization looks at images_a, the
-    first of each k, the second … one after the other: the statistics of each are its own.
+    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by side.
+    Returns two (k B, D), the features of images_a repeated. A network with BatchNormalization
+    looks at images_a, the first of each k, the second … one after the other, each by its own
+    statistics.
     """
 
     def __init__(self, network: Model, k: int):
         super().__init__(dtype="float32")
         self.network, self.k = network, k
 
-    def call(
-        self, images: tuple[tf.Tensor, tf.Tensor], training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, images, training=False):
         (images_a, images_b) = images
         if has_batch_statistics(self.network):
-            feats_a = self.network(images_a, training=training)
-            columns = [
-                self.network(images_b[j :: self.k], training=training) for j in range(self.k)
+            (feats_a, *columns) = [
+                self.network(x, training=training)
+                for x in (images_a, *(images_b[j :: self.k] for j in range(self.k)))
             ]
             feats_b = tf.reshape(tf.stack(columns, axis=1), [-1, feats_a.shape[1]])
         else:

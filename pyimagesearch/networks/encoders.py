@@ -18,8 +18,8 @@ from keras.layers import (
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
-from pyimagesearch.networks.efficientnet import build_efficientnet_lite0, build_features
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.networks.efficientnet import build_efficientnet_lite0 as build_lite0
+from pyimagesearch.networks.efficientnet import build_features, following_fast
 
 Shape = tuple[int, int, int]  # height, width, channels
 
@@ -46,15 +46,9 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
 
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
     mostly do not. embedding_dim: of all three together. Returns as build_fast_model.
-    Raises InputError where three do not divide it.
     """
-    (size, left) = divmod(embedding_dim, MEMBERS)
-    if left:
-        raise InputError(
-            f"Expected embedding_dim a multiple of {MEMBERS}, the number of networks. Received: "
-            f"{embedding_dim}."
-        )
     inputs = Input(input_shape)
+    size = embedding_dim // MEMBERS
     members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
     together = Concatenate()([member(inputs) for member in members])
     return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
@@ -108,21 +102,15 @@ def build_dogs_model(input_shape: Shape, embedding_dim: int = 1) -> Model:
 def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Model:
     """The triplet text's network: MobileNetV2 without its top, averaged over the image.
 
-    The vectors leave it with length 1: the cosine distance does not see lengths. Its statistics
-    follow the batches with momentum 0.9, not 0.999: a folder has few batches.
+    The vectors leave it with length 1: the cosine distance does not see lengths.
     input_shape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
-    (B, H, W, C) -> (B, embedding_dim). Raises InputError for another embedding_dim than 1280.
+    (B, H, W, C) -> (B, 1280): embedding_dim is the network's own.
     """
-    if embedding_dim != 1280:
-        raise InputError(f"Expected embedding_dim 1280, the network's. Received: {embedding_dim}.")
     inputs = Input(input_shape)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs
     )
-    for layer in base.layers:
-        if isinstance(layer, BatchNormalization):
-            layer.momentum = 0.9
-    return Model(inputs, UnitNormalization()(base.output))
+    return following_fast(Model(inputs, UnitNormalization()(base.output)))
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here
@@ -133,6 +121,6 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model,
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,
-    "efficientnet_lite0": build_efficientnet_lite0,
+    "efficientnet_lite0": build_lite0,
     "features": build_features,
 }

@@ -16,7 +16,6 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import verification
 from pyimagesearch.evaluation.embeddings import Comparison, embed, pair_distances
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import devices
 from pyimagesearch.training.checkpoints import Checkpoint, Logs, Progress
 
 log = logging.getLogger(__name__)
@@ -30,17 +29,13 @@ def make_callbacks(
     recipe: Recipe,
     checkpoint: Checkpoint,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of a training, in the order in which they see the end of an epoch.
-
-    First who adds to the epoch's figures, then who keeps and shows them.
-    """
+    """The callbacks of a training: first who adds to an epoch's figures, then who keeps them."""
     progress = checkpoint.progress
     return [
         Validation(progress, encoder, comparison, validation, recipe),
         StopOnSignal(progress),
         Record(progress),
         keras.callbacks.ProgbarLogger(),  # so that what follows is said below its line
-        Messages(progress),
         checkpoint,
     ]
 
@@ -53,14 +48,7 @@ class Validation(keras.callbacks.Callback):
     was chosen on.
     """
 
-    def __init__(
-        self,
-        progress: Progress,
-        encoder: keras.Model,
-        comparison: Comparison,
-        validation: ImageSet,
-        recipe: Recipe,
-    ):
+    def __init__(self, progress, encoder, comparison, validation, recipe):
         super().__init__()
         self.progress, self.recipe, self.validation = progress, recipe, validation
         self.encoder, self.comparison = encoder, comparison
@@ -162,43 +150,3 @@ class Record(keras.callbacks.History):
             )
         if not self.progress.best_weights:  # else Validation has put them back
             self.model.set_weights(self.before)
-
-
-class Messages(keras.callbacks.Callback):
-    """Says what the training computes on, once how long it will take, and why it ended."""
-
-    def __init__(self, progress: Progress):
-        super().__init__()
-        self.progress = progress
-
-    def on_train_begin(self, logs: Logs = None) -> None:
-        log.info("training on {device}, in {precision}".format(**devices.describe(self.model)))
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.progress.collapsed:
-            log.info("the network has collapsed: all distances are alike")
-        left = self.progress.epochs - epoch - 1
-        if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
-            log.info("about %s left", duration(self.progress.history["seconds"][-1] * left))
-
-    def on_train_end(self, logs: Logs = None) -> None:
-        progress = self.progress
-        if progress.diverged:
-            log.info(
-                "the loss became infinite or not a number: stopped, and what was learned by "
-                "epoch %d is kept; a lower learning rate may go further",
-                progress.epoch,
-            )
-        if progress.out_of_patience:
-            since = progress.epoch - progress.best_epoch
-            log.info("%d epochs without a better validation loss", since)
-        if progress.best_weights:
-            log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
-        if progress.stopped:
-            log.info("stopped on request, what was learned is kept")
-        log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: 42 s, 7 min."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -23,7 +23,6 @@ Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where 
 
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
-ANEW = "Without --resume the training starts anew."
 NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
 
 
@@ -49,7 +48,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     That is: weights, optimizer, the states of the random generators, and the Progress. The
     order of the images needs none: it is a function of seed and epoch. Keras' BackupAndRestore
-    keeps less: its resumed weights differ.
+    keeps less: its resumed weights differ. Says how the training goes, too.
 
     is_finished: whether a --resume has found the finished model of these very settings.
     """
@@ -116,7 +115,8 @@ class Checkpoint(keras.callbacks.Callback):
             if self.settings.get(name) != settings.get(name):
                 raise InputError(
                     f"Expected a checkpoint of the same settings. Received: {self.path} with "
-                    f"{name} {settings.get(name)} instead of {self.settings.get(name)}. {ANEW}"
+                    f"{name} {settings.get(name)} instead of {self.settings.get(name)}. Without "
+                    "--resume the training starts anew."
                 )
         progress.best_weights = [x for name, x in arrays.items() if name.startswith("best")]
         variables = [x for name, x in arrays.items() if name.startswith("variable")]
@@ -124,30 +124,25 @@ class Checkpoint(keras.callbacks.Callback):
         return True
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        here = devices.describe(self.model)
+        log.info("training on {device}, in {precision}".format(**here))
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.resumed:
             return
-        (found, now) = (self.resumed["devices"], devices.describe(self.model))
-        if found != now:
-            (found, now) = (", ".join(x.values()) for x in (found, now))
-            if self.settings.get("deterministic"):
-                raise InputError(
-                    "Expected the same device for a training that is --deterministic. Received: "
-                    f"one that began on {found}; this is {now}. {ANEW}"
-                )
-            log.info("going on with %s what began on %s: not the same bit for bit", now, found)
-        (variables, values) = (self._variables(), self.resumed["variables"])
-        if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
-            raise InputError(
-                "Expected a checkpoint of this model. Received: other arrays, perhaps of another "
-                f"version of Keras. {ANEW}"
-            )
-        for variable, value in zip(variables, values):
+        if self.resumed["devices"] != here:
+            before = "{device}, in {precision}".format(**self.resumed["devices"])
+            log.info("it began on %s: the result is not the same bit for bit", before)
+        for variable, value in zip(self._variables(), self.resumed["variables"], strict=True):
             variable.assign(value)
         self.resumed = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         progress = self.progress
+        if progress.collapsed:
+            log.info("the network has collapsed: all distances are alike")
+        left = progress.epochs - epoch - 1
+        if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
+            log.info("about %s left", duration(progress.history["seconds"][-1] * left))
         if not devices.is_chief() or progress.cut or progress.diverged:
             return
         header = {
@@ -163,6 +158,23 @@ class Checkpoint(keras.callbacks.Callback):
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
             log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
 
+    def on_train_end(self, logs: Logs = None) -> None:
+        progress = self.progress
+        if progress.diverged:
+            log.info(
+                "the loss became infinite or not a number: stopped, and what was learned by "
+                "epoch %d is kept; a lower learning rate may go further",
+                progress.epoch,
+            )
+        if progress.out_of_patience:
+            since = progress.epoch - progress.best_epoch
+            log.info("%d epochs without a better validation loss", since)
+        if progress.best_weights:
+            log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
+        if progress.stopped:
+            log.info("stopped on request, what was learned is kept")
+        log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
+
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
 
@@ -173,6 +185,11 @@ class Checkpoint(keras.callbacks.Callback):
             log.info("--resume goes on after epoch %d", progress.epoch)
         elif os.path.exists(self.path):
             os.remove(self.path)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 42 s, 7 min."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

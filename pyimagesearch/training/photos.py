@@ -27,7 +27,7 @@ from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import build
-from pyimagesearch.training.callbacks import Messages, Record, StopOnSignal
+from pyimagesearch.training.callbacks import Record, StopOnSignal
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 from pyimagesearch.training.features import features_of, whitening
 
@@ -132,8 +132,7 @@ def train(
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
-        shown = [keras.callbacks.ProgbarLogger(), Messages(progress), checkpoint]
-        chain = [stop, Record(progress), *shown]
+        chain = [stop, Record(progress), keras.callbacks.ProgbarLogger(), checkpoint]
         validation = (data.validation.images, data.validation.labels)
         try:
             histories["trained on"] = _fit(
