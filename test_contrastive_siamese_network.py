@@ -21,8 +21,7 @@ from pyimagesearch import config
 from pyimagesearch.data import images
 from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.errors import InputError, printable
 
 
 def main():
@@ -46,6 +45,9 @@ def main():
 
     # grab the test dataset image paths, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
+    if not os.path.isdir(args["input"]):
+        raise InputError("Expected a folder with images. Received: "
+            f"{printable(args['input'])}, no such folder.")
     testImagePaths = sorted(paths.list_files(args["input"], validExts=images.endings()))
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:

@@ -5,23 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
-from keras.layers import (
-    Average,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Cropping2D,
-    Dense,
-    Dropout,
-    GlobalAveragePooling2D,
-    Input,
-    Layer,
-    MaxPooling2D,
-    Rescaling,
-    UnitNormalization,
-    ZeroPadding2D,
-)
+from keras import layers, ops
+from keras.layers import Conv2D, Dense, Dropout, GlobalAveragePooling2D, Input, MaxPooling2D
 from keras.models import Model
 
 from pyimagesearch import utils
@@ -70,7 +55,7 @@ HEADS: dict[str, Callable] = {
     "none": lambda distance: distance,
     "sigmoid": lambda distance: Dense(1, activation="sigmoid")(distance),
     "normalized_sigmoid": lambda distance: Dense(1, activation="sigmoid")(
-        BatchNormalization()(distance)
+        layers.BatchNormalization()(distance)
     ),
 }
 
@@ -100,18 +85,19 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     if accelerated:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(recipe.reading.image_shape, dtype="uint8")
-    x = Rescaling(recipe.network.pixel_scale)(inputs)
+    x = layers.Rescaling(recipe.network.pixel_scale)(inputs)
     if shape[:2] != recipe.reading.image_shape[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
         x = ops.image.resize(x, (height, width), data_format="channels_last")
     if channels != recipe.reading.image_shape[2]:
-        x = Concatenate()([x] * channels)
+        x = layers.Concatenate()([x] * channels)
     if accelerated or not recipe.network.test_shift:
         return Model(inputs, network(x))
     width = 2 * recipe.network.test_shift  # black comes in at the edges
-    padded = ZeroPadding2D(recipe.network.test_shift)(x)
+    padded = layers.ZeroPadding2D(recipe.network.test_shift)(x)
     crops = [((i, width - i), (j, width - j)) for i in range(width + 1) for j in range(width + 1)]
-    return Model(inputs, Average()([network(Cropping2D(crop)(padded)) for crop in crops]))
+    shifted = [network(layers.Cropping2D(crop)(padded)) for crop in crops]
+    return Model(inputs, layers.Average()(shifted))
 
 
 def network_shape(recipe: Recipe) -> tuple[int, int, int]:
@@ -139,16 +125,16 @@ def seen_again(encoder: Model, mirror: bool = False) -> Model:
         apart = np.abs(np.arange(size)[:, np.newaxis] - place)
         return np.maximum(1 - apart, 0).astype("float32")
 
-    scale = next(layer for layer in encoder.layers if isinstance(layer, Rescaling))
+    scale = next(layer for layer in encoder.layers if isinstance(layer, layers.Rescaling))
     (_, height, width, _) = encoder.input_shape
     inputs = Input(encoder.input_shape[1:], dtype="uint8")
     image = scale(inputs)
     views = [image, resampled(image, enlarging(height), enlarging(width))]
     if mirror:
         views += [ops.flip(view, axis=2) for view in views]
-    embeddings = Model(scale.output, encoder.output)(Concatenate(axis=0)(views))
+    embeddings = Model(scale.output, encoder.output)(layers.Concatenate(axis=0)(views))
     by_view = ops.reshape(embeddings, (len(views), -1, encoder.output_shape[1]))
-    return Model(inputs, UnitNormalization()(ops.mean(by_view, axis=0)))
+    return Model(inputs, layers.UnitNormalization()(ops.mean(by_view, axis=0)))
 
 
 def build_comparison(recipe: Recipe) -> Model:
@@ -158,7 +144,7 @@ def build_comparison(recipe: Recipe) -> Model:
     return Model(feats, HEADS[recipe.network.head](distance))
 
 
-class SisterNetworks(Layer):
+class SisterNetworks(layers.Layer):
     """Two batches of images -> their features, both through one network in one pass.
 
     images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by side.

@@ -8,20 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.layers import (
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    DepthwiseConv2D,
-    EinsumDense,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    ReLU,
-    Rescaling,
-    UnitNormalization,
-)
+from keras import layers
 from keras.models import Model
 
 Tensor = Any
@@ -49,7 +36,7 @@ def build_efficientnet_lite0(
     (B, H, W, 3) -> float32 (B, 1280): embedding_dim is the network's own.
     """
     (inputs, _, last) = _layers(input_shape)
-    model = Model(inputs, UnitNormalization()(GlobalAveragePooling2D()(last)))
+    model = Model(inputs, layers.UnitNormalization()(layers.GlobalAveragePooling2D()(last)))
     with np.load(WEIGHTS) as data:  # in the order of the layers
         model.set_weights([data[name].astype("float32") for name in data.files])
     return following_fast(model)
@@ -64,15 +51,17 @@ def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATU
     a Model (B, H, W, 3) -> float32 (B, 5632): embedding_dim is the network's own.
     """
     (inputs, blocks, last) = _layers(input_shape, folded=True)
-    depths = [Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
-    model = Model(inputs, Concatenate()([*depths, GlobalAveragePooling2D()(last)]))
-    convolutions = [x for x in model.layers if isinstance(x, (Conv2D, DepthwiseConv2D))]
+    depths = [layers.Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
+    model = Model(inputs, layers.Concatenate()([*depths, layers.GlobalAveragePooling2D()(last)]))
+    kinds = (layers.Conv2D, layers.DepthwiseConv2D)
+    convolutions = [x for x in model.layers if isinstance(x, kinds)]
     with np.load(WEIGHTS) as data:  # in the order of the layers: a kernel and what normalises it
         stored = [data[name].astype("float32") for name in data.files]
     by_layer = zip(convolutions, *(stored[i::5] for i in range(5)))
     for layer, kernel, gamma, beta, mean, variance in by_layer:
         scale = gamma / np.sqrt(variance + EPSILON)
-        one_a_channel = isinstance(layer, DepthwiseConv2D)  # kernels (h, w, C, 1), else (…, C)
+        # kernels (h, w, C, 1), else (…, C)
+        one_a_channel = isinstance(layer, layers.DepthwiseConv2D)
         folded = kernel * (scale[:, None] if one_a_channel else scale)
         layer.set_weights([folded, beta - mean * scale])
     return model
@@ -81,7 +70,7 @@ def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATU
 def following_fast(model: keras.Model) -> keras.Model:
     """The model, whose statistics now follow the batches with momentum 0.9: a folder has few."""
     for layer in model.layers:
-        if isinstance(layer, BatchNormalization):
+        if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.9
     return model
 
@@ -90,12 +79,12 @@ def _layers(input_shape, folded=False):
     # (inputs, the output of each block, the last map); folded: without BatchNormalization
     def finished(x, relu=True):
         if not folded:
-            x = BatchNormalization(epsilon=EPSILON)(x)
-        return ReLU(6.0)(x) if relu else x
+            x = layers.BatchNormalization(epsilon=EPSILON)(x)
+        return layers.ReLU(6.0)(x) if relu else x
 
-    inputs = Input(input_shape)
-    x = Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
-    x = finished(Conv2D(32, 3, 2, "same", use_bias=folded)(x))
+    inputs = layers.Input(input_shape)
+    x = layers.Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
+    x = finished(layers.Conv2D(32, 3, 2, "same", use_bias=folded)(x))
     blocks: list[Tensor] = []
     for repeats, kernel, first_stride, expansion, filters in STAGES:
         for repeat in range(repeats):
@@ -103,13 +92,13 @@ def _layers(input_shape, folded=False):
             stride = first_stride if repeat == 0 else 1
             if expansion > 1:
                 wide = x.shape[-1] * expansion
-                x = finished(Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand")(x))
-            x = finished(DepthwiseConv2D(kernel, stride, "same", use_bias=folded)(x))
-            x = finished(Conv2D(filters, 1, use_bias=folded)(x), relu=False)
+                x = finished(layers.Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand")(x))
+            x = finished(layers.DepthwiseConv2D(kernel, stride, "same", use_bias=folded)(x))
+            x = finished(layers.Conv2D(filters, 1, use_bias=folded)(x), relu=False)
             if stride == 1 and before.shape[-1] == filters:
-                x = Add()([x, before])
+                x = layers.Add()([x, before])
             blocks.append(x)
-    return inputs, blocks, finished(Conv2D(1280, 1, use_bias=folded)(x))
+    return inputs, blocks, finished(layers.Conv2D(1280, 1, use_bias=folded)(x))
 
 
 def averaged_over(x: Tensor, side: int) -> Tensor:
@@ -136,9 +125,11 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     """
     (width, channels) = x.shape[2:]
     ((_, height_out), (_, width_out)) = (by_row.shape, by_column.shape)
-    rows = EinsumDense("bhwc,hi->biwc", (height_out, width, channels), trainable=False)
-    columns = EinsumDense("bhwc,wj->bhjc", (height_out, width_out, channels), trainable=False)
-    x = columns(rows(x))
-    rows.set_weights([by_row])
-    columns.set_weights([by_column])
+    for equation, matrix, shape in (
+        ("bhwc,hi->biwc", by_row, (height_out, width, channels)),
+        ("bhwc,wj->bhjc", by_column, (height_out, width_out, channels)),
+    ):
+        mixed = layers.EinsumDense(equation, shape, trainable=False)
+        x = mixed(x)
+        mixed.set_weights([matrix])
     return x

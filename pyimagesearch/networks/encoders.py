@@ -3,18 +3,7 @@
 from collections.abc import Callable
 
 import keras
-from keras.layers import (
-    AveragePooling2D,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Dense,
-    Flatten,
-    Input,
-    MaxPooling2D,
-    Rescaling,
-    UnitNormalization,
-)
+from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
@@ -33,12 +22,12 @@ def build_fast_model(
     stroke was; this one does not. filters: of one round each, at least 8 pixels for three.
     input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
-    x = inputs = Input(input_shape)
+    x = inputs = layers.Input(input_shape)
     for count in filters:
-        x = Conv2D(count, (5, 5), padding="same", activation="relu")(x)
-        x = MaxPooling2D(pool_size=2)(x)
-    x = Dense(128, activation="relu")(Flatten()(x))
-    return Model(inputs, Dense(embedding_dim)(x))
+        x = layers.Conv2D(count, (5, 5), padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(pool_size=2)(x)
+    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    return Model(inputs, layers.Dense(embedding_dim)(x))
 
 
 def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
@@ -47,11 +36,11 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
     mostly do not. embedding_dim: of all three together. Returns as build_fast_model.
     """
-    inputs = Input(input_shape)
+    inputs = layers.Input(input_shape)
     size = embedding_dim // MEMBERS
     members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
-    together = Concatenate()([member(inputs) for member in members])
-    return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
+    together = layers.Concatenate()([member(inputs) for member in members])
+    return Model(inputs, layers.Rescaling(MEMBERS**-0.5)(together))
 
 
 def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
@@ -59,12 +48,12 @@ def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
 
     input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
-    x = inputs = Input(input_shape)
+    x = inputs = layers.Input(input_shape)
     for count in (32, 64, 96, 128):
-        x = Conv2D(count, (3, 3), padding="same", activation="relu")(x)
-        x = MaxPooling2D(pool_size=2)(x)
-    x = Dense(128, activation="relu")(Flatten()(x))
-    return Model(inputs, Dense(embedding_dim)(x))
+        x = layers.Conv2D(count, (3, 3), padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(pool_size=2)(x)
+    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    return Model(inputs, layers.Dense(embedding_dim)(x))
 
 
 def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
@@ -73,14 +62,14 @@ def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
     input_shape: (H, W, C), pixels in [0, 255]. Returns a Model (B, H, W, C) -> (B, embedding_dim),
     each number between -1 and 1.
     """
-    inputs = Input(input_shape)
-    x = BatchNormalization()(inputs)
-    x = Conv2D(4, (5, 5), activation="tanh")(x)
-    x = AveragePooling2D(pool_size=(2, 2))(x)
-    x = Conv2D(16, (5, 5), activation="tanh")(x)
-    x = AveragePooling2D(pool_size=(2, 2))(x)
-    x = BatchNormalization()(Flatten()(x))
-    return Model(inputs, Dense(embedding_dim, activation="tanh")(x))
+    inputs = layers.Input(input_shape)
+    x = layers.BatchNormalization()(inputs)
+    x = layers.Conv2D(4, (5, 5), activation="tanh")(x)
+    x = layers.AveragePooling2D(pool_size=(2, 2))(x)
+    x = layers.Conv2D(16, (5, 5), activation="tanh")(x)
+    x = layers.AveragePooling2D(pool_size=(2, 2))(x)
+    x = layers.BatchNormalization()(layers.Flatten()(x))
+    return Model(inputs, layers.Dense(embedding_dim, activation="tanh")(x))
 
 
 def build_dogs_model(input_shape: Shape, embedding_dim: int = 1) -> Model:
@@ -88,15 +77,15 @@ def build_dogs_model(input_shape: Shape, embedding_dim: int = 1) -> Model:
 
     input_shape: (256, 256, 3), pixels in [0, 1]. Returns as build_fast_model.
     """
-    inputs = Input(input_shape)
-    x = Conv2D(256, (11, 11), strides=4, activation="relu")(inputs)
-    x = MaxPooling2D(pool_size=3, strides=2)(x)
-    x = Conv2D(256, (5, 5), activation="relu")(x)
-    x = MaxPooling2D(pool_size=2, strides=2)(x)
-    x = Conv2D(384, (3, 3), activation="relu")(x)
-    x = Dense(1024)(Flatten()(x))  # no activation between these three, as the text has it
-    x = Dense(256)(x)
-    return Model(inputs, Dense(embedding_dim)(x))
+    inputs = layers.Input(input_shape)
+    x = layers.Conv2D(256, (11, 11), strides=4, activation="relu")(inputs)
+    x = layers.MaxPooling2D(pool_size=3, strides=2)(x)
+    x = layers.Conv2D(256, (5, 5), activation="relu")(x)
+    x = layers.MaxPooling2D(pool_size=2, strides=2)(x)
+    x = layers.Conv2D(384, (3, 3), activation="relu")(x)
+    # no activation between these three, as the text has it
+    x = layers.Dense(256)(layers.Dense(1024)(layers.Flatten()(x)))
+    return Model(inputs, layers.Dense(embedding_dim)(x))
 
 
 def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Model:
@@ -106,11 +95,11 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     input_shape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
     (B, H, W, C) -> (B, 1280): embedding_dim is the network's own.
     """
-    inputs = Input(input_shape)
+    inputs = layers.Input(input_shape)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs
     )
-    return following_fast(Model(inputs, UnitNormalization()(base.output)))
+    return following_fast(Model(inputs, layers.UnitNormalization()(base.output)))
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here

@@ -107,12 +107,10 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
         else:
             source = keras.models.load_model(weights, compile=False)
     except Exception as error:  # Keras raises whatever its download met, or the file did
-        wanted = "a file encoder.keras of another training"
-        if weights == "imagenet":
-            wanted = "the weights of MobileNetV2 on this disk, or a network to fetch them"
         raise InputError(
-            f"Expected {wanted}. Received: {weights} ({first_line(error)}). --weights none starts "
-            "from scratch, --recipe triplet-shipped from weights that ship with this project."
+            "Expected a file encoder.keras of another training, or for imagenet the weights of "
+            f"MobileNetV2 on this disk or to fetch. Received: {weights} ({first_line(error)}). "
+            "--weights none starts from scratch, --recipe triplet-shipped from weights that ship."
         ) from None
     (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
     if wanted != found:

@@ -151,7 +151,7 @@ class Checkpoint(keras.callbacks.Callback):
             "progress": {k: v for k, v in vars(progress).items() if k != "best_weights"},
         }
         lists = {"variable": self._variables(), "best": progress.best_weights}
-        arrays = {f"{k}_{i}": np.asarray(x) for k, v in lists.items() for i, x in enumerate(v)}
+        arrays: Any = {f"{k}_{i}": np.asarray(x) for k, v in lists.items() for i, x in enumerate(v)}
         try:
             with whole_file(self.path) as new, open(new, "wb") as f:
                 np.savez(f, header=json.dumps(header), **arrays)

@@ -23,16 +23,13 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.terminal import verbosity
 
 if TYPE_CHECKING:
     from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
-LOST = (
-    "Expected all machines until the training ends. Received: one that is gone; its own last lines "
-    "may say why. Start all of them again, with --resume where an epoch was done."
-)
-# what TensorFlow raises on one machine where another is gone,
+# what TensorFlow raises on one machine where another is gone
 GONE = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -40,8 +37,6 @@ GONE = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-# and for addresses that it cannot use, or listen at
-NOT_BEGUN = (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.UnknownError)
 
 
 def machines() -> int:
@@ -108,7 +103,7 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's would wait for TensorFlow
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except NOT_BEGUN as error:
+    except (ValueError, TypeError, tf.errors.OpError) as error:  # addresses of no use
         log.info("%s", first_line(error))
         raise _refused() from None
     finally:
@@ -167,19 +162,28 @@ def shared_out(batches: tf.data.Dataset) -> Any:
 
 
 def fit(
-    model: keras.Model, checkpoint: "Checkpoint", batches: Any, **keywords: Any
+    model: keras.Model, batches: Any, steps: int, checkpoint: "Checkpoint", callbacks: list[Any]
 ) -> keras.callbacks.History:
     """model.fit, also for several machines. To be called in the strategy's scope.
 
-    batches: of shared_out. keywords: of Model.fit, steps_per_epoch, initial_epoch, epochs and
-    callbacks with a History among them.
+    batches: of shared_out. steps: of an epoch. callbacks: with a History among them.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
     same step. Raises InputError where the machines would not train the same, and one of GONE
     where a machine goes: the checkpoint of the last whole epoch stays.
     """
+    progress = checkpoint.progress
+    (first, epochs) = (checkpoint.first_epoch, progress.epochs)
     if machines() == 1:
-        return model.fit(batches, **keywords)
+        return model.fit(
+            batches,
+            steps_per_epoch=steps,
+            initial_epoch=first,
+            epochs=epochs,
+            shuffle=False,
+            verbose=verbosity(),
+            callbacks=callbacks,
+        )
     shared = tf.distribute.get_strategy()
 
     def part(batch):
@@ -202,8 +206,6 @@ def fit(
     def one_wants(stop: bool) -> bool:
         return bool(total(tf.constant(float(stop))).numpy() > 0)
 
-    (progress, steps) = (checkpoint.progress, keywords["steps_per_epoch"])
-    (first, epochs) = (keywords["initial_epoch"], keywords["epochs"])
     # each may have the data somewhere else
     same = checkpoint.settings | {"dataset": None} | versions() | {"python": None, "epoch": first}
     number = zlib.crc32(json.dumps(same, sort_keys=True).encode()) % 2**20  # exact, squared
@@ -215,7 +217,7 @@ def fit(
         )
 
     calls = keras.callbacks.CallbackList(
-        keywords["callbacks"], model=model, verbose=keywords["verbose"], epochs=epochs, steps=steps
+        callbacks, model=model, verbose=verbosity(), epochs=epochs, steps=steps
     )
     model.stop_training = False
     calls.on_train_begin()
@@ -239,4 +241,4 @@ def fit(
             break
         model.stop_training = progress.out_of_patience = False
     calls.on_train_end()
-    return next(c for c in keywords["callbacks"] if isinstance(c, keras.callbacks.History))
+    return next(c for c in callbacks if isinstance(c, keras.callbacks.History))

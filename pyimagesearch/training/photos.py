@@ -66,11 +66,10 @@ def train(
     where that needed no training of the last that did; {"way", "ways"}: what was kept, and
     each way's held-out AUC and seconds).
 
-    A later way is kept where its AUC over the pairs of held-out images is larger by more than
-    one standard error of the difference, see Choice; so where they are few or alike the simpler
-    way stays. Training on makes more of many images, and of classes that stay, than heads do: for
-    such classes it need only be better, and with thousands of images it is kept unless it is worse
-    by one standard error. So is what sees each image again. Ctrl-C keeps the best way so far.
+    A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
+    alike the simpler way stays. Training on makes more of many images, and of classes that stay:
+    for such classes it need only be better, and with thousands of images it is kept unless it is
+    worse beyond doubt. So is what sees each image again. Ctrl-C keeps the best way so far.
     """
     log.info("training model...")
     (progress, ways) = (checkpoint.progress, recipe.training.ways)
@@ -163,7 +162,7 @@ def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):
     # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history.
     # checkpoint: of a training that shows its progress and can be resumed
     (size, (dataset, steps)) = (recipe.training.batch_size, train)
-    (validation, count) = batches.image_batches(*held, size, range(1), seed)
+    (validation, count) = batches.image_batches(held[0], held[1], size, range(1), seed)
     model.compile(**build.compiling(recipe, steps))
     return model.fit(
         dataset,

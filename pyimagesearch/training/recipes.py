@@ -80,7 +80,7 @@ def read(path: str) -> Recipe:
         raise InputError(
             f"Expected base, one of {', '.join(RECIPES)}. Received: {base!r}, in {path}."
         )
-    values = {"source": str(content.pop("source", f"{path}, from {base}"))}
+    values: dict[str, Any] = {"source": str(content.pop("source", f"{path}, from {base}"))}
     for table, given in content.items():
         if table not in GROUPS or not isinstance(given, dict):
             raise InputError(

@@ -18,7 +18,6 @@ from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import report
 from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison, build_encoder
-from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import only_writer
 from pyimagesearch.training import arguments, build, callbacks, devices, photos
@@ -42,7 +41,10 @@ def alone(output: str) -> Iterator[None]:
     except devices.GONE:
         if devices.machines() == 1:
             raise
-        raise InputError(devices.LOST) from None
+        raise InputError(
+            "Expected all machines until the training ends. Received: one that is gone; its own "
+            "last lines may say why. Start all again, with --resume where an epoch was done."
+        ) from None
     finally:
         if threading.current_thread() is threading.main_thread():  # no other gets signals
             for s, handler in before.items():
@@ -92,19 +94,11 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             log.info("compiling model...")
             model.compile(**build.compiling(recipe, steps))
             log.info("training model...")
-            history = devices.fit(
-                model,
-                checkpoint,
-                devices.shared_out(train_batches),
-                steps_per_epoch=steps,
-                initial_epoch=checkpoint.first_epoch,
-                epochs=recipe.training.epochs,
-                shuffle=False,
-                verbose=terminal.verbosity(),
-                callbacks=callbacks.make_callbacks(
-                    encoder, comparison, data.validation, recipe, checkpoint
-                ),
+            chain = callbacks.make_callbacks(
+                encoder, comparison, data.validation, recipe, checkpoint
             )
+            shared = devices.shared_out(train_batches)
+            history = devices.fit(model, shared, steps, checkpoint, chain)
     if not devices.is_chief():
         return
 
