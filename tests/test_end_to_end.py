@@ -174,7 +174,7 @@ def test_test_script_input(fails, tmp_path, monkeypatch):
     output = ("--output", tmp_path / "pairs.png")
     assert "no such folder" in fails(test_script, "-i", tmp_path / "missing", *output)
     (tmp_path / "in").mkdir()
-    assert "with none" in fails(test_script, "-i", tmp_path / "in", *output)
+    assert "Received: 0 in" in fails(test_script, "-i", tmp_path / "in", *output)
     (tmp_path / "in" / "words.png").write_text("words")
     cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))
     model = ("--model", small_model.save(tmp_path / "model"))

@@ -27,10 +27,8 @@ def test_the_article_s_layers():
     assert model.output_shape == (None, 48)
     # 64 kernels of 2x2x1 and 64 biases; 64 of 2x2x64 and 64; 64x48 and 48
     assert model.count_params() == (256 + 64) + (16384 + 64) + (3072 + 48)
-    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [
-        0.3,
-        0.3,
-    ]
+    dropped = [x.rate for x in model.layers if isinstance(x, keras.layers.Dropout)]
+    assert dropped == [0.3, 0.3]
     assert build_siamese_model((20, 24, 3), embeddingDim=7).output_shape == (None, 7)
 
 
@@ -47,7 +45,7 @@ def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
     np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("images", [0, 1, 3, 7])
+@pytest.mark.parametrize("images", [1, 3, 7])
 def test_fewer_images_than_cores_and_the_same_gradient(images, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     monkeypatch.setattr(acceleration, "at_once", lambda: 4)
@@ -82,13 +80,9 @@ def test_other_networks_are_left_as_they_are():
 
 
 def test_keras_io_s_parameters():
-    # two numbers a channel of BatchNorm that are learned and two that are not
-    conv = (25 * 4 + 4) + (25 * 4 * 16 + 16)
-    assert build_keras_io_model((28, 28, 1)).count_params() == 4 + conv + 4 * 256 + 256 * 10 + 10
-    # the head: 4 of its BatchNorm, 2 of its Dense. keras.io prints 5,318 and 5,324
-    comparison = build_comparison(config.RECIPES["keras-io"])
+    # keras.io prints 5,318 and 5,324; the head: 4 of its BatchNorm, 2 of its Dense
     assert build_keras_io_model((28, 28, 1)).count_params() == 5318
-    assert comparison.count_params() == 6
+    assert build_comparison(config.RECIPES["keras-io"]).count_params() == 6
 
 
 def test_the_dogs_text_s_46464_features():

@@ -35,7 +35,6 @@ def test_epochs_do_not_run_into_each_other(images, steps, at_once):
 
 def test_weights_to_start_from(tmp_path):
     recipe = config.RECIPES["keras-io"].changed(weights=str(tmp_path / "encoder.keras"))
-    assert build.file_digest(recipe) == "missing"
     source, encoder = build_encoder(recipe), build_encoder(recipe)
     source.save(recipe.network.weights)
     build.load_weights(encoder, recipe)
@@ -45,7 +44,6 @@ def test_weights_to_start_from(tmp_path):
     with pytest.raises(InputError, match="the first to differ: number 13"):
         build.load_weights(other, recipe)
     (tmp_path / "encoder.keras").write_text("abc")
-    assert build.file_digest(recipe).startswith("ba7816bf")  # FIPS 180's example of SHA-256
     with pytest.raises(InputError, match=r"Expected a file encoder\.keras"):
         build.load_weights(encoder, recipe)
     with pytest.raises(InputError, match="recipe triplet alone"):
@@ -75,13 +73,11 @@ def test_digests_beside_the_weights(tmp_path, caplog):
         assert build.known_digests(recipe) is None and not caplog.records  # no such file
         (tmp_path / "encoder.keras").touch()
         assert build.known_digests(recipe) is None
-        assert "says which images it was trained on" in caplog.text
-        file = tmp_path / "contrastive_siamese_model" / "assets.extra" / "trained_on.npy"
-        file.parent.mkdir(parents=True)
-        np.save(file, np.array([3, 2**63], np.uint64))
-        assert build.known_digests(recipe).tolist() == [3, 2**63]
-        caplog.clear()
-        for damaged in (b"", b"text", file.read_bytes()[:-3]):
-            file.write_bytes(damaged)
-            assert build.known_digests(recipe) is None
-    assert len(caplog.records) == 3
+    assert "says which images it was trained on" in caplog.text
+    file = tmp_path / "contrastive_siamese_model" / "assets.extra" / "trained_on.npy"
+    file.parent.mkdir(parents=True)
+    np.save(file, np.array([3, 2**63], np.uint64))
+    assert build.known_digests(recipe).tolist() == [3, 2**63]
+    for damaged in (b"", b"text", file.read_bytes()[:-3]):
+        file.write_bytes(damaged)
+        assert build.known_digests(recipe) is None
