@@ -68,7 +68,9 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     (test_shift). set_weights carries the weights from one to the other. network: instead of the
     recipe's. Raises InputError where the recipe's network takes no images of this size.
     """
-    (height, width, channels) = shape = network_shape(recipe)
+    had = recipe.reading.image_shape
+    (height, width, channels) = map(max, had, recipe.reading.least_shape)
+    shape = (height, width, channels)
     if network is None:
         try:
             network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
@@ -84,12 +86,12 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
             )
     if accelerated:
         network = accelerate(network, recipe.training.precision)
-    inputs = Input(recipe.reading.image_shape, dtype="uint8")
+    inputs = Input(had, dtype="uint8")
     x = layers.Rescaling(recipe.network.pixel_scale)(inputs)
-    if shape[:2] != recipe.reading.image_shape[:2]:
+    if shape[:2] != had[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
         x = ops.image.resize(x, (height, width), data_format="channels_last")
-    if channels != recipe.reading.image_shape[2]:
+    if channels != had[2]:
         x = layers.Concatenate()([x] * channels)
     if accelerated or not recipe.network.test_shift:
         return Model(inputs, network(x))
@@ -98,13 +100,6 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     crops = [((i, width - i), (j, width - j)) for i in range(width + 1) for j in range(width + 1)]
     shifted = [network(layers.Cropping2D(crop)(padded)) for crop in crops]
     return Model(inputs, layers.Average()(shifted))
-
-
-def network_shape(recipe: Recipe) -> tuple[int, int, int]:
-    """The shape of the images inside the model: the data's, at least the recipe's least_shape."""
-    shapes = zip(recipe.reading.image_shape, recipe.reading.least_shape)
-    (height, width, channels) = (max(pair) for pair in shapes)
-    return height, width, channels
 
 
 def seen_again(encoder: Model, mirror: bool = False) -> Model:

@@ -25,20 +25,10 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     float32); ReLU after max-pooling instead of before, on a quarter of the values (the two
     commute); dropout masks from a quarter of the random bits.
     """
-    if any(isinstance(layer, keras.Model) for layer in network.layers):
-
-        def chain_by_chain(layer):
-            is_chain = isinstance(layer, keras.Model)
-            return (
-                accelerate(layer, precision) if is_chain else layer.from_config(layer.get_config())
-            )
-
-        twin = keras.models.clone_model(network, clone_function=chain_by_chain)
-        twin.set_weights(network.get_weights())
-        return twin
+    of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
-    if not is_chain or has_batch_statistics(network):
+    if not of_chains and (not is_chain or has_batch_statistics(network)):
         return network
     in_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
     after_relu = {  # the pooling: the layer before it
@@ -48,9 +38,11 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
         and getattr(layer, "activation", None) is keras.activations.relu
     }
 
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    def copy(layer):
+        if isinstance(layer, keras.Model):
+            return accelerate(layer, precision)
         (config, kind) = (layer.get_config(), type(layer))
-        if layer is not network.layers[-1]:
+        if not of_chains and layer is not network.layers[-1]:
             config["dtype"] = "mixed_bfloat16" if in_bfloat16 else "float32"
         if layer.name in after_relu.values():
             config["activation"] = "linear"
@@ -60,7 +52,7 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
-    return InParts(twin)
+    return twin if of_chains else InParts(twin)
 
 
 def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:

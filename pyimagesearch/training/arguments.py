@@ -1,7 +1,6 @@
 """The train script's flags, and the settings that a run is known by."""
 
 import argparse
-import logging
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +13,10 @@ from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.images import FITS
 from pyimagesearch.data.listing import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
-from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
 from pyimagesearch.training import checkpoints, recipes
-
-log = logging.getLogger(__name__)
 
 
 def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
@@ -108,14 +104,7 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
-    """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints.
-
-    Says where images are enlarged.
-    """
-    (had, wanted) = (recipe.reading.image_shape, network_shape(recipe))
-    if had != wanted:
-        shapes = ["x".join(map(str, shape)) for shape in (had, wanted)]
-        log.info("images of %s are enlarged to %s inside the model", *shapes)
+    """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints."""
     parts = (data.train, data.validation, data.choices, data.test)
     return {
         "recipe": args.recipe,
