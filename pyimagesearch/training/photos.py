@@ -25,7 +25,6 @@ from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import build
 from pyimagesearch.training.callbacks import Record, StopOnSignal
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
@@ -62,9 +61,8 @@ def train(
 
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 5632).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
-    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or
-    where that needed no training of the last that did; {"way", "ways"}: what was kept, and
-    each way's held-out AUC and seconds).
+    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or of the
+    last that was trained; {"way", "ways"}: what was kept, each way's held-out AUC and seconds).
 
     A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
     alike the simpler way stays. Training on makes more of many images, and of classes that stay:
@@ -93,12 +91,13 @@ def train(
     views = [apply(features)]
     for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(data.train))):
         views.append(apply(features_of(network, data.train.images, recipe, (seed, view))))
+    del features  # they are large
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
     chosen.add("whitened", encoder, held / np.linalg.norm(held, axis=1, keepdims=True))
 
     # a head on these, trained on all views of the training images
     vectors = np.concatenate(views)
-    del features, views  # they are large
+    del views
     labels = np.tile(of_train, len(vectors) // len(of_train))
     histories: dict[str, keras.callbacks.History] = {}
     for name in HEADS:
@@ -110,13 +109,12 @@ def train(
             epochs = epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS)
             if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
                 own = own.changed(epochs=epochs)
-            (batched, count) = batches.image_batches(
-                vectors, labels, 256, range(own.training.epochs), seed
-            )
+            epochs = own.training.epochs
+            train = batches.image_batches(vectors, labels, 256, range(epochs), seed)
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-            chain = [stop, Record(Progress(own.training.epochs))]
             validation = (held, data.validation.labels)
-            histories[name] = _fit(model, (batched, count), validation, own, seed, chain)
+            chain = [stop, Record(Progress(epochs))]
+            histories[name] = _fit(model, train, validation, own, seed, chain)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(held, verbose=0))
     del vectors
@@ -133,14 +131,8 @@ def train(
         model = keras.Model(inputs, InParts(encoder)(inputs))
         chain = [stop, Record(progress), keras.callbacks.ProgbarLogger(), checkpoint]
         validation = (data.validation.images, data.validation.labels)
-        try:
-            histories["trained on"] = _fit(
-                model, (train_batches, steps), validation, recipe, seed, chain, checkpoint
-            )
-        except InputError as error:
-            if not progress.diverged:
-                raise
-            log.info("not trained on: %s", error)  # in its first epoch: what was learned before is
+        train = (train_batches, steps)
+        histories["trained on"] = _fit(model, train, validation, recipe, seed, chain, checkpoint)
         doubt = -1 if len(data.train) >= MANY_IMAGES else int(data.new_choices)
         chosen.add("trained on", encoder, embed(encoder, data.validation.images), doubt)
         if chosen.kept != "trained on":
@@ -154,8 +146,8 @@ def train(
     figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
     log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
     last = next(reversed(histories.values()), Record(Progress(1)))
-    history = histories.get(kept, last)
-    return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
+    found = {"way": chosen.kept, "ways": chosen.found}
+    return chosen.encoder, histories.get(kept, last), found
 
 
 def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):

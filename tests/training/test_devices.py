@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from types import SimpleNamespace
 
 import keras
@@ -17,7 +16,7 @@ from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices, run
 from pyimagesearch.training.callbacks import Record
 from pyimagesearch.training.checkpoints import Progress
-from tests.scripts import ROOT, command
+from tests.scripts import begun
 
 WORKERS = {"worker": ["a:1", "b:2"]}
 
@@ -91,24 +90,6 @@ def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
     assert devices.describe(encoder) == {"device": "2 CPU cores", "precision": precision}
 
 
-@pytest.mark.parametrize(
-    ("pipelines", "number", "expected"),
-    [
-        # five anchors with two others each on two devices: the fifth is left out
-        (1, 0, [([0, 1], [100, 101, 102, 103]), ([2, 3], [104, 105, 106, 107])]),
-        (2, 1, [([2, 3], [104, 105, 106, 107])]),  # of two machines the second
-    ],
-)
-def test_a_batch_is_cut_into_equal_parts(monkeypatch, pipelines, number, expected):
-    shows_what_it_hands_out = SimpleNamespace(num_replicas_in_sync=2)
-    context = SimpleNamespace(num_input_pipelines=pipelines, input_pipeline_id=number)
-    shows_what_it_hands_out.distribute_datasets_from_function = lambda make: make(context)
-    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: shows_what_it_hands_out)
-    batch = tf.data.Dataset.from_tensors((tf.range(5), tf.range(10) + 100))
-    parts = [tuple(x.numpy().tolist() for x in part) for part in devices.shared_out(batch)]
-    assert parts == expected
-
-
 def test_patience_is_the_chiefs_to_lose(monkeypatch):
     """Another machine's, which ends after its second epoch, stops nobody."""
     monkeypatch.setattr(devices, "is_chief", lambda: False)
@@ -141,19 +122,10 @@ def test_ten_steps_on_two_devices_are_those_of_one():
 def test_a_killed_machine_ends_the_other_and_leaves_the_checkpoint(photos, tmp_path):
     flags = ("--recipe", "fast", "--dataset", photos, "--epochs", 1000, "--output", tmp_path)
     (chief, worker) = [
-        subprocess.Popen(
-            command("train_contrastive_siamese_network.py", *flags),
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        begun("train_contrastive_siamese_network.py", *flags, **environment)
         for environment in shared_training.two_machines()
     ]
-    for line in chief.stdout:
-        if line.startswith("Epoch 3/"):
-            break
+    next(line for line in chief.stdout if line.startswith("Epoch 3/"))
     worker.kill()
     (_, errors) = chief.communicate()
     worker.communicate()

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 
 import keras
 import numpy as np
@@ -17,7 +16,7 @@ from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import callbacks, checkpoints
-from tests.scripts import ENVIRONMENT, command, run
+from tests.scripts import begun, run
 
 SCRIPT = "train_contrastive_siamese_network.py"
 
@@ -38,12 +37,7 @@ def uninterrupted(flags, tmp_path_factory):
 
 def kill_after(line, *flags):
     """Start a training and kill it with no chance to clean up, when it has printed a line."""
-    process = subprocess.Popen(
-        command(SCRIPT, *flags), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
-    )
-    for printed in process.stdout:
-        if printed.startswith(line):
-            break
+    process = begun(SCRIPT, *flags, after=line)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
