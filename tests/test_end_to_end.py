@@ -25,15 +25,15 @@ def test_training_learns_and_writes(trained):
     steps = re.findall(r"^\[INFO\] (\w+ \w+)", done.stdout, re.M)
     assert steps[:6] == [
         "loading mnist",
-        "54000 to",  # … train on, 6000 to choose by, 10000 to test with
+        "10800 to",  # … train on, 1200 to choose by, 2000 to test with
         "preparing positive",
         "building siamese",
         "compiling model",
         "training model",
     ]
-    percent = float(re.search(r"([\d.]+)% of 20000 test pairs right", done.stdout)[1])
+    percent = float(re.search(r"([\d.]+)% of 4000 test pairs right", done.stdout)[1])
     auc = float(re.search(r"test loss [\d.]+, AUC ([\d.]+)", done.stdout)[1])
-    assert percent > 97 and auc > 0.99
+    assert percent > 90 and auc > 0.95
     names = ("plot", "training_pairs", "roc", "histogram", "map", "worst")
     for name in names:
         assert cv2.imread(str(output / f"contrastive_{name}.png")) is not None
@@ -50,7 +50,7 @@ def test_numbers_are_the_same_everywhere(trained):
     settings = output / "contrastive_siamese_model" / "assets.extra" / "siamese.json"
     stored = json.loads(settings.read_text())
     test = metrics["test"]
-    assert f"{test['accuracy']['value']:.2%} of 20000 test pairs right" in done.stdout
+    assert f"{test['accuracy']['value']:.2%} of 4000 test pairs right" in done.stdout
     assert f"test loss {test['loss']:.4f}, AUC {test['auc']['value']:.5f}" in done.stdout
     assert f"where distance < {stored['threshold']:.3f}" in done.stdout
     assert stored["threshold"] == metrics["settings"]["threshold"]
