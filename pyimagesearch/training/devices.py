@@ -57,14 +57,14 @@ def _tasks() -> tuple[list[tuple[str, int]], tuple[str, int]]:
         if not content.get("cluster"):
             return [("worker", 0)], ("worker", 0)
         (cluster, task) = (content["cluster"], content["task"])
-        addresses = cluster.get("chief", [])[:1] + cluster["worker"]
-        tasks = [("chief", 0)] * ("chief" in cluster)
-        tasks += [("worker", index) for index in range(len(cluster["worker"]))]
-        all_good = all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
+        kinds = ("chief", "worker")
+        tasks = [(kind, index) for kind in kinds for index in range(len(cluster.get(kind, [])))]
+        addresses = {cluster[kind][index] for kind, index in tasks}
         own = (task["type"], int(task["index"]))
-        if all_good and own in tasks and len(set(addresses)) == len(tasks):
+        all_good = all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
+        if all_good and own in tasks and len(addresses) == len(tasks):
             return tasks, own
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, AttributeError, KeyError):
         pass
     raise _refused()
 
