@@ -101,10 +101,10 @@ class StopOnSignal(keras.callbacks.Callback):
         self.progress.stopped = True
         for s, handler in self.before.items():
             signal.signal(s, handler)
-        log.info("\nstopping; press Ctrl-C again to quit at once and lose what was learned")
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self.progress.stopped:
+        if self.progress.stopped:  # said here: the signal may have come while something is printed
+            log.info("\nstopping; press Ctrl-C again to quit at once and lose what was learned")
             self.progress.cut = batch + 1 < self.params["steps"]
             self.model.stop_training = True
 
