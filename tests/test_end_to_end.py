@@ -54,13 +54,13 @@ def test_numbers_are_the_same_everywhere(trained):
     assert f"test loss {test['loss']:.4f}, AUC {test['auc']['value']:.5f}" in done.stdout
     assert f"where distance < {stored['threshold']:.3f}" in done.stdout
     assert stored["threshold"] == metrics["settings"]["threshold"]
-    for fmr, point in test["operating_points"].items():
-        assert point["threshold"] == stored["operating_points"][fmr]
-        assert f"{100 * point['tmr']['value']:.2f} %" in done.stdout
+    for fmr, point in test["operating_points"].items():  # None: too few pairs for such a rate
+        assert (point and point["threshold"]) == stored["operating_points"][fmr]
+        assert not point or f"{100 * point['tmr']['value']:.2f} %" in done.stdout
     recall = metrics["retrieval"]["recall_at_1"]["value"]
     assert recall > 0.8 and f"  recall@1                {100 * recall:.2f} %" in done.stdout
     assert stored["identification"] == metrics["settings"]["identification"]
-    assert stored["identification"]["gallery_sizes"] == [1, 2, 5] and stored["head"] == "none"
+    assert stored["identification"]["rates"] and stored["head"] == "none"
     assert metrics["raw_pixels"]["accuracy"]["value"] < 0.75 < test["accuracy"]["value"]
     assert metrics["settings"]["seed"] == 3 and set(metrics["versions"]) > {"keras", "tensorflow"}
     with open(output / "history.csv", newline="") as f:
