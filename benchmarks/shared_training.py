@@ -56,15 +56,7 @@ def furthest(some, others):
 
 def run(way, *command):
     """What a script prints, in one of WAYS; of two processes the first, which is the chief."""
-    environments = [os.environ]
-    if way == "two processes":
-        with socket.socket() as a, socket.socket() as b:
-            for free in (a, b):
-                free.bind(("127.0.0.1", 0))
-            worker = [f"127.0.0.1:{free.getsockname()[1]}" for free in (a, b)]
-        tasks = [{"type": "worker", "index": k} for k in range(2)]
-        clusters = [{"cluster": {"worker": worker}, "task": task} for task in tasks]
-        environments = [os.environ | {"TF_CONFIG": json.dumps(c)} for c in clusters]
+    environments = two_machines() if way == "two processes" else [os.environ]
     command = [sys.executable, __file__, "--as", way, *map(str, command)]
     started = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -74,6 +66,17 @@ def run(way, *command):
     if any(process.returncode for process in started):
         sys.exit(f"{way}: ended with {[process.returncode for process in started]}")
     return text
+
+
+def two_machines():
+    """The environments of two processes that train together, as two machines do."""
+    with socket.socket() as a, socket.socket() as b:
+        for free in (a, b):
+            free.bind(("127.0.0.1", 0))
+        worker = [f"127.0.0.1:{free.getsockname()[1]}" for free in (a, b)]
+    tasks = [{"type": "worker", "index": k} for k in range(2)]
+    clusters = [{"cluster": {"worker": worker}, "task": task} for task in tasks]
+    return [os.environ | {"TF_CONFIG": json.dumps(c)} for c in clusters]
 
 
 def child(way, script, *arguments):
@@ -101,7 +104,7 @@ def ten_steps(name):
     from pyimagesearch import config, siamese_network
     from pyimagesearch.data import batches, datasets, pairs
     from pyimagesearch.data.sets import ImageSet
-    from pyimagesearch.training import build, checkpoints, devices
+    from pyimagesearch.training import build, callbacks, checkpoints, devices
 
     recipe = config.RECIPES[name].changed(epochs=STEPS)
     strategy = devices.strategy(recipe)
@@ -122,18 +125,9 @@ def ten_steps(name):
             comparison = siamese_network.build_comparison(recipe)
             model = keras.Model(inputs, comparison(sisters(inputs)))
         model.compile(**build.compiling(recipe, 1))
-        history = devices.fit(
-            model,
-            recipe,
-            checkpoints.Checkpoint(folder, {}, recipe),
-            devices.shared_out(drawn),
-            steps_per_epoch=1,
-            initial_epoch=0,
-            epochs=STEPS,
-            shuffle=False,
-            verbose=0,
-            callbacks=[keras.callbacks.History()],
-        )
+        checkpoint = checkpoints.Checkpoint(folder, {}, recipe)
+        chain = [callbacks.Record(checkpoint.progress)]
+        history = devices.fit(model, devices.shared_out(drawn), 1, checkpoint, chain)
     return history.history["loss"]
 
 

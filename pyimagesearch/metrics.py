@@ -14,7 +14,6 @@ from pyimagesearch.system.errors import InputError
 
 Tensor = Any  # a tensor of Keras' backend, or an array
 MEMBERS = 3  # of an ensemble
-TEMPERATURE = 0.1  # of supervised_contrastive_loss
 
 
 @register_keras_serializable(package="pyimagesearch")
@@ -47,15 +46,20 @@ def batch_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tenso
     """Contrastive loss over every pair inside a batch, the two kinds of pair weighing the same.
 
     Half the mean of d^2 over the pairs of one class, plus half the mean of
-    max(margin - d, 0)^2 over the pairs of two classes: what contrastive_loss gives for
-    balanced pairs. A batch of B images holds B (B - 1) / 2 pairs, none of them drawn.
+    max(margin - d, 0)^2 over the pairs of two classes: contrastive_loss of balanced pairs.
     y: (B,) or (B, 1) class numbers, integers. preds: (B, D) embeddings. Returns a float32 scalar;
     a kind of pair that the batch does not hold counts as 0.
     """
     y = ops.reshape(y, (-1, 1))
     preds = ops.cast(preds, "float32")
 
-    squared_distances = _squared_distances(preds)  # (B, B)
+    if tf.config.list_physical_devices("GPU"):
+        # a card rounds the factors of a product to ten bits (TF32): all of a small distance
+        squared_distances = ops.sum(ops.square(preds[:, None] - preds[None]), axis=2)
+    else:  # |a - b|^2 = |a|^2 + |b|^2 - 2ab                           # (B, B)
+        squared_norms = ops.sum(ops.square(preds), axis=1, keepdims=True)
+        products = ops.matmul(preds, ops.transpose(preds))
+        squared_distances = squared_norms + ops.transpose(squared_norms) - 2 * products
 
     # the root's gradient is infinite at 0: keep away from it
     squared_distances = ops.maximum(squared_distances, EPSILON)
@@ -85,7 +89,7 @@ def members_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Ten
 
 @register_keras_serializable(package="pyimagesearch")
 def supervised_contrastive_loss(
-    y: Tensor, preds: Tensor, margin: float | None = None, temperature: float = TEMPERATURE
+    y: Tensor, preds: Tensor, margin: float | None = None, temperature: float = 0.1
 ) -> Tensor:
     """Supervised contrastive loss of a batch: how hard an image's own class is to pick out.
 
@@ -160,17 +164,6 @@ def pair_accuracy(y: Tensor, preds: Tensor) -> Tensor:
     return ops.mean(ops.cast(ops.equal(preds < 0.5, y > 0.5), "float32"))
 
 
-def _squared_distances(preds: Tensor) -> Tensor:
-    # between all rows (B, D): (B, B)
-    if tf.config.list_physical_devices("GPU"):
-        # a card rounds the factors of a product to ten bits (TF32): all of a small distance
-        return ops.sum(ops.square(preds[:, None] - preds[None]), axis=2)
-    # |a - b|^2 = |a|^2 + |b|^2 - 2ab
-    squared_norms = ops.sum(ops.square(preds), axis=1, keepdims=True)
-    products = ops.matmul(preds, ops.transpose(preds))
-    return squared_norms + ops.transpose(squared_norms) - 2 * products
-
-
 def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
     # the labels as float32, in the shape of the distances; (B,) and (B, 1) are one to one
     y = ops.cast(y, "float32")
@@ -194,8 +187,6 @@ LOSSES: dict[str, Callable] = {
 }
 # the losses that form the pairs of a batch themselves, from class numbers and embeddings
 BATCH_LOSSES = ("batch_contrastive", "members_contrastive", "supervised_contrastive")
-# the same of given pairs and their distances, for validation and test
-PAIR_LOSSES = LOSSES | dict.fromkeys(BATCH_LOSSES, contrastive_loss)
 
 
 class RecipeLoss(keras.losses.Loss):
@@ -203,23 +194,25 @@ class RecipeLoss(keras.losses.Loss):
 
     Of a batch that several devices share, each gives its part of the mean: the loss of its own
     pairs, or of every pair of the whole batch, whose embeddings all of them gather, divided by
-    the number of devices. So the sum over the devices is the loss of one.
+    the number of devices.
     """
 
     def __init__(self, loss: str, margin: float = 1):
         # float32 whatever Keras' default is: class numbers up to 2^24 stay whole numbers in it
         super().__init__(name=loss, reduction=None, dtype="float32")
-        self.loss, self.margin = loss, margin
+        self.margin = margin
 
     def call(self, y: Tensor, preds: Tensor) -> Tensor:
         context = tf.distribute.get_replica_context()
         devices = context.num_replicas_in_sync if context else 1
-        if devices > 1 and self.loss in BATCH_LOSSES:
+        if devices > 1 and self.name in BATCH_LOSSES:
             (y, preds) = (context.all_gather(x, axis=0) for x in (y, preds))
-        loss = LOSSES[self.loss](y, preds, self.margin)
+        loss = LOSSES[self.name](y, preds, self.margin)
         return loss / devices if devices > 1 else loss
 
 
 def pair_loss(recipe: Recipe, y: Tensor, distances: Tensor) -> Tensor:
     """The recipe's loss of given pairs, for validation and test. Shapes as contrastive_loss."""
-    return PAIR_LOSSES[recipe.training.loss](y, distances, recipe.training.margin)
+    name = recipe.training.loss
+    loss = contrastive_loss if name in BATCH_LOSSES else LOSSES[name]
+    return loss(y, distances, recipe.training.margin)

@@ -5,23 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
-from keras.layers import (
-    Average,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Cropping2D,
-    Dense,
-    Dropout,
-    GlobalAveragePooling2D,
-    Input,
-    Layer,
-    MaxPooling2D,
-    Rescaling,
-    UnitNormalization,
-    ZeroPadding2D,
-)
+from keras import layers, ops
+from keras.layers import Conv2D, Dense, Dropout, GlobalAveragePooling2D, Input, MaxPooling2D
 from keras.models import Model
 
 from pyimagesearch import utils
@@ -70,7 +55,7 @@ HEADS: dict[str, Callable] = {
     "none": lambda distance: distance,
     "sigmoid": lambda distance: Dense(1, activation="sigmoid")(distance),
     "normalized_sigmoid": lambda distance: Dense(1, activation="sigmoid")(
-        BatchNormalization()(distance)
+        layers.BatchNormalization()(distance)
     ),
 }
 
@@ -79,109 +64,100 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
-    accelerated: compute in the ways that train fastest on this processor, and without the mean
-    over shifted images, recipe.network.test_shift. The weights are the same in number, order and
-    meaning, so set_weights carries them from one to the other. network: instead of the recipe's.
-    Raises InputError where the recipe's network takes no images of this size.
+    accelerated: for training, in the fastest way, without the mean over shifted images
+    (test_shift). set_weights carries the weights from one to the other. network: instead of the
+    recipe's. Raises InputError where the recipe's network takes no images of this size.
     """
-    (height, width, channels) = shape = network_shape(recipe)
+    had = recipe.reading.image_shape
+    (height, width, channels) = map(max, had, recipe.reading.least_shape)
+    shape = (height, width, channels)
     if network is None:
         try:
             network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
-        except InputError:
-            raise
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
             raise InputError(
                 f"Expected images that network {recipe.network.name} takes. Received: {shape} "
                 f"({first_line(error)}). Raise reading.least_shape or --image-size."
             ) from None
+        if (size := network.output_shape[1]) != recipe.network.embedding_dim:
+            raise InputError(
+                f"Expected embedding_dim {size} of network {recipe.network.name}. Received: "
+                f"{recipe.network.embedding_dim}."
+            )
     if accelerated:
         network = accelerate(network, recipe.training.precision)
-    inputs = Input(recipe.reading.image_shape, dtype="uint8")
-    x = Rescaling(recipe.network.pixel_scale)(inputs)
-    if shape[:2] != recipe.reading.image_shape[:2]:
+    inputs = Input(had, dtype="uint8")
+    x = layers.Rescaling(recipe.network.pixel_scale)(inputs)
+    if shape[:2] != had[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
         x = ops.image.resize(x, (height, width), data_format="channels_last")
-    if channels != recipe.reading.image_shape[2]:
-        x = Concatenate()([x] * channels)
+    if channels != had[2]:
+        x = layers.Concatenate()([x] * channels)
     if accelerated or not recipe.network.test_shift:
         return Model(inputs, network(x))
     width = 2 * recipe.network.test_shift  # black comes in at the edges
-    padded = ZeroPadding2D(recipe.network.test_shift)(x)
+    padded = layers.ZeroPadding2D(recipe.network.test_shift)(x)
     crops = [((i, width - i), (j, width - j)) for i in range(width + 1) for j in range(width + 1)]
-    return Model(inputs, Average()([network(Cropping2D(crop)(padded)) for crop in crops]))
-
-
-def network_shape(recipe: Recipe) -> tuple[int, int, int]:
-    """The shape of the images inside the model: the data's, at least the recipe's least_shape."""
-    shapes = zip(recipe.reading.image_shape, recipe.reading.least_shape)
-    (height, width, channels) = (max(pair) for pair in shapes)
-    return height, width, channels
+    shifted = [network(layers.Cropping2D(crop)(padded)) for crop in crops]
+    return Model(inputs, layers.Average()(shifted))
 
 
 def seen_again(encoder: Model, mirror: bool = False) -> Model:
     """The mean of what an encoder makes of each image and of its middle, enlarged.
 
     encoder: uint8 (B, H, W, C) -> float32 (B, D) of length 1, a Rescaling first. mirror: and of
-    the mirror images of both. Returns one of the same kind, with the same weights, the mean of
-    the embeddings brought to length 1.
-    The views are made after the Rescaling, since rounding them to whole pixel values would differ
-    between programs. All pass the encoder as one batch: its weights stand once in an exported file.
+    the mirror images of both. Returns one of the same kind, with the same weights.
+    The views are made after the Rescaling: rounding them would differ between programs. All pass
+    the encoder as one batch: its weights stand once in an exported file.
     """
 
     def enlarging(size):
         # (size, size): in each column the shares of all places in one place of the enlarged
-        # middle, as bilinear interpolation has them. No layer that resizes: in ONNX one that
-        # enlarges 84 rows by 100 / 84 gives 99
+        # middle, bilinear. No layer that resizes: in ONNX one that makes 100 of 84 rows gives 99
         cut = round(size * LEFT_OUT)
         inside = size - 2 * cut
         place = cut + np.clip((np.arange(size) + 0.5) * inside / size - 0.5, 0, inside - 1)
         apart = np.abs(np.arange(size)[:, np.newaxis] - place)
         return np.maximum(1 - apart, 0).astype("float32")
 
-    scale = next(layer for layer in encoder.layers if isinstance(layer, Rescaling))
+    scale = next(layer for layer in encoder.layers if isinstance(layer, layers.Rescaling))
     (_, height, width, _) = encoder.input_shape
     inputs = Input(encoder.input_shape[1:], dtype="uint8")
     image = scale(inputs)
     views = [image, resampled(image, enlarging(height), enlarging(width))]
     if mirror:
         views += [ops.flip(view, axis=2) for view in views]
-    embeddings = Model(scale.output, encoder.output)(Concatenate(axis=0)(views))
+    embeddings = Model(scale.output, encoder.output)(layers.Concatenate(axis=0)(views))
     by_view = ops.reshape(embeddings, (len(views), -1, encoder.output_shape[1]))
-    return Model(inputs, UnitNormalization()(ops.mean(by_view, axis=0)))
+    return Model(inputs, layers.UnitNormalization()(ops.mean(by_view, axis=0)))
 
 
 def build_comparison(recipe: Recipe) -> Model:
-    """(featsA, featsB) -> what the recipe's model puts out, float32 (B, 1), smaller = more alike.
-
-    The distance, or with a head how different the two images are, from 0 to 1.
-    """
+    """(featsA, featsB) -> the distance, or with a head how different they are, float32 (B, 1)."""
     feats = [Input((None,)) for _ in "AB"]  # of whatever size the encoder's are
     distance = utils.DISTANCES[recipe.network.distance](feats)
     return Model(feats, HEADS[recipe.network.head](distance))
 
 
-class SisterNetworks(Layer):
+class SisterNetworks(layers.Layer):
     """Two batches of images -> their features, both through one network in one pass.
 
-    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by
-    side; an image of images_a goes through the network once, and its features are repeated for
-    its k pairs. Returns two (k B, D). A network with BatchNormalization looks at images_a, the
-    first of each k, the second … one after the other: the statistics of each are its own.
+    images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by side.
+    Returns two (k B, D), the features of images_a repeated. A network with BatchNormalization
+    looks at images_a, the first of each k, the second … one after the other, each by its own
+    statistics.
     """
 
     def __init__(self, network: Model, k: int):
         super().__init__(dtype="float32")
         self.network, self.k = network, k
 
-    def call(
-        self, images: tuple[tf.Tensor, tf.Tensor], training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, images, training=False):
         (images_a, images_b) = images
         if has_batch_statistics(self.network):
-            feats_a = self.network(images_a, training=training)
-            columns = [
-                self.network(images_b[j :: self.k], training=training) for j in range(self.k)
+            (feats_a, *columns) = [
+                self.network(x, training=training)
+                for x in (images_a, *(images_b[j :: self.k] for j in range(self.k)))
             ]
             feats_b = tf.reshape(tf.stack(columns, axis=1), [-1, feats_a.shape[1]])
         else:

@@ -17,9 +17,8 @@ from pyimagesearch.system.files import whole_file
 def make_pairs(images, labels, rng=None):
     """Two pairs for each image: one with an image of its class, one with one of another class.
 
-    For readers of the article; a training here takes images by their numbers (data.pairs) and
-    copies no pixel. images: array (N, ...), of any dtype, which the pairs keep. labels: N
-    whole numbers or strings, (N,) or (N, 1).
+    images: array (N, ...), of any dtype, which the pairs keep. labels: N whole numbers or
+    strings, (N,) or (N, 1).
     rng: a numpy Generator or a seed; None draws from numpy's global state (np.random.seed).
     Returns (pairs (2N, 2, ...), y (2N, 1)): positive (y = 1) and negative (y = 0) in turn. An
     image without another of its class is paired with itself.
@@ -71,13 +70,13 @@ def cosine_distance(vectors):
     1 - sum(a b) / (|a| |b|). vectors: a pair (featsA, featsB), each (B, D); a vector of zeros
     is at distance 1 from every other. Returns float32 (B, 1).
     """
-    (featsA, featsB) = (_unit_length(ops.cast(feats, "float32")) for feats in vectors)
+
+    def unit(feats):
+        squared = ops.sum(ops.square(feats), axis=1, keepdims=True)
+        return feats / ops.sqrt(ops.maximum(squared, 1e-12))
+
+    (featsA, featsB) = (unit(ops.cast(feats, "float32")) for feats in vectors)
     return 1 - ops.sum(featsA * featsB, axis=1, keepdims=True)
-
-
-def _unit_length(feats):
-    squared = ops.sum(ops.square(feats), axis=1, keepdims=True)
-    return feats / ops.sqrt(ops.maximum(squared, 1e-12))
 
 
 DISTANCES = {"euclidean": euclidean_distance, "cosine": cosine_distance}

@@ -36,39 +36,31 @@ os.environ.clear()
 os.environ.update(ENVIRONMENT)
 
 
+PIPES = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+
 def python(code: str, *arguments: object, **variables: str):
     """Run Python on `code` to its end, in a process of its own, in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        cwd=ROOT,
-        env=ENVIRONMENT | variables,
-        capture_output=True,
-        text=True,
-    )
+    program = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.run(program, env=ENVIRONMENT | variables, **PIPES)
 
 
 def started(code: str, *arguments: object):
     """The same, begun: what it prints can be read, and it can be killed."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def command(script: str, *flags: object) -> list[str]:
-    return [sys.executable, str(ROOT / script), *map(str, flags)]
+    program = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.Popen(program, env=ENVIRONMENT, **PIPES)
 
 
 def run(script: str, *flags: object, cwd: Path = ROOT, **variables: str):
     """Run a script to its end, by default in the project's folder; `variables` come on top."""
-    return subprocess.run(
-        command(script, *flags),
-        cwd=cwd,
-        env=ENVIRONMENT | variables,
-        capture_output=True,
-        text=True,
-    )
+    program = [sys.executable, str(ROOT / script), *map(str, flags)]
+    return subprocess.run(program, env=ENVIRONMENT | variables, **PIPES | {"cwd": cwd})
+
+
+def begun(script: str, *flags: object, after: str = "", **variables: str):
+    """A script, begun; given when it has printed a line that starts with `after`."""
+    program = [sys.executable, str(ROOT / script), *map(str, flags)]
+    process = subprocess.Popen(program, env=ENVIRONMENT | variables, **PIPES)
+    if after:
+        next(line for line in process.stdout if line.startswith(after))
+    return process

@@ -15,7 +15,7 @@ from pyimagesearch import config, metrics, utils
 from pyimagesearch.data import datasets
 from pyimagesearch.siamese_network import build_siamese_model
 from pyimagesearch.training import arguments, run
-from tests.scripts import ROOT
+from tests.scripts import ROOT, python
 
 pytestmark = pytest.mark.slow
 
@@ -55,16 +55,23 @@ def test_the_article_s_calls_in_their_order(small_mnist, tmp_path):
     assert np.isfinite(history.history["val_loss"][0])
     assert cv2.imread(str(tmp_path / "contrastive_plot.png")) is not None
 
-    # the test script's: two images from files, each as a batch of one
-    paths = pytest.importorskip("imutils.paths")
-    loaded = keras.models.load_model(tmp_path / "contrastive_siamese_model.keras", compile=False)
-    (pathA, pathB) = sorted(paths.list_images(str(ROOT / "examples")))[:2]
-    batches = [
-        np.expand_dims(np.expand_dims(cv2.imread(path, 0), axis=-1), axis=0) / 255.0
-        for path in (pathA, pathB)
-    ]
-    preds = loaded.predict(batches, verbose=0)
-    assert preds.shape == (1, 1) and preds[0][0] >= 0
+    # the test script's, in another process: two images from files, each as a batch of one
+    done = python(
+        """
+        import sys, cv2, keras, numpy as np
+        from imutils.paths import list_images
+        import pyimagesearch.metrics, pyimagesearch.utils
+        model = keras.models.load_model(sys.argv[1])
+        images = [cv2.imread(path, 0) / 255.0 for path in sorted(list_images("examples"))[:2]]
+        preds = model.predict([np.expand_dims(image, axis=(0, -1)) for image in images], verbose=0)
+        print(preds[0][0])
+        """,
+        tmp_path / "contrastive_siamese_model.keras",
+    )
+    assert done.returncode == 0, done.stderr
+    paths = sorted((ROOT / "examples").glob("*.png"))[:2]
+    images = [cv2.imread(str(path), 0)[np.newaxis, ..., np.newaxis] / 255.0 for path in paths]
+    assert float(done.stdout) == pytest.approx(float(model.predict(images, verbose=0)[0][0]), 1e-4)
     plt.close("all")
 
 

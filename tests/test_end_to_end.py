@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
 from tests.inference import small_model
-from tests.scripts import ENVIRONMENT, ROOT, command
+from tests.scripts import ROOT, begun
 
 
 @pytest.mark.slow
@@ -26,15 +25,15 @@ def test_training_learns_and_writes(trained):
     steps = re.findall(r"^\[INFO\] (\w+ \w+)", done.stdout, re.M)
     assert steps[:6] == [
         "loading mnist",
-        "54000 to",  # … train on, 6000 to choose by, 10000 to test with
+        "10799 to",  # … train on, 1201 to choose by, 2000 to test with
         "preparing positive",
         "building siamese",
         "compiling model",
         "training model",
     ]
-    percent = float(re.search(r"([\d.]+)% of 20000 test pairs right", done.stdout)[1])
+    percent = float(re.search(r"([\d.]+)% of \d+ test pairs right", done.stdout)[1])
     auc = float(re.search(r"test loss [\d.]+, AUC ([\d.]+)", done.stdout)[1])
-    assert percent > 97 and auc > 0.99
+    assert percent > 90 and auc > 0.95
     names = ("plot", "training_pairs", "roc", "histogram", "map", "worst")
     for name in names:
         assert cv2.imread(str(output / f"contrastive_{name}.png")) is not None
@@ -51,17 +50,17 @@ def test_numbers_are_the_same_everywhere(trained):
     settings = output / "contrastive_siamese_model" / "assets.extra" / "siamese.json"
     stored = json.loads(settings.read_text())
     test = metrics["test"]
-    assert f"{test['accuracy']['value']:.2%} of 20000 test pairs right" in done.stdout
+    assert f"{test['accuracy']['value']:.2%} of {test['pairs']} test pairs right" in done.stdout
     assert f"test loss {test['loss']:.4f}, AUC {test['auc']['value']:.5f}" in done.stdout
     assert f"where distance < {stored['threshold']:.3f}" in done.stdout
     assert stored["threshold"] == metrics["settings"]["threshold"]
-    for fmr, point in test["operating_points"].items():
-        assert point["threshold"] == stored["operating_points"][fmr]
-        assert f"{100 * point['tmr']['value']:.2f} %" in done.stdout
+    for fmr, point in test["operating_points"].items():  # None: too few pairs for such a rate
+        assert (point and point["threshold"]) == stored["operating_points"][fmr]
+        assert not point or f"{100 * point['tmr']['value']:.2f} %" in done.stdout
     recall = metrics["retrieval"]["recall_at_1"]["value"]
-    assert recall > 0.9 and f"  recall@1                {100 * recall:.2f} %" in done.stdout
+    assert recall > 0.8 and f"  recall@1                {100 * recall:.2f} %" in done.stdout
     assert stored["identification"] == metrics["settings"]["identification"]
-    assert stored["identification"]["gallery_sizes"] == [1, 2, 5] and stored["head"] == "none"
+    assert stored["identification"]["rates"] and stored["head"] == "none"
     assert metrics["raw_pixels"]["accuracy"]["value"] < 0.75 < test["accuracy"]["value"]
     assert metrics["settings"]["seed"] == 3 and set(metrics["versions"]) > {"keras", "tensorflow"}
     with open(output / "history.csv", newline="") as f:
@@ -72,18 +71,9 @@ def test_numbers_are_the_same_everywhere(trained):
 @pytest.mark.slow
 def test_a_signal_ends_training_and_keeps_what_was_learned(photos, tmp_path):
     flags = ("--dataset", photos, "--recipe", "article", "--output", tmp_path)
-    process = subprocess.Popen(
-        command("train_contrastive_siamese_network.py", *flags),
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        if line.startswith("Epoch 2/100"):
-            break
+    process = begun("train_contrastive_siamese_network.py", *flags, after="Epoch 2/100")
     process.send_signal(signal.SIGTERM)
-    stdout, stderr = process.communicate(timeout=600)
+    stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     assert "stopped on request" in stdout and "test pairs right" in stdout
     assert (tmp_path / "contrastive_plot.png").stat().st_size > 0
@@ -118,19 +108,6 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
         model = ("--model", tmp_path / "contrastive_siamese_model")
         printed = runs(test_script, "-i", photos, "--output", figure, *model)
         assert len(re.findall("(same|different)$", printed, re.M)) == 10
-
-
-@pytest.mark.slow
-def test_a_rate_that_explodes_leaves_the_old_model_as_it_is(photos, tmp_path, fails):
-    (tmp_path / "mine.toml").write_text('base = "article"\n[training]\nlearning_rate = 1e30\n')
-    model = tmp_path / "output" / "contrastive_siamese_model"
-    model.mkdir(parents=True)
-    (model / "saved_model.pb").write_text("old")
-    flags = ("--recipe", tmp_path / "mine.toml", "--dataset", photos, "--batch-size", 4)
-    line = fails(train_script, *flags, "--epochs", 3, "--output", model.parent)
-    assert "Lower training.learning_rate" in line
-    assert (model / "saved_model.pb").read_text() == "old"
-    assert not (model.parent / "encoder.keras").exists()
 
 
 @pytest.mark.parametrize(
@@ -174,7 +151,7 @@ def test_test_script_input(fails, tmp_path, monkeypatch):
     output = ("--output", tmp_path / "pairs.png")
     assert "no such folder" in fails(test_script, "-i", tmp_path / "missing", *output)
     (tmp_path / "in").mkdir()
-    assert "with none" in fails(test_script, "-i", tmp_path / "in", *output)
+    assert "Received: 0 in" in fails(test_script, "-i", tmp_path / "in", *output)
     (tmp_path / "in" / "words.png").write_text("words")
     cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))
     model = ("--model", small_model.save(tmp_path / "model"))

@@ -1,6 +1,5 @@
 """Losses and the distance, against values worked out by hand and plain loops."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -54,19 +53,6 @@ def test_batch_contrastive_loss_by_hand():
     assert float(loss) == pytest.approx((0.36 + (0.04 + 0.64) / 2) / 2)
 
 
-def test_batch_contrastive_loss_is_the_contrastive_loss_of_all_its_pairs():
-    rng = np.random.default_rng(0)
-    labels, vectors = rng.integers(0, 3, 12), rng.normal(0, 0.4, (12, 5)).astype("float32")
-    terms = {True: [], False: []}
-    for i in range(12):
-        for j in range(i):
-            d = np.linalg.norm(vectors[i] - vectors[j])
-            y = labels[i] == labels[j]
-            terms[bool(y)].append(d**2 if y else max(0.7 - d, 0) ** 2)
-    expected = (np.mean(terms[True]) + np.mean(terms[False])) / 2
-    assert float(batch_contrastive_loss(labels, vectors, 0.7)) == pytest.approx(expected, rel=1e-5)
-
-
 def test_three_members_are_judged_each_by_itself():
     rng = np.random.default_rng(0)
     labels, members = rng.integers(0, 3, 12), rng.normal(0, 0.4, (3, 12, 5)).astype("float32")
@@ -74,10 +60,6 @@ def test_three_members_are_judged_each_by_itself():
     together = np.concatenate(list(members), axis=1) / 3**0.5
     got = float(members_contrastive_loss(labels, together, 0.7))
     assert got == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_batch_of_one_class_has_no_negative_part():
-    assert float(batch_contrastive_loss([4, 4], np.array([[0.0], [0.6]]))) == pytest.approx(0.18)
 
 
 def test_euclidean_distance_by_hand():
@@ -104,13 +86,6 @@ def test_binary_cross_entropy_by_hand():
     assert float(loss) == pytest.approx((0.22314 + 0.69315) / 2, abs=1e-5)
     # quite wrong and quite sure of it: -ln(1e-7) = 16.1, and finite
     assert float(binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
-
-
-def test_binary_cross_entropy_is_keras_own_with_the_labels_turned():
-    rng = np.random.default_rng(0)
-    y, p = rng.integers(0, 2, 50), rng.random(50).astype("float32")
-    expected = keras.losses.BinaryCrossentropy()(1 - y, p)
-    assert float(binary_cross_entropy(y, p)) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_triplet_loss_by_hand():

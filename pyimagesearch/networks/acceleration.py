@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 from keras.layers import Dropout, MaxPooling2D
 
-from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import at_once
 
 # what all layers of a chain but the last compute in, with float32 weights. auto: bfloat16 where
@@ -21,55 +20,39 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
 
     Of a network made of such chains, each of them. Any other is returned as it is: one that
     branches, or one with BatchNormalization, whose statistics are those of a whole batch.
-    Raises InputError where bfloat16 is asked for such a network.
 
     Three changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays
     float32); ReLU after max-pooling instead of before, on a quarter of the values (the two
     commute); dropout masks from a quarter of the random bits.
     """
-    if any(isinstance(layer, keras.Model) for layer in network.layers):
-
-        def chain_by_chain(layer: keras.layers.Layer) -> keras.layers.Layer:
-            if isinstance(layer, keras.Model):
-                return accelerate(layer, precision)
-            return type(layer).from_config(layer.get_config())
-
-        twin = keras.models.clone_model(network, clone_function=chain_by_chain)
-        twin.set_weights(network.get_weights())
-        return twin
+    of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
-    if not is_chain or has_batch_statistics(network):
-        if precision == "bfloat16":
-            raise InputError(
-                'Expected training.precision "auto" or "float32" for a network that branches or '
-                "has BatchNormalization. Received: bfloat16."
-            )
+    if not of_chains and (not is_chain or has_batch_statistics(network)):
         return network
     in_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
-    pooled = [
-        (layer.name, following.name)
+    after_relu = {  # the pooling: the layer before it
+        following.name: layer.name
         for layer, following in pairwise(network.layers)
         if isinstance(following, MaxPooling2D)
         and getattr(layer, "activation", None) is keras.activations.relu
-    ]
-    (before_pooling, after_relu) = ({a for a, _ in pooled}, {b for _, b in pooled})
+    }
 
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if layer is not network.layers[-1]:
+    def copy(layer):
+        if isinstance(layer, keras.Model):
+            return accelerate(layer, precision)
+        (config, kind) = (layer.get_config(), type(layer))
+        if not of_chains and layer is not network.layers[-1]:
             config["dtype"] = "mixed_bfloat16" if in_bfloat16 else "float32"
-        if layer.name in before_pooling:
+        if layer.name in after_relu.values():
             config["activation"] = "linear"
-        kinds: dict[type, type] = {Dropout: EightBitDropout}
         if layer.name in after_relu:
-            kinds[MaxPooling2D] = MaxPoolingThenReLU
-        kind: Any = kinds.get(type(layer), type(layer))
-        return kind.from_config(config)
+            kind = MaxPoolingThenReLU
+        return (EightBitDropout if kind is Dropout else kind).from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
-    return InParts(twin)
+    return twin if of_chains else InParts(twin)
 
 
 def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
@@ -80,8 +63,8 @@ def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
 class InParts(keras.layers.Layer):
     """The same network on the parts of a batch side by side, a part for each core, up to four.
 
-    One chain of layers after the other keeps a core busier than sharing out each small layer:
-    it needs TensorFlow to run a layer on one thread, which terminal.setup sees to.
+    That keeps a core busier than sharing out each small layer. TensorFlow has to run a layer on
+    one thread, which terminal.setup sees to.
     """
 
     def __init__(self, network: keras.Model):
@@ -114,22 +97,16 @@ class MaxPoolingThenReLU(MaxPooling2D):
 class EightBitDropout(Dropout):
     """Dropout that spends 8 random bits a value instead of 32.
 
-    A value is dropped where its number, 0 to 255, is below 256 rate: for 0.3 below 76.8. Each
-    call rounds that up or down at random, here to 77 in 8 of 10 calls: in the mean the rate is
-    met, up to 255/256.
+    A value is dropped where its number, 0 to 255, is below 256 rate: for 0.3 below 76.8, which
+    each call rounds up or down at random, here to 77 in 8 of 10: the mean meets the rate.
     """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.rate == 0:
             return inputs
         size = tf.size(inputs)
-        bits = tf.random.stateless_uniform(
-            [1 + (size + 3) // 4],
-            self.seed_generator.next(),
-            minval=None,
-            maxval=None,
-            dtype=tf.uint32,
-        )
+        (count, seed) = ([1 + (size + 3) // 4], self.seed_generator.next())
+        bits = tf.random.stateless_uniform(count, seed, minval=None, maxval=None, dtype=tf.uint32)
         up = tf.cast(bits[0], tf.float32) / 2**32  # [0, 1]
         dropped_below = tf.cast(tf.minimum(tf.floor(256 * self.rate + up), 255), tf.uint8)
         numbers = tf.reshape(tf.bitcast(bits[1:], tf.uint8), [-1])[:size]

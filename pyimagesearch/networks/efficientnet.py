@@ -8,23 +8,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.layers import (
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    DepthwiseConv2D,
-    EinsumDense,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    ReLU,
-    Rescaling,
-    UnitNormalization,
-)
+from keras import layers
 from keras.models import Model
-
-from pyimagesearch.system.errors import InputError
 
 Tensor = Any
 WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
@@ -45,22 +30,16 @@ FEATURES = 80 * 16 + 112 * 16 + 320 * 4 + 1280  # 5,632
 def build_efficientnet_lite0(
     input_shape: tuple[int, int, int], embedding_dim: int = 1280
 ) -> keras.Model:
-    """EfficientNet-Lite0 without its classifier, averaged over the image.
+    """EfficientNet-Lite0 without its classifier, averaged over the image, of length 1.
 
-    The vectors leave it with length 1, as build_mobilenet_model's.
     input_shape: (H, W, 3) from 32 pixels up, RGB in [0, 1]. Returns a Model
-    (B, H, W, 3) -> float32 (B, 1280). Raises InputError for another embedding_dim than 1280.
+    (B, H, W, 3) -> float32 (B, 1280): embedding_dim is the network's own.
     """
-    if embedding_dim != 1280:
-        raise InputError(f"Expected embedding_dim 1280, the network's. Received: {embedding_dim}.")
     (inputs, _, last) = _layers(input_shape)
-    model = Model(inputs, UnitNormalization()(GlobalAveragePooling2D()(last)))
+    model = Model(inputs, layers.UnitNormalization()(layers.GlobalAveragePooling2D()(last)))
     with np.load(WEIGHTS) as data:  # in the order of the layers
         model.set_weights([data[name].astype("float32") for name in data.files])
-    for layer in model.layers:  # a folder has few batches: see build_mobilenet_model
-        if isinstance(layer, BatchNormalization):
-            layer.momentum = 0.9
-    return model
+    return following_fast(model)
 
 
 def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATURES) -> keras.Model:
@@ -68,27 +47,31 @@ def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATU
 
     Blocks 7 and 10 averaged over 4x4 tiles, block 15 over 2x2, the last layer over the image:
     80 * 16 + 112 * 16 + 320 * 4 + 1280 = 5,632 numbers. Each BatchNormalization is folded into
-    the convolution before it: that saves an eighth of a step, and nothing follows a batch.
-    Input as build_efficientnet_lite0. Returns a Model (B, H, W, 3) -> float32 (B, 5632).
-    Raises InputError for another embedding_dim.
+    the convolution before it: nothing follows a batch. Input as build_efficientnet_lite0. Returns
+    a Model (B, H, W, 3) -> float32 (B, 5632): embedding_dim is the network's own.
     """
-    if embedding_dim != FEATURES:
-        raise InputError(
-            f"Expected embedding_dim {FEATURES}, the size of four depths. Received: "
-            f"{embedding_dim}."
-        )
     (inputs, blocks, last) = _layers(input_shape, folded=True)
-    depths = [Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
-    model = Model(inputs, Concatenate()([*depths, GlobalAveragePooling2D()(last)]))
-    convolutions = [x for x in model.layers if isinstance(x, (Conv2D, DepthwiseConv2D))]
+    depths = [layers.Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
+    model = Model(inputs, layers.Concatenate()([*depths, layers.GlobalAveragePooling2D()(last)]))
+    kinds = (layers.Conv2D, layers.DepthwiseConv2D)
+    convolutions = [x for x in model.layers if isinstance(x, kinds)]
     with np.load(WEIGHTS) as data:  # in the order of the layers: a kernel and what normalises it
         stored = [data[name].astype("float32") for name in data.files]
     by_layer = zip(convolutions, *(stored[i::5] for i in range(5)))
     for layer, kernel, gamma, beta, mean, variance in by_layer:
         scale = gamma / np.sqrt(variance + EPSILON)
-        one_a_channel = isinstance(layer, DepthwiseConv2D)  # kernels (h, w, C, 1), else (…, C)
+        # kernels (h, w, C, 1), else (…, C)
+        one_a_channel = isinstance(layer, layers.DepthwiseConv2D)
         folded = kernel * (scale[:, None] if one_a_channel else scale)
         layer.set_weights([folded, beta - mean * scale])
+    return model
+
+
+def following_fast(model: keras.Model) -> keras.Model:
+    """The model, whose statistics now follow the batches with momentum 0.9: a folder has few."""
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9
     return model
 
 
@@ -96,12 +79,12 @@ def _layers(input_shape, folded=False):
     # (inputs, the output of each block, the last map); folded: without BatchNormalization
     def finished(x, relu=True):
         if not folded:
-            x = BatchNormalization(epsilon=EPSILON)(x)
-        return ReLU(6.0)(x) if relu else x
+            x = layers.BatchNormalization(epsilon=EPSILON)(x)
+        return layers.ReLU(6.0)(x) if relu else x
 
-    inputs = Input(input_shape)
-    x = Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
-    x = finished(Conv2D(32, 3, 2, "same", use_bias=folded)(x))
+    inputs = layers.Input(input_shape)
+    x = layers.Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
+    x = finished(layers.Conv2D(32, 3, 2, "same", use_bias=folded)(x))
     blocks: list[Tensor] = []
     for repeats, kernel, first_stride, expansion, filters in STAGES:
         for repeat in range(repeats):
@@ -109,20 +92,20 @@ def _layers(input_shape, folded=False):
             stride = first_stride if repeat == 0 else 1
             if expansion > 1:
                 wide = x.shape[-1] * expansion
-                x = finished(Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand")(x))
-            x = finished(DepthwiseConv2D(kernel, stride, "same", use_bias=folded)(x))
-            x = finished(Conv2D(filters, 1, use_bias=folded)(x), relu=False)
+                x = finished(layers.Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand")(x))
+            x = finished(layers.DepthwiseConv2D(kernel, stride, "same", use_bias=folded)(x))
+            x = finished(layers.Conv2D(filters, 1, use_bias=folded)(x), relu=False)
             if stride == 1 and before.shape[-1] == filters:
-                x = Add()([x, before])
+                x = layers.Add()([x, before])
             blocks.append(x)
-    return inputs, blocks, finished(Conv2D(1280, 1, use_bias=folded)(x))
+    return inputs, blocks, finished(layers.Conv2D(1280, 1, use_bias=folded)(x))
 
 
 def averaged_over(x: Tensor, side: int) -> Tensor:
     """A map averaged over side x side tiles: (B, H, W, C) -> (B, side, side, C).
 
     Tiles share a row or column where side does not divide the map's height or width, and repeat
-    it where it is larger. See resampled: TensorFlow's resize by area has no gradient.
+    it where it is larger. TensorFlow's own resize by area has no gradient.
     """
 
     def tiles(size):  # (size, side): in each column the share of every place in one tile
@@ -137,14 +120,16 @@ def averaged_over(x: Tensor, side: int) -> Tensor:
 def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     """A map whose rows and columns are mixed anew: (B, H, W, C) -> (B, I, J, C).
 
-    by_row: (H, I), by_column: (W, J), what each old one gives to each new one. As two products
-    with constant matrices in layers of Keras' own, which load in every program.
+    by_row: (H, I), by_column: (W, J), what each old one gives to each new one. In layers of Keras'
+    own, which load in every program.
     """
     (width, channels) = x.shape[2:]
     ((_, height_out), (_, width_out)) = (by_row.shape, by_column.shape)
-    rows = EinsumDense("bhwc,hi->biwc", (height_out, width, channels), trainable=False)
-    columns = EinsumDense("bhwc,wj->bhjc", (height_out, width_out, channels), trainable=False)
-    x = columns(rows(x))
-    rows.set_weights([by_row])
-    columns.set_weights([by_column])
+    for equation, matrix, shape in (
+        ("bhwc,hi->biwc", by_row, (height_out, width, channels)),
+        ("bhwc,wj->bhjc", by_column, (height_out, width_out, channels)),
+    ):
+        mixed = layers.EinsumDense(equation, shape, trainable=False)
+        x = mixed(x)
+        mixed.set_weights([matrix])
     return x

@@ -3,23 +3,12 @@
 from collections.abc import Callable
 
 import keras
-from keras.layers import (
-    AveragePooling2D,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Dense,
-    Flatten,
-    Input,
-    MaxPooling2D,
-    Rescaling,
-    UnitNormalization,
-)
+from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
-from pyimagesearch.networks.efficientnet import build_efficientnet_lite0, build_features
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.networks.efficientnet import build_efficientnet_lite0 as build_lite0
+from pyimagesearch.networks.efficientnet import build_features, following_fast
 
 Shape = tuple[int, int, int]  # height, width, channels
 
@@ -33,12 +22,12 @@ def build_fast_model(
     stroke was; this one does not. filters: of one round each, at least 8 pixels for three.
     input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
-    x = inputs = Input(input_shape)
+    x = inputs = layers.Input(input_shape)
     for count in filters:
-        x = Conv2D(count, (5, 5), padding="same", activation="relu")(x)
-        x = MaxPooling2D(pool_size=2)(x)
-    x = Dense(128, activation="relu")(Flatten()(x))
-    return Model(inputs, Dense(embedding_dim)(x))
+        x = layers.Conv2D(count, (5, 5), padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(pool_size=2)(x)
+    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    return Model(inputs, layers.Dense(embedding_dim)(x))
 
 
 def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
@@ -46,18 +35,12 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
 
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
     mostly do not. embedding_dim: of all three together. Returns as build_fast_model.
-    Raises InputError where three do not divide it.
     """
-    (size, left) = divmod(embedding_dim, MEMBERS)
-    if left:
-        raise InputError(
-            f"Expected embedding_dim a multiple of {MEMBERS}, the number of networks. Received: "
-            f"{embedding_dim}."
-        )
-    inputs = Input(input_shape)
+    inputs = layers.Input(input_shape)
+    size = embedding_dim // MEMBERS
     members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
-    together = Concatenate()([member(inputs) for member in members])
-    return Model(inputs, Rescaling(MEMBERS**-0.5)(together))
+    together = layers.Concatenate()([member(inputs) for member in members])
+    return Model(inputs, layers.Rescaling(MEMBERS**-0.5)(together))
 
 
 def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
@@ -65,12 +48,12 @@ def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
 
     input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
-    x = inputs = Input(input_shape)
+    x = inputs = layers.Input(input_shape)
     for count in (32, 64, 96, 128):
-        x = Conv2D(count, (3, 3), padding="same", activation="relu")(x)
-        x = MaxPooling2D(pool_size=2)(x)
-    x = Dense(128, activation="relu")(Flatten()(x))
-    return Model(inputs, Dense(embedding_dim)(x))
+        x = layers.Conv2D(count, (3, 3), padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(pool_size=2)(x)
+    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    return Model(inputs, layers.Dense(embedding_dim)(x))
 
 
 def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
@@ -79,14 +62,14 @@ def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
     input_shape: (H, W, C), pixels in [0, 255]. Returns a Model (B, H, W, C) -> (B, embedding_dim),
     each number between -1 and 1.
     """
-    inputs = Input(input_shape)
-    x = BatchNormalization()(inputs)
-    x = Conv2D(4, (5, 5), activation="tanh")(x)
-    x = AveragePooling2D(pool_size=(2, 2))(x)
-    x = Conv2D(16, (5, 5), activation="tanh")(x)
-    x = AveragePooling2D(pool_size=(2, 2))(x)
-    x = BatchNormalization()(Flatten()(x))
-    return Model(inputs, Dense(embedding_dim, activation="tanh")(x))
+    inputs = layers.Input(input_shape)
+    x = layers.BatchNormalization()(inputs)
+    x = layers.Conv2D(4, (5, 5), activation="tanh")(x)
+    x = layers.AveragePooling2D(pool_size=(2, 2))(x)
+    x = layers.Conv2D(16, (5, 5), activation="tanh")(x)
+    x = layers.AveragePooling2D(pool_size=(2, 2))(x)
+    x = layers.BatchNormalization()(layers.Flatten()(x))
+    return Model(inputs, layers.Dense(embedding_dim, activation="tanh")(x))
 
 
 def build_dogs_model(input_shape: Shape, embedding_dim: int = 1) -> Model:
@@ -94,35 +77,29 @@ def build_dogs_model(input_shape: Shape, embedding_dim: int = 1) -> Model:
 
     input_shape: (256, 256, 3), pixels in [0, 1]. Returns as build_fast_model.
     """
-    inputs = Input(input_shape)
-    x = Conv2D(256, (11, 11), strides=4, activation="relu")(inputs)
-    x = MaxPooling2D(pool_size=3, strides=2)(x)
-    x = Conv2D(256, (5, 5), activation="relu")(x)
-    x = MaxPooling2D(pool_size=2, strides=2)(x)
-    x = Conv2D(384, (3, 3), activation="relu")(x)
-    x = Dense(1024)(Flatten()(x))  # no activation between these three, as the text has it
-    x = Dense(256)(x)
-    return Model(inputs, Dense(embedding_dim)(x))
+    inputs = layers.Input(input_shape)
+    x = layers.Conv2D(256, (11, 11), strides=4, activation="relu")(inputs)
+    x = layers.MaxPooling2D(pool_size=3, strides=2)(x)
+    x = layers.Conv2D(256, (5, 5), activation="relu")(x)
+    x = layers.MaxPooling2D(pool_size=2, strides=2)(x)
+    x = layers.Conv2D(384, (3, 3), activation="relu")(x)
+    # no activation between these three, as the text has it
+    x = layers.Dense(256)(layers.Dense(1024)(layers.Flatten()(x)))
+    return Model(inputs, layers.Dense(embedding_dim)(x))
 
 
 def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Model:
     """The triplet text's network: MobileNetV2 without its top, averaged over the image.
 
-    The vectors leave it with length 1: the cosine distance does not see lengths. Its statistics
-    follow the batches with momentum 0.9, not 0.999: a folder has few batches.
+    The vectors leave it with length 1: the cosine distance does not see lengths.
     input_shape: (H, W, 3) from 32 pixels up, pixels in [0, 1]. Returns a Model
-    (B, H, W, C) -> (B, embedding_dim). Raises InputError for another embedding_dim than 1280.
+    (B, H, W, C) -> (B, 1280): embedding_dim is the network's own.
     """
-    if embedding_dim != 1280:
-        raise InputError(f"Expected embedding_dim 1280, the network's. Received: {embedding_dim}.")
-    inputs = Input(input_shape)
+    inputs = layers.Input(input_shape)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs
     )
-    for layer in base.layers:
-        if isinstance(layer, BatchNormalization):
-            layer.momentum = 0.9
-    return Model(inputs, UnitNormalization()(base.output))
+    return following_fast(Model(inputs, layers.UnitNormalization()(base.output)))
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here
@@ -133,6 +110,6 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model,
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,
-    "efficientnet_lite0": build_efficientnet_lite0,
+    "efficientnet_lite0": build_lite0,
     "features": build_features,
 }

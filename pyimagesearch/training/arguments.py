@@ -1,9 +1,9 @@
 """The train script's flags, and the settings that a run is known by."""
 
 import argparse
-import logging
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pyimagesearch import config
@@ -13,14 +13,10 @@ from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.images import FITS
 from pyimagesearch.data.listing import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
-from pyimagesearch.siamese_network import network_shape
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.training import build, checkpoints, recipes
-
-log = logging.getLogger(__name__)
-MOST_AROUND = 8  # single folders around those of the pairs
+from pyimagesearch.training import checkpoints, recipes
 
 
 def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
@@ -31,10 +27,9 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     """
     ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = ap.add_argument
-    recipe_help = (
-        f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml (article; "
-    )
-    add("--recipe", help=recipe_help + "for a folder photos, for one of ready pairs pairs)")
+    recipe_help = f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml "
+    recipe_help += "(article; for a folder photos, for one of ready pairs pairs)"
+    add("--recipe", help=recipe_help)
     add(
         "--dataset",
         default="mnist",
@@ -77,8 +72,6 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     if args.epochs:
         changes["least_steps"] = 0
     if args.quick:
-        if args.batch_size:
-            log.info("--batch-size is for the training that --quick leaves out")
         changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
         if not changes["ways"]:
             raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
@@ -96,16 +89,12 @@ def default_recipe(dataset: str) -> str:
         return "article"
     if lists.is_list(dataset):
         return "pairs" if lists.holds_pairs(dataset) else "photos"
-    if not os.path.isdir(dataset):
-        return "photos"  # datasets.load names it
     # ready pairs lie in the folder itself, or in single folders around everything
-    for _ in range(MOST_AROUND):
-        folders = [entry.path for entry in os.scandir(dataset) if entry.is_dir()]
-        if {os.path.basename(path) for path in folders} >= PAIR_FOLDERS.keys():
+    folders = [Path(dataset)]
+    while len(folders) == 1 and folders[0].is_dir():
+        folders = [path for path in folders[0].iterdir() if path.is_dir()]
+        if {path.name for path in folders} >= PAIR_FOLDERS.keys():
             return "pairs"
-        if len(folders) != 1:
-            break
-        (dataset,) = folders
     return "photos"
 
 
@@ -116,14 +105,7 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
-    """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints.
-
-    Says where images are enlarged.
-    """
-    (had, wanted) = (recipe.reading.image_shape, network_shape(recipe))
-    if had != wanted:
-        shapes = ["x".join(map(str, shape)) for shape in (had, wanted)]
-        log.info("images of %s are enlarged to %s inside the model", *shapes)
+    """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints."""
     parts = (data.train, data.validation, data.choices, data.test)
     return {
         "recipe": args.recipe,
@@ -137,7 +119,6 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "group_by": args.group_by,
         "seed": args.seed,
         "deterministic": args.deterministic,
-        "weights_file": build.file_digest(recipe),
         "class_names": [printable(name) for name in data.train.class_names],
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],

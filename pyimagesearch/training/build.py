@@ -1,6 +1,5 @@
 """What is trained: the networks of a recipe, the weights they start from, what compile needs."""
 
-import hashlib
 import logging
 import os
 from pathlib import Path
@@ -15,7 +14,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data.batches import epochs_of, steps_of_a_call
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +37,18 @@ def set_seed(seed: int, deterministic: bool = False) -> None:
 
 def fitted(recipe: Recipe, train: ImageSet) -> Recipe:
     """The recipe with what the data decides: the shape of the images, and how many epochs."""
-    training = recipe.training
-    epochs = training.epochs
+    (training, epochs) = (recipe.training, recipe.training.epochs)
     if training.least_steps:
         epochs = epochs_of(len(train), training.batch_size, epochs, training.least_steps)
     return recipe.changed(image_shape=tuple(train.images.shape[1:]), epochs=epochs)
 
 
 def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """What is trained, and its two parts, with the weights that the recipe starts from.
+    """(model, encoder, comparison), with the weights that the recipe starts from.
 
-    Returns (model, encoder, comparison). encoder: uint8 (B, H, W, C) -> float32 (B, D), as it
-    trains fastest. comparison: two (B, D) -> (B, 1), the distance or what a head makes of it.
-    model: the encoder, where the loss pairs the images of a batch itself; else two batches of
-    images -> (B, 1), both through the encoder, k others to each anchor as in train's pairs.
+    encoder, comparison: of siamese_network. model, which is trained: the encoder, where the loss
+    pairs the images of a batch itself; else two batches of images -> (B, 1), both through the
+    encoder, k others to each anchor as in train's pairs.
     """
     encoder = build_encoder(recipe, accelerated=True)
     load_weights(encoder, recipe)
@@ -66,32 +63,28 @@ def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model,
 def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
     """The keywords for compile: loss, optimizer, metrics, steps_per_execution.
 
+    The rate is constant, or warms up and then falls to zero along a cosine.
     steps: of an epoch. Keras runs whole calls only, so their number divides it.
     """
+    training = recipe.training
+    rate: Any = float(training.learning_rate)
+    if training.warmup_steps is not None:
+        total = training.epochs * steps
+        warmup = min(training.warmup_steps, total // 2)  # a short run still has both parts
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 100, max(total - warmup, 1), warmup_target=rate, warmup_steps=warmup
+        )
     shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
     accuracy = keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, "accuracy", "float32")
     return {
-        "loss": metrics.RecipeLoss(recipe.training.loss, recipe.training.margin),
-        "optimizer": make_optimizer(recipe, steps),
+        "loss": metrics.RecipeLoss(training.loss, training.margin),
+        "optimizer": OPTIMIZERS[training.optimizer](rate),
         # a head's output says same below 0.5
         "metrics": [accuracy] if recipe.network.head != "none" else None,
         # several devices: no XLA over all of them, and Keras' loop over steps fails there
         "steps_per_execution": 1 if shared else steps_of_a_call(steps),
         "jit_compile": False if shared else "auto",
     }
-
-
-def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer and rate: constant, or warm-up and then a cosine to zero."""
-    training = recipe.training
-    rate: Any = float(training.learning_rate)
-    if training.warmup_steps is not None:
-        total = training.epochs * steps_per_epoch
-        warmup = min(training.warmup_steps, total // 2)  # a short run still has both parts
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate / 100, max(total - warmup, 1), warmup_target=rate, warmup_steps=warmup
-        )
-    return OPTIMIZERS[training.optimizer](rate)
 
 
 def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
@@ -104,27 +97,21 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
     weights = recipe.network.weights
     if weights == "none":
         return
-    if weights == "imagenet":
-        if recipe.network.name != "mobilenet":
-            raise InputError("Expected --weights imagenet with recipe triplet alone.")
-        try:
+    if weights == "imagenet" and recipe.network.name != "mobilenet":
+        raise InputError("Expected --weights imagenet with recipe triplet alone.")
+    try:
+        if weights == "imagenet":
             source = keras.applications.MobileNetV2(
                 weights="imagenet", include_top=False, input_shape=(224, 224, 3)
             )
-        except Exception as error:  # Keras raises whatever its download met
-            raise InputError(
-                "Expected the ImageNet weights of MobileNetV2 on this disk, or a network to "
-                f"fetch them. Received: {error}. --recipe triplet-shipped starts from weights that "
-                "ship with this project, --weights none from scratch."
-            ) from None
-    else:
-        try:
+        else:
             source = keras.models.load_model(weights, compile=False)
-        except Exception:  # whatever Keras raises for a file that is none of its own
-            raise InputError(
-                f"Expected a file encoder.keras of another training. Received: {weights}, "
-                "which Keras does not read."
-            ) from None
+    except Exception as error:  # Keras raises whatever its download met, or the file did
+        raise InputError(
+            "Expected a file encoder.keras of another training, or for imagenet the weights of "
+            f"MobileNetV2 on this disk or to fetch. Received: {weights} ({first_line(error)}). "
+            "--weights none starts from scratch, --recipe triplet-shipped from weights that ship."
+        ) from None
     (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
     if wanted != found:
         at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), len(found))
@@ -135,15 +122,6 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
     encoder.set_weights(source.get_weights())
 
 
-def file_digest(recipe: Recipe) -> str:
-    """A digest of the content of the file that the recipe starts from; "missing" without one."""
-    try:
-        with open(recipe.network.weights, "rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest()
-    except OSError:
-        return "missing"
-
-
 def known_digests(recipe: Recipe) -> np.ndarray | None:
     """Digests of the images that the model of --weights was trained on; None where there is none.
 
@@ -151,8 +129,8 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
     data.sets.pixel_digests. Where they are missing, says what that means for the figures.
     """
     weights = Path(recipe.network.weights)
-    if recipe.network.weights in ("none", "imagenet") or not weights.is_file():
-        return None  # load_weights names a file that is missing
+    if not weights.is_file():
+        return None  # none, imagenet, or a file that is missing, which load_weights names
     try:
         return read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
     except (OSError, ValueError):
@@ -167,9 +145,9 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
 def trained_on(data: DataSet, known: np.ndarray | None = None) -> np.ndarray:
     """Digests of the images that chose anything: of all parts but the test, and those known.
 
-    Sorted, each once: uint64 (N,). A part that is the test itself (a recipe that holds out none
-    validates on it) does not count.
+    Sorted, each once: uint64 (N,). A recipe that holds out none validates on the test itself.
     """
-    parts = [part for part in (data.train, data.validation, data.choices) if part is not data.test]
-    digests = [pixel_digests(images) for images in {id(p.images): p.images for p in parts}.values()]
+    parts = {id(part.images): part.images for part in (data.train, data.validation, data.choices)}
+    parts.pop(id(data.test.images), None)
+    digests = [pixel_digests(images) for images in parts.values()]
     return np.unique(np.concatenate([*digests, *([] if known is None else [known])]))

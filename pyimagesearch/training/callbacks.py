@@ -16,7 +16,6 @@ from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.embeddings import Comparison, embed, pair_distances
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import devices
 from pyimagesearch.training.checkpoints import Checkpoint, Logs, Progress
 
 log = logging.getLogger(__name__)
@@ -30,17 +29,13 @@ def make_callbacks(
     recipe: Recipe,
     checkpoint: Checkpoint,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of a training, in the order in which they see the end of an epoch.
-
-    First who adds to the epoch's figures, then who keeps and shows them.
-    """
-    progress, is_article = checkpoint.progress, recipe.network.name == "article"
+    """The callbacks of a training: first who adds to an epoch's figures, then who keeps them."""
+    progress = checkpoint.progress
     return [
         Validation(progress, encoder, comparison, validation, recipe),
         StopOnSignal(progress),
         Record(progress),
         keras.callbacks.ProgbarLogger(),  # so that what follows is said below its line
-        Messages(progress, " (--recipe fast takes under a minute)" if is_article else ""),
         checkpoint,
     ]
 
@@ -53,15 +48,7 @@ class Validation(keras.callbacks.Callback):
     was chosen on.
     """
 
-    def __init__(
-        self,
-        progress: Progress,
-        encoder: keras.Model,
-        comparison: Comparison,
-        validation: ImageSet,
-        recipe: Recipe,
-    ):
-        """validation: with pairs."""
+    def __init__(self, progress, encoder, comparison, validation, recipe):
         super().__init__()
         self.progress, self.recipe, self.validation = progress, recipe, validation
         self.encoder, self.comparison = encoder, comparison
@@ -71,11 +58,10 @@ class Validation(keras.callbacks.Callback):
         if progress.diverged:
             return
         embeddings = embed(self.encoder, self.validation.images)
-        # the last step's weights may be infinite where the loss before it was not
-        finite = np.all(np.isfinite(embeddings))
         (distances, y) = pair_distances(embeddings, self.validation.drawn, self.comparison)
         loss = float(metrics.pair_loss(self.recipe, y, distances))
-        if not (finite and math.isfinite(loss)):
+        # the last step's weights may be infinite where the loss before it was not
+        if not (np.isfinite(embeddings).all() and math.isfinite(loss)):
             progress.diverged = self.model.stop_training = True
             return
         logs["val_loss"] = loss
@@ -98,9 +84,8 @@ class Validation(keras.callbacks.Callback):
 class StopOnSignal(keras.callbacks.Callback):
     """Ctrl-C or SIGTERM ends the training after the running step; a second one ends the program.
 
-    From the first fit on that it is given to; after the training, while the model is being saved,
-    the first is only noted. run.alone puts the handlers back. In another thread than the main
-    one, which gets no signals, nothing is set.
+    From the first fit on that it is given to, until run.alone puts the handlers back. In another
+    thread than the main one, which gets no signals, nothing is set.
     """
 
     def __init__(self, progress: Progress):
@@ -116,10 +101,10 @@ class StopOnSignal(keras.callbacks.Callback):
         self.progress.stopped = True
         for s, handler in self.before.items():
             signal.signal(s, handler)
-        log.info("\nstopping; press Ctrl-C again to quit at once and lose what was learned")
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self.progress.stopped:
+        if self.progress.stopped:  # said here: the signal may have come while something is printed
+            log.info("\nstopping; press Ctrl-C again to quit at once and lose what was learned")
             self.progress.cut = batch + 1 < self.params["steps"]
             self.model.stop_training = True
 
@@ -139,23 +124,17 @@ class Record(keras.callbacks.History):
         super().__init__()
         self.progress, self.history = progress, progress.history
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        super().on_train_begin(logs)
-        self.mark = time.monotonic()
-
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.before = self.model.get_weights()
+        self.begin, self.before = time.monotonic(), self.model.get_weights()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if not math.isfinite(logs["loss"]):
             self.progress.diverged = self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        seconds = time.monotonic() - self.mark  # validation included
-        self.mark += seconds
         if self.progress.diverged:
             return
-        super().on_epoch_end(epoch, (logs or {}) | {"seconds": seconds})
+        super().on_epoch_end(epoch, (logs or {}) | {"seconds": time.monotonic() - self.begin})
         if not self.progress.cut:
             self.progress.epoch = epoch + 1
 
@@ -171,55 +150,3 @@ class Record(keras.callbacks.History):
             )
         if not self.progress.best_weights:  # else Validation has put them back
             self.model.set_weights(self.before)
-
-
-class Messages(keras.callbacks.Callback):
-    """Says what the training computes on, how long the rest takes, and why it ended.
-
-    How long: after the second epoch, and at every tenth of the training; at the end how long
-    all of it took, epochs before a --resume included.
-    """
-
-    def __init__(self, progress: Progress, hint: str = ""):
-        super().__init__()
-        self.progress, self.hint = progress, hint
-
-    def on_train_begin(self, logs: Logs = None) -> None:
-        log.info("training on {device}, in {precision}".format(**devices.describe(self.model)))
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        progress, done = self.progress, epoch + 1
-        if progress.collapsed:
-            log.info("the network has collapsed: all distances are alike")
-        left = progress.epochs - done
-        if not left or done == 1 or self.model.stop_training:
-            return  # the first epoch says little: TensorFlow also builds its graph in it
-        seconds = float(np.mean(progress.history["seconds"][1:][-10:])) * left
-        if seconds > 10 and (done == 2 or done % max(progress.epochs // 10, 1) == 0):
-            words = (duration(seconds), left, progress.epochs, self.hint if done == 2 else "")
-            log.info("about %s left, %d of %d epochs%s", *words)
-
-    def on_train_end(self, logs: Logs = None) -> None:
-        progress = self.progress
-        if progress.diverged:
-            log.info(
-                "the loss became infinite or not a number: stopped, and what was learned by "
-                "epoch %d is kept; a lower learning rate may go further",
-                progress.epoch,
-            )
-        if progress.out_of_patience:
-            since = progress.epoch - progress.best_epoch
-            log.info("%d epochs without a better validation loss", since)
-        if progress.best_weights:
-            log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
-        if progress.stopped:
-            log.info("stopped on request, what was learned is kept")
-        log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: 42 s, 7 min, 1 h 05 min."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -22,8 +22,7 @@ from pyimagesearch.training import devices
 Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where there are none
 
 log = logging.getLogger(__name__)
-NAMES = (".checkpoint.npz", ".checkpoint-before.npz")  # the newest, and the one before it
-ANEW = "Without --resume the training starts anew."
+NAME = ".checkpoint.npz"
 NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
 
 
@@ -48,9 +47,8 @@ class Checkpoint(keras.callbacks.Callback):
     """Writes all that fit changes after each epoch, and puts it back when a run is resumed.
 
     That is: weights, optimizer, the states of the random generators, and the Progress. The
-    order of the images needs none: it is a function of seed and epoch. Two files in turn: a
-    torn one leaves the one before it. Keras' BackupAndRestore keeps less: its resumed weights
-    differ, and of the history it keeps the epochs after the resume.
+    order of the images needs none: it is a function of seed and epoch. Keras' BackupAndRestore
+    keeps less: its resumed weights differ. Says how the training goes, too.
 
     is_finished: whether a --resume has found the finished model of these very settings.
     """
@@ -62,16 +60,14 @@ class Checkpoint(keras.callbacks.Callback):
         instead of one, is of other settings.
         """
         super().__init__()
-        self.output = output
-        self.paths = [os.path.join(output, name) for name in NAMES]
+        self.output, self.path = output, os.path.join(output, NAME)
         self.settings = _flat(settings)
         self.progress = Progress(recipe.training.epochs)
-        self.saved: dict[str, Any] = {}  # device and precision of the run that is resumed
-        self.variables: list[np.ndarray] = []  # of the model and its optimizer, to be put back
+        self.resumed: dict[str, Any] = {}  # what is to be put back: devices, arrays
         self.is_finished = False
         if resume:
-            self._resume(can_start=not recipe.training.ways)
-        elif os.path.exists(self.paths[0]):
+            self._resume()
+        elif os.path.exists(self.path):
             log.info("an unfinished training is here, which --resume would go on with;")
             log.info("this one starts anew and replaces it after its first epoch")
 
@@ -80,9 +76,8 @@ class Checkpoint(keras.callbacks.Callback):
         """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
         return self.progress.epochs if self.progress.out_of_patience else self.progress.epoch
 
-    def _resume(self, can_start: bool) -> None:
-        # can_start: whether --weights can be what the recipe starts from
-        if any(os.path.exists(path) and self._read(path) for path in self.paths):
+    def _resume(self) -> None:
+        if os.path.exists(self.path) and self._read():
             log.info("going on after epoch %d", self.progress.epoch)
             return
         if not os.path.isdir(os.path.join(self.output, os.path.basename(config.MODEL_PATH))):
@@ -95,67 +90,59 @@ class Checkpoint(keras.callbacks.Callback):
             self.is_finished = self.settings.items() <= finished.items()
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             pass  # no such file, or none of ours
-        if self.is_finished:
-            log.info("nothing left to do: %s holds the finished model of this run", self.output)
-            return
-        weights = f"--weights {os.path.join(self.output, 'encoder.keras')} trains on from it"
-        raise InputError(
-            f"Expected an unfinished training to --resume. Received: {self.output} with a finished "
-            "model of other settings. Without --resume the training starts anew and replaces it"
-            + (f"; instead of it, {weights}." if can_start else ".")
-        )
+        if not self.is_finished:
+            weights = os.path.join(self.output, "encoder.keras")
+            raise InputError(
+                f"Expected an unfinished training to --resume. Received: {self.output} with a "
+                "finished model of other settings. Without --resume the training starts anew and "
+                f"replaces it; --weights {weights} starts from what it learned."
+            )
+        log.info("nothing left to do: %s holds the finished model of this run", self.output)
 
-    def _read(self, path: str) -> bool:
-        # whether a checkpoint is whole; then it is taken over
+    def _read(self) -> bool:
+        # whether the checkpoint is whole; then it is taken over
         try:
-            with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
-                content = {name: data[name] for name in data.files}
-            header = json.loads(str(content.pop("header")))
-            settings = _flat(header["settings"])
+            with open(self.path, "rb") as f, np.load(f, allow_pickle=False) as data:
+                arrays = dict(data)  # in the order in which they were written
+            header = json.loads(str(arrays.pop("header")))
+            settings = dict(header["settings"])
             # what stopped that run does not stop this one
-            ended = {"stopped": False, "cut": False}
-            progress = Progress(**header["progress"] | ended)
-            arrays: dict[str, list[np.ndarray]] = {"variables": [], "best": []}
-            for name in content:  # numbered, in the order in which they were written
-                arrays[name.split("_")[0]].append(content[name])
+            progress = Progress(**header["progress"] | {"stopped": False, "cut": False})
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
-            log.info("%s is damaged: looking for the one before it", path)
+            log.info("%s is damaged", self.path)
             return False
         for name in sorted(self.settings.keys() | settings.keys()):
             if self.settings.get(name) != settings.get(name):
                 raise InputError(
-                    f"Expected a checkpoint of the same settings. Received: {path} with "
-                    f"{name} {settings.get(name)} instead of {self.settings.get(name)}. {ANEW}"
+                    f"Expected a checkpoint of the same settings. Received: {self.path} with "
+                    f"{name} {settings.get(name)} instead of {self.settings.get(name)}. Without "
+                    "--resume the training starts anew."
                 )
-        progress.best_weights = arrays["best"]
-        (self.progress, self.saved, self.variables) = (progress, header, arrays["variables"])
+        progress.best_weights = [x for name, x in arrays.items() if name.startswith("best")]
+        variables = [x for name, x in arrays.items() if name.startswith("variable")]
+        self.progress, self.resumed = progress, header | {"variables": variables}
         return True
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.model.optimizer.build(self.model.trainable_variables)
-        if not self.saved:
-            return
         here = devices.describe(self.model)
-        if self.saved["devices"] != here:
-            (found, now) = (", ".join(x.values()) for x in (self.saved["devices"], here))
-            if self.settings.get("deterministic"):
-                raise InputError(
-                    "Expected the same device for a training that is --deterministic. Received: "
-                    f"one that began on {found}; this is {now}. {ANEW}"
-                )
-            log.info("going on with %s what began on %s: not the same bit for bit", now, found)
-        variables = self._variables()
-        if [tuple(v.shape) for v in variables] != [a.shape for a in self.variables]:
-            raise InputError(
-                "Expected a checkpoint of this model. Received: other arrays, perhaps of another "
-                f"version of Keras. {ANEW}"
-            )
-        for variable, value in zip(variables, self.variables):
+        log.info("training on {device}, in {precision}".format(**here))
+        self.model.optimizer.build(self.model.trainable_variables)
+        if not self.resumed:
+            return
+        if self.resumed["devices"] != here:
+            before = "{device}, in {precision}".format(**self.resumed["devices"])
+            log.info("it began on %s: the result is not the same bit for bit", before)
+        for variable, value in zip(self._variables(), self.resumed["variables"], strict=True):
             variable.assign(value)
-        (self.saved, self.variables) = ({}, [])
+        self.resumed = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         progress = self.progress
+        if progress.collapsed:
+            log.info("the network has collapsed: all distances are alike")
+        left = progress.epochs - epoch - 1
+        if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
+            log.info("about %s left", duration(progress.history["seconds"][-1] * left))
         if not devices.is_chief() or progress.cut or progress.diverged:
             return
         header = {
@@ -163,16 +150,30 @@ class Checkpoint(keras.callbacks.Callback):
             "devices": devices.describe(self.model),
             "progress": {k: v for k, v in vars(progress).items() if k != "best_weights"},
         }
-        variables = enumerate(self._variables())
-        arrays: dict[str, Any] = {f"variables_{i}": np.asarray(v) for i, v in variables}
-        arrays |= {f"best_{i}": value for i, value in enumerate(progress.best_weights)}
+        lists = {"variable": self._variables(), "best": progress.best_weights}
+        arrays: Any = {f"{k}_{i}": np.asarray(x) for k, v in lists.items() for i, x in enumerate(v)}
         try:
-            if os.path.exists(self.paths[0]):
-                os.replace(*self.paths)
-            with whole_file(self.paths[0]) as new, open(new, "wb") as f:
+            with whole_file(self.path) as new, open(new, "wb") as f:
                 np.savez(f, header=json.dumps(header), **arrays)
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
             log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        progress = self.progress
+        if progress.diverged:
+            log.info(
+                "the loss became infinite or not a number: stopped, and what was learned by "
+                "epoch %d is kept; a lower learning rate may go further",
+                progress.epoch,
+            )
+        if progress.out_of_patience:
+            since = progress.epoch - progress.best_epoch
+            log.info("%d epochs without a better validation loss", since)
+        if progress.best_weights:
+            log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
+        if progress.stopped:
+            log.info("stopped on request, what was learned is kept")
+        log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
 
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
@@ -182,9 +183,13 @@ class Checkpoint(keras.callbacks.Callback):
         progress = self.progress
         if progress.stopped and not progress.diverged and self.first_epoch < progress.epochs:
             log.info("--resume goes on after epoch %d", progress.epoch)
-            return
-        for path in filter(os.path.exists, self.paths):
-            os.remove(path)
+        elif os.path.exists(self.path):
+            os.remove(self.path)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 42 s, 7 min."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
@@ -198,8 +203,6 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 def fingerprint(images: ImageSet) -> int:
     """A number that changes with an ImageSet: its labels, its pairs and some of its pixels."""
-    parts = [images.images[evenly(len(images), 64)]]
-    if images.labels is not None:
-        parts.append(images.labels)
-    parts += images.pairs or []
+    labels = [] if images.labels is None else [images.labels]
+    parts = [images.images[evenly(len(images), 64)], *labels, *(images.pairs or [])]
     return zlib.crc32(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))

@@ -13,29 +13,23 @@ import logging
 import os
 import re
 import signal
-import threading
 import zlib
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.terminal import verbosity
 
 if TYPE_CHECKING:
     from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
-LOST = (
-    "Expected all machines until the training ends. Received: one that is gone; its own last lines "
-    "may say why. Start all of them again, with --resume where an epoch was done."
-)
-# what TensorFlow raises on one machine where another is gone,
+# what TensorFlow raises on one machine where another is gone
 GONE = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -43,15 +37,10 @@ GONE = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-# and for addresses that it cannot use, or listen at
-NOT_BEGUN = (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.UnknownError)
 
 
 def machines() -> int:
-    """How many machines share a training: 1 without TF_CONFIG.
-
-    Raises InputError where that is not what TensorFlow takes for training together.
-    """
+    """How many machines share a training: 1 without TF_CONFIG. Raises InputError for a bad one."""
     return len(_tasks()[0])
 
 
@@ -68,18 +57,14 @@ def _tasks() -> tuple[list[tuple[str, int]], tuple[str, int]]:
         if not content.get("cluster"):
             return [("worker", 0)], ("worker", 0)
         (cluster, task) = (content["cluster"], content["task"])
-        kinds = [kind for kind in ("chief", "worker") if kind in cluster]
-        tasks = [(kind, index) for kind in kinds for index in range(len(cluster[kind]))]
-        addresses = {address for names in cluster.values() for address in names}
-        if (
-            (own := (task["type"], int(task["index"]))) in tasks
-            and len(kinds) == len(cluster)
-            and len(addresses) == len(tasks)
-            and len(cluster.get("chief", ["the first worker"])) == 1
-            and all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
-        ):
+        kinds = ("chief", "worker")
+        tasks = [(kind, index) for kind in kinds for index in range(len(cluster.get(kind, [])))]
+        addresses = {cluster[kind][index] for kind, index in tasks}
+        own = (task["type"], int(task["index"]))
+        all_good = all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
+        if all_good and own in tasks and len(addresses) == len(tasks):
             return tasks, own
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, AttributeError, KeyError):
         pass
     raise _refused()
 
@@ -88,17 +73,13 @@ def _refused() -> InputError:
     text = " ".join(os.environ.get("TF_CONFIG", "").split())[:500]
     return InputError(
         'Expected TF_CONFIG as {"cluster": {"worker": ["host:port", …]}, "task": {"type": '
-        '"worker", "index": 0}}, with tasks chief and worker alone, one chief at most, each '
-        "address once, and this task's own free to listen at. Received: "
-        f"{text}. Unset it to train on this machine."
+        '"worker", "index": 0}}, each address once, and this task\'s own free to listen at. '
+        f"Received: {text}. Unset it to train on this machine."
     )
 
 
 def cards() -> list[str]:
-    """This machine's devices that share a training: its cards, else its logical CPUs.
-
-    CUDA_VISIBLE_DEVICES leaves some cards out.
-    """
+    """This machine's devices that share a training: its cards, else its logical CPUs."""
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     return [device.name for device in tf.config.list_logical_devices(kind)]
 
@@ -119,17 +100,14 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
             f"with {machines()}. Unset it, or take recipe photos-small."
         )
     log.info("waiting for %d machines; Ctrl-C gives up", machines())
-    # Python's own handler would wait for TensorFlow, too; a thread gets no signals
-    hears = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if hears else None
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's would wait for TensorFlow
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except NOT_BEGUN as error:
+    except (ValueError, TypeError, tf.errors.OpError) as error:  # addresses of no use
         log.info("%s", first_line(error))
         raise _refused() from None
     finally:
-        if hears:
-            signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before)
 
 
 def describe(model: keras.Model) -> dict[str, str]:
@@ -147,17 +125,16 @@ def describe(model: keras.Model) -> dict[str, str]:
     for layer in layers:  # those inside others, too
         inner = [*getattr(layer, "layers", []), getattr(layer, "network", None)]
         layers += [x for x in inner if isinstance(x, keras.layers.Layer)]
-    types = {layer.compute_dtype for layer in layers} - {"uint8", "float32"}
-    precision = f"{' and '.join(sorted(types))} with float32 weights" if types else "float32"
+    in_bfloat16 = any(layer.compute_dtype == "bfloat16" for layer in layers)
+    precision = "bfloat16 with float32 weights" if in_bfloat16 else "float32"
     return {"device": device, "precision": precision}
 
 
 def shared_out(batches: tf.data.Dataset) -> Any:
     """Batches for fit, each in as many equal parts as the strategy in scope has devices.
 
-    A batch is the same for one device and for many: ((anchors, others), y) with k others for
-    each anchor, or (images, labels). So many anchors or images as would make parts unequal, at
-    most one less than there are devices, are left out. Every machine makes the whole batch.
+    A batch is ((anchors, others), y) with k others for each anchor, or (images, labels). So many
+    anchors or images as would make parts unequal are left out. Every machine makes whole batches.
     """
     shared = tf.distribute.get_strategy()
     count = shared.num_replicas_in_sync
@@ -171,13 +148,13 @@ def shared_out(batches: tf.data.Dataset) -> Any:
         def parts(*batch):
             anchors = tf.shape(tf.nest.flatten(batch)[0])[0]
 
-            def part(i, x):
-                size = anchors // count * (tf.shape(x)[0] // anchors)
-                return x[i * size : (i + 1) * size]
+            def cut(x):  # (count, size of a part, …)
+                each = tf.shape(x)[0] // anchors  # 1, or the others of an anchor
+                size = anchors // count * each
+                shape = tf.concat([[count, size], tf.shape(x)[1:]], axis=0)
+                return tf.reshape(x[: count * size], shape)[first : first + own]
 
-            return tf.data.Dataset.range(first, first + own, output_type=tf.int32).map(
-                lambda i: tf.nest.map_structure(partial(part, i), batch)
-            )
+            return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
 
         return batches.flat_map(parts).prefetch(2 * own)
 
@@ -185,102 +162,83 @@ def shared_out(batches: tf.data.Dataset) -> Any:
 
 
 def fit(
-    model: keras.Model, recipe: Recipe, checkpoint: "Checkpoint", batches: Any, **keywords: Any
+    model: keras.Model, batches: Any, steps: int, checkpoint: "Checkpoint", callbacks: list[Any]
 ) -> keras.callbacks.History:
     """model.fit, also for several machines. To be called in the strategy's scope.
 
-    batches: of shared_out. keywords: of Model.fit, steps_per_epoch, initial_epoch, epochs and
-    callbacks with a History among them.
+    batches: of shared_out. steps: of an epoch. callbacks: with a History among them.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
     same step. Raises InputError where the machines would not train the same, and one of GONE
     where a machine goes: the checkpoint of the last whole epoch stays.
     """
-    if machines() == 1:
-        return model.fit(batches, **keywords)
-    (steps, epochs) = (keywords["steps_per_epoch"], keywords["epochs"])
     progress = checkpoint.progress
-    together = Machines(model, recipe, checkpoint, keywords["initial_epoch"])
+    (first, epochs) = (checkpoint.first_epoch, progress.epochs)
+    if machines() == 1:
+        return model.fit(
+            batches,
+            steps_per_epoch=steps,
+            initial_epoch=first,
+            epochs=epochs,
+            shuffle=False,
+            verbose=verbosity(),
+            callbacks=callbacks,
+        )
+    shared = tf.distribute.get_strategy()
+
+    def part(batch):
+        (x, y) = batch
+        with tf.GradientTape() as tape:
+            # this device's part of the mean
+            loss = model.compute_loss(x, y, model(x, training=True))
+        variables = model.trainable_variables
+        model.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        return loss
+
+    @tf.function
+    def loss_of_step(iterator):
+        return shared.reduce("SUM", shared.run(part, args=(next(iterator),)), axis=None)
+
+    @tf.function
+    def total(values):  # over all devices of all machines
+        return shared.reduce("SUM", shared.run(lambda x: x, args=(values,)), axis=None)
+
+    def one_wants(stop: bool) -> bool:
+        return bool(total(tf.constant(float(stop))).numpy() > 0)
+
+    # each may have the data somewhere else
+    same = checkpoint.settings | {"dataset": None} | versions() | {"python": None, "epoch": first}
+    number = zlib.crc32(json.dumps(same, sort_keys=True).encode()) % 2**20  # exact, squared
+    (devices, sum_, squares) = total(tf.constant([1, number, number**2], tf.float64)).numpy()
+    if devices * squares != sum_**2:  # equal numbers alone have no variance
+        raise InputError(
+            "Expected the same command, images and versions on every machine, and an --output that "
+            "all can read to --resume from. Received: machines that differ in it."
+        )
+
     calls = keras.callbacks.CallbackList(
-        keywords["callbacks"],
-        model=model,
-        verbose=keywords.get("verbose", 2),
-        epochs=epochs,
-        steps=steps,
+        callbacks, model=model, verbose=verbosity(), epochs=epochs, steps=steps
     )
     model.stop_training = False
     calls.on_train_begin()
     iterator = iter(batches)
-    logs: dict[str, float] = {}
-    for epoch in range(keywords["initial_epoch"], epochs):
+    for epoch in range(first, epochs):
         calls.on_epoch_begin(epoch)
-        figures: list[np.ndarray] = []
+        losses: list[float] = []
         for step in range(steps):
             calls.on_train_batch_begin(step)
-            figures.append(together.step(iterator).numpy())
-            logs = dict(zip(together.names, map(float, np.mean(figures, axis=0))))
-            calls.on_train_batch_end(step, logs)
-            if together.any(model.stop_training):
+            losses.append(float(loss_of_step(iterator)))
+            calls.on_train_batch_end(step, {"loss": float(np.mean(losses))})
+            if one_wants(model.stop_training):
                 progress.stopped |= not progress.diverged
                 progress.cut = progress.stopped and step + 1 < steps
                 break
         model.stop_training |= progress.stopped
-        calls.on_epoch_end(epoch, logs)
+        calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
         # whether there is patience for another is the chief's to say, whose figures are kept
         own = model.stop_training if is_chief() else progress.stopped or progress.diverged
-        if epoch + 1 == epochs or together.any(own):
+        if one_wants(own):
             break
         model.stop_training = progress.out_of_patience = False
-    calls.on_train_end(logs)
-    return next(c for c in keywords["callbacks"] if isinstance(c, keras.callbacks.History))
-
-
-class Machines:
-    """What the machines do together: steps of a training, and to agree on something.
-
-    step: of an iterator -> the step's loss, and the accuracy where there is one, see names.
-    Raises InputError where the machines' settings differ, or the epoch they begin with.
-    """
-
-    def __init__(
-        self, model: keras.Model, recipe: Recipe, checkpoint: "Checkpoint", first_epoch: int
-    ):
-        shared = tf.distribute.get_strategy()
-        figures = {"accuracy": metrics.pair_accuracy} if recipe.network.head != "none" else {}
-        self.names = ["loss", *figures]
-
-        def part(batch):
-            (x, y) = batch
-            with tf.GradientTape() as tape:
-                preds = model(x, training=True)
-                loss = model.compute_loss(x, y, preds)  # this device's part of the mean
-            variables = model.trainable_variables
-            model.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-            whole = loss * shared.num_replicas_in_sync
-            return tf.stack([whole, *(figure(y, preds) for figure in figures.values())])
-
-        @tf.function
-        def step(iterator):
-            return shared.reduce("MEAN", shared.run(part, args=(next(iterator),)), axis=None)
-
-        @tf.function
-        def add_up(values):  # of all devices of all machines
-            return shared.reduce("SUM", shared.run(lambda x: x, args=(values,)), axis=None)
-
-        (self.step, self._add_up) = (step, add_up)
-
-        # each may have the data somewhere else
-        known = checkpoint.settings | {"dataset": None} | versions() | {"python": None}
-        digest = zlib.crc32(json.dumps(known, sort_keys=True).encode()) % 2**20  # exact, squared
-        for number, wanted in (
-            (digest, "the same command, images and versions on every machine"),
-            (first_epoch, "an --output that every machine can read, to --resume from"),
-        ):
-            values = tf.constant([1, number, number**2], tf.float64)
-            (devices, total, squares) = self._add_up(values).numpy()
-            if devices * squares != total**2:  # equal numbers alone have no variance
-                raise InputError(f"Expected {wanted}. Received: machines that differ in it.")
-
-    def any(self, stops: bool) -> bool:
-        """Whether one of the machines wants to stop."""
-        return bool(self._add_up(tf.constant(float(stops))).numpy() > 0)
+    calls.on_train_end()
+    return next(c for c in callbacks if isinstance(c, keras.callbacks.History))

@@ -25,9 +25,8 @@ from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import build
-from pyimagesearch.training.callbacks import Messages, Record, StopOnSignal
+from pyimagesearch.training.callbacks import Record, StopOnSignal
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 from pyimagesearch.training.features import features_of, whitening
 
@@ -62,15 +61,13 @@ def train(
 
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 5632).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
-    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or
-    where that needed no training of the last that did; {"way", "ways"}: what was kept, and
-    each way's held-out AUC and seconds).
+    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or of the
+    last that was trained; {"way", "ways"}: what was kept, each way's held-out AUC and seconds).
 
-    A later way is kept where its AUC over the pairs of held-out images is larger by more than
-    one standard error of the difference, see Choice; so where they are few or alike the simpler
-    way stays. Training on makes more of many images, and of classes that stay, than heads do: for
-    such classes it need only be better, and with thousands of images it is kept unless it is worse
-    by one standard error. So is what sees each image again. Ctrl-C keeps the best way so far.
+    A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
+    alike the simpler way stays. Training on makes more of many images, and of classes that stay:
+    for such classes it need only be better, and with thousands of images it is kept unless it is
+    worse beyond doubt. So is what sees each image again. Ctrl-C keeps the best way so far.
     """
     log.info("training model...")
     (progress, ways) = (checkpoint.progress, recipe.training.ways)
@@ -94,113 +91,81 @@ def train(
     views = [apply(features)]
     for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(data.train))):
         views.append(apply(features_of(network, data.train.images, recipe, (seed, view))))
-    del features
+    del features  # they are large
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
     chosen.add("whitened", encoder, held / np.linalg.norm(held, axis=1, keepdims=True))
 
     # a head on these, trained on all views of the training images
     vectors = np.concatenate(views)
-    labels = np.tile(of_train, len(views))
     del views
+    labels = np.tile(of_train, len(vectors) // len(of_train))
     histories: dict[str, keras.callbacks.History] = {}
     for name in HEADS:
         if name in ways and not progress.stopped:
-            chosen.start()
             log.info("training a %s...", name)
-            (head, histories[name]) = _head(
-                name, (vectors, labels), (held, data.validation.labels), recipe, seed, stop
-            )
+            inputs = Input(vectors.shape[1:])
+            head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
+            own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
+            epochs = epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS)
+            if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
+                own = own.changed(epochs=epochs)
+            epochs = own.training.epochs
+            train = batches.image_batches(vectors, labels, 256, range(epochs), seed)
+            model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
+            validation = (held, data.validation.labels)
+            chain = [stop, Record(Progress(epochs))]
+            histories[name] = _fit(model, train, validation, own, seed, chain)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(held, verbose=0))
     del vectors
 
-    # the best so far trained on: the ways share the network, so it goes back where that was no gain
+    # the best so far trained on, but for its first blocks: the ways share the network, so it goes
+    # back where that was no gain
     if "trained on" in ways and not progress.stopped:
-        chosen.start()
         encoder = chosen.encoder
         before = encoder.get_weights()
-        try:
-            histories["trained on"] = _trained_on(
-                encoder, train_batches, steps, data.validation, recipe, seed, checkpoint, stop
-            )
-        except InputError as error:
-            if not progress.diverged:
-                raise
-            log.info("not trained on: %s", error)  # in its first epoch: what was learned before is
+        inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
+        for layer in inner.layers[: inner.layers.index(inner.get_layer(FROZEN_TO))]:
+            layer.trainable = False
+        inputs = Input(encoder.input_shape[1:], dtype="uint8")
+        model = keras.Model(inputs, InParts(encoder)(inputs))
+        chain = [stop, Record(progress), keras.callbacks.ProgbarLogger(), checkpoint]
+        validation = (data.validation.images, data.validation.labels)
+        train = (train_batches, steps)
+        histories["trained on"] = _fit(model, train, validation, recipe, seed, chain, checkpoint)
         doubt = -1 if len(data.train) >= MANY_IMAGES else int(data.new_choices)
         chosen.add("trained on", encoder, embed(encoder, data.validation.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)
 
+    kept = chosen.kept
     if "seen again" in ways:
-        chosen.start()
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
-        name = f"{chosen.kept}, seen again"
+        name = f"{kept}, seen again"
         chosen.add(name, encoder, embed(encoder, data.validation.images), doubt=-1)
-    log.info("%s: kept %s", chosen, chosen.kept)
-    shown = chosen.kept.removesuffix(", seen again")
-    if histories and shown not in histories:
-        (*_, shown) = histories
-        log.info("plot and history show the training of the %s, which was not kept", shown)
-    history = histories.get(shown, Record(Progress(1)))
-    return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
+    figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
+    log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
+    last = next(reversed(histories.values()), Record(Progress(1)))
+    found = {"way": chosen.kept, "ways": chosen.found}
+    return chosen.encoder, histories.get(kept, last), found
 
 
-def _head(name, train, held, recipe, seed, stop):
-    # a head, trained on whitened (vectors, labels); and its history
-    (vectors, labels) = train
-    inputs = Input(vectors.shape[1:])
-    head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
-    epochs = epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS)
-    if "trained on" not in recipe.training.ways and not recipe.training.least_steps:
-        epochs = recipe.training.epochs  # --quick --epochs
-    recipe = recipe.changed(batch_size=256, epochs=epochs, learning_rate=1e-3, warmup_steps=20)
-    (dataset, steps) = batches.image_batches(vectors, labels, 256, range(epochs), seed)
-    (validation, count) = batches.image_batches(held[0], held[1], 256, range(1), seed)
-    model = keras.Model(inputs, head(inputs))  # compiled; what is saved knows no loss of ours
-    model.compile(**build.compiling(recipe, steps))
-    own = Progress(epochs)
-    history = model.fit(
-        dataset,
-        steps_per_epoch=steps,
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-        validation_data=validation,
-        validation_steps=count,
-        callbacks=[stop, Record(own)],
-    )
-    return head, history
-
-
-def _trained_on(encoder, train_batches, steps, held, recipe, seed, checkpoint, stop):
-    # the last blocks, the whitening and the head trained on, in place; returns the history
-    network = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
-    for layer in network.layers[: network.layers.index(network.get_layer(FROZEN_TO))]:
-        layer.trainable = False
-    inputs = Input(encoder.input_shape[1:], dtype="uint8")
-    model = keras.Model(inputs, InParts(encoder)(inputs))
-    (validation, count) = batches.image_batches(
-        held.images, held.labels, recipe.training.batch_size, range(1), seed
-    )
-    progress = checkpoint.progress
+def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):
+    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history.
+    # checkpoint: of a training that shows its progress and can be resumed
+    (size, (dataset, steps)) = (recipe.training.batch_size, train)
+    (validation, count) = batches.image_batches(held[0], held[1], size, range(1), seed)
     model.compile(**build.compiling(recipe, steps))
     return model.fit(
-        train_batches,
+        dataset,
         steps_per_epoch=steps,
-        initial_epoch=checkpoint.first_epoch,
+        initial_epoch=checkpoint.first_epoch if checkpoint else 0,
         epochs=recipe.training.epochs,
         shuffle=False,
-        verbose=terminal.verbosity(),
+        verbose=terminal.verbosity() if checkpoint else 0,
         validation_data=validation,
         validation_steps=count,
-        callbacks=[
-            stop,
-            Record(progress),
-            keras.callbacks.ProgbarLogger(),
-            Messages(progress, " (--quick leaves this out)"),
-            checkpoint,
-        ],
+        callbacks=callbacks,
     )
 
 
@@ -219,23 +184,21 @@ class Choice:
         self.kept = ""
         self.encoder: Any = None  # a Keras Model
         self.own = np.zeros(0)  # the AUC of each held-out image against the others, see areas
-        self.start()
-
-    def start(self) -> None:
-        """A way begins: its time counts from here."""
         self.mark = time.monotonic()
 
     def add(self, way: str, encoder: keras.Model, embeddings: np.ndarray, doubt: float = 1) -> None:
         """A way with its embeddings of the held-out images, (N, D): kept where it is better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
-        difference. With -1 it may be smaller by one, and stays where both are alike.
+        difference. With -1 it may be smaller by one, and stays where both are alike. Its seconds
+        are those since the way before it.
         """
         embeddings = embeddings[self.some]
         (area, own) = (0.0, np.zeros(len(self.own)))
         if np.isfinite(embeddings).all():
             (area, own) = areas(embeddings, self.labels)
-        self.found[way] = {"auc": area, "seconds": time.monotonic() - self.mark}
+        (now, before) = (time.monotonic(), self.mark)
+        self.found[way], self.mark = {"auc": area, "seconds": now - before}, now
         if self.kept:
             gain = own - self.own
             if self.new_classes:
@@ -246,10 +209,6 @@ class Choice:
             if not area or ahead < 0 or (ahead == 0 and doubt >= 0):
                 return
         (self.kept, self.encoder, self.own) = (way, encoder, own)
-
-    def __str__(self) -> str:
-        figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in self.found.items())
-        return f"held-out AUC: {figures}"
 
 
 def areas(embeddings: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:

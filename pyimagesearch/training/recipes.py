@@ -1,7 +1,9 @@
 """A recipe by its name or from a file of one's own, and whether what it asks for fits together."""
 
+import re
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,67 +18,30 @@ from pyimagesearch.training.build import OPTIMIZERS
 from pyimagesearch.training.photos import WAYS
 from pyimagesearch.utils import DISTANCES
 
-Limit = tuple[str, Callable[[Any], bool]]  # what a value may be in words, and whether one is that
-
-
-def one_of(names: Collection[str]) -> Limit:
-    return f"one of {', '.join(names)}", lambda x: x in list(names)
-
-
-def whole(low: int, high: int) -> Limit:
-    return f"a whole number from {low} to {high}", lambda x: type(x) is int and low <= x <= high
-
-
-def number(low: float, high: float) -> Limit:
-    return f"a number from {low} to {high}", lambda x: type(x) in (int, float) and low <= x <= high
-
-
-TEXT: Limit = ("a text", lambda x: type(x) is str)
-SWITCH: Limit = ("true or false", lambda x: type(x) is bool)
-SHARE = number(0, 0.99)
-SIDE = whole(1, 4096)
-TINY = 1e-30  # above 0
-
-# every field that a recipe's file may have. The numbers go further than anybody needs: beyond
-# them a training would end in a traceback, or not at all
-LIMITS: dict[str, Limit] = {
-    "source": TEXT,
-    "network.name": one_of(NETWORKS),
-    "network.embedding_dim": whole(1, 100_000),
-    "network.pixel_scale": number(TINY, 1e6),
-    "network.distance": one_of(DISTANCES),
-    "network.head": one_of(HEADS),
-    "network.weights": TEXT,
-    "network.test_shift": whole(0, 4),
-    "training.pairing": one_of(SAMPLERS),
-    "training.loss": one_of(LOSSES),
-    "training.batch_size": whole(1, 2**31 - 1),
-    "training.epochs": whole(1, 10**6),
-    "training.margin": number(TINY, 1e6),
-    "training.optimizer": one_of(OPTIMIZERS),
-    "training.learning_rate": number(TINY, 1e30),
-    "training.precision": one_of(PRECISIONS),
-    "training.warmup_steps": whole(0, 10**9),
-    "training.shift": number(0, 4096),
-    "training.turn": number(0, 180),
-    **{f"training.{move}": SHARE for move in ("zoom", "crop", "light", "colour", "blur")},
-    "training.mirror": SWITCH,
-    "training.least_steps": whole(0, 10**6),
-    "training.ways": (
-        f"a list of some of {', '.join(WAYS)}",
-        lambda x: type(x) is tuple and all(way in WAYS for way in x),
-    ),
-    "training.keep_best": SWITCH,
-    "training.patience": whole(1, 10**6),
-    "reading.least_shape": (
-        "[height, width, 1 or 3], whole numbers",
-        lambda x: type(x) is tuple and len(x) == 3 and all(map(SIDE[1], x)) and x[2] in (1, 3),
-    ),
-    "reading.side": SIDE,
-    "reading.fit": one_of(FITS),
-    "reading.tested": number(TINY, 0.99),
-    "reading.held_out": SHARE,
+GROUPS = ("network", "training", "reading")
+NAMES: dict[str, Collection[str]] = {  # of a field: what it may be
+    "name": NETWORKS,
+    "distance": DISTANCES,
+    "head": HEADS,
+    "pairing": SAMPLERS,
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+    "fit": FITS,
 }
+TINY = 1e-30  # above 0
+LIMITS: dict[str, tuple[float, float]] = {  # of a number: the least and the most; see OTHERS
+    "test_shift": (0, 4),
+    "warmup_steps": (0, 10**6),
+    "least_steps": (0, 10**6),
+    "side": (1, 4096),
+    "shift": (0, 4096),
+    "turn": (0, 180),
+    "tested": (TINY, 0.99),
+    **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
+}
+# they go further than anybody needs: beyond them a training would end in a traceback, or not at all
+OTHERS = {int: (1, 10**6), float: (TINY, 1e30)}
 
 
 def find(name: str) -> tuple[str, Recipe]:
@@ -98,8 +63,7 @@ def read(path: str) -> Recipe:
     """A recipe from a TOML file: one to start from, and what is to be different.
 
     base: the name of that recipe (article). source: a text. Tables [network], [training] and
-    [reading] with fields of a Recipe. Raises InputError that names a field that is not in LIMITS,
-    and what check refuses.
+    [reading] with fields of a Recipe. Raises InputError for anything else, and what check refuses.
 
         base = "fast"
         source = "fast, longer"
@@ -109,26 +73,23 @@ def read(path: str) -> Recipe:
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"Expected a recipe's file. Received: {path} ({error.strerror})."
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"Expected a recipe in TOML. Received: {path} ({error}).") from None
     base = content.pop("base", "article")
     if base not in list(RECIPES):
         raise InputError(
             f"Expected base, one of {', '.join(RECIPES)}. Received: {base!r}, in {path}."
         )
-    values = {"source": content.pop("source", f"{path}, from {base}")}
-    for table, fields in content.items():
-        known = [x.partition(".")[2] for x in LIMITS if x.startswith(f"{table}.")]
-        if not known or not isinstance(fields, dict):
+    values: dict[str, Any] = {"source": str(content.pop("source", f"{path}, from {base}"))}
+    for table, given in content.items():
+        if table not in GROUPS or not isinstance(given, dict):
             raise InputError(
                 "Expected base, source, and the tables [network], [training], [reading]. "
-                f"Received: {table} = {fields!r}, in {path}."
+                f"Received: {table} = {given!r}, in {path}."
             )
-        for field, value in fields.items():
+        # the images' shape is the data's to say
+        known = [name for name in vars(getattr(RECIPES[base], table)) if name != "image_shape"]
+        for field, value in given.items():
             if field not in known:
                 raise InputError(
                     f"Expected {', '.join(known)}. Received: {field}, in [{table}] of {path}."
@@ -141,69 +102,75 @@ def read(path: str) -> Recipe:
 
 def check(recipe: Recipe) -> None:
     """Raise InputError, naming the fields, where a recipe's values cannot be, or not together."""
-    for field, (wanted, fits) in LIMITS.items():
-        (group, _, name) = field.rpartition(".")
-        value = getattr(getattr(recipe, group) if group else recipe, name)
-        if value is not None and not fits(value):  # None, which no file can say: without
-            raise InputError(f"Expected {field}, {wanted}. Received: {value!r}.")
+    values = {f"{name}.{k}": v for name in GROUPS for k, v in vars(getattr(recipe, name)).items()}
+    for group in GROUPS:
+        for field in fields(getattr(recipe, group)):
+            name = f"{group}.{field.name}"
+            (wanted, fits) = _limit(field.name, field.type, values[name])
+            if not (fits or (values[name] is None and type(None) in _kinds(field.type))):
+                raise InputError(f"Expected {name}, {wanted}. Received: {values[name]!r}.")
 
     (network, training, held_out) = (recipe.network, recipe.training, recipe.reading.held_out)
     in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
-    pairing, loss, ways = training.pairing, training.loss, training.ways
-
-    def need(fits_together: bool, wanted: str, received: object) -> None:
-        if not fits_together:
+    (loss, ways) = (training.loss, training.ways)
+    rules = {
+        f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, and any other '
+        "pairing with another loss": in_batch == (loss in BATCH_LOSSES),
+        'network.head "none" and network.distance "euclidean" with training.pairing "batch"': (
+            not in_batch or (network.head, network.distance) == ("none", "euclidean")
+        ),
+        "network.head sigmoid or normalized_sigmoid with training.loss binary_cross_entropy": (
+            loss != "binary_cross_entropy" or network.head != "none"
+        ),
+        'training.pairing "triplets" with training.loss triplet': (
+            loss != "triplet" or training.pairing == "triplets"
+        ),
+        "network.name best, three networks, with training.loss members_contrastive": (
+            loss != "members_contrastive" or network.name == "best"
+        ),
+        "training.keep_best with training.patience, which counts epochs since the best": (
+            training.patience is None or training.keep_best
+        ),
+        "reading.held_out above 0 with training.keep_best or training.ways, which choose by it": (
+            held_out > 0 or not (training.keep_best or ways)
+        ),
+        'network.name features and training.pairing "batch" with training.ways': (
+            not ways or (in_batch and network.name == "features")
+        ),
+        # the recipe that starts from what ships
+        "--weights with another recipe, as photos-small: network.weights none with training.ways": (
+            not ways or network.weights == "none"
+        ),
+        'training.ways that begin with "whitened", and neither training.keep_best nor '
+        "network.test_shift with them": (
+            not ways or (ways[0], training.keep_best, network.test_shift) == ("whitened", False, 0)
+        ),
+    }
+    for wanted, fits in rules.items():
+        if not fits:
+            named = dict.fromkeys(re.findall(r"\w+\.\w+", wanted))
+            received = ", ".join(f"{name} {values[name]!r}" for name in named)
             raise InputError(f"Expected {wanted}. Received: {received}.")
 
-    need(
-        in_batch == (loss in BATCH_LOSSES),
-        f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, and any other '
-        "pairing with another loss",
-        f"{pairing} with {loss}",
-    )
-    need(
-        not in_batch or (network.head, network.distance) == ("none", "euclidean"),
-        'network.head "none" and network.distance "euclidean" with training.pairing "batch"',
-        f"{network.head} and {network.distance}",
-    )
-    need(
-        loss != "binary_cross_entropy" or network.head != "none",
-        "network.head sigmoid or normalized_sigmoid with training.loss binary_cross_entropy",
-        network.head,
-    )
-    is_triplets = loss != "triplet" or pairing == "triplets"
-    need(is_triplets, 'training.pairing "triplets" with training.loss triplet', pairing)
-    need(
-        loss != "members_contrastive" or network.name == "best",
-        "network.name best, three networks, with training.loss members_contrastive",
-        network.name,
-    )
-    need(
-        training.patience is None or training.keep_best,
-        "training.keep_best with training.patience, which counts epochs since the best",
-        "patience without keep_best",
-    )
-    need(
-        held_out > 0 or not (training.keep_best or ways),
-        "reading.held_out above 0 with training.keep_best or training.ways, which choose by it",
-        held_out,
-    )
-    if not ways:
-        return
-    need(
-        in_batch and network.name == "features",
-        'network.name features and training.pairing "batch" with training.ways',
-        f"{network.name} and {pairing}",
-    )
-    need(
-        network.weights == "none",
-        "--weights with another recipe, since one with training.ways always starts from the "
-        "network that ships",
-        f"{network.weights}. Leave --weights out, or add --recipe photos-small",
-    )
-    need(
-        (ways[0], training.keep_best, network.test_shift) == ("whitened", False, 0),
-        'training.ways that begin with "whitened", and neither training.keep_best nor '
-        "network.test_shift with them",
-        f"{ways[0]}, {training.keep_best}, {network.test_shift}",
-    )
+
+def _kinds(kind: Any) -> tuple:
+    return getattr(kind, "__args__", (kind,))
+
+
+def _limit(name: str, kind: Any, value: Any) -> tuple[str, bool]:
+    # what a value of a field may be, in words, and whether this one is
+    if name in NAMES:
+        return f"one of {', '.join(NAMES[name])}", value in list(NAMES[name])
+    if name == "ways":
+        is_some = type(value) is tuple and all(way in WAYS for way in value)
+        return f"a list of some of {', '.join(WAYS)}", is_some
+    if name in ("image_shape", "least_shape"):
+        sides = value if type(value) is tuple and len(value) == 3 else (0, 0, 0)
+        fits = all(type(x) is int and 1 <= x <= 4096 for x in sides) and sides[2] in (1, 3)
+        return "[height, width, 1 or 3], whole numbers", fits
+    (kind, *_) = _kinds(kind)
+    if kind in (str, bool):
+        return "a text" if kind is str else "true or false", type(value) is kind
+    (low, high) = LIMITS.get(name, OTHERS[kind])
+    words = f"a {'whole ' * (kind is int)}number from {low} to {high}"
+    return words, type(value) in (int, kind) and low <= value <= high

@@ -18,7 +18,6 @@ from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import report
 from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison, build_encoder
-from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import only_writer
 from pyimagesearch.training import arguments, build, callbacks, devices, photos
@@ -35,19 +34,21 @@ def alone(output: str) -> Iterator[None]:
     After the block the signals do what they did before. Raises InputError where another training
     has the folder, or where another machine of this one is gone.
     """
-    of_signals = {}
-    if threading.current_thread() is threading.main_thread():  # no other gets signals
-        of_signals = {s: signal.getsignal(s) for s in callbacks.SIGNALS}
+    before = {s: signal.getsignal(s) for s in callbacks.SIGNALS}
     try:
         with only_writer(output) if devices.is_chief() else nullcontext():
             yield
     except devices.GONE:
         if devices.machines() == 1:
             raise
-        raise InputError(devices.LOST) from None
+        raise InputError(
+            "Expected all machines until the training ends. Received: one that is gone; its own "
+            "last lines may say why. Start all again, with --resume where an epoch was done."
+        ) from None
     finally:
-        for s, handler in of_signals.items():
-            signal.signal(s, handler)
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            for s, handler in before.items():
+                signal.signal(s, handler)
 
 
 def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
@@ -93,20 +94,11 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             log.info("compiling model...")
             model.compile(**build.compiling(recipe, steps))
             log.info("training model...")
-            history = devices.fit(
-                model,
-                recipe,
-                checkpoint,
-                devices.shared_out(train_batches),
-                steps_per_epoch=steps,
-                initial_epoch=checkpoint.first_epoch,
-                epochs=recipe.training.epochs,
-                shuffle=False,
-                verbose=terminal.verbosity(),
-                callbacks=callbacks.make_callbacks(
-                    encoder, comparison, data.validation, recipe, checkpoint
-                ),
+            chain = callbacks.make_callbacks(
+                encoder, comparison, data.validation, recipe, checkpoint
             )
+            shared = devices.shared_out(train_batches)
+            history = devices.fit(model, shared, steps, checkpoint, chain)
     if not devices.is_chief():
         return
 

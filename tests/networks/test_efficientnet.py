@@ -42,16 +42,6 @@ def test_the_first_convolution_by_hand(network):
     np.testing.assert_allclose(stem(image)[0, 5, 7], expected, atol=1e-3)
 
 
-def test_it_has_seen_photos(network):
-    """A picture and its shifted copy lie nearer than two pictures of other things."""
-    (rows, columns) = np.mgrid[:64, :48]
-    disc = ((rows - 30) ** 2 + (columns - 24) ** 2 < 300)[..., None] * [1.0, 0.4, 0.1]
-    stripes = (columns // 6 % 2)[..., None] * [0.2, 0.9, 0.3]
-    (a, b, c) = np.asarray(network(np.stack([disc, np.roll(disc, 3, 1), stripes])))
-    assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
-    assert a @ b > 0.9 > a @ c + 0.2
-
-
 def test_the_features_are_those_of_the_network_with_its_norms(network):
     """Folding each BatchNormalization into the convolution before it changes nothing."""
     images = np.random.default_rng(0).random((2, 64, 48, 3)).astype("float32")

@@ -1,12 +1,9 @@
 """What is trained: optimizer and steps, the weights to start from, the images behind them."""
 
-import keras
 import numpy as np
 import pytest
 
 from pyimagesearch import config
-from pyimagesearch.data import batches
-from pyimagesearch.data.batches import steps_of_a_call
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.siamese_network import build_encoder
@@ -14,28 +11,8 @@ from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import build
 
 
-@pytest.mark.parametrize("images, steps, at_once", [(16, 4, 4), (120, 30, 15), (124, 31, 1)])
-def test_epochs_do_not_run_into_each_other(images, steps, at_once):
-    pixels = np.arange(images, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    pairs = sample_pairs(np.arange(images) % 2, 0)
-    (dataset, got) = batches.pair_batches(pixels, pairs, 8, epochs=range(3), seed=0)
-    assert got == steps and steps_of_a_call(steps) == at_once
-    inputs = [keras.Input((1, 1, 1), dtype="uint8") for _ in "AB"]
-    flat = [keras.layers.Flatten()(keras.ops.cast(x, "float32")) for x in inputs]
-    output = keras.layers.Dense(1)(keras.ops.repeat(flat[0], 2, axis=0) - flat[1])
-    model = keras.Model(inputs, output)
-    model.compile(loss="mse", optimizer="sgd", steps_per_execution=at_once)
-    counts = []
-    count = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: counts.append(int(model.optimizer.iterations))
-    )
-    model.fit(dataset, steps_per_epoch=steps, epochs=3, verbose=0, callbacks=[count], shuffle=False)
-    assert counts == [steps, 2 * steps, 3 * steps]
-
-
 def test_weights_to_start_from(tmp_path):
     recipe = config.RECIPES["keras-io"].changed(weights=str(tmp_path / "encoder.keras"))
-    assert build.file_digest(recipe) == "missing"
     source, encoder = build_encoder(recipe), build_encoder(recipe)
     source.save(recipe.network.weights)
     build.load_weights(encoder, recipe)
@@ -45,7 +22,6 @@ def test_weights_to_start_from(tmp_path):
     with pytest.raises(InputError, match="the first to differ: number 13"):
         build.load_weights(other, recipe)
     (tmp_path / "encoder.keras").write_text("abc")
-    assert build.file_digest(recipe).startswith("ba7816bf")  # FIPS 180's example of SHA-256
     with pytest.raises(InputError, match=r"Expected a file encoder\.keras"):
         build.load_weights(encoder, recipe)
     with pytest.raises(InputError, match="recipe triplet alone"):
@@ -75,13 +51,11 @@ def test_digests_beside_the_weights(tmp_path, caplog):
         assert build.known_digests(recipe) is None and not caplog.records  # no such file
         (tmp_path / "encoder.keras").touch()
         assert build.known_digests(recipe) is None
-        assert "says which images it was trained on" in caplog.text
-        file = tmp_path / "contrastive_siamese_model" / "assets.extra" / "trained_on.npy"
-        file.parent.mkdir(parents=True)
-        np.save(file, np.array([3, 2**63], np.uint64))
-        assert build.known_digests(recipe).tolist() == [3, 2**63]
-        caplog.clear()
-        for damaged in (b"", b"text", file.read_bytes()[:-3]):
-            file.write_bytes(damaged)
-            assert build.known_digests(recipe) is None
-    assert len(caplog.records) == 3
+    assert "says which images it was trained on" in caplog.text
+    file = tmp_path / "contrastive_siamese_model" / "assets.extra" / "trained_on.npy"
+    file.parent.mkdir(parents=True)
+    np.save(file, np.array([3, 2**63], np.uint64))
+    assert build.known_digests(recipe).tolist() == [3, 2**63]
+    for damaged in (b"", b"text", file.read_bytes()[:-3]):
+        file.write_bytes(damaged)
+        assert build.known_digests(recipe) is None

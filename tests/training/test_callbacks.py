@@ -2,7 +2,6 @@
 
 import math
 import signal
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -65,7 +64,6 @@ def test_a_rate_that_explodes_at_once_is_an_error_of_one_line(images, tmp_path):
     assert not list(tmp_path.glob(".checkpoint*"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("keep_best", [False, True])
 def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, caplog, keep_best):
     explode = Explode()
@@ -92,6 +90,7 @@ def test_patience_and_history(images, tmp_path, caplog):
     assert len(history.history["val_loss"]) == progress.epoch
     assert "2 epochs without a better validation loss" in caplog.text
     assert f"keeping epoch {progress.best_epoch}, the best on held-out images" in caplog.text
+    assert caplog.text.count(" left") == 1 and "training took" in caplog.text
     # going on from there would train nothing
     again = checkpoints.Checkpoint(str(tmp_path), {}, recipe, resume=True)
     assert again.first_epoch == 30 and again.progress.best_epoch == progress.best_epoch
@@ -122,41 +121,11 @@ def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_p
     assert [signal.getsignal(s) for s in callbacks.SIGNALS] == before
 
 
-def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c):
+def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c, tmp_path):
     stop = callbacks.StopOnSignal(Progress(3))
     before = signal.getsignal(signal.SIGINT)
-    try:
+    with run.alone(tmp_path):
         for _ in range(3):  # as the heads of `photos` and its training on
             stop.on_train_begin()
         signal.raise_signal(signal.SIGINT)
         assert stop.progress.stopped and signal.getsignal(signal.SIGINT) == before
-    finally:
-        for s, handler in stop.before.items():
-            signal.signal(s, handler)
-
-
-@pytest.mark.parametrize(
-    "seconds, words", [(42.4, "42 s"), (420, "7 min"), (3900, "65 min"), (7500, "2 h 05 min")]
-)
-def test_duration(seconds, words):
-    assert callbacks.duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        # 3.5 s each but the first, in which the graph is built: 3.5 * 48 left after the second
-        ([20.0, 3.5, 3.5], ["", "3 min left, 48 of 50", ""]),
-        ([1.0] * 5, ["", "48 s left, 48 of 50", "", "", "45 s left, 45 of 50"]),
-        ([0.1] * 5, [""] * 5),
-    ],
-)
-def test_how_long_the_rest_takes(caplog, seconds, said):
-    caplog.set_level("INFO")
-    messages = callbacks.Messages(Progress(50, history={"seconds": []}))
-    messages.set_model(SimpleNamespace(stop_training=False))
-    for epoch, (took, expected) in enumerate(zip(seconds, said, strict=True)):
-        caplog.clear()
-        messages.progress.history["seconds"].append(took)
-        messages.on_epoch_end(epoch)
-        assert (expected in caplog.text) if expected else not caplog.text

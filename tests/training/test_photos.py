@@ -2,14 +2,13 @@
 
 import json
 
-import cv2
 import keras
 import numpy as np
 import pytest
 
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.training import features, photos
+from pyimagesearch.training import features
 from pyimagesearch.training.features import whitening
 from pyimagesearch.training.photos import Choice, areas
 from tests.scripts import python, run
@@ -49,26 +48,8 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     # with doubt -1 what mostly helps stays unless it is clearly worse
     assert chosen(good, good, doubt=-1).kept == "1" and chosen(good, good, doubt=0).kept == "0"
     assert chosen(good, poor, doubt=-1).kept == "0"
-    for seed in range(20):  # as good as the first but for chance
-        other = classes + np.random.default_rng(seed).normal(0, 0.8, classes.shape)
-        ((first, own), (second, others)) = (areas(x, LABELS) for x in (poor, other))
-        error = (others - own).std() / 40**0.5
-        assert chosen(poor, other).kept == ("1" if second - first > error else "0")
-        assert chosen(poor, other, doubt=-1).kept == ("1" if second - first >= -error else "0")
     broken = chosen(poor, np.full_like(good, np.nan), good)
     assert broken.kept == "2" and broken.found["1"]["auc"] == 0
-
-
-def test_new_classes_count_as_classes():
-    """Three of four classes no better, one much: by images sure, by classes not."""
-    where = np.eye(4)[LABELS] * 10
-    before = where.copy()
-    before[LABELS == 0] = np.random.default_rng(0).normal(0, 10, (10, 4))
-    ((first, own), (second, others)) = (areas(x, LABELS) for x in (before, where))
-    gain = np.array([(others - own)[c == LABELS].mean() for c in range(4)])
-    assert chosen(before, where).kept == "1"
-    wanted = "1" if second - first > gain.std() / 2 else "0"
-    assert chosen(before, where, new_classes=True).kept == wanted
 
 
 def test_one_feature_whitened_by_hand():
@@ -121,25 +102,18 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_a_folder_by_the_script_and_its_model_alone(tmp_path):
-    """Four classes of nine small pictures in grey: stripes of four directions, with noise."""
-    rng = np.random.default_rng(0)
-    (rows, columns) = np.mgrid[:40, :48]
-    for k in range(36):
-        along = [rows, columns, rows + columns, rows - columns][k % 4]
-        path = tmp_path / "photos" / f"class {k % 4}" / f"{k}.png"
-        path.parent.mkdir(exist_ok=True, parents=True)
-        image = 120 * (along // 6 % 2) + rng.integers(0, 100, (40, 48))
-        cv2.imwrite(str(path), image.astype(np.uint8))
-    flags = ("--dataset", tmp_path / "photos", "--image-size", 32, "--channels", 1)
-    flags = (*flags, "--batch-size", 8, "--epochs", 1, "--output", tmp_path)
-    done = run("train_contrastive_siamese_network.py", *flags, CONTRASTIVE_CACHE=str(tmp_path))
+def test_a_folder_by_the_script_and_its_model_alone(photos, tmp_path):
+    ways = ["whitened", "linear head", "trained on", "seen again"]
+    (tmp_path / "mine.toml").write_text(f'base = "photos"\n[training]\nways = {json.dumps(ways)}\n')
+    flags = ("--dataset", photos, "--recipe", tmp_path / "mine.toml", "--image-size", 32)
+    flags = (*flags, "--channels", 1, "--batch-size", 8, "--epochs", 1, "--output", tmp_path)
+    done = run("train_contrastive_siamese_network.py", *flags)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     settings = metrics["settings"]
-    assert list(settings["ways"])[:4] == list(photos.WAYS)[:4]
-    assert list(settings["ways"])[4].endswith(", seen again")
-    assert f": kept {settings['way']}" in done.stdout and metrics["test"]["auc"]["value"] > 0.9
+    (*tried, again) = settings["ways"]
+    assert tried == ways[:3] and again.endswith(", seen again")
+    assert f": kept {settings['way']}" in done.stdout and metrics["test"]["auc"]["value"] > 0.7
     assert settings["training"]["epochs"] == 1  # as asked for, however few its steps
 
     # in a process that has TensorFlow and nothing of this project; and with Keras, to train on
