@@ -50,6 +50,7 @@ def ends(monkeypatch, capsys):
 
     def ends(script, *flags):
         monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, flags)])
+        terminal.setup()  # as the script does when it is imported
         with pytest.raises(SystemExit) as stop:
             terminal.run(script.main)
         return stop.value.code, *capsys.readouterr()
