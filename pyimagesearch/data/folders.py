@@ -84,7 +84,8 @@ def read_folder(
     if not found.good:
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
-    log.info(f"{len(found.good):,} images read, {len(bad):,} files skipped, {described(shape)}")
+    unread = f", {len(bad):,} files skipped" if bad else ""
+    log.info(f"{len(found.good):,} images read{unread}, {described(shape)}")
     skipped = plan.skipped
     skipped["unreadable"] += len(bad)
 

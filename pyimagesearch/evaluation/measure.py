@@ -375,8 +375,8 @@ def _by_class(
 
 def _of_classes(classes: Mapping[str, Any], tmr: float) -> list[str]:
     # the worst three, where they are below the whole or classes are of very different size
-    uneven = are_uneven(np.array([c["images"] for c in classes["figures"]]))
-    known = [c for c in classes["figures"] if c["tmr"] and (uneven or c["tmr"]["value"] < tmr)]
+    limit = 1.0 if are_uneven(np.array([c["images"] for c in classes["figures"]])) else tmr
+    known = [c for c in classes["figures"] if c["tmr"] and c["tmr"]["value"] < limit]
     known.sort(key=lambda c: (c["tmr"]["value"], c["images"]))
     lines = [
         f"  {which}: {c['name']}, {100 * c['tmr']['value']:.1f} % of its same pairs found, "
