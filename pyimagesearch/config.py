@@ -126,7 +126,7 @@ BCE = ARTICLE.changed(
 )
 
 # python train_contrastive_siamese_network.py --recipe fast
-# MNIST: 99.5 %, 40 seconds
+# MNIST: 99.7 %, one or two minutes
 FAST = Recipe(
     source="this project: the article's loss over every pair inside a batch",
     network=Network("fast"),

@@ -32,6 +32,12 @@ class Figure:
         """As text: "99.53 % (99.40 to 99.66)", "100.00 % (at least 97.5 %)", "99.53 %"."""
         return self._text(lambda share: f"{100 * share:.{digits}f}")
 
+    def number(self) -> str:
+        """As text without a percent sign: "0.9999", "0.9375 (0.8951 to 0.9639)"."""
+        if self.low is None or self.high is None:
+            return f"{self.value:.5f}"
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
     def rate(self) -> str:
         """As text where values are small: "0.75 % (0.59 to 0.95)"."""
         return self._text(lambda share: f"{100 * share:{'.0f' if share >= 0.095 else '.2g'}}")
@@ -64,9 +70,9 @@ def interval(value: float, left_out: np.ndarray, images: int) -> Figure:
         return Figure(value)
     most = images / (1 + (images / units - 1) * ALIKE)
     (low, high) = wilson(value, most, Z)
-    if variance := variance_of(left_out):
+    if 0 < value < 1 and (variance := variance_of(left_out)):
         trials = min(most, value * (1 - value) / variance)
-        (lower, higher) = wilson(value, trials, student(units - 1)) if trials else (0.0, 1.0)
+        (lower, higher) = wilson(value, trials, student(units - 1))
         (low, high) = (min(low, lower), max(high, higher))
     return Figure(value, low, high)
 

@@ -242,7 +242,7 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
         ("right at the threshold", m.accuracy.percent()),
         ("TMR at the threshold", m.tmr.percent()),
         ("FMR at the threshold", m.fmr.rate()),
-        ("AUC", m.auc.percent(3)),
+        ("AUC", m.auc.number()),
         ("equal error rate", m.eer.percent()),
     ]
     if m.accuracy_at_half is not None:

@@ -47,7 +47,7 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     add("--fit", choices=list(FITS), help=fit_help)
     channels_help = "1 grey, 3 colour (what a folder's images are)"
     add("--channels", type=int, choices=(1, 3), help=channels_help)
-    quick_help = "recipe photos without training its network on: a fifth of the time"
+    quick_help = "recipe photos without training its network on: about a third of the time"
     add("--quick", action="store_true", help=quick_help)
     mirror_help = "mirror every second training image: for things that look alike in a mirror"
     add("--mirror", action="store_true", help=mirror_help)

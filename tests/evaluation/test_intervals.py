@@ -58,6 +58,8 @@ def test_figures_as_text():
     assert Figure(0.9953, 0.994, 0.9966).percent() == "99.53 % (99.40 to 99.66)"
     assert Figure(1, 0.97534, 1).percent() == "100.00 % (at least 97.5 %)"
     assert Figure(1, 0.999666, 1).percent(3) == "100.000 % (at least 99.966 %)"
+    assert Figure(0.99995).number() == "0.99995"
+    assert Figure(0.9378, 0.8951, 0.9639).number() == "0.9378 (0.8951 to 0.9639)"
     assert Figure(0, 0, 0.02466).percent() == "0.00 % (at most 2.5 %)"
     assert Figure(0.5).percent() == "50.00 %"
     assert Figure(0.0075, 0.0059, 0.0095).rate() == "0.75 % (0.59 to 0.95)"
@@ -104,3 +106,11 @@ def test_intervals_hold_the_truth(classes, each, new):
         width = np.mean([figure.high - figure.low for figure in figures])
         if name == "right":
             assert width <= 2 * (2 * 1.96 * values.std()), name
+
+
+def test_nothing_wrong_is_as_sure_as_the_units_allow():
+    # all right, though one figure with a unit left out is not: 40 trials, Wilson's lower end
+    left_out = np.ones(40)
+    left_out[3] = 0.99
+    found = interval(1.0, left_out, 40)
+    assert found.high == 1 and found.low == pytest.approx(40 / (40 + 1.959964**2))
