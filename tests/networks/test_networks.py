@@ -62,6 +62,7 @@ def test_fewer_images_than_cores_and_the_same_gradient(images, monkeypatch):
         np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max())
 
 
+@pytest.mark.slow
 def test_other_networks_are_left_as_they_are():
     for name, shape, size in (("keras-io", (28, 28, 1), 10), ("mobilenet", (32, 32, 3), 1280)):
         network = NETWORKS[name](shape, size)
@@ -110,6 +111,7 @@ def test_smaller_images_are_enlarged_and_coloured_inside_the_model():
     np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_saved_encoder_takes_the_mean_over_shifted_images():
     recipe = config.RECIPES["best"]
     encoder, training = build_encoder(recipe), build_encoder(recipe, accelerated=True)

@@ -170,6 +170,7 @@ for _ in range(10):
 """
 
 
+@pytest.mark.slow
 def test_eight_writers_of_one_path(tmp_path):
     with ExitStack() as stack:
         processes = [in_another_process(EIGHT, tmp_path, digit) for digit in "12345678"]

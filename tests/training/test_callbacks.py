@@ -58,6 +58,7 @@ class Explode(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = 1e30
 
 
+@pytest.mark.slow
 def test_a_rate_that_explodes_at_once_is_an_error_of_one_line(images, tmp_path):
     with pytest.raises(InputError, match=r"first epoch, at a learning rate of 1e\+30.*Lower"):
         fit(a_recipe(epochs=3, learning_rate=1e30), images, tmp_path)
@@ -111,6 +112,7 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, ctrl_c):
     before = [signal.getsignal(s) for s in callbacks.SIGNALS]
     with run.alone(tmp_path):
