@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.evaluation.verification import called_same
-from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel, is_number
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,14 @@ def _thresholds(settings: dict[str, Any], size: int) -> Iterator[tuple[float, fl
     found = found if isinstance(found, dict) else {}
     for rates in (found.get("rates"), settings.get("operating_points")):
         for rate, threshold in rates.items() if isinstance(rates, dict) else ():
-            if type(threshold) in (int, float):
+            if is_number(threshold):
                 yield _number(rate) * size, threshold
     # models of 1.x have thresholds for some sizes of a gallery: a larger one's is stricter
     (sizes, thresholds) = (found.get("gallery_sizes"), found.get("thresholds"))
     if isinstance(sizes, list) and isinstance(thresholds, dict):
         for rate, row in thresholds.items():
             for of_size, threshold in zip(sizes, row if isinstance(row, list) else ()):
-                if type(of_size) is int and type(threshold) in (int, float):
+                if type(of_size) is int and is_number(threshold):
                     yield _number(rate) if of_size >= size else math.inf, threshold
 
 

@@ -239,7 +239,7 @@ class SiameseModel:
         """The threshold for each false match rate, "0.01" and the like; None: not enough pairs."""
         points = self.settings.get("operating_points")
         return {
-            rate: threshold if type(threshold) in (int, float) else None
+            rate: threshold if is_number(threshold) else None
             for rate, threshold in (points if isinstance(points, dict) else {}).items()
             if re.fullmatch(r"[0-9]*\.?[0-9]+", rate)  # settings are untrusted text
         }
@@ -259,6 +259,11 @@ class SiameseModel:
             f"Received: {fmr:g}{', not enough pairs' if fmr in map(float, points) else ''}. "
             "evaluate DIR --calibrate stores more rates where DIR has images enough."
         )
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value from the settings, which are untrusted, is a finite number."""
+    return type(value) in (int, float) and abs(value) < 1e300
 
 
 def digest(path: str | Path) -> str:

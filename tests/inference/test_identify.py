@@ -83,6 +83,7 @@ def test_models_of_1x_keep_their_thresholds_for_galleries():
     "identification",
     [
         *(None, [], {"gallery_sizes": None}, {"rates": {"x": 1.0, "1e-9": "2"}}),
+        {"rates": {"1e-9": float("nan"), "1e-8": 10**400}},
         {"gallery_sizes": ["2"], "thresholds": {"0.01": [1.0]}},
     ],
 )

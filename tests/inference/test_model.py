@@ -184,7 +184,9 @@ def test_settings_are_untrusted_text(model, changes):
         SiameseModel(model)
 
 
-@pytest.mark.parametrize("points", [None, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}])
+@pytest.mark.parametrize(
+    "points", [None, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}, {"0.01": np.nan}]
+)
 def test_operating_points_are_untrusted_text(loaded, monkeypatch, points):
     monkeypatch.setitem(loaded.settings, "operating_points", points)
     with pytest.raises(InputError, match=r"calibrated for: none\. Received: 0\.01"):
