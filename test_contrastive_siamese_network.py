@@ -80,7 +80,7 @@ def main():
 
     # one figure of all pairs
     figure = pictures.plot_verdicts(
-        testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
+        [testImages[pairA], testImages[pairB]], distances, model.threshold, args["output"])
     print(f"[INFO] same where distance < {model.threshold:.3f}; "
         f"figure: {printable(args['output'])}")
     pictures.show(figure)

@@ -1,147 +1,106 @@
-"""All pairs of images of known classes, or given pairs: counted, whole and by unit.
+"""The pairs of images, counted, whole and by unit: all, or where no classes are known those given.
 
 A unit is what an interval counts: an image, a group of images, or a class. Distances are those
 in front of a head. In arrays with an axis for the kind of pair, 0 is different and 1 is same.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.sets import Pairs
-from pyimagesearch.evaluation.distances import Distance
-from pyimagesearch.evaluation.intervals import Figure, interval, touching
-from pyimagesearch.evaluation.verification import Curve, curve_of
+from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.evaluation.distances import Comparison, distance_of
+from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
+from pyimagesearch.evaluation.verification import Curve, called_same, curve_of
+from pyimagesearch.system.errors import InputError, printable
 
 BLOCK = 2_000_000  # distances that are in memory at a time
+MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
-MOST_CLASSES = 1_000  # whose confusions are counted
-
-Value = Callable[[Any], Any]  # of distances: which match, or a score of each
+MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Sums of K values over all pairs, and over those that each of U units is in.
+class ImagePairs:
+    """Embeddings of images and the pairs of them.
 
-    A last column is the number of the pairs.
+    Where the classes are known all pairs, and the two kinds weigh a half each; else the pairs
+    that are given, and each weighs as much. rows: int (N,), which images are compared, sorted by
+    class. embeddings: (N, D), theirs. unit: "images", "groups", or "classes". unit_of: int (N,).
+    classes: int (C,); sizes: their numbers of images. class_of: int (N,), places in these.
     """
 
-    sums: np.ndarray  # (2, K + 1), by kind
-    sums_of: np.ndarray  # (U, 2, K + 1)
-    images: np.ndarray  # int (U,), of each unit
-    balanced: bool
-    by_class: Any = None  # (C, 2, K + 1): a different pair is in two classes; same ones are twice
-    confused: np.ndarray | None = None  # (C, C): pairs of two classes for which the first holds
-
-    def share(self, kind: int, k: int) -> Figure:
-        """The share of the pairs of a kind for which value k holds: TMR of 1, FMR of 0."""
-        touched = self.sums_of[:, kind, -1] > 0
-        images = min(int(self.images[touched].sum()), int(self.sums[kind, -1]))
-        value = float(ratio(self.sums[kind, k], self.sums[kind, -1]))
-        return interval(value, self.left_out(kind, k)[touched], images)
-
-    def left_out(self, kind: int, k: int) -> np.ndarray:
-        """That share with one unit after another left out: (U,), NaN where no pair is left."""
-        left = self.sums[kind] - self.sums_of[:, kind]
-        return ratio(left[:, k], left[:, -1])
-
-    def right(self, k: int) -> Figure:
-        """The share of pairs called right where value k is whether they match."""
-        images = min(int(self.images.sum()), int(self.sums[:, -1].sum()))
-        return interval(float(self._right(self.sums, k)), self.right_left_out(k), images)
-
-    def right_left_out(self, k: int) -> np.ndarray:
-        """That share with one unit after another left out: (U,)."""
-        return self._right(self.sums - self.sums_of, k)
-
-    def _right(self, sums: np.ndarray, k: int) -> np.ndarray:
-        (hits, pairs) = (sums[..., k], sums[..., -1])  # (..., 2)
-        if self.balanced:
-            rates = ratio(hits, pairs)
-            return (rates[..., 1] + 1 - rates[..., 0]) / 2
-        return ratio(hits[..., 1] + pairs[..., 0] - hits[..., 0], pairs.sum(axis=-1))
-
-
-def ratio(sums: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """sums / pairs, NaN where there are no pairs."""
-    return np.divide(sums, pairs, out=np.full(np.shape(pairs), np.nan), where=pairs > 0)
-
-
-class AllPairs:
-    """All pairs of N images of known classes. The two kinds of pair weigh a half each."""
-
     def __init__(
-        self, embeddings: np.ndarray, labels: np.ndarray, distance: Distance, unit_of: np.ndarray
+        self,
+        embeddings: np.ndarray,
+        images: ImageSet,
+        settings: Mapping[str, Any],
+        comparison: Comparison | None = None,
+        new_classes: bool = False,
     ):
-        """embeddings: (N, D). labels, unit_of: int (N,), the class and the unit of each image."""
-        self.order = np.argsort(labels, kind="stable")  # a class is a run of rows
-        (self.embeddings, self.distance) = (embeddings[self.order], distance)
-        (self.classes, self.first, self.class_of, self.sizes) = np.unique(
-            labels[self.order], return_index=True, return_inverse=True, return_counts=True
-        )
-        (_, self.unit_of) = np.unique(unit_of[self.order], return_inverse=True)
-        self.block = max(BLOCK // len(labels), 1)  # rows of distances
+        """embeddings: (N, D), of `images`. settings: the model's, "distance" and "head".
+
+        comparison: what the model puts out, asked where there is a head. new_classes: whether no
+        class of these images was trained on.
+        Raises InputError where an embedding is not finite, or one kind of pair is missing.
+        """
+        (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
+        self.whole = labels is not None  # whether all pairs are compared
+        if labels is None:
+            self.y = images.drawn.labels()  # (B, 1)
+            (self.rows, ends) = np.unique(images.drawn.indices(), return_inverse=True)
+            self.ends = ends.reshape(-1, 2)
+            of_one_kind = len(np.unique(self.y)) < 2
+        else:
+            rows = some_of(labels, MOST_IMAGES)
+            self.rows = rows[np.argsort(labels[rows], kind="stable")]
+            (self.classes, self.first, self.class_of, self.sizes) = np.unique(
+                labels[self.rows], return_index=True, return_inverse=True, return_counts=True
+            )
+            of_one_kind = len(self.classes) in (1, len(rows))
+            names = images.class_names
+            self.names = [printable(names[k] if names else str(k)) for k in self.classes]
+        (self.embeddings, n) = (embeddings[self.rows], len(self.rows))
+        if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
+            raise InputError(
+                f"Expected finite embeddings. Received: {bad} of {n} with NaN or infinity. "
+                "Train the model again."
+            )
+        if of_one_kind:
+            raise InputError(
+                f"Expected same and different pairs. Received: {n} images whose pairs are "
+                "all of one kind. Add images of the same and of other classes."
+            )
+        self.distance = distance_of(settings, comparison, embeddings.shape[1])
+        (self.unit, unit_of) = ("images", np.arange(len(images)))
+        if images.groups is not None:
+            (self.unit, unit_of) = ("groups", images.groups)
+        elif new_classes and labels is not None:
+            (self.unit, unit_of) = ("classes", labels)
+        (_, self.unit_of) = np.unique(unit_of[self.rows], return_inverse=True)
+        self.block = max(BLOCK // n, 1)  # rows of distances
 
     @cached_property
     def curve(self) -> Curve:
-        """Exact of at most 3,000 images, of more in 65,536 steps of the largest distance."""
-        blocks = []
-        counts = np.zeros(2 * STEPS, np.int64)
+        """Exact, but for all pairs of more than 3,000 images: in 65,536 steps of the largest."""
+        if not self.whole or len(self.rows) <= MOST_EXACT:
+            parts = [(far[y >= 0], y[y >= 0]) for *_, y, far in self.blocks()]
+            (distances, same) = (np.concatenate(part) for part in zip(*parts))
+            return curve_of(distances, same, balanced=self.whole)
         # the width of a step; no distance is larger than 2 radii
         radius = np.linalg.norm(self.embeddings - self.embeddings.mean(axis=0), axis=1).max()
         high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
-        for _, distances, same, new in self._upper():
-            if len(self.order) <= MOST_EXACT:
-                blocks.append((distances[new], same[new]))
-                continue
-            steps = (distances - np.float32(low)) / np.float32(width)
-            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + np.int32(STEPS) * same
-            counts += np.bincount(steps[new], minlength=2 * STEPS)
-        if blocks:
-            (distances, same) = (np.concatenate(part) for part in zip(*blocks))
-            return curve_of(distances, same, balanced=True)
+        counts = np.zeros(2 * STEPS, np.int64)
+        for *_, y, far in self.blocks():
+            steps = (far - np.float32(low)) / np.float32(width)
+            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + np.int32(STEPS) * y
+            counts += np.bincount(steps[y >= 0], minlength=2 * STEPS)
         (different, same) = counts.reshape(2, STEPS)
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
-
-    def scan(self, values: Sequence[Value]) -> Counts:
-        """Sums of some values over all pairs, and over those of each unit."""
-        asked: list[Value] = [*values, np.ones_like]
-        (n, classes, units) = (len(self.order), len(self.sizes), self.unit_of.max() + 1)
-        by_image = np.zeros((n, 2, len(asked)))
-        inside = np.zeros((2 * units, len(asked)))  # twice the pairs inside each unit
-        confused = np.zeros((classes, classes)) if classes <= MOST_CLASSES else None
-        for start in range(0, n, self.block):
-            rows = np.arange(start, min(start + self.block, n))
-            (own, unit) = (self.class_of[rows], self.unit_of[rows])
-            distances = self.distance.matrix(self.embeddings[rows], self.embeddings)
-            (a, b) = np.nonzero(unit[:, np.newaxis] == self.unit_of)
-            place = 2 * unit[a] + (own[a] == self.class_of[b])
-            for k, value in enumerate(asked):
-                found = value(distances)
-                found[rows - start, rows] = 0  # itself
-                matched = np.add.reduceat(found, self.first, axis=1, dtype=np.float64)  # (rows, C)
-                same = matched[rows - start, own]
-                by_image[rows, :, k] = np.stack([matched.sum(axis=1) - same, same], axis=1)
-                inside[:, k] += np.bincount(place, found[a, b], 2 * units)
-                if k == 0 and confused is not None:
-                    np.add.at(confused, own, matched)
-        sums_of = np.zeros((units, 2, len(asked)))
-        np.add.at(sums_of, self.unit_of, by_image)
-        return Counts(
-            sums=by_image.sum(axis=0) / 2,
-            sums_of=sums_of - inside.reshape(sums_of.shape) / 2,
-            images=np.bincount(self.unit_of),
-            balanced=True,
-            by_class=np.add.reduceat(by_image, self.first, axis=0),
-            confused=confused,
-        )
 
     def extremes(self, kind: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The different pairs (0) that are nearest, or the same ones (1) that are furthest apart.
@@ -150,86 +109,105 @@ class AllPairs:
         """
         sign = -1 if kind else 1
         (ends, far, limit) = (np.empty((0, 2), int), np.empty(0, np.float32), np.inf)
-        for start, distances, same, new in self._upper(kind):
-            (rows, columns) = np.nonzero((sign * distances < limit) & (same == kind) & new)
-            ends = np.append(ends, start + np.stack([rows, columns], axis=1), axis=0)
-            far = np.append(far, distances[rows, columns])
+        for a, b, y, distances in self.blocks(kind):
+            some = (sign * distances < limit) & (y == kind)
+            found = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
+            (ends, far) = (np.append(ends, found, axis=0), np.append(far, distances[some]))
             best = np.argsort(sign * far, kind="stable")[:count]
             (ends, far) = (ends[best], far[best])
             if len(far) == count:
                 limit = sign * far[-1]
-        return self.order[ends], far
+        return self.rows[ends], far
 
-    def _upper(self, kind: int = 0) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        # block by block: its first row, the distances of its rows to all images from that row
-        # on (of kind 1: to the end of a class), which of them are of one class, and which new
-        for start in range(0, len(self.order), self.block):
-            own = self.class_of[start : start + self.block]
-            end = np.searchsorted(self.class_of, own[-1], side="right") if kind else None
-            rows = self.embeddings[start : start + self.block]
-            same = own[:, np.newaxis] == self.class_of[start:end]
-            distances = self.distance.matrix(rows, self.embeddings[start:end])
-            yield start, distances, same, np.triu(np.ones_like(same), 1)
+    def blocks(self, kind: int = 0) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """The pairs block by block, as R rows with C columns.
 
-
-class GivenPairs:
-    """Pairs of which alone is known whether they are the same. Each weighs as much."""
-
-    def __init__(
-        self, embeddings: np.ndarray, pairs: Pairs, distance: Distance, unit_of: np.ndarray
-    ):
-        """embeddings: (N, D). unit_of: int (N,), the unit of each image."""
-        (self.ends, self.y, self.distance) = (pairs.indices(), pairs.labels().ravel(), distance)
-        self.distances = distance.rows(*embeddings[self.ends.T])
-        units = np.unique(unit_of[self.ends], return_inverse=True)[1]
-        self.units = units.reshape(-1, 2)
-        self.images = np.bincount(np.unique(unit_of[np.unique(self.ends)], return_inverse=True)[1])
-        self.curve = curve_of(self.distances, self.y)
-
-    def scan(self, values: Sequence[Value]) -> Counts:
-        """Sums of some values over these pairs, and over those of each unit."""
-        asked: list[Value] = [*values, np.ones_like]
-        columns = [value(self.distances) for value in asked]
-        sums = np.zeros((2, len(columns)))
-        sums_of = np.zeros((len(self.images), *sums.shape))
-        for kind in (0, 1):
-            some = self.y == kind
-            for k, column in enumerate(columns):
-                sums[kind, k] = column[some].sum()
-                sums_of[:, kind, k] = touching(self.units[some], len(self.images), column[some])
-        return Counts(sums, sums_of, self.images, balanced=False)
-
-    def extremes(self, kind: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """See AllPairs.extremes."""
-        some = np.flatnonzero(self.y == kind)
-        order = np.argsort(-self.distances[some] if kind else self.distances[some], kind="stable")
-        return self.ends[some[order[:count]]], self.distances[some[order[:count]]]
+        The images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
+        pairs, (R, C), -1 where it is none; the distances. Of kind 1 different ones may be missing.
+        """
+        if not self.whole:
+            far = self.distance.rows(*self.embeddings[self.ends.T])
+            yield self.ends[:, :1], self.ends[:, 1:], self.y, far[:, np.newaxis]
+            return
+        places = np.arange(len(self.rows))
+        for start in places[:: self.block]:
+            # with all images from its first row on; of kind 1 those to the end of a class
+            a = places[start : start + self.block, np.newaxis]
+            last = self.class_of[a[-1, 0]]
+            b = places[np.newaxis, start : self.first[last] + self.sizes[last] if kind else None]
+            y = (self.class_of[a] == self.class_of[b]).astype(np.int8)
+            y[a >= b] = -1
+            yield a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
 
 
-def auc_left_out(pairs: AllPairs | GivenPairs) -> np.ndarray:
-    """The AUC with one unit after another left out: (U,).
+class Counts:
+    """How many pairs, and pairs of each unit, lie below K thresholds.
 
-    A same pair's score is the share of different pairs that are further apart, a different
-    pair's the share of same pairs that are nearer: the mean of either is the AUC. What the unit's
-    same pairs do together with its different pairs is taken as the sum of both.
+    sums: (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2, K + 1),
+    of the pairs that each unit is in. images: int (U,), of each unit. by_image: (N, 2, K + 1).
+    confused: (C, C), of two classes the different pairs below the first threshold; None of more
+    than 1,000 classes.
     """
-    curve = pairs.curve
-    further = 1 - (curve.fmr[:-1] + curve.fmr[1:]) / 2  # (L,), ties count one half
-    nearer = (curve.tmr[:-1] + curve.tmr[1:]) / 2
 
-    def level(distances):
-        return np.maximum(np.searchsorted(curve.levels, distances, side="right") - 1, 0)
+    def __init__(self, compared: ImagePairs, thresholds: Iterable[Any]):
+        limits = [*thresholds, np.inf]
+        unit_of = compared.unit_of
+        self.by_image = by_image = np.zeros((len(unit_of), 2, len(limits)))
+        inside = np.zeros((unit_of.max() + 1, 2, len(limits)))  # the pairs inside each unit
+        self.confused: Any = None
+        if compared.whole and len(compared.classes) <= MOST_CLASSES:
+            self.confused = np.zeros((len(compared.classes), len(compared.classes)))
+        for a, b, y, far in compared.blocks():
+            (units, kinds) = (unit_of[a], (y == 0, y == 1))
+            within = (units == unit_of[b]) & (y >= 0)
+            place = (np.broadcast_to(units, y.shape)[within], y[within])
+            if self.confused is not None:
+                (row, column) = np.nonzero(called_same(far, limits[0]) & (y == 0))
+                couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
+                np.add.at(self.confused, couples, 1)
+            for k, limit in enumerate(limits):
+                found = called_same(far, limit)
+                np.add.at(inside[..., k], place, found[within])
+                for kind, hits in enumerate(found * some for some in kinds):
+                    for end in (a, b):  # a sum for each row, or for each column
+                        sums = hits.sum(axis=int(end.shape[1] == 1), keepdims=True)
+                        np.add.at(by_image[:, kind, k], end, sums)
+        self.sums = by_image.sum(axis=0) / 2
+        self.sums_of = -inside
+        np.add.at(self.sums_of, unit_of, by_image)
+        self.images = np.bincount(unit_of)
+        self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
 
-    counts = pairs.scan([lambda d: further[level(d)], lambda d: nearer[level(d)]])
-    return counts.left_out(1, 0) + counts.left_out(0, 1) - curve.auc
+    def share(self, k: int, kind: int | None = None) -> Figure:
+        """The share of the pairs of a kind that lie below threshold k: TMR of 1, FMR of 0.
 
+        Without a kind the share of pairs that this threshold calls right.
+        """
+        kinds = [0, 1] if kind is None else [kind]
+        touched = self.sums_of[:, kinds, -1].any(axis=1)
+        images = min(int(self.images[touched].sum()), int(self.sums[kinds, -1].sum()))
+        value = float(self._share(self.sums, k, kind))
+        return interval(value, self.left_out(k, kind)[touched], images)
 
-def matches(threshold: float) -> Value:
-    """Which distances are below a threshold: as verification.called_same, in float32."""
-    limit = np.float32(threshold)
-    if limit < threshold:  # the next float32, so that no float32 lies between the two
-        limit = np.nextafter(limit, np.float32(np.inf))
-    return lambda distances: distances < limit
+    def left_out(self, k: int, kind: int | None = None) -> np.ndarray:
+        """That share with one unit after another left out: (U,), NaN where no pair is left."""
+        return self._share(self.sums - self.sums_of, k, kind)
+
+    def suits(self, stored: int, best: int) -> bool:
+        """Whether threshold `best` gets no more pairs right than `stored` but for chance."""
+        gain = self.share(best).value - self.share(stored).value
+        gains = self.left_out(best) - self.left_out(stored)
+        gains = gains[np.isfinite(gains)]
+        error = student(len(gains) - 1) * variance_of(gains) ** 0.5 if len(gains) > 1 else 0
+        return bool(gain <= error + 1e-12)
+
+    @np.errstate(invalid="ignore")  # NaN where there are no pairs
+    def _share(self, sums: np.ndarray, k: int, kind: int | None) -> np.ndarray:
+        (hits, pairs) = (sums[..., k], sums[..., -1])  # (..., 2)
+        if kind is None and not self.balanced:
+            return (hits[..., 1] + pairs[..., 0] - hits[..., 0]) / pairs.sum(axis=-1)
+        rates = hits / pairs
+        return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]
 
 
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:

@@ -12,9 +12,7 @@ import numpy as np
 
 from pyimagesearch.config import EPSILON
 
-# of two arrays of embeddings, each (B, D): the distances, (B,) or (B, 1), or what a head makes
-# of them
-Comparison = Callable[[list[np.ndarray]], np.ndarray]
+Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
 
 
 def euclidean_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -34,8 +32,7 @@ def euclidean_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     In float64 inside: |a|^2 + |b|^2 - 2 a b loses half of the digits.
     """
     (a, b) = (np.asarray(x, np.float64) for x in (a, b))
-    squared = a @ b.T
-    squared *= -2
+    squared = (-2 * a) @ b.T
     squared += np.square(a).sum(axis=1)[:, np.newaxis]
     squared += np.square(b).sum(axis=1)
     return np.sqrt(np.maximum(squared, EPSILON, out=squared), out=squared).astype(np.float32)
@@ -66,16 +63,15 @@ def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Distance:
-    """A distance, and what the head behind it makes of it.
+    """A distance, and what the head behind it makes of it: 1 / (1 + exp(-(weight d + bias))).
 
-    A head is a monotone function. So everything is counted on the distance, and only thresholds
-    go through the head: 50 million pairs never do.
+    A head is monotone. So everything is counted on the distance, and only thresholds go through
+    the head: 50 million pairs never do. Where its weight is below 0, distances are counted as -d.
     """
 
     name: str = "euclidean"  # in MATRICES
-    # distances, ascending, and the head's outputs for them, ascending; None: there is no head
-    head: tuple[np.ndarray, np.ndarray] | None = None
-    sign: int = 1  # -1: the head's output falls where the distance grows
+    head: tuple[float, float] | None = None  # weight and bias; None: there is no head
+    sign: int = 1  # -1: the head's output falls while the distance grows
 
     def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The distance of each row of a with each of b: (Q, D), (N, D) -> float32 (Q, N)."""
@@ -88,36 +84,38 @@ class Distance:
     def output(self, distances: np.ndarray | float) -> np.ndarray:
         """What the model puts out for these distances."""
         values = np.asarray(distances, np.float64)
-        return values if self.head is None else np.interp(values, *self.head)
+        if self.head is None:
+            return values
+        (weight, bias) = self.head
+        return np.exp(-np.logaddexp(0, -(self.sign * weight * values + bias)))
 
     def before_head(self, outputs: np.ndarray | float) -> np.ndarray:
         """The distances for which the model puts these out."""
         values = np.asarray(outputs, np.float64)
-        return values if self.head is None else np.interp(values, *self.head[::-1])
+        if self.head is None:
+            return values
+        (weight, bias) = self.head
+        values = np.clip(values, 1e-300, 1 - 2.0**-25)  # above, float32 is 1
+        return (np.log(values / (1 - values)) - bias) / (self.sign * weight)
 
 
 def distance_of(settings: Mapping[str, Any], comparison: Comparison | None, size: int) -> Distance:
     """The Distance of a model.
 
     settings: the model's; "distance" and "head" are looked at. comparison: what it puts out for
-    pairs; a head is asked once, for 4,000 pairs of known distance. size: of its embeddings.
+    pairs; a head is asked once, for 4,000 pairs, and its weight and bias follow from the answers.
+    size: of its embeddings.
     """
     name = settings.get("distance")
     name = name if name in list(MATRICES) else "euclidean"
     if settings.get("head", "none") in (None, "none") or comparison is None:
         return Distance(name)
     (a, b) = np.zeros((2, 4000, size), np.float32)
-    if name == "cosine":
-        known = np.linspace(0, 2, len(a))  # 1 minus the cosine of the angle between a and b
-        a[:, 0], b[:, 0] = 1, 1 - known
-        b[:, -1] = np.sqrt(np.maximum(1 - np.square(1 - known), 0)) if size > 1 else 0
-    else:
-        known = np.append(0, np.geomspace(1e-3, 1e3, len(a) - 1))
-        b[:, 0] = known
-    outputs = np.ravel(comparison([a, b])).astype(np.float64)
-    sign = 1 if outputs[-1] >= outputs[0] else -1
-    if sign == -1:
-        (known, outputs) = (-known[::-1], outputs[::-1])
-    # an output that has reached 1 or 0 in float32 stands for the first distance that gives it
-    (outputs, first) = np.unique(np.maximum.accumulate(outputs), return_index=True)
-    return Distance(name, (known[first], outputs), sign)
+    steps = np.geomspace(1e-3, 1e3, len(a))
+    a[:, 0], b[:, -1], b[:, 0] = 1, steps, 1 - steps
+    outputs = np.nan_to_num(np.ravel(comparison([a, b])).astype(np.float64))
+    # weight d + bias = log(p / (1 - p)), known the less exactly the nearer p is to 0 or 1
+    p = np.clip(outputs, 1e-7, 1 - 1e-7)
+    exact = outputs * (1 - outputs) + 1e-12
+    (weight, bias) = np.polyfit(NUMPY_DISTANCES[name](a, b), np.log(p / (1 - p)), 1, w=exact)
+    return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)

@@ -10,8 +10,6 @@ from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.evaluation.distances import Comparison
 
-NUMBERS_AT_ONCE = 2_000_000  # of the embeddings that a comparison is given in one go
-
 
 def embed(encoder: keras.Model, images: np.ndarray | Rows) -> np.ndarray:
     """Every image through the encoder once: uint8 (N, H, W, C) -> float32 array (N, D)."""
@@ -28,11 +26,8 @@ def _forward(encoder):
 
 
 def pair_distances(
-    embeddings: np.ndarray, pairs: Pairs, distance: Comparison
+    embeddings: np.ndarray, pairs: Pairs, comparison: Comparison
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
-    indices = pairs.indices()
-    block = max(NUMBERS_AT_ONCE // embeddings.shape[1], 1)
-    ends = [indices[start : start + block].T for start in range(0, len(indices), block)]
-    distances = [np.ravel(distance([embeddings[a], embeddings[b]])) for a, b in ends]
-    return np.concatenate([np.empty(0, np.float32), *distances])[:, np.newaxis], pairs.labels()
+    (a, b) = pairs.indices().T
+    return np.asarray(comparison([embeddings[a], embeddings[b]])), pairs.labels()

@@ -7,13 +7,18 @@ is how a model does on classes that it has never seen.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 LEAST_UNITS = 10  # fewer say too little of how much they differ
 ALIKE = 0.05  # the least correlation that is assumed between errors of images of one unit
 Z = 1.959964  # 95 % of a normal distribution lie so many standard deviations around its mean
+
+
+def two_digits(percent: float) -> str:
+    """A number with two digits, for small percentages: "0.0052", "0.75", "12", "100"."""
+    return np.format_float_positional(percent, 2, unique=False, fractional=False, trim="-")
 
 
 @dataclass(frozen=True)
@@ -24,34 +29,20 @@ class Figure:
     low: float | None = None
     high: float | None = None
 
-    def as_dict(self) -> dict[str, float | None]:
-        """For JSON: {"value", "low", "high"}."""
-        return asdict(self)
-
-    def percent(self, digits: int = 2) -> str:
+    def percent(self, number: Callable[[float], str] = "{:.2f}".format) -> str:
         """As text: "99.53 % (99.40 to 99.66)", "100.00 % (at least 97.5 %)", "99.53 %"."""
-        return self._text(lambda share: f"{100 * share:.{digits}f}")
-
-    def number(self) -> str:
-        """As text without a percent sign: "0.9999", "0.9375 (0.8951 to 0.9639)"."""
-        if self.low is None or self.high is None:
-            return f"{self.value:.5f}"
-        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
-
-    def rate(self) -> str:
-        """As text where values are small: "0.75 % (0.59 to 0.95)"."""
-        return self._text(lambda share: f"{100 * share:{'.0f' if share >= 0.095 else '.2g'}}")
-
-    def _text(self, number: Callable[[float], str]) -> str:
-        text = f"{number(self.value)} %"
+        text = f"{number(100 * self.value)} %"
         if self.low is None or self.high is None:
             return text
-        if self.value == 0:
-            return f"{text} (at most {_rounded(100 * self.high, math.ceil)} %)"
-        if self.value == 1:
-            return f"{text} (at least {_rounded(100 * self.low, math.floor)} %)"
+        if self.value in (0, 1):  # the bound has as many digits as tell it from 0 or 100 %
+            (words, bound) = ("at most", self.high) if self.value == 0 else ("at least", self.low)
+            digits = max(1, 1 - math.floor(math.log10(max(100 * abs(bound - self.value), 1e-6))))
+            cautious = math.ceil if self.value == 0 else math.floor
+            return (
+                f"{text} ({words} {cautious(100 * bound * 10**digits) / 10**digits:.{digits}f} %)"
+            )
         low = self.low if self.low > self.value / 50 else 0
-        return f"{text} ({number(low)} to {number(self.high)})"
+        return f"{text} ({number(100 * low)} to {number(100 * self.high)})"
 
 
 def interval(value: float, left_out: np.ndarray, images: int) -> Figure:
@@ -99,11 +90,10 @@ def student(freedom: int) -> float:
 
     The expansion of Abramowitz and Stegun, 26.7.5.
     """
-    (z, n) = (Z, freedom)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / n + second / n**2 + third / n**3
+    first = (Z**3 + Z) / 4
+    second = (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96
+    third = (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384
+    return Z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def of_pairs(hits: np.ndarray, ends: np.ndarray) -> Figure:
@@ -112,26 +102,10 @@ def of_pairs(hits: np.ndarray, ends: np.ndarray) -> Figure:
     hits: bool (B,). ends: int (B, 2), the units that the two images of each pair belong to.
     """
     (units, ends) = np.unique(ends, return_inverse=True)
-    (ends, count) = (ends.reshape(-1, 2), len(units))
-    hit = np.ravel(hits)
-    left = len(hit) - touching(ends, count, np.ones(len(hit)))
-    with np.errstate(invalid="ignore"):  # none is left where all pairs share an image
-        left_out = (hit.sum() - touching(ends, count, hit)) / left
-    return interval(float(hit.mean()), left_out, min(count, len(hit)))
-
-
-def touching(ends: np.ndarray, units: int, weights: np.ndarray) -> np.ndarray:
-    """The sum of the weights, (B,), of the pairs that each unit stands in: (units,).
-
-    ends: int (B, 2), from 0. A pair inside one unit counts once.
-    """
-    second = np.where(ends[:, 0] == ends[:, 1], 0, weights)
-    first = np.bincount(ends[:, 0], weights, units)
-    return first + np.bincount(ends[:, 1], second, units)
-
-
-def _rounded(percent, nearest):
-    # a bound with as many digits as tell it from 0 or 100 %, rounded to the cautious side
-    distance = 100 - percent if nearest is math.floor else percent
-    digits = max(1, 1 - math.floor(math.log10(max(distance, 1e-6))))
-    return f"{nearest(percent * 10**digits) / 10**digits:.{digits}f}"
+    (first, second) = ends.reshape(-1, 2).T
+    counted = np.stack([np.ravel(hits), np.ones(len(first))], axis=1)  # hits and pairs
+    left = np.tile(counted.sum(axis=0), (len(units), 1))  # without each unit
+    np.subtract.at(left, first, counted)
+    np.subtract.at(left, second, counted * (first != second)[:, np.newaxis])
+    (right, pairs) = left[left[:, 1] > 0].T  # none is left where all pairs share an image
+    return interval(float(np.mean(hits)), right / pairs, min(len(units), len(first)))

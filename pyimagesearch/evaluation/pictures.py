@@ -4,6 +4,7 @@ import logging
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,8 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.evaluation.verification import Curve, called_same
+from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
@@ -24,8 +27,7 @@ SAME, DIFFERENT = "#0072B2", "#D55E00"
 
 
 def plot_pairs(
-    images_a: np.ndarray,
-    images_b: np.ndarray,
+    images: Sequence[np.ndarray],
     texts: Sequence[str],
     same: np.ndarray,
     path: str | Path,
@@ -34,7 +36,7 @@ def plot_pairs(
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 
-    images_a, images_b: uint8 (B, H, W, C). same: (B,), true or false.
+    images: the first and the second of each, uint8 (B, H, W, C). same: (B,), true or false.
     The first 100 of them: more would be too small to see.
     """
     texts = texts[:100]
@@ -46,7 +48,7 @@ def plot_pairs(
     fig.suptitle(title, fontsize=11)
     for ax in axes.flat:
         ax.axis("off")
-    for ax, a, b, text, alike in zip(axes.flat, images_a, images_b, texts, same):
+    for ax, a, b, text, alike in zip(axes.flat, *images, texts, same):
         gap = np.full((len(a), max(a.shape[1] // 14, 1), a.shape[2]), 255, np.uint8)
         pair = np.concatenate([a, gap, b], axis=1)  # (H, W + gap + W, C)
         ax.imshow(pair[:, :, 0] if pair.shape[2] == 1 else pair, cmap="gray", vmin=0, vmax=255)
@@ -56,32 +58,22 @@ def plot_pairs(
 
 
 def plot_verdicts(
-    images_a: np.ndarray,
-    images_b: np.ndarray,
-    distances: np.ndarray,
-    threshold: float,
-    path: str | Path,
+    images: Sequence[np.ndarray], distances: np.ndarray, threshold: float, path: str | Path
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold."""
-    same = called_same(distances, threshold)
+    (texts, same) = ([f"{d:.2f}" for d in distances], called_same(distances, threshold))
     title = f"distance; same where it is < {threshold:.2f}"
-    return plot_pairs(images_a, images_b, [f"{d:.2f}" for d in distances], same, path, title)
+    return plot_pairs(images, texts, same, path, title)
 
 
 def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Path) -> Figure:
     """The pairs that the model gets most wrong: same ones far apart, different ones near."""
-    (pairs, distances, y) = measured.worst()
-    (images_a, images_b) = (images[pairs[:, end]] for end in (0, 1))
-    title = "the same pairs furthest apart, the different ones nearest; threshold "
-    return plot_pairs(
-        images_a,
-        images_b,
-        [f"{d:.2f}, is" for d in distances],
-        y,
-        path,
-        f"{title}{measured.threshold:.2f}",
-        columns=int(max(np.sum(y == 1), np.sum(y == 0))),
-    )
+    ((same, far), (different, near)) = (measured.compared.extremes(kind, 5) for kind in (1, 0))
+    pairs = [images[ends] for ends in np.concatenate([same, different]).T]
+    texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.append(far, near))]
+    title = "the same pairs furthest apart, the different ones nearest; threshold {:.2f}"
+    (title, columns) = (title.format(measured.threshold), max(len(far), len(near)))
+    return plot_pairs(pairs, texts, np.arange(len(texts)) < len(far), path, title, columns)
 
 
 def plot_matrix(
@@ -102,29 +94,27 @@ def plot_matrix(
     return save(fig, path)
 
 
-def plot_roc(curve: Curve, tmr: float, fmr: float, title: str, path: str | Path) -> Figure:
-    """TMR over FMR, the latter on a logarithmic scale, with the operating point (tmr, fmr)."""
+def plot_roc(measured: Measurement, path: str | Path) -> Figure:
+    """TMR over FMR, the latter on a logarithmic scale, with the operating point."""
+    (curve, tmr, fmr) = (measured.compared.curve, measured.tmr.value, measured.fmr.value)
     (fig, ax) = _axes(
-        title,
+        f"ROC of the test pairs, AUC {measured.auc.value:.5f}",
         "False match rate: different pairs called same",
         "True match rate: same pairs called same",
     )
     floor = 0.5 / max(curve.different.sum(), 1)  # half a false match: where 0 is drawn
     ax.semilogx(np.maximum(curve.fmr, floor), curve.tmr, color=SAME)
-    label = f"at the threshold: TMR {100 * tmr:.2f} %, FMR {100 * fmr:.2g} %"
+    label = f"at the threshold: TMR {100 * tmr:.2f} %, FMR {two_digits(100 * fmr)} %"
     # drawn over the frame, too: a perfect point lies in its corner
     ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, label=label, clip_on=False, zorder=3)
     ax.legend(loc="lower right")
     return save(fig, path)
 
 
-def plot_histogram(
-    distances: np.ndarray, curve: Curve, threshold: float, path: str | Path
-) -> Figure:
-    """How many same and different pairs lie at which distance, with the threshold.
-
-    distances: (L,), those of the curve's levels.
-    """
+def plot_histogram(measured: Measurement, path: str | Path) -> Figure:
+    """How many same and different pairs lie at which distance, with the threshold."""
+    (curve, threshold) = (measured.compared.curve, measured.threshold)
+    distances = measured.compared.distance.output(curve.levels)
     (fig, ax) = _axes("Distances of the test pairs", "Distance", "Pairs")
     bins = np.linspace(min(0, distances[0]), max(distances[-1] * 1.0001, 1e-6), 60).tolist()
     kinds = ((curve.same, SAME, "//", "same"), (curve.different, DIFFERENT, "", "different"))
@@ -138,47 +128,32 @@ def plot_histogram(
     return save(fig, path)
 
 
-def plot_map(
-    embeddings: np.ndarray,
-    labels: np.ndarray | None,
-    path: str | Path,
-    class_names: Sequence[str] = (),
-    most: int = 2000,
-) -> Figure:
+def plot_map(compared: ImagePairs, path: str | Path) -> Figure:
     """The embeddings' two directions of largest variance (PCA), coloured and named by class.
 
-    embeddings: (N, D). labels: int (N,), places in class_names; None where no classes are known.
-    The names of more than 30 classes are left out.
+    At most 2,000 images. The names of more than 30 classes are left out.
     """
-    labels = np.zeros(len(embeddings), int) if labels is None else np.ravel(labels)
-    some = evenly(len(labels), most)
-    (labels, embeddings) = (labels[some], embeddings[some])
-    centred = embeddings - embeddings.mean(axis=0)
+    some = evenly(len(compared.rows), 2000)
+    labels = compared.class_of[some] if compared.whole else np.zeros(len(some), int)
+    centred = compared.embeddings[some] - compared.embeddings[some].mean(axis=0)
     (_, sizes, axes) = np.linalg.svd(centred, full_matrices=False)
     places = np.zeros((len(centred), 2))  # a one-dimensional embedding is a line
     places[:, : min(2, len(axes))] = centred @ axes[:2].T
     share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
-    classes = np.unique(labels)
     (fig, ax) = _axes(
         f"Test images, embedded ({100 * share:.0f} % of the variance)",
         "First principal component",
         "Second principal component",
     )
-    colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
-    for k, color in zip(classes, colors):
-        (x, y) = places[labels == k].T
-        ax.scatter(x, y, s=6, color=color, alpha=0.6)
-    if 1 < len(classes) <= 30:
-        names = lettering([str(class_names[k] if class_names else k) for k in classes])
-        for k, name, color in zip(classes, names, colors):
-            ax.annotate(
-                name,
-                np.median(places[labels == k], axis=0),
-                ha="center",
-                va="center",
-                fontsize=9 if max(map(len, names)) <= 12 else 7,
-                bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9},
-            )
+    colors = mpl.colormaps["viridis"](np.linspace(0, 1, labels.max() + 1))
+    ax.scatter(places[:, 0], places[:, 1], s=6, c=colors[labels], alpha=0.6)
+    if compared.whole and len(compared.names) <= 30:
+        names = lettering(compared.names)
+        size = 9 if max(map(len, names)) <= 12 else 7
+        for k in np.unique(labels):
+            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colors[k], "alpha": 0.9}
+            middle = np.median(places[labels == k], axis=0)
+            ax.annotate(names[k], middle, ha="center", va="center", fontsize=size, bbox=box)
     return save(fig, path)
 
 
@@ -193,8 +168,7 @@ def lettering(names: Sequence[str]) -> list[str]:
     texts = []
     for number, name in enumerate(map(printable, names), 1):
         text = name if len(name) <= 30 else f"{name[:14]}…{name[-15:]}"
-        leftward = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
-        if leftward or not known.issuperset(text):
+        if not known.issuperset(text) or {"R", "AL"} & {*map(unicodedata.bidirectional, text)}:
             log.info("in the figures: #%d = %s", number, text)
             text = f"#{number}"
         texts.append(text.replace("$", r"\$"))
@@ -205,10 +179,9 @@ def check_output(path: str | Path) -> None:
     """Raise InputError where path cannot become a picture, before any work is done."""
     formats = Figure().canvas.get_supported_filetypes()
     if Path(path).suffix.lower().lstrip(".") not in formats:
-        known = ", ".join(formats)
         raise InputError(
-            f"Expected a picture's file name, ending in one of {known}. Received: {path}. "
-            "Name another with --output."
+            f"Expected a picture's file name, ending in one of {', '.join(formats)}. Received: "
+            f"{path}. Name another with --output."
         )
     check_writable(Path(path).parent)
 
@@ -217,14 +190,11 @@ def show(fig: Figure) -> None:
     """Show a figure in a window where there is a display; elsewhere do nothing."""
     import matplotlib.pyplot as plt  # here alone: it looks for a display
 
-    if plt.get_backend().lower() == "agg":
-        return
-    manager = plt.figure(figsize=tuple(fig.get_size_inches())).canvas.manager
-    if manager is None:
-        return
-    manager.canvas.figure = fig  # the window was made for an empty one
-    fig.set_canvas(manager.canvas)
-    plt.show()
+    if plt.get_backend().lower() != "agg":
+        window: Any = plt.figure(figsize=tuple(fig.get_size_inches())).canvas.manager
+        window.canvas.figure = fig  # it was made for an empty one
+        fig.set_canvas(window.canvas)
+        plt.show()
 
 
 def save(fig: Figure, path: str | Path) -> Figure:
@@ -235,13 +205,9 @@ def save(fig: Figure, path: str | Path) -> Figure:
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    # the article's style, ggplot, on these axes alone: a style sheet would be for the whole program
+    # in the article's grey, on these axes alone: a style sheet would be for the whole program
     fig = Figure(layout="tight")
     ax = fig.subplots()
-    ax.set(title=title, facecolor="#E5E5E5", axisbelow=True)
-    ax.set_xlabel(x, color="#555555", size="large")
-    ax.set_ylabel(y, color="#555555", size="large")
+    ax.set(title=title, xlabel=x, ylabel=y, facecolor="#E5E5E5", axisbelow=True)
     ax.grid(color="white")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(which="both", color="#555555", labelcolor="#555555")
     return fig, ax

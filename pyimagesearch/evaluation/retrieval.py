@@ -13,74 +13,65 @@ classes come first, so that a network which gives every image the same embedding
 figure and not one that depends on the images' order.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pyimagesearch.data.rows import evenly
-from pyimagesearch.evaluation.all_pairs import AllPairs
+from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import Figure, interval
 
 MOST_PAIRS = 25_000_000  # of queries with images: more queries are thinned out, the gallery is not
 
 
-@dataclass(frozen=True)
 class Retrieval:
-    """Figures over all queries."""
+    """Figures of N images, each compared with all others; a class at least has two.
 
-    queries: int  # images that have asked
-    left_out: int  # images that could not: their class has no other image
-    recall_at_1: Figure
-    recall_at_5: Figure
-    recall_at_10: Figure
-    map_at_r: Figure
-
-
-def retrieve(pairs: AllPairs) -> Retrieval:
-    """The figures of N images, each compared with all others; a class at least has two.
-
+    queries: images that have asked. left_out: those that could not: their class has no other.
     For the intervals one unit after another is left out. A unit that leaves asks no more; of
     recall@1 it leaves the gallery, too, and the next image answers. (mAP@R changes little by that.)
     """
-    (embeddings, class_of, unit_of) = (pairs.embeddings, pairs.class_of, pairs.unit_of)
-    (sizes, n) = (pairs.sizes, len(class_of))
-    able = np.flatnonzero(sizes[class_of] > 1)
-    queries = able[evenly(len(able), max(MOST_PAIRS // n, 1))]
-    columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
-    units = int(unit_of.max()) + 1
-    (scores, lost, leaving) = ([], np.zeros(units), np.zeros(units))
-    for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
-        rows = np.arange(len(some))
-        distances = pairs.distance.matrix(embeddings[some], embeddings)
-        distances[rows, some] = np.inf
-        own = class_of == class_of[some, np.newaxis]
-        np.nextafter(distances, np.float32(np.inf), out=distances, where=own)
-        near = np.argpartition(distances, columns - 1, axis=1)[:, :columns]
-        order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")
-        near = np.take_along_axis(near, order, axis=1)  # (q, columns), nearest first
-        hits = np.take_along_axis(own, near, axis=1)
-        count = sizes[class_of[some], np.newaxis] - 1  # R
-        rank = np.arange(1, columns + 1)
-        precision = hits * (rank <= count) * np.cumsum(hits, axis=1) / rank
-        average = precision.sum(axis=1) / count[:, 0]
-        scores.append(np.stack([*(hits[:, :k].any(axis=1) for k in (1, 5, 10)), average], axis=1))
 
-        nearest = unit_of[near[:, 0]]
-        other = unit_of[near] != nearest[:, np.newaxis]
-        after = hits[rows, np.where(other.any(axis=1), other.argmax(axis=1), 0)]
-        apart = nearest != unit_of[some]
-        np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
-        own[rows, some] = False
-        (asking, asked) = np.nonzero(own & (count == 1))  # without it, its query cannot ask
-        apart = unit_of[asked] != unit_of[some[asking]]
-        np.add.at(leaving, unit_of[asked[apart]], 1)
+    def __init__(self, pairs: ImagePairs):
+        (embeddings, class_of, unit_of) = (pairs.embeddings, pairs.class_of, pairs.unit_of)
+        (sizes, n) = (pairs.sizes, len(class_of))
+        able = np.flatnonzero(sizes[class_of] > 1)
+        queries = able[evenly(len(able), max(MOST_PAIRS // n, 1))]
+        columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
+        units = int(unit_of.max()) + 1
+        (scores, lost, leaving) = ([], np.zeros(units), np.zeros(units))
+        for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
+            rows = np.arange(len(some))
+            distances = pairs.distance.matrix(embeddings[some], embeddings)
+            distances[rows, some] = np.inf
+            own = class_of == class_of[some, np.newaxis]
+            np.nextafter(distances, np.float32(np.inf), out=distances, where=own)
+            near = np.argpartition(distances, columns - 1, axis=1)[:, :columns]
+            order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")
+            near = np.take_along_axis(near, order, axis=1)  # (q, columns), nearest first
+            hits = np.take_along_axis(own, near, axis=1)
+            count = sizes[class_of[some], np.newaxis] - 1  # R
+            rank = np.arange(1, columns + 1)
+            precision = hits * (rank <= count) * np.cumsum(hits, axis=1) / rank
+            average = precision.sum(axis=1) / count[:, 0]
+            found = [hits[:, :k].any(axis=1) for k in (1, 5, 10)]
+            scores.append(np.stack([*found, average], axis=1))
 
-    score = np.concatenate(scores)  # (Q, 4)
-    figures = [Figure(float(mean)) for mean in score.mean(axis=0)]
-    asked_of = np.bincount(unit_of[queries], minlength=units)
-    for column, changed, gone in ((0, lost, leaving), (3, 0, 0)):
-        left = len(queries) - asked_of - gone
-        rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
-        left_out = np.where(left > 0, (rest - changed) / np.maximum(left, 1), np.nan)
-        figures[column] = interval(figures[column].value, left_out, len(queries))
-    return Retrieval(len(queries), n - len(able), *figures)
+            nearest = unit_of[near[:, 0]]
+            other = unit_of[near] != nearest[:, np.newaxis]
+            after = hits[rows, np.where(other.any(axis=1), other.argmax(axis=1), 0)]
+            apart = nearest != unit_of[some]
+            np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
+            own[rows, some] = False
+            (asking, asked) = np.nonzero(own & (count == 1))  # without it, its query cannot ask
+            apart = unit_of[asked] != unit_of[some[asking]]
+            np.add.at(leaving, unit_of[asked[apart]], 1)
+
+        score = np.concatenate(scores)  # (Q, 4)
+        figures = [Figure(float(mean)) for mean in score.mean(axis=0)]
+        asked_of = np.bincount(unit_of[queries], minlength=units)
+        for column, changed, gone in ((0, lost, leaving), (3, 0, 0)):
+            left = len(queries) - asked_of - gone
+            rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
+            left_out = np.where(left > 0, (rest - changed) / np.maximum(left, 1), np.nan)
+            figures[column] = interval(figures[column].value, left_out, len(queries))
+        (self.queries, self.left_out) = (len(queries), n - len(able))
+        (self.recall_at_1, self.recall_at_5, self.recall_at_10, self.map_at_r) = figures

@@ -12,7 +12,6 @@ Everywhere distances is (B,) or (B, 1), finite, B > 0, and y as many, 0 or 1.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,38 +27,28 @@ def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
     return np.asarray(distances) < np.float64(threshold)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Curve:
-    """How many same and different pairs lie at which distance."""
+    """How many same and different pairs lie at which distance, and the rates that follow.
+
+    tmr, fmr, right (of all pairs): (L + 1,), where none, one, two … levels match. best: how many
+    match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance.
+    """
 
     levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps
     same: np.ndarray  # int (L,), the pairs at each
     different: np.ndarray  # int (L,)
     balanced: bool = False  # whether same and different pairs weigh a half each, however many
 
-    @cached_property
-    def tmr(self) -> np.ndarray:
-        """The TMR where none, one, two … levels match: (L + 1,), from 0 to 1."""
-        return np.append(0, np.cumsum(self.same)) / max(self.same.sum(), 1)
-
-    @cached_property
-    def fmr(self) -> np.ndarray:
-        """The FMR where none, one, two … levels match: (L + 1,), from 0 to 1."""
-        return np.append(0, np.cumsum(self.different)) / max(self.different.sum(), 1)
-
-    @cached_property
-    def right(self) -> np.ndarray:
-        """The share of pairs called right where none, one, two … levels match: (L + 1,)."""
-        (same, different) = (self.same.sum(), self.different.sum())
-        if self.balanced:
-            (same, different) = (1, 1)
-        return (same * self.tmr + different * (1 - self.fmr)) / (same + different)
-
-    @cached_property
-    def best(self) -> int:
-        """How many levels match where most pairs are right; of equally good cuts the middle one."""
+    def __post_init__(self) -> None:
+        (same, different) = (np.append(0, np.cumsum(n)) for n in (self.same, self.different))
+        pairs = (same[-1], different[-1])
+        (self.tmr, self.fmr) = (same / max(pairs[0], 1), different / max(pairs[1], 1))
+        weights = (1, 1) if self.balanced else pairs
+        self.right = np.average([self.tmr, 1 - self.fmr], axis=0, weights=weights)
         best = np.flatnonzero(self.right >= self.right.max() - 1e-12)
-        return int(best[len(best) // 2])
+        self.best = int(best[len(best) // 2])  # of equally good cuts the middle one
+        self.auc = float(np.trapezoid(self.tmr, self.fmr))
 
     @property
     def best_threshold(self) -> float:
@@ -68,12 +57,7 @@ class Curve:
         if k == 0:  # nothing is the same
             return float(levels[0])
         above = np.nextafter(levels[k - 1], np.inf)  # the mean may be rounded to the lower level
-        return float(above if k == len(levels) else max(levels[k - 1 : k + 1].mean(), above))
-
-    @property
-    def auc(self) -> float:
-        """The area under TMR over FMR: 1 is perfect, 0.5 is chance."""
-        return float(np.trapezoid(self.tmr, self.fmr))
+        return float(max(levels[k - 1 : k + 1].mean(), above))  # behind the last: above it
 
     @property
     def eer(self) -> float:
@@ -105,12 +89,10 @@ class Curve:
 
 def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curve:
     """The Curve of some pairs. Pairs at one distance are one level."""
-    d = np.asarray(distances, dtype=np.float64).ravel()
-    order = np.argsort(d, kind="stable")
-    (d, same) = (d[order], np.cumsum(np.ravel(y)[order] == 1))
-    last = np.flatnonzero(np.append(d[1:] > d[:-1], True))  # of each run of equal distances
-    (same, pairs) = (np.diff(same[last], prepend=0), np.diff(last, prepend=-1))
-    return Curve(d[last], same, pairs - same, balanced)
+    (levels, place) = np.unique(np.asarray(distances, np.float64), return_inverse=True)
+    of_kind = [place.ravel()[np.ravel(y) == kind] for kind in (1, 0)]
+    (same, different) = (np.bincount(places, minlength=len(levels)) for places in of_kind)
+    return Curve(levels, same, different, balanced)
 
 
 def independent(ends: np.ndarray) -> int | None:

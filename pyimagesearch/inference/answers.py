@@ -145,7 +145,7 @@ def compare_pairs(args: argparse.Namespace) -> None:
     if known := [k for k, pair in enumerate(compared) if pair["expected"] is not None]:
         right = np.array([compared[k]["same"] == compared[k]["expected"] for k in known])
         figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
-        summary |= {"known": len(known), "right": figure.as_dict()}
+        summary |= {"known": len(known), "right": vars(figure)}
         sentence += f"; of {len(known)} whose answer is given {figure.percent()} right"
     bad_lines = [{"line": number, "fault": faults[number]} for number in sorted(faults)]
     answer = {"threshold": threshold, "pairs": compared, "faults": bad_lines, "summary": summary}
@@ -221,8 +221,8 @@ def search(args: argparse.Namespace) -> None:
     if figure:
         from pyimagesearch.evaluation import pictures
 
-        queries = query.repeat(len(files), axis=0)
-        pictures.plot_verdicts(queries, model.read(files), distances, threshold, figure)
+        pairs = [query.repeat(len(files), axis=0), model.read(files)]
+        pictures.plot_verdicts(pairs, distances, threshold, figure)
         log.info("figure: %s", printable(figure))
 
 

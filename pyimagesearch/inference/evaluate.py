@@ -11,6 +11,7 @@ from pyimagesearch.data.folders import Folder, read_folder
 from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure, pictures
+from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.answers import load, picture, say
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.saving import write_settings
@@ -53,7 +54,8 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.calibrate:
         (choices, test) = halves(without_small_classes(test))
         settings |= _calibrated(model, choices, new, args)
-    measured = measure.measure(model.embed(test.images), test, settings, model.distance, new)
+    pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
+    measured = measure.Measurement(pairs, settings)
     verdict = f"The threshold {measured.threshold:.3f} "
     verdict += "suits this data" if measured.suits else "does not suit this data"
     if measured.chance:
@@ -70,7 +72,8 @@ def evaluate(args: argparse.Namespace) -> None:
     say(args, answer, f"{measure.report(measured, printable(args.directory))}\n{verdict}")
     if figure:
         pictures.plot_worst(test.images, measured, figure)
-        log.info(f"the worst errors: {figure}")
+        perfect = measured.accuracy.value == 1
+        log.info(f"{'no errors; the hardest pairs' if perfect else 'the worst errors'}: {figure}")
 
 
 def part(folder: Folder) -> tuple[ImageSet, str | None]:
@@ -137,9 +140,9 @@ def _calibrated(
             f"thresholds rest on {rested}. Received: {len(choices)}, half of "
             f"{printable(args.directory)}. Take more images, or --force."
         )
-    found = measure.calibrate(
-        model.embed(choices.images), choices, model.settings, model.distance, new, model.threshold
-    )
+    feats = model.embed(choices.images)
+    pairs = ImagePairs(feats, choices, model.settings, model.distance, new)
+    found = measure.calibrate(pairs, model.threshold)
     names = ("threshold", "operating_points", "operating_bounds", "identification")
     before = {name: model.settings.get(name) for name in names}
     return {"operating_bounds": {}, **found, "calibrated_before": before}

@@ -15,7 +15,9 @@ from pyimagesearch import config, utils
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet
-from pyimagesearch.evaluation import report
+from pyimagesearch.evaluation import measure, report
+from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
@@ -125,4 +127,7 @@ def calibrated(
         (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
         for copy, model in zip((encoder, comparison), trained):
             copy.set_weights(model.get_weights())
-    return encoder, comparison, settings | report.calibrate(encoder, comparison, data, settings)
+    choices = data.choices
+    embeddings = embed(encoder, choices.images)
+    pairs = ImagePairs(embeddings, choices, settings, comparison, data.new_choices)
+    return encoder, comparison, settings | measure.calibrate(pairs)

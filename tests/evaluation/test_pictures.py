@@ -1,6 +1,5 @@
 """Pictures: that they are written, with names of any script, and without touching the program."""
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -8,19 +7,14 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
-from pyimagesearch.evaluation.verification import curve_of
+from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.system.errors import InputError
+from tests.evaluation.known import image_pairs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 9, 1), dtype=np.uint8)
 NAMES = ("cat", "кошка", "Ελλάδα", "猫", "\U00013000", "$x$ 5$", "a\nb", "x" * 200, "قطة", "한국")
-
-
-@pytest.fixture(autouse=True)
-def no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def shape_of(path):
@@ -39,36 +33,30 @@ def test_names_that_the_font_has_stay_and_others_become_numbers(caplog):
 
 def test_pictures_with_such_names(tmp_path):
     rng = np.random.default_rng(0)
-    labels = np.arange(200) % len(NAMES)
-    pictures.plot_map(rng.normal(size=(200, 3)), labels, tmp_path / "map.png", NAMES)
+    compared = image_pairs(rng.normal(size=(200, 3)), np.arange(200) % 10, class_names=NAMES)
+    pictures.plot_map(compared, tmp_path / "map.png")
     pictures.plot_matrix(rng.random((10, 10)), NAMES, 0.5, tmp_path / "matrix.png")
-    assert min(shape_of(tmp_path / "map.png")[:2]) > 300
-    assert min(shape_of(tmp_path / "matrix.png")[:2]) > 300
-
-
-def test_a_map_of_one_image_of_one_number_or_of_no_classes(tmp_path):
-    pictures.plot_map(np.ones((1, 1)), np.zeros(1, int), tmp_path / "a.png", ("one",))
-    pictures.plot_map(np.ones((5, 2)), None, tmp_path / "b.png")
-    pictures.plot_map(
-        np.random.default_rng(0).normal(size=(80, 4)), np.arange(80), tmp_path / "c.png"
-    )
-    assert {p.name for p in tmp_path.iterdir()} == {"a.png", "b.png", "c.png"}
+    # embeddings of one number, without classes, and of many
+    pictures.plot_map(image_pairs([0, 0, 1], [0, 0, 1]), tmp_path / "line.png")
+    pairs = sample_pairs(np.arange(80) // 2, 0)
+    pictures.plot_map(image_pairs(np.ones((80, 2)), pairs=pairs), tmp_path / "given.png")
+    many = image_pairs(rng.normal(size=(80, 4)), np.arange(80) // 2)
+    pictures.plot_map(many, tmp_path / "many.png")
+    assert [min(shape_of(path)[:2]) > 300 for path in tmp_path.iterdir()] == [True] * 5
 
 
 def test_a_histogram_and_a_curve_leave_the_programs_own_matplotlib_as_it_was(tmp_path):
     before = dict(mpl.rcParams)
-    for k, distances in enumerate(([0, 0], [-1e-7, 0.5])):
-        curve = curve_of(distances, [0, 1])
-        pictures.plot_histogram(curve.levels, curve, 0.1, tmp_path / f"{k}.png")
-        pictures.plot_roc(curve, 0.5, 0.0, "a title", tmp_path / f"roc{k}.png")
-    assert shape_of(tmp_path / "0.png") == shape_of(tmp_path / "1.png")
-    assert min(shape_of(tmp_path / "roc0.png")[:2]) > 300
+    for k, places in enumerate(([0, 0, 0], [0, 0.1, 0.5])):
+        measured = Measurement(image_pairs(places, [0, 0, 1]), {"threshold": 0.1})
+        pictures.plot_histogram(measured, tmp_path / f"{k}.png")
+        pictures.plot_roc(measured, tmp_path / f"roc{k}.png")
+    assert len({shape_of(path) for path in tmp_path.iterdir()}) == 1
     assert dict(mpl.rcParams) == before
 
 
 def verdicts(count, path, images=IMAGES):
-    images = images[:count]
-    return pictures.plot_verdicts(images, images, np.arange(count) / 4, 0.5, path)
+    return pictures.plot_verdicts([images[:count]] * 2, np.arange(count) / 4, 0.5, path)
 
 
 @pytest.mark.parametrize("images", [IMAGES, IMAGES.repeat(3, axis=3), IMAGES[:, :1, :1]])
@@ -76,13 +64,8 @@ def verdicts(count, path, images=IMAGES):
 def test_pairs_in_grey_and_colour_and_of_one_pixel(images, count, tmp_path):
     figure = verdicts(count, tmp_path / "a.png", images)
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    assert (
-        titles
-        == [
-            *("0.00 same", "0.25 same", "0.50 different", "0.75 different"),
-            *("1.00 different", "1.25 different"),
-        ][:count]
-    )
+    expected = ["0.00 same", "0.25 same", "0.50 different", "0.75 different", "1.00 different"]
+    assert titles == [*expected, "1.25 different"][:count]
     assert shape_of(tmp_path / "a.png")[1] > 200
 
 
