@@ -20,6 +20,7 @@ BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
+AUC_WITH_INTERVAL = 0.975
 MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 
 
@@ -141,7 +142,7 @@ class ImagePairs:
 
 
 class Counts:
-    """How many pairs, and pairs of each unit, lie below K thresholds.
+    """How many pairs, and pairs of each unit, lie below K thresholds; or sums of K scores of pairs.
 
     sums: (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2, K + 1),
     of the pairs that each unit is in. images: int (U,), of each unit. by_image: (N, 2, K + 1).
@@ -150,6 +151,7 @@ class Counts:
     """
 
     def __init__(self, compared: ImagePairs, thresholds: Iterable[Any]):
+        """thresholds: numbers, or functions of an array of distances that give their scores."""
         limits = [*thresholds, np.inf]
         unit_of = compared.unit_of
         self.by_image = by_image = np.zeros((len(unit_of), 2, len(limits)))
@@ -166,7 +168,7 @@ class Counts:
                 couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
                 np.add.at(self.confused, couples, 1)
             for k, limit in enumerate(limits):
-                found = called_same(far, limit)
+                found = limit(far) if callable(limit) else called_same(far, limit)
                 np.add.at(inside[..., k], place, found[within])
                 for kind, hits in enumerate(found * some for some in kinds):
                     for end in (a, b):  # a sum for each row, or for each column
@@ -208,6 +210,28 @@ class Counts:
             return (hits[..., 1] + pairs[..., 0] - hits[..., 0]) / pairs.sum(axis=-1)
         rates = hits / pairs
         return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]
+
+
+def auc_of(compared: ImagePairs) -> Figure:
+    """The AUC, below 0.975 with its interval: nearer to 1 hardly a pair is out of order.
+
+    A same pair's score is the share of different pairs that are further apart, a different pair's
+    the share of same pairs that are nearer: the mean of either is the AUC. Without a unit it is
+    taken as both means without it, less the whole.
+    """
+    curve = compared.curve
+    if curve.auc >= AUC_WITH_INTERVAL:
+        return Figure(curve.auc)
+    further = 1 - (curve.fmr[:-1] + curve.fmr[1:]) / 2  # (L,), ties count one half
+    nearer = (curve.tmr[:-1] + curve.tmr[1:]) / 2
+
+    def scores(of_level):
+        levels = curve.levels
+        return lambda far: of_level[np.maximum(np.searchsorted(levels, far, side="right") - 1, 0)]
+
+    counts = Counts(compared, [np.inf, scores(further), scores(nearer)])
+    left_out = counts.left_out(1, 1) + counts.left_out(2, 0) - curve.auc
+    return interval(curve.auc, left_out, len(compared.rows))
 
 
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:

@@ -44,6 +44,12 @@ class Figure:
         low = self.low if self.low > self.value / 50 else 0
         return f"{text} ({number(100 * low)} to {number(100 * self.high)})"
 
+    def number(self) -> str:
+        """As text without a percent sign: "0.99995", "0.9375 (0.8951 to 0.9639)"."""
+        if self.low is None or self.high is None:
+            return f"{self.value:.5f}"
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
 
 def interval(value: float, left_out: np.ndarray, images: int) -> Figure:
     """A share with its interval, from what it is with one unit after another left out.

@@ -14,7 +14,7 @@ import numpy as np
 
 from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.data.sets import ImageSet, are_uneven
-from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, some_of
+from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 from pyimagesearch.evaluation.verification import independent
@@ -66,7 +66,7 @@ class Measurement:
         self.accuracy = counts.share(stored)  # pairs called right at the threshold
         self.tmr = counts.share(stored, 1)  # same pairs called the same at the threshold
         self.fmr = counts.share(stored, 0)  # different pairs called the same at the threshold
-        self.auc = Figure(curve.auc)
+        self.auc = auc_of(compared)
         self.eer = Figure(curve.eer)
         self.operating_points = points  # by rate OperatingPoints; None: not enough pairs for it
         self.collapsed = curve.collapsed  # whether all distances are alike
@@ -168,7 +168,7 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
         ("right at the threshold", m.accuracy.percent()),
         ("TMR at the threshold", m.tmr.percent()),
         ("FMR at the threshold", m.fmr.percent(two_digits)),
-        ("AUC", f"{m.auc.value:.5f}"),
+        ("AUC", m.auc.number()),
         ("equal error rate", m.eer.percent()),
     ]
     if m.accuracy_at_half is not None:

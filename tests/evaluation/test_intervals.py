@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student_t
 
 from pyimagesearch.evaluation import intervals
-from pyimagesearch.evaluation.all_pairs import Counts
+from pyimagesearch.evaluation.all_pairs import Counts, auc_of
 from pyimagesearch.evaluation.intervals import Figure, interval, of_pairs, student, wilson
 from pyimagesearch.evaluation.retrieval import Retrieval
 from tests.evaluation.known import image_pairs
@@ -51,6 +51,8 @@ def test_figures_as_text():
     assert Figure(0.9953, 0.994, 0.9966).percent() == "99.53 % (99.40 to 99.66)"
     assert Figure(1, 0.97534, 1).percent() == "100.00 % (at least 97.5 %)"
     assert Figure(0, 0, 0.02466).percent() == "0.00 % (at most 2.5 %)"
+    assert Figure(0.99995).number() == "0.99995"
+    assert Figure(0.9378, 0.8951, 0.9639).number() == "0.9378 (0.8951 to 0.9639)"
     assert Figure(0.5).percent() == "50.00 %"
     for figure, text in (
         (Figure(0.0075, 0.0059, 0.0095), "0.75 % (0.59 to 0.95)"),
@@ -78,14 +80,18 @@ def drawn(rng, classes, each, new):
 @pytest.mark.slow
 @pytest.mark.parametrize("classes, each, new", [(10, 20, False), (10, 5, False), (12, 20, True)])
 def test_intervals_hold_the_truth(classes, each, new):
-    (rng, runs) = (np.random.default_rng(1), 130)
-    found: dict[str, list[Figure]] = {n: [] for n in ("right", "TMR", "FMR", "recall@1", "mAP@R")}
+    (rng, more, runs) = (np.random.default_rng(1), np.random.default_rng(2), 130)
+    found: dict[str, list[Figure]] = {}
     for _ in range(runs):
-        pairs = image_pairs(*drawn(rng, classes, each, new), new_classes=new)
+        (embeddings, labels) = drawn(rng, classes, each, new)
+        pairs = image_pairs(embeddings, labels, new_classes=new)
         (counts, retrieval) = (Counts(pairs, [1.8]), Retrieval(pairs))
-        figures = (counts.share(0), counts.share(0, 1), counts.share(0, 0))
-        for name, figure in zip(found, (*figures, retrieval.recall_at_1, retrieval.map_at_r)):
-            found[name].append(figure)
+        embeddings += more.normal(size=embeddings.shape)  # an AUC near 1 has no interval
+        area = auc_of(image_pairs(embeddings, labels, new_classes=new))
+        shares = {"right": counts.share(0), "TMR": counts.share(0, 1), "FMR": counts.share(0, 0)}
+        others = {"recall@1": retrieval.recall_at_1, "mAP@R": retrieval.map_at_r}
+        for name, figure in (shares | others | {"AUC": area}).items():
+            found.setdefault(name, []).append(figure)
     for name, figures in found.items():
         values = np.array([figure.value for figure in figures])
         truth = values.mean()

@@ -175,6 +175,9 @@ def test_calibrated_rates_are_met_on_other_images():
         assert point is None or point.fmr.low <= float(rate) <= point.fmr.high
     for figure in (figures.accuracy, figures.tmr, figures.fmr):
         assert 0 <= figure.low < figure.value < figure.high <= 1
+    assert figures.auc.low is None  # 0.99: no interval is known to hold
+    area = measured(200, spread=0.5).auc
+    assert area.low < area.value < area.high < 0.95
     stored = figures.as_dict()
     assert set(stored["accuracy"]) == {"value", "low", "high"} and "compared" not in stored
     assert set(stored["operating_points"]["0.01"]) == {"threshold", "tmr", "fmr", "up_to"}
