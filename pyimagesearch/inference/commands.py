@@ -6,45 +6,278 @@ A SavedModel is a program: load none that you would not run.
 """
 
 import argparse
+import csv
+import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from pyimagesearch import config
-from pyimagesearch.inference import answers
-from pyimagesearch.system import flags, terminal
+import numpy as np
 
-COMMANDS = {  # the answer, and what is asked
-    "compare": (
-        answers.compare,
-        "Are images A and B the same? Exit code 0 same, 1 different, 2 any failure. With --pairs "
-        "the same of many pairs, a line each",
-    ),
-    "identify": (
-        answers.identify,
-        "Who or what is this, or nobody known? A gallery has a subfolder for each person or "
-        "thing. Exit code 0 known, 1 unknown, 2 any failure",
-    ),
-    "search": (answers.search, "Which images of a folder are most like this one?"),
-    "embed": (answers.embed, "The embeddings of a folder, for other programs"),
-    "evaluate": (
-        answers.evaluate,
-        "How good is the model on a folder of classes or of ready pairs, or on a list, LIST.csv "
-        "with the columns path,label or a,b,same?",
-    ),
-    "matrix": (answers.matrix, "All distances of a folder, as CSV and figure"),
-    "export": (answers.export_encoder, "The encoder as a file for programs without TensorFlow"),
-    "page": (answers.page, "A page in the browser: compare two images, say who or what it is"),
-    "cache": (answers.cache, "Where the cache of pixels and embeddings lies, and how large it is"),
-}
+from pyimagesearch import config
+from pyimagesearch.data import cache as kept
+from pyimagesearch.data import images, listing
+from pyimagesearch.evaluation.distances import distance_of
+from pyimagesearch.evaluation.intervals import Figure
+from pyimagesearch.inference import gallery as galleries
+from pyimagesearch.inference.evaluate import compare_pairs
+from pyimagesearch.inference.export import ENCODER
+from pyimagesearch.inference.model import FPIR, SiameseModel
+from pyimagesearch.system import flags, terminal
+from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.system.files import check_writable, whole_file
+
+log = logging.getLogger(__name__)
+
+VERDICT = {True: "same", False: "different"}
+CHECKED = 64  # images of each kind that an exported file is tried on
+MOST_OF_MATRIX = 5_000  # images
+
+
+def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
+    """The model.
+
+    lite: without TensorFlow where encoder.tflite lies beside the model and ai-edge-litert is
+    installed. Where the file cannot be used that is said, and TensorFlow is used.
+    """
+    model = None
+    file = Path(os.path.realpath(args.model)).parent / ENCODER
+    if lite and file.is_file() and find_spec("ai_edge_litert"):
+        try:
+            model = SiameseModel(args.model, lite=True)
+        except InputError:  # of the model itself
+            raise
+        except Exception as error:  # a damaged file makes LiteRT raise nearly anything
+            why = printable(first_line(error))
+            log.info("%s is not used (%s): TensorFlow is; export it again", printable(file), why)
+    if model is None:
+        terminal.setup(args.json)
+        model = SiameseModel(args.model)
+    model.threshold_for(getattr(args, "fmr", None))  # known before anything is read
+    log.info("images are read %s, as the model wants", images.described(model.image_shape))
+    return model
+
+
+def picture(args: argparse.Namespace) -> str | None:
+    """The figure's file; None where a program asks, which names one if it wants it."""
+    if args.json and not args.output:
+        return None
+    from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
+    path = args.output or args.picture
+    pictures.check_output(path)
+    return path
+
+
+def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
+    """Print the answer: with --json the dict, on one line, else the lines, one for each name."""
+    print(json.dumps(answer) if args.json else "\n".join(map(printable, lines)), flush=True)
+
+
+def row(found: dict[str, Any]) -> str:
+    """A distance, its similarity and, where it is known, the verdict, as columns of a table."""
+    verdict = f"  {VERDICT[found['same']]:9}" if "same" in found else ""
+    return f"{found['distance']:.4f}  {found['similarity']:.3f}{verdict}"
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Are images A and B the same? Exit code 0 same, 1 different, 2 any failure.
+
+    With --pairs the same of many pairs, a line each.
+    """
+    if len(args.images) != (0 if args.pairs else 2):
+        received = f"{len(args.images)}{' and --pairs' if args.pairs else ''}"
+        raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
+    model = load(args)
+    if args.pairs:
+        return _print_pairs(args, compare_pairs(model, args.pairs, args.fmr))
+    (a, b) = args.images
+    answer = model.compare(a, b, args.fmr)
+    text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
+    say(args, answer, text + VERDICT[answer["same"]])
+    sys.exit(0 if answer["same"] else 1)
+
+
+def _print_pairs(args: argparse.Namespace, answer: dict[str, Any]) -> None:
+    faults = {one["line"]: one["fault"] for one in answer["faults"]}
+    lines = {number: f"line {number} not compared: {fault}" for number, fault in faults.items()}
+    for pair in answer["pairs"]:
+        wrong = "  wrong" if pair["expected"] not in (None, pair["same"]) else ""
+        lines[pair["line"]] = f"{row(pair)}  {pair['a']}  {pair['b']}{wrong}"
+    text = "{compared} pairs compared: {same} the same, {different} different"
+    if right := answer["summary"].get("right"):
+        text += f"; of {{known}} whose answer is given {Figure(**right).percent()} right"
+    text = text.format(**answer["summary"])
+    say(args, answer, *(lines[number] for number in sorted(lines)), text)
+    for first, fault in faults.items():
+        raise InputError(
+            f"Expected a pair of images on each line of {printable(args.pairs)}. Received: "
+            f"{len(faults)} of {len(lines)} that are none, the first on line {first}: {fault}."
+        )
+
+
+def sentence(answer: dict[str, Any]) -> str:
+    """What identify answers, in a sentence."""
+    rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
+    distance = f"distance {answer['candidates'][0]['distance']:.4f}"
+    limit = f"{'<' if answer['known'] else '>='} threshold {answer['threshold']:.4f}"
+    name = answer["name"] or "unknown"
+    return f"{name}: {distance} {limit}, {rate}, gallery of {answer['gallery_size']}"
+
+
+def identify(args: argparse.Namespace) -> None:
+    """Who or what is this, or nobody known? A gallery has a subfolder for each person or thing.
+
+    Exit code 0 known, 1 unknown, 2 any failure.
+    """
+    model = load(args)
+    answer = model.identify(args.query, args.gallery, args.fpir, args.top, args.class_level)
+    ranked = enumerate(answer["candidates"], 1)
+    lines = [f"{rank:3}  {row(one)}  {one['name']}  {one['file']}" for rank, one in ranked]
+    say(args, answer, sentence(answer), *lines)
+    sys.exit(0 if answer["known"] else 1)
+
+
+def search(args: argparse.Namespace) -> None:
+    """Which images of a folder are most like this one?"""
+    figure = picture(args)
+    model = load(args)
+    answer = model.search(args.query, args.directory, args.top, args.fmr, figure)
+    results = answer["results"]
+    lines = [f"{rank:3}  {row(one)}  {one['file']}" for rank, one in enumerate(results, 1)]
+    say(args, answer, *lines)
+    if figure:
+        from pyimagesearch.evaluation import pictures
+
+        found = model.read([one["file"] for one in results])
+        queries = model.read([args.query]).repeat(len(found), axis=0)
+        distances = np.array([one["distance"] for one in results])
+        pictures.plot_verdicts(queries, found, distances, answer["threshold"], figure)
+        log.info("figure: %s", printable(figure))
+
+
+def embed(args: argparse.Namespace) -> None:
+    """The embeddings of a folder, for other programs."""
+    output = args.output or (None if args.json else VECTORS)
+    if (args.directory is None) != bool(args.merge) or (args.merge and args.shard):
+        wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
+        raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
+    if args.shard and not str(args.output).lower().endswith(".npz"):
+        received = printable(args.output or "none")
+        raise InputError(f"Expected --output PART.npz with --shard. Received: {received}.")
+    if output:
+        galleries.check(output, args.merge or ())
+    if args.merge:
+        found = galleries.merge(args.merge)
+    else:
+        found = load(args).embed_folder(args.directory, args.class_level, shard=args.shard)
+    (count, size) = found.embeddings.shape
+    answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
+    if output:
+        galleries.write(output, found)
+        answer["file"] = output
+    else:
+        answer |= {"names": found.names, "classes": found.classes}
+        answer["embeddings"] = found.embeddings.tolist()
+    kinds = f" of {len({*found.classes})} classes" if found.classes else ""
+    say(args, answer, f"{count} images{kinds}, {size} numbers each: {output}")
+
+
+def matrix(args: argparse.Namespace) -> None:
+    """All distances of a folder, as CSV and figure."""
+    figure = picture(args)
+    model = load(args)
+    threshold = model.threshold_for(args.fmr)
+    found = model.embed_folder(args.directory, without=[figure], classes=False)
+    (feats, names) = (found.embeddings, found.names)
+    if len(names) > MOST_OF_MATRIX:
+        wanted = f"at most {MOST_OF_MATRIX:,} images for a matrix"
+        raise InputError(f"Expected {wanted}. Received: {len(names)}.")
+    measure = distance_of(model.settings, model.distance, model.embedding_dim)
+    distances = measure.output(measure.matrix(feats, feats))
+    answer = {"files": names, "threshold": threshold}
+    if args.json:
+        judged = model.judge(distances, threshold)
+        answer |= {"distances": judged["distance"], "similarities": judged["similarity"]}
+    text = f"{len(names)} x {len(names)} distances"
+    if figure:
+        from pyimagesearch.evaluation import pictures
+
+        table = os.path.splitext(figure)[0] + ".csv"
+        cells = [galleries.cell(printable(name)) for name in names]
+        with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
+            rows = csv.writer(f)
+            rows.writerow(["", *cells])
+            rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(cells, distances))
+        pictures.plot_matrix(distances, names, threshold, figure)
+        text += f": {table}, figure: {figure}"
+    say(args, answer, text)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """How good is the model on a folder of classes or of ready pairs, or on a list?
+
+    A list is a CSV file with the columns path,label or a,b,same.
+    """
+    figure = picture(args)
+    names = ("fmr", "class_level", "group_by", "calibrate", "force")
+    how = {name: getattr(args, name) for name in names}
+    answer = load(args, lite=False).evaluate(args.directory, figure=figure, **how)
+    say(args, answer, *answer.pop("report").splitlines())
+
+
+def export(args: argparse.Namespace) -> None:
+    """The encoder as a file for programs without TensorFlow, with its settings beside it."""
+    model = load(args, lite=False)
+    from pyimagesearch.inference.export import export
+
+    output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
+    if not output.endswith(f".{args.format}"):
+        received = f"Received: {printable(output)}."
+        raise InputError(f"Expected a file that ends with .{args.format}. {received}")
+    check_writable(os.path.dirname(output) or ".")
+    shape = model.image_shape
+    tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
+    if args.images is None:
+        log.info("the file is tried on noise; --images DIR tries it on your images, too")
+    else:
+        (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
+        listing.say(f"skipped {message}" for message in bad)
+        tried = np.concatenate([tried, pixels])
+    done = export(model, output, tried)
+    answer = {"file": output, "settings": f"{output}.json"}
+    answer |= {name: done[name] for name in ("difference", "images_checked")}
+    say(args, answer, f"{answer['file']}, settings: {answer['settings']}")
+
+
+def page(args: argparse.Namespace) -> None:
+    """A page in the browser: compare two images, say who or what it is."""
+    from pyimagesearch.inference.page import serve
+
+    serve(args)
+
+
+def cache(args: argparse.Namespace) -> None:
+    """Where the cache of pixels and embeddings lies, and how large it is."""
+    (place, size) = (os.fspath(kept.place()), kept.size())
+    text = f"{place}: {size / 1e6:,.1f} MB"
+    if args.clear:
+        kept.clear()
+        text += ", now empty"
+    say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
+
+
+COMMANDS = (compare, identify, search, embed, evaluate, matrix, export, page, cache)
 PICTURES = {"search": "search.png", "evaluate": "evaluate_worst.png", "matrix": "matrix.png"}
 VECTORS = os.path.join(config.BASE_OUTPUT, "vectors.npz")
 SWITCH: dict[str, Any] = {"action": "store_true"}
 ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
-    ("compare", "a", {"nargs": "?"}, None),
-    ("compare", "b", {"nargs": "?"}, None),
+    ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two, or none with --pairs"),
     ("identify search", "query", {}, None),
     ("identify", "gallery", {}, None),
     ("embed", "directory", {"nargs": "?"}, None),
@@ -53,17 +286,17 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
         "a CSV file with the columns a and b, paths from its folder on, and same (1 or 0)"),
     ("compare search evaluate matrix page", "--fmr", {"type": float},
         "use the threshold stored for this rate"),
-    ("identify page", "--fpir", {"type": flags.share, "default": 0.01},
-        "the false positive identification rate that the threshold holds (0.01)"),
+    ("identify page", "--fpir", {"type": flags.share, "default": FPIR},
+        f"the false positive identification rate that the threshold holds ({FPIR})"),
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),
-    ("embed", "--shard", {"metavar": "K/N"},
+    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard},
         "the Kth of N parts of the folder alone, into a file that --merge reads"),
     ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"},
         "no folder, but all parts that --shard has written, made one"),
     ("embed", "--output", {},
-        f"ends with .npz, .csv or .parquet ({VECTORS}; with --json none)"),
+        f"ends with {' or '.join(galleries.ENDINGS)} ({VECTORS}; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
     ("evaluate", "--force", SWITCH,
         "--calibrate even by a few images where the model's thresholds rest on more"),
@@ -83,12 +316,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and end the program; argv: its words, by default the program's own."""
     name = os.path.basename(sys.argv[0])
     parser = flags.Parser(
-        prog="python -m pyimagesearch" if name == "__main__.py" else name,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m pyimagesearch" if name == "__main__.py" else name, description=__doc__
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (answer, question) in COMMANDS.items():
+    for answer in COMMANDS:
+        (name, question) = (answer.__name__, answer.__doc__)
         sub = subparsers.add_parser(name, description=question, help=question)
         sub.set_defaults(run=answer)
         sub.add_argument("--json", action="store_true", help="print JSON for programs")

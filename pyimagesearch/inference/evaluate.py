@@ -1,58 +1,83 @@
-"""evaluate: how good a model is on a folder, whether its threshold suits, and a new one."""
+"""How good a model is on many images: those of a folder, or the pairs of a list."""
 
-import argparse
 import logging
+import os
 from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data import listing
-from pyimagesearch.data.folders import Folder, read_folder
+from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
-from pyimagesearch.evaluation import measure, pictures
-from pyimagesearch.inference.answers import load, picture, say
+from pyimagesearch.evaluation import measure
+from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.inference.saving import write_settings
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 
-LEAST_OF_CLASS = 4  # images, to calibrate with: two to choose by, two to report on
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
+CALIBRATED = ("threshold", "operating_points", "operating_bounds", "identification")
 
 
-def evaluate(args: argparse.Namespace) -> None:
-    """Figures on a folder, whether the threshold suits it, or with --calibrate a new one."""
-    figure = picture(args)
-    if args.calibrate and args.fmr is not None:
+def evaluate(
+    model: SiameseModel,
+    folder: str | os.PathLike,
+    fmr: float | None = None,
+    class_level: int | None = None,
+    group_by: str | None = None,
+    calibrate: bool = False,
+    force: bool = False,
+    figure: str | None = None,
+) -> dict[str, Any]:
+    """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
+
+    Of a folder with train/ and test/ the test's images are evaluated, else val's; else all.
+    calibrate: choose new thresholds by half of the images, store them in the model's directory,
+    and report on the other half. force: also by fewer than 30 images, where the model's rest on
+    more. figure: the file of a picture of the worst errors.
+    Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of the
+    images the model was trained on, None where that is unknown, "folder": what was read and left
+    out, and "report": all of it as text.
+    """
+    if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
-    (model, threshold) = load(args, lite=False)
-    folder = read_folder(
-        args.directory,
-        shape=model.image_shape,
-        class_level=args.class_level,
-        group_by=args.group_by,
-    )
-    (test, name) = part(folder)
-    if name:
-        log.info(f"evaluated on its {name}/ part: {len(test)} of {len(folder.files)} images")
+    threshold = model.threshold_for(fmr)
+    read = read_folder(folder, shape=model.image_shape, class_level=class_level, group_by=group_by)
+    (test, part) = (read.images, None)
+    for number in (TEST, VALIDATION):
+        if part is None and read.splits is not None and np.any(read.splits == number):
+            (test, part) = (test.part(np.flatnonzero(read.splits == number)), PART_NAMES[number])
+            log.info(f"evaluated on its {part}/ part: {len(test)} of {len(read.files)} images")
     known = model.trained_on()
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
-        flatter = "figures and thresholds from them" if args.calibrate else "figures on them"
+        flatter = "figures and thresholds from them" if calibrate else "figures on them"
         log.info(f"{used} of these {len(test)} images were trained on: {flatter} flatter")
 
     # are all of these classes new to the model, as far as names and pixels say?
     names = model.settings.get("class_names")
-    new = not used and isinstance(names, list) and not {*map(str, names)} & {*test.class_names}
+    new = not used and names is not None and not {*names} & {*test.class_names}
     settings = model.settings | {
         "threshold": threshold,
-        "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points(),
+        "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
     }
-    if args.calibrate:
-        (choices, test) = halves(without_small_classes(test))
-        settings |= _calibrated(model, choices, new, args)
+    if calibrate:
+        (choices, test) = halves(test)
+        rested = model.settings.get("operating_images") or 0
+        if len(choices) < min(rested, FEW) and not force:
+            raise InputError(
+                f"Expected at least {min(rested, FEW)} images to choose by, since the model's "
+                f"thresholds rest on {rested}. Received: {len(choices)}, half of "
+                f"{printable(folder)}. Take more images, or --force."
+            )
+        found = measure.calibrate(
+            model.embed(choices.images), choices, settings, model.distance, new, threshold
+        )
+        before = {name: model.settings.get(name) for name in CALIBRATED}
+        settings |= {"operating_bounds": {}, **found, "calibrated_before": before}
     measured = measure.measure(model.embed(test.images), test, settings, model.distance, new)
     verdict = f"The threshold {measured.threshold:.3f} "
     verdict += "suits this data" if measured.suits else "does not suit this data"
@@ -61,49 +86,20 @@ def evaluate(args: argparse.Namespace) -> None:
             "No threshold suits this data: the model tells its pairs apart no better than chance"
         )
     verdict += f"; the best one, {measured.best:.3f}, gets {measured.best_accuracy:.2%} right."
-    if args.calibrate:
+    if calibrate:
+        from pyimagesearch.inference.saving import write_settings
+
         write_settings(model, settings)
         verdict = f"Written to {printable(model.path)}. {verdict}"
     elif not measured.suits and not measured.chance:
         verdict += " --calibrate stores a new one."
-    answer = measured.as_dict() | {"part": name, "trained_on": used, "folder": folder.counts}
-    say(args, answer, f"{measure.report(measured, printable(args.directory))}\n{verdict}")
     if figure:
+        from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
         pictures.plot_worst(test.images, measured, figure)
-        log.info(f"the worst errors: {figure}")
-
-
-def part(folder: Folder) -> tuple[ImageSet, str | None]:
-    """The images of a folder that are evaluated, and the name of the part that they are.
-
-    Of a folder with train/ and test/ the test's, else val's; else all, and no name.
-    """
-    for number in (TEST, VALIDATION):
-        if folder.splits is not None and np.any(folder.splits == number):
-            rows = np.flatnonzero(folder.splits == number)
-            return folder.images.part(rows), PART_NAMES[number]
-    return folder.images, None
-
-
-def without_small_classes(images: ImageSet) -> ImageSet:
-    """The images of classes with four images or more, two to choose by and two to report on.
-
-    Raises InputError where fewer than two classes are left.
-    """
-    if images.labels is None:
-        return images
-    sizes = np.bincount(images.labels, minlength=len(images.class_names))
-    listing.say(
-        f"left out class {name}: {size} images, {LEAST_OF_CLASS} needed to calibrate with"
-        for name, size in zip(images.class_names, sizes)
-        if 0 < size < LEAST_OF_CLASS
-    )
-    if (enough := np.sum(sizes >= LEAST_OF_CLASS)) < 2:
-        raise InputError(
-            f"Expected at least {LEAST_OF_CLASS} images of each of two classes to calibrate with. "
-            f"Received: {enough} such classes."
-        )
-    return images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
+        log.info(f"the worst errors: {printable(figure)}")
+    answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": read.counts}
+    return answer | {"report": f"{measure.report(measured, printable(folder))}\n{verdict}"}
 
 
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
@@ -126,20 +122,41 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     return choices, test
 
 
-def _calibrated(
-    model: SiameseModel, choices: ImageSet, new: bool, args: argparse.Namespace
+def compare_pairs(
+    model: SiameseModel, path: str | os.PathLike, fmr: float | None = None
 ) -> dict[str, Any]:
-    # the new thresholds, and those before them
-    rested = model.settings.get("operating_images")
-    if type(rested) is int and len(choices) < min(rested, FEW) and not args.force:
-        raise InputError(
-            f"Expected at least {min(rested, FEW)} images to choose by, since the model's "
-            f"thresholds rest on {rested}. Received: {len(choices)}, half of "
-            f"{printable(args.directory)}. Take more images, or --force."
-        )
-    found = measure.calibrate(
-        model.embed(choices.images), choices, model.settings, model.distance, new, model.threshold
-    )
-    names = ("threshold", "operating_points", "operating_bounds", "identification")
-    before = {name: model.settings.get(name) for name in names}
-    return {"operating_bounds": {}, **found, "calibrated_before": before}
+    """compare, for the pairs of a CSV file with the columns a, b and, where it is known, same.
+
+    Paths begin at the file's folder.
+    "pairs": for each what compare says, its "line", "a", "b", and "expected", None where that is
+    not known. "faults": the "line" and "fault" of each line that is no pair of images. "summary":
+    how many were "compared", are the "same", "different", are "known", and which share is "right".
+    """
+    threshold = model.threshold_for(fmr)
+    folder = os.path.dirname(path)
+    lines = rows_of(path, PAIRS[:2])[1]
+    files = dict.fromkeys(os.path.join(folder, line.cells[end]) for line in lines for end in "ab")
+    (good, feats, _, _) = embeddings_of(list(files), model.digest, model.image_shape, model.embed)
+    embeddings = dict(zip(good, feats))
+    pairs: list[dict[str, Any]] = []
+    (ends, faults) = ([], [])
+    for line in lines:
+        try:
+            (a, b) = line.named("a", "b")
+            expected = bool(line.same()) if line.cells.get("same", "").strip() else None
+            both = [os.path.join(folder, name) for name in (a, b)]
+            model.read([file for file in dict.fromkeys(both) if file not in embeddings])
+            (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
+        except InputError as fault:
+            faults.append({"line": line.number, "fault": str(fault)})
+            continue
+        pair = {"line": line.number, "a": a, "b": b, "expected": expected}
+        pairs.append(pair | model.judge(distance, threshold))
+        ends.append(both)
+    same = sum(pair["same"] for pair in pairs)
+    summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
+    if known := [k for k, pair in enumerate(pairs) if pair["expected"] is not None]:
+        right = np.array([pairs[k]["same"] == pairs[k]["expected"] for k in known])
+        figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
+        summary |= {"known": len(known), "right": vars(figure)}
+    return {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}

@@ -102,17 +102,17 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     Raises InputError where its directory now holds another model than the one that was loaded:
     the settings belong to that one.
     """
-    replaced = InputError(
-        f"Expected the model that was loaded from {printable(model.path)}. Received: "
-        "another; the model was replaced while it was measured: run again."
-    )
-    if digest(model.path) != model.digest:
-        raise replaced
-    try:  # in a folder inside the model's, which goes with it where it is replaced now
+    try:
+        if digest(model.path) != model.digest:
+            raise FileNotFoundError
+        # in a folder inside the model's, which goes with it where it is replaced now
         with whole_file(model.path / SETTINGS) as new:
             _write(Path(new), settings)
     except FileNotFoundError:
-        raise replaced from None
+        raise InputError(
+            f"Expected the model that was loaded from {printable(model.path)}. Received: "
+            "another; the model was replaced while it was measured: run again."
+        ) from None
     for file in model.path.parent.glob("*.json"):
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
             exported = json.loads(file.read_text(encoding="utf-8"))["export"]

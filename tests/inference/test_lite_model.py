@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.inference import answers
+from pyimagesearch.inference import commands
 from pyimagesearch.inference.export import export
 from pyimagesearch.inference.model import SiameseModel
 from tests.scripts import python
@@ -103,7 +103,7 @@ def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(
 
 
 def test_without_the_package_tensorflow_is_used(ask, model, seven, monkeypatch):
-    monkeypatch.setattr(answers, "find_spec", lambda name: None)
+    monkeypatch.setattr(commands, "find_spec", lambda name: None)
     (code, out, err) = ask("compare", *seven[:2])
     assert code == 0 and "not used" not in out and err == ""
 
