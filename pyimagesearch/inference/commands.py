@@ -136,7 +136,8 @@ def identify(args: argparse.Namespace) -> None:
     Exit code 0 known, 1 unknown, 2 any failure.
     """
     model = load(args)
-    answer = model.identify(args.query, args.gallery, args.fpir, args.top, args.class_level)
+    gallery = model.embed_folder(args.gallery, args.class_level, [args.query])
+    answer = model.identify(args.query, gallery, args.fpir, args.top)
     ranked = enumerate(answer["candidates"], 1)
     lines = [f"{rank:3}  {row(one)}  {one['name']}  {one['file']}" for rank, one in ranked]
     say(args, answer, sentence(answer), *lines)
@@ -147,7 +148,8 @@ def search(args: argparse.Namespace) -> None:
     """Which images of a folder are most like this one?"""
     figure = picture(args)
     model = load(args)
-    answer = model.search(args.query, args.directory, args.top, args.fmr, figure)
+    gallery = model.embed_folder(args.directory, without=[args.query, figure], classes=False)
+    answer = model.search(args.query, gallery, args.top, args.fmr)
     results = answer["results"]
     lines = [f"{rank:3}  {row(one)}  {one['file']}" for rank, one in enumerate(results, 1)]
     say(args, answer, *lines)

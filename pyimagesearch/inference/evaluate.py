@@ -9,11 +9,11 @@ import numpy as np
 from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.lists import PAIRS, rows_of
-from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.sets import TRAINED_ON, ImageSet, pixel_digests, read_trained_on
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.intervals import of_pairs
-from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel, digest
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def evaluate(
         if part is None and read.splits is not None and np.any(read.splits == number):
             (test, part) = (test.part(np.flatnonzero(read.splits == number)), PART_NAMES[number])
             log.info(f"evaluated on its {part}/ part: {len(test)} of {len(read.files)} images")
-    known = model.trained_on()
+    known = trained_on(model)
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
         flatter = "figures and thresholds from them" if calibrate else "figures on them"
@@ -79,12 +79,10 @@ def evaluate(
         before = {name: model.settings.get(name) for name in CALIBRATED}
         settings |= {"operating_bounds": {}, **found, "calibrated_before": before}
     measured = measure.measure(model.embed(test.images), test, settings, model.distance, new)
-    verdict = f"The threshold {measured.threshold:.3f} "
-    verdict += "suits this data" if measured.suits else "does not suit this data"
+    suits = "suits" if measured.suits else "does not suit"
+    verdict = f"The threshold {measured.threshold:.3f} {suits} this data"
     if measured.chance:
-        verdict = (
-            "No threshold suits this data: the model tells its pairs apart no better than chance"
-        )
+        verdict = "No threshold suits this data: the model does no better than chance"
     verdict += f"; the best one, {measured.best:.3f}, gets {measured.best_accuracy:.2%} right."
     if calibrate:
         from pyimagesearch.inference.saving import write_settings
@@ -100,6 +98,18 @@ def evaluate(
         log.info(f"the worst errors: {printable(figure)}")
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": read.counts}
     return answer | {"report": f"{measure.report(measured, printable(folder))}\n{verdict}"}
+
+
+def trained_on(model: SiameseModel) -> np.ndarray:
+    """pixel_digests of what a model was trained on: uint64 (N,); none where that is unknown."""
+    try:
+        digests = read_trained_on(model.path)
+    except FileNotFoundError:
+        return np.zeros(0, np.uint64)
+    except ValueError:
+        file = f"{printable(model.path / TRAINED_ON)}, a damaged file"
+        raise InputError(f"Expected uint64 numbers. Received: {file}. Remove it.") from None
+    return digests if digest(model.path) == model.digest else digests[:0]  # replaced meanwhile
 
 
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:

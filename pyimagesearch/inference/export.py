@@ -76,8 +76,8 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         with whole_file(f"{path}.json") as text:
             settings = json.dumps(model.settings | {"export": exported}, indent=2)
             Path(text).write_text(settings + "\n", encoding="utf-8")
-    sentence = f"as the model to within {difference:.1g} on {len(images)} images"
-    log.info("%s: %s", printable(path), sentence)
+    how_alike = f"as the model to within {difference:.1g} on {len(images)} images"
+    log.info("%s: %s", printable(path), how_alike)
     return exported
 
 
@@ -97,10 +97,8 @@ def _to_tflite(model: SiameseModel, path: str) -> Run:
 
 def _to_onnx(model: SiameseModel, path: str) -> Run:
     if not all(find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime")):
-        raise InputError(
-            "Expected tf2onnx for ONNX. Received: none installed. "
-            "pip install tf2onnx onnxruntime, or take --format tflite."
-        )
+        advice = "pip install tf2onnx onnxruntime, or take --format tflite."
+        raise InputError(f"Expected tf2onnx for ONNX. Received: none installed. {advice}")
     import onnxruntime
     import tensorflow as tf
     import tf2onnx

@@ -1,18 +1,15 @@
 """A folder of images as vectors: which are nearest, in a file, in one run or in shards.
 
 Shard k of n is the kth part of the folder's files in their order; all are of one length, give or
-take one. Each shard's file says which it is and of which list of files, so that merge can tell
-whether they belong together.
+take one.
 """
 
 import argparse
 import csv
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +31,7 @@ class Gallery:
     names: tuple[str, ...]  # N, of the files, from the folder on
     classes: tuple[str, ...] | None  # N, the name of each one's class; None: not known
     model: str  # the digest of the model that made them, SiameseModel.digest
-    # (k, n, a digest of the list of files) of the kth of n parts of a folder; None: all of it
-    shard: tuple[int, int, str] | None = None
+    files: tuple[int, int, int]  # which of the folder's: from, to (without it), of how many
     directory: str = ""  # the folder; no file holds it
 
     def path(self, row: int) -> str:
@@ -96,28 +92,24 @@ def check(path: str | Path, parts: Sequence[str | Path] = ()) -> None:
 def write(path: str | Path, gallery: Gallery) -> None:
     """Write a gallery, whole or not at all, as the ending of a path says that check lets pass.
 
-    .npz  arrays embeddings float32 (N, D), names, classes, model, and which shard it is; read
-          gives them back
+    .npz  arrays embeddings float32 (N, D), names, classes, model, files; read gives them back
     .csv  a header; name, class (where known), model, e0 … e{D-1} with nine digits, which is all
           that a float32 has. UTF-8; a name that is none keeps its bytes
     """
-    texts = {"names": gallery.names}
-    if gallery.classes is not None:
-        texts["classes"] = gallery.classes
+    texts = [gallery.names] + ([] if gallery.classes is None else [gallery.classes])
     with whole_file(path) as new:
-        if Path(path).suffix.lower() == ".csv":
-            with open(new, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
-                rows = csv.writer(f)
-                numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
-                rows.writerow([*["name", "class"][: len(texts)], "model", *numbers])
-                for *cells, row in zip(*texts.values(), gallery.embeddings):
-                    rows.writerow([*map(cell, cells), gallery.model, *(f"{x:.9g}" for x in row)])
+        if Path(path).suffix.lower() == ".npz":
+            arrays: dict[str, Any] = dict(zip(("names", "classes"), map(np.array, texts)))
+            arrays |= {"embeddings": gallery.embeddings, "model": gallery.model}
+            with open(new, "wb") as f:  # to a path NumPy would add an ending
+                np.savez(f, files=gallery.files, **arrays)
             return
-        arrays: dict[str, Any] = {name: np.array(some) for name, some in texts.items()}
-        if gallery.shard is not None:
-            (*arrays["shard"], arrays["listing"]) = gallery.shard
-        with open(new, "wb") as f:  # to a path NumPy would add an ending
-            np.savez(f, embeddings=gallery.embeddings, model=gallery.model, **arrays)
+        with open(new, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
+            rows = csv.writer(f)
+            numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
+            rows.writerow([*["name", "class"][: len(texts)], "model", *numbers])
+            for *cells, row in zip(*texts, gallery.embeddings):
+                rows.writerow([*map(cell, cells), gallery.model, *(f"{x:.9g}" for x in row)])
 
 
 def cell(text: str) -> str:
@@ -133,14 +125,10 @@ def read(path: str | Path) -> Gallery:
         embeddings = known["embeddings"].astype(np.float32, copy=False)
         names = tuple(map(str, known["names"].tolist()))
         classes = tuple(map(str, known["classes"].tolist())) if "classes" in known else None
-        (number, of) = known["shard"].tolist() if "shard" in known else (1, 1)
-        whole = type(number) is type(of) is int and 1 <= number <= of and embeddings.ndim == 2
-        if not (whole and len(embeddings) == len(names) == len(classes or names)):
-            raise ValueError("not a row of numbers for each name, or no shard of a whole")
-        shard = (number, of, str(known["listing"])) if "shard" in known else None
-        return Gallery(embeddings, names, classes, str(known["model"]), shard)
-    except FileNotFoundError:
-        raise InputError(f"Expected a file. Received: {printable(path)}, not there.") from None
+        (first, last, count) = map(int, known["files"].tolist())
+        if not len(embeddings) == len(names) == len(classes or names) or embeddings.ndim != 2:
+            raise ValueError("not a row of numbers for each name")
+        return Gallery(embeddings, names, classes, str(known["model"]), (first, last, count))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
         raise InputError(
             f"Expected vectors that this project wrote. Received: {printable(path)} "
@@ -155,25 +143,26 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     embedded by one model, each of them once.
     """
     parts = [read(path) for path in paths]
-    wholes: dict[Any, str] = {}  # what there are parts of, and a file of each
-    for path, part in zip(paths, parts):
-        whole = part.shard and (*part.shard[1:], part.model, part.embeddings.shape[1])
-        wholes.setdefault(whole, printable(path))
-    if None in wholes or len(wholes) > 1:
-        received = f"{' and '.join(wholes.values())}, of two"
-        if None in wholes:
-            received = f"{wholes[None]}, not a part"
+    wholes = {  # what they are parts of, and a file of each
+        (part.files[2], part.model, part.embeddings.shape[1], part.classes is None): printable(path)
+        for part, path in zip(parts, paths)
+    }
+    parts.sort(key=lambda part: part.files)
+    # each begins where the one before it ends, from the first file of the folder to the last
+    bounds = [0, *(bound for part in parts for bound in part.files[:2]), parts[0].files[2]]
+    gaps = [
+        f"files {min(end, start)} to {max(end, start)} {'missing' if end < start else 'twice'}"
+        for end, start in zip(bounds[::2], bounds[1::2])
+        if end != start
+    ]
+    if len(wholes) > 1 or gaps:
+        received = few_of(gaps) if len(wholes) == 1 else f"{' and '.join(wholes.values())}, of two"
         raise InputError(
-            "Expected parts that embed --shard has written, of one folder that stayed as it was, "
-            f"in one division, by one model. Received: {received}. Embed all shards again."
+            "Expected all parts that embed --shard has written of one folder with one model, each "
+            f"once. Received: {received}. Embed what is missing, or all again."
         )
-    ((of, *_),) = wholes
-    parts.sort(key=lambda part: part.shard or ())
-    times = Counter(part.shard[0] for part in parts if part.shard)
-    wrong = (f"{k} {'twice' if times[k] else 'missing'}" for k in range(1, of + 1) if times[k] != 1)
-    if few := few_of(islice(wrong, 4)):
-        raise InputError(f"Expected each of {of} shards once. Received: {few}.")
     names = tuple(name for part in parts for name in part.names)
     classes = tuple(name for part in parts for name in part.classes or ())
     embeddings = np.concatenate([part.embeddings for part in parts])
-    return Gallery(embeddings, names, classes or None, parts[0].model)
+    files = (0, bounds[-1], bounds[-1])
+    return Gallery(embeddings, names, classes or None, parts[0].model, files)

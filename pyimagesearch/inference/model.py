@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.config import MODEL_PATH
-from pyimagesearch.data import listing, sets
+from pyimagesearch.data import listing
 from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.rows import Rows, in_batches
@@ -94,10 +94,9 @@ class SiameseModel:
             self.embedding_dim: int = feats.shape[1]
             self.distance([feats, feats])
         except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
-            raise InputError(
-                f"Expected a SavedModel that loads. Received: {printable(self.path)} "
-                f"({first_line(error)}). Train it again with train_contrastive_siamese_network.py."
-            ) from None
+            received = f"{printable(self.path)} ({first_line(error)})"
+            wanted = "Expected a SavedModel that loads."
+            raise InputError(f"{wanted} Received: {received}. {ADVICE}") from None
 
     def _embed(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self.archive.embed(images)["embedding"])
@@ -116,18 +115,16 @@ class SiameseModel:
         return evaluate(self, folder, **how)
 
     def search(
-        self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None,
-        without: File | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+        self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None
+    ) -> dict[str, Any]:
         """Which images of a folder, or of what embed_folder made of it, are most like this one?
 
-        without: a file that is left out, as the query is.
         "results": the nearest, nearest first, each with its "file" and what judge says of it.
         """
         threshold = self.threshold_for(fmr)
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, without=[query, without], classes=False)
+            folder = self.embed_folder(folder, without=[query], classes=False)
         (rows, _) = nearest(feats, folder.embeddings, top, self.settings.get("distance"))
         distances = self.distance([feats[np.newaxis], folder.embeddings[rows]])
         results = [
@@ -137,37 +134,34 @@ class SiameseModel:
         return {"threshold": threshold, "results": results}
 
     def identify(
-        self, query: Image, folder: File | Gallery, fpir: float = FPIR, top: int = 5,
-        class_level: int | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+        self, query: Image, folder: File | Gallery, fpir: float = FPIR, top: int = 5
+    ) -> dict[str, Any]:
         """Who or what is this, or nobody known? A folder has a subfolder for each person or thing.
 
-        fpir: the false positive identification rate that is held, the share of strangers who are
-        given a name (ISO/IEC 19795-1:2021). A stranger is compared with all N images, so that
-        FPIR <= N FMR: the threshold is that for a false match rate of fpir / N, or the strictest
-        where none is known that holds it. class_level: see embed_folder, which makes a Gallery.
+        folder: or what embed_folder made of it. fpir: the false positive identification rate that
+        is held, the share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is
+        compared with all N images, so that FPIR <= N FMR: the threshold is that for a false match
+        rate of fpir / N, or the strictest where none is known that holds it.
         "known": whether the nearest class is nearer than "threshold". "name": that class's, or
         None. "fpir": the rate that is held, or None. "candidates": the nearest classes, nearest
         first, each with its "name", and "distance", "similarity" and "file" of its nearest image.
         """
-        (feats,) = self.embed(self.read([query]))  # before a large gallery is read
+        (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, class_level, [query])
+            folder = self.embed_folder(folder, without=[query])
         size = len(folder.names)
         if folder.classes is None:
-            raise InputError(
-                "Expected a gallery with a subfolder for each person or thing. Received: "
-                f"{printable(folder.directory)}, whose {size} images lie in none."
-            )
+            received = f"{printable(folder.directory)}, whose images lie in none"
+            wanted = "a gallery with a subfolder for each person or thing"
+            raise InputError(f"Expected {wanted}. Received: {received}.")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
-        known = {float(rate): limit for rate, limit in rates.items() if limit is not None}
-        held = [known[rate] for rate in known if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
-        threshold = max(held) if held else min([self.threshold, *known.values()])
+        limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
+        held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
+        threshold = max(held) if held else min([self.threshold, *limits.values()])
         new = calibration.get("new_classes")
         if not held:
-            log.info("FPIR unknown: the model is not calibrated for %g in a gallery of %d",
-                fpir, size)  # fmt: skip
+            log.info("FPIR unknown: not calibrated for %g in a gallery of %d", fpir, size)
         elif new is False:
             log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
         distances = self.distance([feats[np.newaxis], folder.embeddings])
@@ -180,10 +174,10 @@ class SiameseModel:
             {"name": name, **self.judge(distance, threshold), "file": folder.path(row)}
             for distance, name, row in ranked[:top]
         ]
-        (is_known, *_) = [candidate.pop("same") for candidate in candidates]
+        (known, *_) = [candidate.pop("same") for candidate in candidates]
         return {
-            "known": is_known,
-            "name": ranked[0][1] if is_known else None,
+            "known": known,
+            "name": ranked[0][1] if known else None,
             "threshold": threshold,
             "fpir": fpir if held else None,
             "gallery_size": size,
@@ -221,9 +215,13 @@ class SiameseModel:
         return in_batches(lambda some: self.embed(self.read(some)), paths, size)  # type: ignore
 
     def embed_folder(
-        self, directory: File, class_level: int | None = None, without: Sequence[Any] = (),
-        shard: tuple[int, int] | None = None, classes: bool = True,
-    ) -> Gallery:  # fmt: skip
+        self,
+        directory: File,
+        class_level: int | None = None,
+        without: Sequence[Any] = (),
+        shard: tuple[int, int] | None = None,
+        classes: bool = True,
+    ) -> Gallery:
         """The embeddings of all images of a folder, from the cache where it has them.
 
         Where the images lie in subfolders, these are the classes, as in training (see
@@ -236,42 +234,38 @@ class SiameseModel:
         directory = os.fspath(directory)
         start = len(os.path.join(directory, ""))  # of a file's name
         if classes:
-            files = listing.find(directory, class_level, plain=True).files
-            class_of = {file.name: file.label for file in sorted(files)}
+            files = sorted(listing.find(directory, class_level, plain=True).files)
+            label_of = {os.path.join(directory, file.name): file.label for file in files}
         else:
-            class_of = {path[start:]: "" for path in listing.list_images(directory)}
-        kinds = {*class_of.values()}
+            label_of = dict.fromkeys(listing.list_images(directory), "")
+        labels = {*label_of.values()}
         asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
         base = os.path.realpath(directory)
-        for name in [name for name in class_of if asked and os.path.join(base, name) in asked]:
-            log.info("left out %s: asked about, or drawn by this command", printable(name))
-            del class_of[name]
-        (names, part) = (list(class_of), None)
-        if shard:
-            (number, of) = shard
-            found = hashlib.sha256()
-            for name, label in class_of.items():
-                path = os.path.join(directory, name)
-                size = os.path.getsize(path) if os.path.isfile(path) else -1
-                found.update(os.fsencode(f"{size} {name}\n{label}\n"))
-            part = (number, of, found.hexdigest())
-            names = names[len(names) * (number - 1) // of : len(names) * number // of]
-        paths = [os.path.join(directory, name) for name in names]
+        for path in [path for path in label_of if os.path.join(base, path[start:]) in asked]:
+            log.info("left out %s: asked about, or drawn by this command", printable(path))
+            del label_of[path]
+        (number, of) = shard or (1, 1)
+        count = len(label_of)
+        (first, last) = (count * (number - 1) // of, count * number // of)
         (good, embeddings, messages, reused) = embeddings_of(
-            paths, self.digest, self.image_shape, self.embed
+            list(label_of)[first:last], self.digest, self.image_shape, self.embed
         )
         if not good and not shard:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
         log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
-        names = [path[start:] for path in good]
-        labels = tuple(class_of[name] for name in names)
-        gone = () if shard else sorted(kinds - {*labels})
+        known = tuple(label_of[path] for path in good)
+        gone = () if shard else sorted(labels - {*known})
         listing.say(f"left out class {printable(name)}: no image of it is left" for name in gone)
-        embeddings = np.asarray(embeddings).reshape(len(good), self.embedding_dim)
-        known = labels if any(kinds) else None
-        return Gallery(embeddings, tuple(names), known, self.digest, part, directory)
+        return Gallery(
+            np.asarray(embeddings).reshape(len(good), self.embedding_dim),
+            tuple(path[start:] for path in good),
+            known if any(labels) else None,
+            self.digest,
+            (first, last, count),
+            directory,
+        )
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
         """uint8 (N, H, W, C) -> float32 (N, D), batch by batch.
@@ -308,10 +302,9 @@ class SiameseModel:
         counts = {shape[:1] for shape in shapes} - {(1,)}
         sizes = {shape[1:] for shape in shapes}
         if len(shapes) != 2 or len(counts) > 1 or sizes != {(self.embedding_dim,)}:
-            raise InputError(
-                f"Expected a pair (feats_a, feats_b), each floats (B, {self.embedding_dim}). "
-                f"Received: {' and '.join(map(str, shapes))}. A single one is feats[None]."
-            )
+            wanted = f"a pair (feats_a, feats_b), each floats (B, {self.embedding_dim})"
+            received = f"{' and '.join(map(str, shapes))}. A single one is feats[None]."
+            raise InputError(f"Expected {wanted}. Received: {received}")
         (a, b) = np.broadcast_arrays(*(np.asarray(feats, np.float32) for feats in vectors))
         found = self.archive.distance({"embedding_a": a, "embedding_b": b})
         return np.asarray(found["distance"])[:, 0]
@@ -347,21 +340,6 @@ class SiameseModel:
                 "evaluate DIR --calibrate stores more rates where DIR has images enough."
             )
         return self.threshold if fmr is None else known[fmr]
-
-    def trained_on(self) -> np.ndarray:
-        """data.sets.pixel_digests of what it was trained on: uint64 (N,); none where unknown.
-
-        Raises InputError where the file is damaged.
-        """
-        try:
-            digests = sets.read_trained_on(self.path)
-        except FileNotFoundError:
-            return np.zeros(0, np.uint64)
-        except ValueError:
-            file = printable(self.path / sets.TRAINED_ON)
-            received = "a damaged file. Remove it, and the images of the training are unknown."
-            raise InputError(f"Expected uint64 numbers in {file}. Received: {received}") from None
-        return digests if digest(self.path) == self.digest else digests[:0]  # replaced meanwhile
 
 
 def _is_number(value: Any) -> bool:

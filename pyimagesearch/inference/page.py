@@ -10,7 +10,6 @@ import ipaddress
 import json
 import logging
 import os
-import re
 import signal
 import socket
 import tempfile
@@ -46,14 +45,23 @@ def serve(args: argparse.Namespace) -> None:
         try:
             import gradio as gr
         except ImportError:
-            raise InputError(
-                'Expected Gradio for the page. Received: none installed. pip install "gradio>=6,<7"'
-            ) from None
-        (host, port) = free_address(args.host, args.port)
+            advice = 'pip install "gradio>=6,<7"'
+            raise InputError(f"Expected Gradio. Received: none installed. {advice}") from None
+        try:
+            if not 0 <= args.port < 2**16:
+                raise OSError("ports run from 0 to 65535")
+            (family, *_, place) = socket.getaddrinfo(args.host, None)[0]
+            host = str(place[0])
+            with socket.create_server((host, args.port), family=family) as free:
+                port = free.getsockname()[1]  # for 0 any
+        except OSError as error:
+            received = f"{printable(args.host)} and {args.port} ({error})"
+            wanted = "--host and --port of this machine, a port that is free"
+            raise InputError(f"Expected {wanted}. Received: {received}.") from None
         model = load(args)
         gallery = args.gallery and model.embed_folder(args.gallery, args.class_level)
         page = build(gr, model, gallery, args)
-        (name, app) = (host, {})
+        app = {}
         if ipaddress.ip_address(host).is_loopback:
             # a page elsewhere whose name is made to lead here gets no answer
             from starlette.middleware import Middleware
@@ -63,24 +71,22 @@ def serve(args: argparse.Namespace) -> None:
             app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=names)]
         else:
             log.warning("open to everybody who can reach this machine, without a password")
-            if ipaddress.ip_address(host).is_unspecified:
-                name = socket.gethostname()
+        name = socket.gethostname() if ipaddress.ip_address(host).is_unspecified else host
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
+            # a font that comes with Gradio: its default theme fetches one
+            theme = gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")])
             page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
-                # a font that comes with Gradio: its default theme fetches one
-                theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),
+                theme=theme,
                 max_file_size="50mb",
                 footer_links=[],
-                share=False,
-                run_history=False,
-                enable_monitoring=False,
                 quiet=True,
                 prevent_thread_lock=True,
                 app_kwargs=app,
+                **dict.fromkeys(("share", "run_history", "enable_monitoring"), False),
             )
             if args.json:
                 print(json.dumps({"url": url}), flush=True)
@@ -100,7 +106,7 @@ def compare(model: SiameseModel, fmr: float | None, a: str | None, b: str | None
     try:
         (found, pixels) = (model.compare(a, b, fmr), model.read([a, b]))
     except InputError as error:
-        return None, of_upload(error), []
+        return None, str(error), []
     limit = f"same where the distance is below {found['threshold']:.4f}"
     shown = list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
     return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
@@ -110,26 +116,24 @@ def find(
     model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str | None
 ) -> tuple:
     """An upload -> (who it is, the same in a sentence, nearest classes, nearest images)."""
-    (who, text, classes, nearest) = (None, "", [], [])
+    (who, text) = (None, "")
+    (classes, nearest) = (list[tuple](), list[tuple]())
+    if not file:
+        return who, text, classes, nearest
     try:
-        if file and gallery.classes is not None:
+        if gallery.classes is not None:
             answer = model.identify(file, gallery, fpir, TOP)
             (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
-            for c in answer["candidates"]:
-                words = f"{printable(c['name'])}: {NUMBERS.format(**c)}"
-                classes.append((images.read_image(c["file"], THUMBNAIL), words))
-        for found in model.search(file, gallery, TOP, fmr)["results"] if file else ():
-            name = printable(os.path.relpath(found["file"], gallery.directory))
-            words = f"{name}: {NUMBERS.format(**found)}: {VERDICT[found['same']]}"
-            nearest.append((images.read_image(found["file"], THUMBNAIL), words))
+            for one in answer["candidates"]:
+                words = f"{printable(one['name'])}: {NUMBERS.format(**one)}"
+                classes.append((images.read_image(one["file"], THUMBNAIL), words))
+        for one in model.search(file, gallery, TOP, fmr)["results"]:
+            name = printable(os.path.relpath(one["file"], gallery.directory))
+            words = f"{name}: {NUMBERS.format(**one)}: {VERDICT[one['same']]}"
+            nearest.append((images.read_image(one["file"], THUMBNAIL), words))
     except InputError as error:
-        return None, of_upload(error), [], []
+        text = str(error)
     return who, text, classes, nearest
-
-
-def of_upload(error: InputError) -> str:
-    """An error's text without the folders that uploads lie in: they are nothing to the user."""
-    return re.sub(re.escape(os.environ.get("GRADIO_TEMP_DIR", "")) + r"/\w+/", "", str(error))
 
 
 def build(
@@ -137,24 +141,19 @@ def build(
 ) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
     event = {"api_visibility": "private", "show_progress": "hidden"}
-    look = {"columns": TOP, "height": 240, "object_fit": "contain", "buttons": []}
-    look["fit_columns"] = False  # two images are not twice as large as five
+    # two images are not twice as large as five
+    look = {"columns": TOP, "height": 240, "object_fit": "contain", "fit_columns": False}
 
     def place(label):
         # a camera's picture is not mirrored: a mirrored letter would be another one
         camera = gr.WebcamOptions(mirror=False)
-        image = gr.Image(
-            label=label, type="filepath", height=320, buttons=[], webcam_options=camera
-        )
+        image = gr.Image(label=label, type="filepath", height=320, webcam_options=camera)
         # Gradio would open the file to convert it, and fail on a broken one
         image.preprocess = lambda upload: upload and upload.path
         return image
 
     with gr.Blocks(title=TITLE, delete_cache=(300, 3600)) as page:
-        gr.Markdown(f"# {TITLE}")
-        about = images.described(model.image_shape)
-        about = f"{printable(model.path.name)} reads images {about}."
-        gr.Textbox(about, label="the model", interactive=False)
+        gr.Markdown(f"# {TITLE}\nThe model reads images {images.described(model.image_shape)}.")
         with gr.Tab("Compare two"):
             with gr.Row():
                 both = [place("One image"), place("Another one")]
@@ -166,27 +165,8 @@ def build(
             with gr.Tab("Who or what is it?"):
                 image = place("An image")
                 shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
-                shown += [
-                    gr.Gallery(label=what, **look) for what in ("nearest classes", "most like it")
-                ]
+                for label in ("nearest classes", "most like it"):
+                    shown.append(gr.Gallery(label=label, **look))
                 ask = partial(find, model, gallery, args.fmr, args.fpir)
                 image.change(ask, image, shown, **event)
     return page
-
-
-def free_address(host: str, port: int) -> tuple[str, int]:
-    """The number of an address of this machine, and a port that is free there; for 0 any.
-
-    Raises InputError where there is no such address, or the port is taken.
-    """
-    try:
-        if not 0 <= port < 2**16:
-            raise OSError("ports run from 0 to 65535")
-        (family, *_, place) = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        with socket.create_server((place[0], port), family=family) as free:
-            return free.getsockname()[:2]
-    except OSError as error:
-        raise InputError(
-            f"Expected an address of this machine and a free port. Received: {printable(host)} "
-            f"and {port} ({error}). Name others with --host and --port."
-        ) from None

@@ -14,13 +14,7 @@ import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.inference.model import (
-    FORMAT_VERSION,
-    SETTINGS,
-    SiameseModel,
-    digest,
-    plain_path,
-)
+from pyimagesearch.inference.model import FORMAT_VERSION, SETTINGS, SiameseModel, digest, plain_path
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
 
@@ -41,10 +35,8 @@ def save(
 
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
     comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
-    settings: what goes into assets.extra/siamese.json, above all image_shape and threshold; a
-    head's two numbers are added.
-    trained_on: uint64 (N,), data.sets.pixel_digests of the images that were trained on; kept
-    in assets.extra/trained_on.npy.
+    settings: for assets.extra/siamese.json, above all image_shape and threshold; a head's two
+    numbers are added. trained_on: uint64 (N,), data.sets.pixel_digests of these images.
     Endpoints, all for any B:
       serve, serving_default  {"image_a", "image_b"} uint8 (B, H, W, C)
                               -> {"distance"} float32 (B, 1), smaller = more alike

@@ -49,23 +49,22 @@ EMBEDDINGS = np.random.default_rng(0).normal(0, 1e3, (4, 4)).astype(np.float32)
 # a comma, a line break, bytes that are no UTF-8, and what a spreadsheet takes for a formula
 NAMES = ("cat/a,b.png", "cat/c\nd.png", "dog/\udcff.png", "=1+1.png")
 CLASSES = ("cat", "cat", "dög", "-")
-GALLERY = Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed")
 
 
-@pytest.mark.parametrize("classes, shard", [(CLASSES, None), (None, (1, 2, "files"))])
-def test_npz_is_read_back_as_it_was_written(tmp_path, classes, shard):
+@pytest.mark.parametrize("classes, files", [(CLASSES, (0, 4, 4)), (None, (4, 9, 30))])
+def test_npz_is_read_back_as_it_was_written(tmp_path, classes, files):
     file = tmp_path / "vectors.NPZ"
-    gallery.write(file, Gallery(EMBEDDINGS, NAMES, classes, "5eed", shard))
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, classes, "5eed", files))
     found = gallery.read(file)
     assert found.embeddings.dtype == np.float32 and np.array_equal(found.embeddings, EMBEDDINGS)
     assert (found.names, found.classes, found.model) == (NAMES, classes, "5eed")
-    assert found.shard == shard
+    assert found.files == files
     assert [path.name for path in tmp_path.iterdir()] == ["vectors.NPZ"]
 
 
 def test_csv_holds_every_digit_and_no_formula(tmp_path):
     file = tmp_path / "vectors.csv"
-    gallery.write(file, GALLERY)
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", (0, 4, 4)))
     with open(file, newline="", encoding="utf-8", errors="surrogateescape") as f:
         (header, *rows) = csv.reader(f)
     assert header == ["name", "class", "model", "e0", "e1", "e2", "e3"]
@@ -76,13 +75,13 @@ def test_csv_holds_every_digit_and_no_formula(tmp_path):
     assert np.array_equal(np.array([row[3:] for row in rows], np.float32), EMBEDDINGS)
 
 
-DAMAGED = [{"embeddings": EMBEDDINGS[:, 0]}, {"shard": np.array([5, 2])}, {"names": NAMES[:3]},
-    {"shard": np.array([1.5, 2])}, {"classes": CLASSES[:1]}, {"names": np.array([{}])}]  # fmt: skip
+DAMAGED = [{"embeddings": EMBEDDINGS[:, 0]}, {"files": (5, 2)}, {"files": (0, 4, 9)},
+    {"names": NAMES[:3]}, {"classes": CLASSES[:1]}, {"names": np.array([{}])}]  # fmt: skip
 
 
 def test_what_is_damaged_or_foreign_is_refused(refused, tmp_path):
     file = tmp_path / "part.npz"
-    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", (1, 1, "files")))
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", (0, 4, 4)))
     known = dict(np.load(file))
     for k, changed in enumerate(DAMAGED):
         np.savez(tmp_path / f"changed {k}.npz", **(known | changed))
@@ -118,7 +117,7 @@ def test_merged_parts_are_the_whole_folder(ask, photos, parts, tmp_path):
     assert (code, out) == (0, "11 images of 3 classes, 49 numbers each: all.npz\n")
     assert ask("embed", photos, "--output", "whole.npz")[0] == 0
     (merged, whole) = (dict(np.load(tmp_path / name)) for name in ("all.npz", "whole.npz"))
-    assert merged.keys() == whole.keys() and "shard" not in merged
+    assert merged.keys() == whole.keys()
     for name in merged:
         assert np.array_equal(merged[name], whole[name]) and merged[name].dtype == whole[name].dtype
     answer = json.loads(ask("embed", "--merge", *parts, "--output", "all.csv", "--json")[1])
@@ -129,20 +128,19 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     def merge(*names):
         return refused("embed", "--merge", *names, "--output", "all.npz")
 
-    assert "Expected each of 3 shards once. Received: 2 missing." in merge("1.npz", "3.npz")
+    # of twelve files each part has four
+    assert "each once. Received: files 4 to 8 missing." in merge("1.npz", "3.npz")
+    assert "files 0 to 4 missing" in merge("2.npz", "3.npz")
     shutil.copy(tmp_path / "2.npz", tmp_path / "copy.npz")
-    assert "Received: 2 twice." in merge("1.npz", "2.npz", "3.npz", "copy.npz")
+    assert "Received: files 4 to 8 twice." in merge("1.npz", "2.npz", "3.npz", "copy.npz")
     assert ask("embed", photos, "--shard", "2/4", "--output", "of four.npz")[0] == 0
-    assert "1.npz and of four.npz, of two." in merge("1.npz", "of four.npz")
-    assert ask("embed", photos, "--output", "whole.npz")[0] == 0
-    assert "Received: whole.npz, not a part." in merge("1.npz", "whole.npz")
-    assert "Received: absent.npz, not there." in merge("1.npz", "absent.npz")
+    assert "Received: files 3 to 4 twice, " in merge("1.npz", "of four.npz", "3.npz")
+    assert "absent.npz ([Errno 2] No such file" in merge("1.npz", "absent.npz")
     error = refused("embed", "--merge", *parts, "--output", "./1.npz")
     assert "Expected --output beside the parts" in error
-    # another file where one of the same name was, and every shard is of other files
-    shutil.copy(photos / "0" / "0.png", photos / "0" / "1.png")
-    assert ask("embed", photos, "--shard", "3/3", "--output", "3.npz")[0] == 0
-    assert "1.npz and 3.npz, of two" in merge("1.npz", "2.npz", "3.npz")
+    # of another folder
+    assert ask("embed", photos / "0", "--shard", "3/3", "--output", "3.npz")[0] == 0
+    assert "2.npz and 3.npz, of two" in merge("1.npz", "2.npz", "3.npz")
     assert not (tmp_path / "all.npz").exists()
 
 
