@@ -219,15 +219,13 @@ class SiameseModel:
         directory: File,
         class_level: int | None = None,
         without: Sequence[Any] = (),
-        shard: tuple[int, int] | None = None,
         classes: bool = True,
     ) -> Gallery:
         """The embeddings of all images of a folder, from the cache where it has them.
 
         Where the images lie in subfolders, these are the classes, as in training (see
         listing.find, which class_level is for), but a class may have a single image. classes:
-        whether they are asked for. without: files that are left out. shard: (k, n) for the kth
-        of n parts of the images, which may be empty.
+        whether they are asked for. without: files that are left out.
         Logs what cannot be read. Raises InputError where the folder is missing or ambiguous, or
         no image of it can be read.
         """
@@ -244,26 +242,22 @@ class SiameseModel:
         for path in [path for path in label_of if os.path.join(base, path[start:]) in asked]:
             log.info("left out %s: asked about, or drawn by this command", printable(path))
             del label_of[path]
-        (number, of) = shard or (1, 1)
-        count = len(label_of)
-        (first, last) = (count * (number - 1) // of, count * number // of)
         (good, embeddings, messages, reused) = embeddings_of(
-            list(label_of)[first:last], self.digest, self.image_shape, self.embed
+            list(label_of), self.digest, self.image_shape, self.embed
         )
-        if not good and not shard:
+        if not good:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
         log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
         known = tuple(label_of[path] for path in good)
-        gone = () if shard else sorted(labels - {*known})
+        gone = sorted(labels - {*known})
         listing.say(f"left out class {printable(name)}: no image of it is left" for name in gone)
         return Gallery(
             np.asarray(embeddings).reshape(len(good), self.embedding_dim),
             tuple(path[start:] for path in good),
             known if any(labels) else None,
             self.digest,
-            (first, last, count),
             directory,
         )
 
