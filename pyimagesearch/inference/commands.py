@@ -22,10 +22,11 @@ import numpy as np
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing
+from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.evaluation.distances import distance_of
-from pyimagesearch.evaluation.intervals import Figure
+from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
-from pyimagesearch.inference.evaluate import compare_pairs
 from pyimagesearch.inference.export import ENCODER
 from pyimagesearch.inference.model import FPIR, SiameseModel
 from pyimagesearch.system import flags, terminal
@@ -63,15 +64,23 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     return model
 
 
-def picture(args: argparse.Namespace) -> str | None:
+def picture(args: argparse.Namespace, name: str) -> str | None:
     """The figure's file; None where a program asks, which names one if it wants it."""
     if args.json and not args.output:
         return None
     from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
-    path = args.output or args.picture
+    path = args.output or os.path.join(config.BASE_OUTPUT, name)
     pictures.check_output(path)
     return path
+
+
+def check(path: str, *endings: str) -> None:
+    """Raise InputError where no file of this name can be written, before anything is done."""
+    if not path.lower().endswith(endings):
+        wanted = f"a file that ends with {' or '.join(endings)}"
+        raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
+    check_writable(os.path.dirname(path) or ".")
 
 
 def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
@@ -95,7 +104,7 @@ def compare(args: argparse.Namespace) -> None:
         raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
     model = load(args)
     if args.pairs:
-        return _print_pairs(args, compare_pairs(model, args.pairs, args.fmr))
+        return _compare_pairs(args, model)
     (a, b) = args.images
     answer = model.compare(a, b, args.fmr)
     text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
@@ -103,21 +112,46 @@ def compare(args: argparse.Namespace) -> None:
     sys.exit(0 if answer["same"] else 1)
 
 
-def _print_pairs(args: argparse.Namespace, answer: dict[str, Any]) -> None:
-    faults = {one["line"]: one["fault"] for one in answer["faults"]}
-    lines = {number: f"line {number} not compared: {fault}" for number, fault in faults.items()}
-    for pair in answer["pairs"]:
-        wrong = "  wrong" if pair["expected"] not in (None, pair["same"]) else ""
-        lines[pair["line"]] = f"{row(pair)}  {pair['a']}  {pair['b']}{wrong}"
-    text = "{compared} pairs compared: {same} the same, {different} different"
-    if right := answer["summary"].get("right"):
-        text += f"; of {{known}} whose answer is given {Figure(**right).percent()} right"
-    text = text.format(**answer["summary"])
-    say(args, answer, *(lines[number] for number in sorted(lines)), text)
-    for first, fault in faults.items():
+def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
+    threshold = model.threshold_for(args.fmr)
+    folder = os.path.dirname(args.pairs)  # where paths begin
+    listed = rows_of(args.pairs, PAIRS[:2])[1]
+    files = dict.fromkeys(os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
+    (good, feats, *_) = embeddings_of(list(files), model.digest, model.image_shape, model.embed)
+    embeddings = dict(zip(good, feats))
+    pairs: list[dict[str, Any]] = []
+    (ends, faults, lines) = ([], [], [])
+    for line in listed:
+        try:
+            (a, b) = line.named("a", "b")
+            expected = bool(line.same()) if line.cells.get("same", "").strip() else None
+            both = [os.path.join(folder, name) for name in (a, b)]
+            model.read([file for file in dict.fromkeys(both) if file not in embeddings])
+            (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
+        except InputError as fault:
+            faults.append({"line": line.number, "fault": str(fault)})
+            lines.append(f"line {line.number} not compared: {fault}")
+            continue
+        pair = {"line": line.number, "a": a, "b": b, "expected": expected}
+        pairs.append(pair | model.judge(distance, threshold))
+        ends.append(both)
+        wrong = "  wrong" if expected not in (None, pairs[-1]["same"]) else ""
+        lines.append(f"{row(pairs[-1])}  {a}  {b}{wrong}")
+    same = sum(pair["same"] for pair in pairs)
+    summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
+    text = f"{len(pairs)} pairs compared: {same} the same, {len(pairs) - same} different"
+    if known := [k for k, pair in enumerate(pairs) if pair["expected"] is not None]:
+        right = np.array([pairs[k]["same"] == pairs[k]["expected"] for k in known])
+        figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
+        summary |= {"known": len(known), "right": vars(figure)}
+        text += f"; of {len(known)} whose answer is given {figure.percent()} right"
+    answer = {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}
+    say(args, answer, *lines, text)
+    if faults:
+        received = f"{len(faults)} of {len(lines)} that are none, the first on line"
         raise InputError(
             f"Expected a pair of images on each line of {printable(args.pairs)}. Received: "
-            f"{len(faults)} of {len(lines)} that are none, the first on line {first}: {fault}."
+            f"{received} {faults[0]['line']}: {faults[0]['fault']}."
         )
 
 
@@ -146,7 +180,7 @@ def identify(args: argparse.Namespace) -> None:
 
 def search(args: argparse.Namespace) -> None:
     """Which images of a folder are most like this one?"""
-    figure = picture(args)
+    figure = picture(args, "search.png")
     model = load(args)
     gallery = model.embed_folder(args.directory, without=[args.query, figure], classes=False)
     answer = model.search(args.query, gallery, args.top, args.fmr)
@@ -167,7 +201,7 @@ def embed(args: argparse.Namespace) -> None:
     """The embeddings of a folder, for other programs."""
     output = args.output or (None if args.json else VECTORS)
     if output:
-        galleries.check(output)
+        check(output, ".npz", ".csv")
     found = load(args).embed_folder(args.directory, args.class_level)
     (count, size) = found.embeddings.shape
     answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
@@ -183,7 +217,7 @@ def embed(args: argparse.Namespace) -> None:
 
 def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder, as CSV and figure."""
-    figure = picture(args)
+    figure = picture(args, "matrix.png")
     model = load(args)
     threshold = model.threshold_for(args.fmr)
     found = model.embed_folder(args.directory, without=[figure], classes=False)
@@ -217,7 +251,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     A list is a CSV file with the columns path,label or a,b,same.
     """
-    figure = picture(args)
+    figure = picture(args, "evaluate_worst.png")
     names = ("fmr", "class_level", "group_by", "calibrate", "force")
     how = {name: getattr(args, name) for name in names}
     answer = load(args, lite=False).evaluate(args.directory, figure=figure, **how)
@@ -230,15 +264,10 @@ def export(args: argparse.Namespace) -> None:
     from pyimagesearch.inference.export import export
 
     output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
-    if not output.endswith(f".{args.format}"):
-        received = f"Received: {printable(output)}."
-        raise InputError(f"Expected a file that ends with .{args.format}. {received}")
-    check_writable(os.path.dirname(output) or ".")
+    check(output, f".{args.format}")
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
-    if args.images is None:
-        log.info("the file is tried on noise; --images DIR tries it on your images, too")
-    else:
+    if args.images:
         (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
         listing.say(f"skipped {message}" for message in bad)
         tried = np.concatenate([tried, pixels])
@@ -266,7 +295,6 @@ def cache(args: argparse.Namespace) -> None:
 
 
 COMMANDS = (compare, identify, search, embed, evaluate, matrix, export, page, cache)
-PICTURES = {"search": "search.png", "evaluate": "evaluate_worst.png", "matrix": "matrix.png"}
 VECTORS = os.path.join(config.BASE_OUTPUT, "vectors.npz")
 SWITCH: dict[str, Any] = {"action": "store_true"}
 ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
@@ -283,17 +311,14 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),
-    ("embed", "--output", {},
-        f"ends with {' or '.join(galleries.ENDINGS)} ({VECTORS}; with --json none)"),
+    ("embed", "--output", {}, f"ends with .npz or .csv ({VECTORS}; with --json none)"),
+    ("search evaluate matrix", "--output", {}, "the figure's file (in output/; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
-    ("evaluate", "--force", SWITCH,
-        "--calibrate even by a few images where the model's thresholds rest on more"),
+    ("evaluate", "--force", SWITCH, "--calibrate by few images where thresholds rest on more"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, None),
-    ("export", "--output", {},
-        "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"),
-    ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on"),
-    ("page", "--gallery", {"metavar": "DIR"},
-        "a folder that images are looked for in, with a subfolder for each person or thing"),
+    ("export", "--output", {}, "(beside the model, where compare finds encoder.tflite)"),
+    ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on, beside noise"),
+    ("page", "--gallery", {"metavar": "DIR"}, "in which images are looked for, as by identify"),
     ("page", "--host", {"default": "127.0.0.1"}, "(127.0.0.1: this machine alone)"),
     ("page", "--port", {"type": int, "default": 7860}, "(7860; 0: any free one)"),
     ("cache", "--clear", SWITCH, "empty it"),
@@ -314,10 +339,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         sub.add_argument("--json", action="store_true", help="print JSON for programs")
         if name != "cache":
             sub.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
-        if name in PICTURES:
-            default = os.path.join(config.BASE_OUTPUT, PICTURES[name])
-            sub.add_argument("--output", help=f"the figure's file ({default}; with --json none)")
-            sub.set_defaults(picture=default)
         for commands, flag, how, text in ARGUMENTS:
             if name in commands.split():
                 sub.add_argument(flag, help=text, **how)

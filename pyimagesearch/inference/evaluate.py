@@ -1,4 +1,4 @@
-"""How good a model is on many images: those of a folder, or the pairs of a list."""
+"""How good a model is on a folder, whether its threshold suits, and a new one."""
 
 import logging
 import os
@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.data.sets import TRAINED_ON, ImageSet, pixel_digests, read_trained_on
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure
-from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference.model import SiameseModel, digest
 from pyimagesearch.system.errors import InputError, printable
 
@@ -130,43 +127,3 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     second = np.isin(units, numbers[np.lexsort((sizes, kinds[first]))][1::2])
     (choices, test) = (images.part(np.flatnonzero(side)) for side in (~second, second))
     return choices, test
-
-
-def compare_pairs(
-    model: SiameseModel, path: str | os.PathLike, fmr: float | None = None
-) -> dict[str, Any]:
-    """compare, for the pairs of a CSV file with the columns a, b and, where it is known, same.
-
-    Paths begin at the file's folder.
-    "pairs": for each what compare says, its "line", "a", "b", and "expected", None where that is
-    not known. "faults": the "line" and "fault" of each line that is no pair of images. "summary":
-    how many were "compared", are the "same", "different", are "known", and which share is "right".
-    """
-    threshold = model.threshold_for(fmr)
-    folder = os.path.dirname(path)
-    lines = rows_of(path, PAIRS[:2])[1]
-    files = dict.fromkeys(os.path.join(folder, line.cells[end]) for line in lines for end in "ab")
-    (good, feats, _, _) = embeddings_of(list(files), model.digest, model.image_shape, model.embed)
-    embeddings = dict(zip(good, feats))
-    pairs: list[dict[str, Any]] = []
-    (ends, faults) = ([], [])
-    for line in lines:
-        try:
-            (a, b) = line.named("a", "b")
-            expected = bool(line.same()) if line.cells.get("same", "").strip() else None
-            both = [os.path.join(folder, name) for name in (a, b)]
-            model.read([file for file in dict.fromkeys(both) if file not in embeddings])
-            (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
-        except InputError as fault:
-            faults.append({"line": line.number, "fault": str(fault)})
-            continue
-        pair = {"line": line.number, "a": a, "b": b, "expected": expected}
-        pairs.append(pair | model.judge(distance, threshold))
-        ends.append(both)
-    same = sum(pair["same"] for pair in pairs)
-    summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
-    if known := [k for k, pair in enumerate(pairs) if pair["expected"] is not None]:
-        right = np.array([pairs[k]["same"] == pairs[k]["expected"] for k in known])
-        figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
-        summary |= {"known": len(known), "right": vars(figure)}
-    return {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}

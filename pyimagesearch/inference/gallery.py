@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
-from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.files import check_writable, whole_file
-
-ENDINGS = (".npz", ".csv")  # of the files that are written
+from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -58,16 +56,8 @@ def nearest(
     return rows[order], distances[order]
 
 
-def check(path: str | Path) -> None:
-    """Raise InputError where write would fail: to know before anything is embedded."""
-    if Path(path).suffix.lower() not in ENDINGS:
-        wanted = f"a file that ends with {' or '.join(ENDINGS)}"
-        raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
-    check_writable(os.path.dirname(path) or ".")
-
-
 def write(path: str | Path, gallery: Gallery) -> None:
-    """Write a gallery, whole or not at all, as the ending of a path says that check lets pass.
+    """Write a gallery, whole or not at all, as the ending of a path says.
 
     .npz  arrays embeddings float32 (N, D), names, classes (where known), model
     .csv  a header; name, class (where known), model, e0 … e{D-1} with nine digits, which is all

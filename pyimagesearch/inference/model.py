@@ -236,10 +236,10 @@ class SiameseModel:
             label_of = {os.path.join(directory, file.name): file.label for file in files}
         else:
             label_of = dict.fromkeys(listing.list_images(directory), "")
-        labels = {*label_of.values()}
-        asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
-        base = os.path.realpath(directory)
-        for path in [path for path in label_of if os.path.join(base, path[start:]) in asked]:
+        # by number and device of each file, whatever its name
+        asked = {os.stat(p)[1:3] for p in without if isinstance(p, File) and os.path.exists(p)}
+        exist = filter(os.path.exists, list(label_of) if asked else ())
+        for path in [path for path in exist if os.stat(path)[1:3] in asked]:
             log.info("left out %s: asked about, or drawn by this command", printable(path))
             del label_of[path]
         (good, embeddings, messages, reused) = embeddings_of(
@@ -250,13 +250,11 @@ class SiameseModel:
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
         log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
-        known = tuple(label_of[path] for path in good)
-        gone = sorted(labels - {*known})
-        listing.say(f"left out class {printable(name)}: no image of it is left" for name in gone)
+        labels = tuple(label_of[path] for path in good)
         return Gallery(
             np.asarray(embeddings).reshape(len(good), self.embedding_dim),
             tuple(path[start:] for path in good),
-            known if any(labels) else None,
+            labels if any(labels) else None,
             self.digest,
             directory,
         )
@@ -373,10 +371,8 @@ def read_settings(model: Path) -> dict[str, Any]:
         there = "without" if model.is_dir() else "not there"
         inside = model / Path(MODEL_PATH).name
         advice = f"Its model is --model {printable(inside)}." if inside.is_dir() else ADVICE
-        raise InputError(
-            f"Expected a model directory with saved_model.pb and {SETTINGS}. "
-            f"Received: {printable(model)}, {there}. {advice}"
-        )
+        wanted = f"a model directory with saved_model.pb and {SETTINGS}"
+        raise InputError(f"Expected {wanted}. Received: {printable(model)}, {there}. {advice}")
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
@@ -384,10 +380,9 @@ def read_settings(model: Path) -> dict[str, Any]:
             if not is_right(settings.get(name)):
                 raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise InputError(
-            f"Expected settings in {printable(file)} as this version writes them. Received: "
-            f"damaged or newer ones ({name}). {ADVICE}"
-        ) from None
+        wanted = f"settings in {printable(file)} as this version writes them"
+        received = f"damaged or newer ones ({name}). {ADVICE}"
+        raise InputError(f"Expected {wanted}. Received: {received}") from None
     return settings
 
 

@@ -115,25 +115,22 @@ def compare(model: SiameseModel, fmr: float | None, a: str | None, b: str | None
 def find(
     model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str | None
 ) -> tuple:
-    """An upload -> (who it is, the same in a sentence, nearest classes, nearest images)."""
+    """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
     (who, text) = (None, "")
-    (classes, nearest) = (list[tuple](), list[tuple]())
     if not file:
-        return who, text, classes, nearest
+        return who, text, []
     try:
-        if gallery.classes is not None:
+        if gallery.classes is None:
+            found = model.search(file, gallery, TOP, fmr)["results"]
+        else:
             answer = model.identify(file, gallery, fpir, TOP)
             (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
-            for one in answer["candidates"]:
-                words = f"{printable(one['name'])}: {NUMBERS.format(**one)}"
-                classes.append((images.read_image(one["file"], THUMBNAIL), words))
-        for one in model.search(file, gallery, TOP, fmr)["results"]:
-            name = printable(os.path.relpath(one["file"], gallery.directory))
-            words = f"{name}: {NUMBERS.format(**one)}: {VERDICT[one['same']]}"
-            nearest.append((images.read_image(one["file"], THUMBNAIL), words))
+            found = answer["candidates"]
+        shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
     except InputError as error:
-        text = str(error)
-    return who, text, classes, nearest
+        return None, str(error), []
+    words = [f"{printable(one.get('name', one['file']))}: {NUMBERS.format(**one)}" for one in found]
+    return who, text, list(zip(shown, words))
 
 
 def build(
@@ -165,8 +162,7 @@ def build(
             with gr.Tab("Who or what is it?"):
                 image = place("An image")
                 shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
-                for label in ("nearest classes", "most like it"):
-                    shown.append(gr.Gallery(label=label, **look))
+                shown.append(gr.Gallery(label="nearest to it", **look))
                 ask = partial(find, model, gallery, args.fmr, args.fpir)
                 image.change(ask, image, shown, **event)
     return page
