@@ -30,7 +30,7 @@ from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.export import ENCODER
 from pyimagesearch.inference.model import FPIR, SiameseModel
 from pyimagesearch.system import flags, terminal
-from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
         lines.append(f"{row(pairs[-1])}  {a}  {b}{wrong}")
     same = sum(pair["same"] for pair in pairs)
     summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
-    text = f"{len(pairs)} pairs compared: {same} the same, {len(pairs) - same} different"
+    text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
     if known := [k for k, pair in enumerate(pairs) if pair["expected"] is not None]:
         right = np.array([pairs[k]["same"] == pairs[k]["expected"] for k in known])
         figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
@@ -211,8 +211,8 @@ def embed(args: argparse.Namespace) -> None:
     else:
         answer |= {"names": found.names, "classes": found.classes}
         answer["embeddings"] = found.embeddings.tolist()
-    kinds = f" of {len({*found.classes})} classes" if found.classes else ""
-    say(args, answer, f"{count} images{kinds}, {size} numbers each: {output}")
+    kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if found.classes else ""
+    say(args, answer, f"{counted(count, 'image')}{kinds}, {size} numbers each: {output}")
 
 
 def matrix(args: argparse.Namespace) -> None:

@@ -75,6 +75,10 @@ def evaluate(
         )
         before = {name: model.settings.get(name) for name in CALIBRATED}
         settings |= {"operating_bounds": {}, **found, "calibrated_before": before}
+        for rate, limit in model.operating_points.items():
+            if limit is not None and found["operating_points"].get(rate) is None:
+                rate = f"{100 * float(rate):g} % FMR"
+                log.info(f"too few images for a threshold of {rate}, which the model had")
     measured = measure.measure(model.embed(test.images), test, settings, model.distance, new)
     suits = "suits" if measured.suits else "does not suit"
     verdict = f"The threshold {measured.threshold:.3f} {suits} this data"

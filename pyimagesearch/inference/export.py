@@ -21,7 +21,7 @@ import numpy as np
 
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import SiameseModel, plain_path
-from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.terminal import at_once, quiet
 
@@ -57,8 +57,8 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
             ) from None
         found = np.concatenate([run(images[:1]), run(images)])
         limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
-        alike = found.dtype == np.float32 and found.shape == wanted.shape
-        difference = float(np.abs(found - wanted).max()) if alike else np.inf
+        fits = found.dtype == np.float32 and found.shape == wanted.shape
+        difference = float(np.abs(found - wanted).max()) if fits else np.inf
         if not difference <= limit:  # nor NaN
             raise InputError(
                 f"Expected embeddings as the model's to within {limit:.1g}. Received: a "
@@ -76,8 +76,8 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         with whole_file(f"{path}.json") as text:
             settings = json.dumps(model.settings | {"export": exported}, indent=2)
             Path(text).write_text(settings + "\n", encoding="utf-8")
-    how_alike = f"as the model to within {difference:.1g} on {len(images)} images"
-    log.info("%s: %s", printable(path), how_alike)
+    alike = f"{difference:.1g} on {counted(len(images), 'image')}"
+    log.info("%s: as the model to within %s", printable(path), alike)
     return exported
 
 
@@ -143,11 +143,12 @@ class Encoder:
             self._interpreter = Interpreter(model_content=content, num_threads=at_once())
             self._interpreter.allocate_tensors()
         self._turn = threading.Lock()  # an interpreter for each thread is no faster
+        self.signatures = {"embed": self.embed}
 
-    def embed(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def embed(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 (B, H, W, C) -> {"embedding"} float32 (B, D)."""
         with self._turn:
-            return {"embedding": _run(self._interpreter, batch)}
+            return {"embedding": _run(self._interpreter, images)}
 
     def distance(self, vectors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """{"embedding_a", "embedding_b"}, float32 (B, D) -> {"distance"} float32 (B, 1)."""

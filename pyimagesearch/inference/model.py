@@ -25,7 +25,7 @@ from pyimagesearch.data.rows import Rows, in_batches
 from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest
-from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
 
 FORMAT_VERSION = 1
@@ -99,7 +99,7 @@ class SiameseModel:
             raise InputError(f"{wanted} Received: {received}. {ADVICE}") from None
 
     def _embed(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self.archive.embed(images)["embedding"])
+        return np.asarray(self.archive.signatures["embed"](images=images)["embedding"])
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> dict[str, Any]:
         """Are two images the same? What judge says of them, and the "threshold"."""
@@ -249,7 +249,7 @@ class SiameseModel:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
-        log.info("%d images, %d of them embedded by an earlier run", len(good), reused)
+        log.info("%s, %d of them embedded by an earlier run", counted(len(good), "image"), reused)
         labels = tuple(label_of[path] for path in good)
         return Gallery(
             np.asarray(embeddings).reshape(len(good), self.embedding_dim),

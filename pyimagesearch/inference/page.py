@@ -96,7 +96,7 @@ def serve(args: argparse.Namespace) -> None:
             for stop in (signal.SIGINT, signal.SIGTERM):  # a second one would leave uploads behind
                 signal.signal(stop, signal.SIG_IGN)
             page.close(verbose=False)
-    log.info("\nthe page is closed, and what was uploaded is deleted")
+    log.info("the page is closed, and what was uploaded is deleted")
 
 
 def compare(model: SiameseModel, fmr: float | None, a: str | None, b: str | None) -> tuple:

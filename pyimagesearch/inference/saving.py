@@ -60,14 +60,21 @@ def save(
 
     def pair(shape, dtype, name):
         # the names are those of the signature's arguments, too
-        return [{key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}]
+        return {key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}
 
     archive = keras.export.ExportArchive()
+    images = tf.TensorSpec(encoder.input_shape, tf.uint8, "images")
+    both = pair(encoder.input_shape, tf.uint8, "image")
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
-    for name in ("serve", "serving_default"):
-        archive.add_endpoint(name, serve, pair(encoder.input_shape, tf.uint8, "image"))
-    archive.add_endpoint("embed", embed, [tf.TensorSpec(encoder.input_shape, tf.uint8, "images")])
-    archive.add_endpoint("distance", distance, pair(encoder.output_shape, tf.float32, "embedding"))
+    endpoints = {"serve": (serve, both), "serving_default": (serve, both), "embed": (embed, images)}
+    for name, (function, spec) in endpoints.items():
+        # given a signature, a function would make uint8 of NumPy's floats, all black, without a
+        # word; and once it has refused a call, other threads would wait for it for ever
+        traced = tf.function(function)
+        traced.get_concrete_function(spec)
+        archive.add_endpoint(name, traced)
+    vectors = pair(encoder.output_shape, tf.float32, "embedding")
+    archive.add_endpoint("distance", distance, [vectors])
     header = {"format_version": FORMAT_VERSION, "versions": versions()}
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
     # each message of the program around this would appear twice

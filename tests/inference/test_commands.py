@@ -41,6 +41,12 @@ def test_compare_fails_with_2(refused, seven, tmp_path, model):
     assert "damaged" in refused("compare", seven[0], seven[1])
 
 
+@pytest.mark.parametrize("flags", [["--fromat", "tflite"], ["--fromat=tflite", "--json"]])
+def test_a_misspelt_flag_is_named(refused, flags):
+    assert "unrecognized arguments: --fromat; --help" in refused("export", *flags)
+    assert "required: --format;" in refused("export", "--json")
+
+
 def test_search_ranks_reuses_embeddings_and_notices_what_changed(ask, folder, tmp_path, model):
     mine = shutil.copytree(folder, tmp_path / "mine")
     figure = mine / "found.png"

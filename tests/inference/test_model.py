@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import small_model
+import tensorflow as tf
 
 from pyimagesearch import config
 from pyimagesearch.data.rows import Rows
@@ -127,6 +129,39 @@ def test_all_legal_paths_work(original, loaded, tmp_path, name):
     again = SiameseModel(path)
     np.testing.assert_allclose(again.embed(images), loaded.embed(images), atol=1e-6)
     assert len(trained_on(again)) == 3
+
+
+BLACK = np.zeros((1, *small_model.SHAPE), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images, received",
+    [
+        (BLACK / 255.0, "dtype=float64"),
+        (tf.constant(BLACK / 255.0, tf.float32), "dtype=float32"),
+        (BLACK[:, :14], "shape=(1, 14, 28, 1)"),
+    ],
+)
+def test_a_refused_call_says_so_and_no_other_thread_waits(original, images, received):
+    """In a program without this package, which has floats from 0 to 1 or another size."""
+    model = tf.saved_model.load(str(original))
+    answers = []
+
+    def ask():
+        answers.append(model.embed(BLACK)["embedding"])
+        answers.append(model.serve({"image_a": BLACK, "image_b": BLACK})["distance"])
+
+    for wrong in (
+        lambda: model.embed(images),
+        lambda: model.serve(dict.fromkeys(("image_a", "image_b"), images)),
+    ):
+        with pytest.raises(ValueError, match="Could not find matching") as error:
+            wrong()
+        assert received in str(error.value) and "dtype=tf.uint8" in str(error.value)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert len(answers) == 2
 
 
 def test_both_are_written_or_neither(model, monkeypatch):

@@ -52,7 +52,7 @@ def test_a_line_for_each_pair_and_a_summary(ask, write):
 )
 def test_forms_of_the_same_list(ask, write, lines):
     (code, out, _) = ask("compare", "--pairs", write(*lines))
-    assert code == 0 and out.splitlines()[-1] == "1 pairs compared: 1 the same, 0 different"
+    assert code == 0 and out.splitlines()[-1] == "1 pair compared: 1 the same, 0 different"
 
 
 def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, write):
