@@ -41,11 +41,7 @@ MOST_OF_MATRIX = 5_000  # images
 
 
 def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
-    """The model.
-
-    lite: without TensorFlow where encoder.tflite lies beside the model and ai-edge-litert is
-    installed. Where the file cannot be used that is said, and TensorFlow is used.
-    """
+    """The model; lite: run by LiteRT where encoder.tflite beside it and its package allow that."""
     model = None
     file = Path(os.path.realpath(args.model)).parent / ENCODER
     if lite and file.is_file() and find_spec("ai_edge_litert"):
@@ -76,7 +72,7 @@ def picture(args: argparse.Namespace, name: str) -> str | None:
 
 
 def check(path: str, *endings: str) -> None:
-    """Raise InputError where no file of this name can be written, before anything is done."""
+    """Raise InputError where no file of this name can be written."""
     if not path.lower().endswith(endings):
         wanted = f"a file that ends with {' or '.join(endings)}"
         raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
@@ -157,11 +153,11 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
 
 def sentence(answer: dict[str, Any]) -> str:
     """What identify answers, in a sentence."""
-    rate = "FPIR unknown" if answer["fpir"] is None else f"FPIR {100 * answer['fpir']:g} %"
+    rate = "unknown" if answer["fpir"] is None else f"{100 * answer['fpir']:g} %"
     distance = f"distance {answer['candidates'][0]['distance']:.4f}"
     limit = f"{'<' if answer['known'] else '>='} threshold {answer['threshold']:.4f}"
-    name = answer["name"] or "unknown"
-    return f"{name}: {distance} {limit}, {rate}, gallery of {answer['gallery_size']}"
+    of = f"gallery of {answer['gallery_size']}"
+    return f"{answer['name'] or 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
 
 
 def identify(args: argparse.Namespace) -> None:
@@ -223,8 +219,7 @@ def matrix(args: argparse.Namespace) -> None:
     found = model.embed_folder(args.directory, without=[figure], classes=False)
     (feats, names) = (found.embeddings, found.names)
     if len(names) > MOST_OF_MATRIX:
-        wanted = f"at most {MOST_OF_MATRIX:,} images for a matrix"
-        raise InputError(f"Expected {wanted}. Received: {len(names)}.")
+        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {len(names)}.")
     measure = distance_of(model.settings, model.distance, model.embedding_dim)
     distances = measure.output(measure.matrix(feats, feats))
     answer = {"files": names, "threshold": threshold}
@@ -241,7 +236,7 @@ def matrix(args: argparse.Namespace) -> None:
             rows = csv.writer(f)
             rows.writerow(["", *cells])
             rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(cells, distances))
-        pictures.plot_matrix(distances, names, threshold, figure)
+        pictures.plot_matrix(distances, list(map(printable, names)), threshold, figure)
         text += f": {table}, figure: {figure}"
     say(args, answer, text)
 
@@ -272,9 +267,9 @@ def export(args: argparse.Namespace) -> None:
         listing.say(f"skipped {message}" for message in bad)
         tried = np.concatenate([tried, pixels])
     done = export(model, output, tried)
-    answer = {"file": output, "settings": f"{output}.json"}
-    answer |= {name: done[name] for name in ("difference", "images_checked")}
-    say(args, answer, f"{answer['file']}, settings: {answer['settings']}")
+    answer = {"file": output, "settings": f"{output}.json", "difference": done["difference"]}
+    answer["images_checked"] = done["images_checked"]
+    say(args, answer, f"{output}, settings: {output}.json")
 
 
 def page(args: argparse.Namespace) -> None:
@@ -287,10 +282,9 @@ def page(args: argparse.Namespace) -> None:
 def cache(args: argparse.Namespace) -> None:
     """Where the cache of pixels and embeddings lies, and how large it is."""
     (place, size) = (os.fspath(kept.place()), kept.size())
-    text = f"{place}: {size / 1e6:,.1f} MB"
     if args.clear:
         kept.clear()
-        text += ", now empty"
+    text = f"{place}: {size / 1e6:,.1f} MB{', now empty' if args.clear else ''}"
     say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
 
 

@@ -33,11 +33,10 @@ def evaluate(
 
     Of a folder with train/ and test/ the test's images are evaluated, else val's; else all.
     calibrate: choose new thresholds by half of the images, store them in the model's directory,
-    and report on the other half. force: also by fewer than 30 images, where the model's rest on
-    more. figure: the file of a picture of the worst errors.
-    Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of the
-    images the model was trained on, None where that is unknown, "folder": what was read and left
-    out, and "report": all of it as text.
+    report on the other half; force: also by fewer than 30 images, where the model's rest on more.
+    figure: the file of a picture of the worst errors.
+    Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
+    images (None: unknown), "folder": what was read and left out, "report": all of it as text.
     """
     if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
@@ -51,8 +50,7 @@ def evaluate(
     known = trained_on(model)
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
-        flatter = "figures and thresholds from them" if calibrate else "figures on them"
-        log.info(f"{used} of these {len(test)} images were trained on: {flatter} flatter")
+        log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
 
     # are all of these classes new to the model, as far as names and pixels say?
     names = model.settings.get("class_names")
@@ -65,11 +63,11 @@ def evaluate(
         (choices, test) = halves(test)
         rested = model.settings.get("operating_images") or 0
         if len(choices) < min(rested, FEW) and not force:
-            raise InputError(
-                f"Expected at least {min(rested, FEW)} images to choose by, since the model's "
-                f"thresholds rest on {rested}. Received: {len(choices)}, half of "
-                f"{printable(folder)}. Take more images, or --force."
+            wanted = (
+                f"{min(rested, FEW)} images to choose by: the model's thresholds rest on {rested}"
             )
+            received = f"{len(choices)}, half of {printable(folder)}. Take more, or --force."
+            raise InputError(f"Expected at least {wanted}. Received: {received}")
         found = measure.calibrate(
             model.embed(choices.images), choices, settings, model.distance, new, threshold
         )

@@ -51,18 +51,17 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         except (OSError, InputError):
             raise
         except Exception as error:  # a converter raises all kinds for what it does not know
-            raise InputError(
-                f"Expected a network of which {Path(path).suffix} knows all operations. "
-                f"Received: {first_line(error)[:200]}."
-            ) from None
+            network = f"a network of which {Path(path).suffix} knows all operations"
+            received = first_line(error)[:200]
+            raise InputError(f"Expected {network}. Received: {received}.") from None
         found = np.concatenate([run(images[:1]), run(images)])
         limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
         fits = found.dtype == np.float32 and found.shape == wanted.shape
         difference = float(np.abs(found - wanted).max()) if fits else np.inf
         if not difference <= limit:  # nor NaN
+            received = f"{difference:.2g} off from {printable(path)}: nothing is kept."
             raise InputError(
-                f"Expected embeddings as the model's to within {limit:.1g}. Received: a "
-                f"difference of {difference:.2g} from {printable(path)}: nothing is kept."
+                f"Expected the model's embeddings to {limit:.1g}. Received: {received}"
             )
         exported = {
             "file": Path(path).name,
@@ -116,16 +115,12 @@ FORMATS = {".tflite": _to_tflite, ".onnx": _to_onnx}
 class Encoder:
     """The SavedModel's endpoints embed and distance, by the encoder.tflite beside it.
 
-    The embeddings are the SavedModel's to within 4e-7 with every recipe of this project.
-    TensorFlow's differ by 1e-7 with the size of the batch, so the cache keeps both under one
-    digest.
+    The embeddings are the SavedModel's to within 4e-7; TensorFlow's differ by 1e-7 with the size
+    of the batch, so the cache keeps both under one digest.
     """
 
     def __init__(self, model: Path, digest: str, settings: dict[str, Any]):
-        """model: the SavedModel's directory. digest, settings: its own.
-
-        Raises ValueError and others, saying why, where no encoder of this very model is there.
-        """
+        """Raises ValueError and others, saying why, where no encoder of this model is there."""
         from ai_edge_litert.interpreter import Interpreter
 
         file = model.parent / ENCODER

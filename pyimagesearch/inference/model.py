@@ -49,8 +49,7 @@ class SiameseModel:
     the like; None: too few pairs. digest: of weights and graph. embedding_dim: D.
     lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
 
-    A question is answered by a dict, which `--json` prints. fmr: the threshold is the one that
-    is stored for this false match rate.
+    The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
     """
 
     def __init__(self, path: File, lite: bool = False):
@@ -138,22 +137,20 @@ class SiameseModel:
     ) -> dict[str, Any]:
         """Who or what is this, or nobody known? A folder has a subfolder for each person or thing.
 
-        folder: or what embed_folder made of it. fpir: the false positive identification rate that
-        is held, the share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is
-        compared with all N images, so that FPIR <= N FMR: the threshold is that for a false match
-        rate of fpir / N, or the strictest where none is known that holds it.
+        folder: or what embed_folder made of it. fpir: the false positive identification rate, the
+        share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is compared with
+        all N images: FPIR <= N FMR, so the threshold is that for a false match rate of fpir / N.
         "known": whether the nearest class is nearer than "threshold". "name": that class's, or
-        None. "fpir": the rate that is held, or None. "candidates": the nearest classes, nearest
-        first, each with its "name", and "distance", "similarity" and "file" of its nearest image.
+        None. "fpir": None where no threshold is known to hold it. "candidates": the `top` nearest
+        classes, each with "name", and "distance", "similarity" and "file" of its nearest image.
         """
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, without=[query])
         size = len(folder.names)
         if folder.classes is None:
-            received = f"{printable(folder.directory)}, whose images lie in none"
-            wanted = "a gallery with a subfolder for each person or thing"
-            raise InputError(f"Expected {wanted}. Received: {received}.")
+            received = f"{printable(folder.directory)} without."
+            raise InputError(f"Expected a subfolder for each person or thing. Received: {received}")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
@@ -223,11 +220,9 @@ class SiameseModel:
     ) -> Gallery:
         """The embeddings of all images of a folder, from the cache where it has them.
 
-        Where the images lie in subfolders, these are the classes, as in training (see
-        listing.find, which class_level is for), but a class may have a single image. classes:
-        whether they are asked for. without: files that are left out.
-        Logs what cannot be read. Raises InputError where the folder is missing or ambiguous, or
-        no image of it can be read.
+        Subfolders are classes, as in training (class_level: see listing.find), but a class may
+        have a single image; classes: whether they are asked for. without: files to leave out.
+        Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
         directory = os.fspath(directory)
         start = len(os.path.join(directory, ""))  # of a file's name
@@ -276,11 +271,10 @@ class SiameseModel:
 
     def _checked(self, images: np.ndarray) -> np.ndarray:
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            shape = f"(N, {', '.join(map(str, self.image_shape))})"
             raise InputError(
-                f"Expected uint8 images of shape {shape}. Received: {images.dtype} of shape "
-                f"{images.shape}. One image is images[None], floats from 0 to 1 are (images * 255)"
-                ".round().astype('uint8'), and files are read by embed_files(paths)."
+                f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
+                f"{images.dtype} of shape {images.shape}. One image is images[None], floats from 0 "
+                "to 1 are (images * 255).round().astype('uint8'); embed_files(paths) reads files."
             )
         return images
 
@@ -326,11 +320,9 @@ class SiameseModel:
         """
         known = {float(rate): t for rate, t in self.operating_points.items() if t is not None}
         if fmr is not None and fmr not in known:
-            raise InputError(
-                "Expected a false match rate that this model is calibrated for: "
-                f"{', '.join(f'{rate:g}' for rate in known) or 'none'}. Received: {fmr:g}. "
-                "evaluate DIR --calibrate stores more rates where DIR has images enough."
-            )
+            rates = ", ".join(f"{rate:g}" for rate in known) or "none"
+            received = f"{fmr:g}. evaluate DIR --calibrate stores more, where images are enough."
+            raise InputError(f"Expected an FMR calibrated for: {rates}. Received: {received}")
         return self.threshold if fmr is None else known[fmr]
 
 
@@ -340,10 +332,7 @@ def _is_number(value: Any) -> bool:
 
 def _are_rates(value: Any) -> bool:
     # numbers by false match rates, "0.01" and the like; None: too few pairs for that rate
-    return all(
-        0 < float(rate) < 1 and (number is None or _is_number(number))
-        for rate, number in value.items()
-    )
+    return all(0 < float(rate) < 1 and (t is None or _is_number(t)) for rate, t in value.items())
 
 
 # whether a setting is what saving and calibrating write; None: it need not be there
@@ -355,7 +344,6 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "class_names": lambda v: v is None or (type(v) is list and {*map(type, v)} <= {str}),
     "distance": lambda v: v in [None, *MATRICES],
     "operating_points": lambda v: v is None or _are_rates(v),
-    "operating_bounds": lambda v: v is None or _are_rates(v),
     "operating_images": lambda v: v is None or type(v) is int,
     "identification": lambda v: v is None or _are_rates(v.get("rates") or {}),
 }

@@ -75,12 +75,11 @@ def serve(args: argparse.Namespace) -> None:
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            # a font that comes with Gradio: its default theme fetches one
-            theme = gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")])
             page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
-                theme=theme,
+                # a font that comes with Gradio: its default theme fetches one
+                theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),
                 max_file_size="50mb",
                 footer_links=[],
                 quiet=True,

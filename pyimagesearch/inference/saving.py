@@ -68,8 +68,8 @@ def save(
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
     endpoints = {"serve": (serve, both), "serving_default": (serve, both), "embed": (embed, images)}
     for name, (function, spec) in endpoints.items():
-        # given a signature, a function would make uint8 of NumPy's floats, all black, without a
-        # word; and once it has refused a call, other threads would wait for it for ever
+        # with an input_signature it would make uint8 of NumPy's floats, all black, without a word,
+        # and after a call that it refuses other threads would wait for ever
         traced = tf.function(function)
         traced.get_concrete_function(spec)
         archive.add_endpoint(name, traced)

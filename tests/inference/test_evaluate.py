@@ -1,4 +1,4 @@
-"""evaluate: its figures, what it stores, and how a folder is halved to calibrate."""
+"""evaluate, as a user asks it."""
 
 import json
 import shutil
@@ -7,45 +7,7 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
-from pyimagesearch.inference.evaluate import halves
-
-
-def images(count, labels=None, groups=None, pairs=None):
-    """Images of one pixel, which is their number."""
-    pixels = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    (labels, groups) = (x if x is None else np.array(x, np.int32) for x in (labels, groups))
-    return ImageSet(pixels, labels, pairs, tuple("abcdef"), groups)
-
-
-def pairs(indices, y, groups=None):
-    (anchors, others) = np.array(indices).T
-    ready = Pairs(anchors, others[:, np.newaxis], np.array(y)[:, np.newaxis])
-    return images(np.max(indices) + 1, groups=groups, pairs=ready)
-
-
-@pytest.mark.parametrize(
-    "some, first",
-    [
-        # a has five images, b four, c three: every second one of a class
-        (images(12, [0] * 5 + [1] * 4 + [2] * 3), [0, 2, 4, 6, 8, 10]),
-        # in each class two clips of one frame and two of two: one of each size
-        (images(12, [0] * 6 + [1] * 6, [0, 1, 2, 2, 3, 3, 4, 5, 6, 6, 7, 7]), [0, 2, 3, 6, 8, 9]),
-        # four writers, each of whom has written two of both letters
-        (images(16, [0, 0, 1, 1] * 4, np.arange(4).repeat(4)), [*range(4), *range(8, 12)]),
-        # four writers of one same and two different pairs each, around one image each
-        (
-            pairs([(4 * w, 4 * w + k) for w in range(4) for k in (1, 2, 3)], [1, 0, 0] * 4),
-            [*range(4), *range(8, 12)],
-        ),
-        # four pairs without a shared image, of which 0 and 1 are one person's, 2 and 3 another's
-        (pairs([(0, 1), (2, 3), (4, 5), (6, 7)], [1, 0, 1, 0], [0] * 4 + [1] * 4), [0, 1, 2, 3]),
-    ],
-)
-def test_the_half_that_chooses(some, first):
-    (choices, test) = halves(some)
-    assert np.ravel(choices.images).tolist() == first
-    assert sorted([*first, *np.ravel(test.images).tolist()]) == list(range(len(some)))
+from pyimagesearch.data.sets import pixel_digests
 
 
 @pytest.mark.slow
@@ -118,7 +80,8 @@ def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
     # the files of one number are a group: twelve, each with an image of each class
     groups = ("--class-level", 2, "--group-by", r"\d+(?=\.png)")
     answer = json.loads(ask(*flags, *groups, "--calibrate")[1])
-    assert answer["unit"] == "groups" and answer["units"] == 6  # the other six choose
+    # the other six, with all of their images, choose
+    assert (answer["unit"], answer["units"], answer["images"]) == ("groups", 6, 24)
 
 
 def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
@@ -155,5 +118,5 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
         shutil.rmtree(small / name)
     # 27 images of three classes: 14 are too few to replace what 56 have chosen
     message = refused(*flags)
-    assert "at least 30 images" in message and "rest on 56. Received: 14" in message
+    assert "at least 30 images" in message and "rest on 56. Received: 14, half of" in message
     assert ask(*flags, "--force")[0] == 0

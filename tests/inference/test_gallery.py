@@ -33,17 +33,6 @@ def test_nearest_is_exact():
         nearest(np.full(8, np.nan, "float32"), points)
 
 
-def test_nearest_by_angle():
-    """The query points along the first axis, as does what is furthest away."""
-    points = np.array([[1, 1, 0], [9, 0, 0], [0, 1, 0], [-1, 0, 0], [5, 5, 0]], "float32")
-    query = np.array([1, 0, 0], "float32")
-    (found, distances) = nearest(query, points, 5, "cosine")
-    assert found.tolist() == [1, 0, 4, 2, 3]
-    half = 1 - 0.5**0.5  # 45 degrees
-    np.testing.assert_allclose(distances, [0, half, half, 1, 2], atol=1e-6)
-    assert nearest(query, points, top=2)[0].tolist() == [0, 2]  # 1, then 2^0.5
-
-
 EMBEDDINGS = np.random.default_rng(0).normal(0, 1e3, (4, 4)).astype(np.float32)
 # a comma, a line break, bytes that are no UTF-8, and what a spreadsheet takes for a formula
 NAMES = ("cat/a,b.png", "cat/c\nd.png", "dog/\udcff.png", "=1+1.png")
