@@ -122,16 +122,6 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     assert "FPIR unknown, gallery of 7" in answers(out)[0]
 
 
-def test_a_gallery_of_one_image_with_broken_ones(ask, folder, tmp_path):
-    (tmp_path / "gallery" / "anna").mkdir(parents=True)
-    (tmp_path / "gallery" / "bert").mkdir()
-    shutil.copy(folder / "1" / "0.png", tmp_path / "gallery" / "anna" / "1.png")
-    (tmp_path / "gallery" / "bert" / "bad.png").write_text("words")
-    (code, out, _) = ask("identify", folder / "1" / "1.png", tmp_path / "gallery")
-    assert code == 0 and answers(out)[0].startswith("anna: ") and len(answers(out)) == 2
-    assert "skipped " in out and "bad.png" in out
-
-
 @pytest.mark.parametrize(
     "kind, message",
     [

@@ -297,6 +297,20 @@ def test_what_is_no_pair_of_embeddings(loaded, vectors, received):
     assert loaded.distance([FEATS.astype(float), FEATS.astype(np.float16)]).max() < 1e-3
 
 
+def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
+    (file, other) = (folder / "0" / "0.png", folder / "1" / "0.png")
+    (pixels, _) = loaded.read([file, other])
+    assert loaded.compare(pixels, other) == loaded.compare(file, other)
+    assert loaded.compare(file, pixels)["same"] and not loaded.compare(file, other)["same"]
+    found = loaded.search(pixels, folder, top=1)["results"][0]
+    assert (found["file"], found["same"]) == (str(file), True)
+    assert loaded.identify(pixels, folder)["name"] == "0"
+    assert loaded.evaluate(folder)["accuracy"]["value"] == 1
+    with pytest.raises(InputError, match="float64 of shape"):
+        loaded.compare(file, pixels / 255)
+
+
 def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path):
     (images, _) = small_model.images(1)
     paths = [folder / "0" / f"{k}.png" for k in range(12)]
