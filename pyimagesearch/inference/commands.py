@@ -122,7 +122,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
             (a, b) = line.named("a", "b")
             expected = bool(line.same()) if line.cells.get("same", "").strip() else None
             both = [os.path.join(folder, name) for name in (a, b)]
-            model.read([file for file in dict.fromkeys(both) if file not in embeddings])
+            for file in [file for file in both if file not in embeddings]:
+                images.read_image(file, model.image_shape)  # which says why it cannot be read
             (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
         except InputError as fault:
             faults.append({"line": line.number, "fault": str(fault)})
@@ -147,7 +148,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
         received = f"{len(faults)} of {len(lines)} that are none, the first on line"
         raise InputError(
             f"Expected a pair of images on each line of {printable(args.pairs)}. Received: "
-            f"{received} {faults[0]['line']}: {faults[0]['fault']}."
+            f"{received} {faults[0]['line']}: {str(faults[0]['fault']).rstrip('.')}."
         )
 
 

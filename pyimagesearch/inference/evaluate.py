@@ -51,7 +51,6 @@ def evaluate(
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
         log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
-
     # are all of these classes new to the model, as far as names and pixels say?
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}

@@ -49,8 +49,7 @@ def nearest(
     # these numbers are rounded: all that may be among the nearest is measured exactly
     rows = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
     if not len(rows):
-        received = "some that are infinite or no number. Train the model again."
-        raise InputError(f"Expected embeddings of finite numbers. Received: {received}")
+        raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
     distances = NUMPY_DISTANCES[distance or "euclidean"](embeddings[rows], query[np.newaxis])
     order = np.argsort(distances, kind="stable")[:top]
     return rows[order], distances[order]

@@ -241,7 +241,7 @@ class SiameseModel:
             list(label_of), self.digest, self.image_shape, self.embed
         )
         if not good:
-            received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
+            received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
         log.info("%s, %d of them embedded by an earlier run", counted(len(good), "image"), reused)

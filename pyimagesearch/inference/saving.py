@@ -73,8 +73,8 @@ def save(
         traced = tf.function(function)
         traced.get_concrete_function(spec)
         archive.add_endpoint(name, traced)
-    vectors = pair(encoder.output_shape, tf.float32, "embedding")
-    archive.add_endpoint("distance", distance, [vectors])
+    feats = pair(encoder.output_shape, tf.float32, "embedding")
+    archive.add_endpoint("distance", distance, [feats])
     header = {"format_version": FORMAT_VERSION, "versions": versions()}
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
     # each message of the program around this would appear twice

@@ -29,7 +29,7 @@ def test_nearest_is_exact():
     far = 100 + points * 1e-3
     exact = np.linalg.norm(far.astype("float64") - far[0], axis=1)
     assert nearest(far[0], far, top=5)[0].tolist() == np.argsort(exact)[:5].tolist()
-    with pytest.raises(InputError, match="Expected embeddings of finite numbers"):
+    with pytest.raises(InputError, match="Expected finite embeddings"):
         nearest(np.full(8, np.nan, "float32"), points)
 
 
