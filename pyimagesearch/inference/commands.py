@@ -197,9 +197,20 @@ def search(args: argparse.Namespace) -> None:
 def embed(args: argparse.Namespace) -> None:
     """The embeddings of a folder, for other programs."""
     output = args.output or (None if args.json else VECTORS)
+    if (args.directory is None) != bool(args.merge) or (args.merge and args.shard):
+        wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
+        raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
+    if args.shard and not str(args.output).lower().endswith(".npz"):
+        received = printable(args.output or "none")
+        raise InputError(f"Expected --output PART.npz with --shard. Received: {received}.")
     if output:
         check(output, ".npz", ".csv")
-    found = load(args).embed_folder(args.directory, args.class_level)
+    if output and os.path.realpath(output) in map(os.path.realpath, args.merge or ()):
+        raise InputError(f"Expected --output beside the parts. Received: {printable(output)}, one.")
+    if args.merge:
+        found = galleries.merge(args.merge)
+    else:
+        found = load(args).embed_folder(args.directory, args.class_level, shard=args.shard)
     (count, size) = found.embeddings.shape
     answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
     if output:
@@ -296,7 +307,8 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two, or none with --pairs"),
     ("identify search", "query", {}, None),
     ("identify", "gallery", {}, None),
-    ("search embed evaluate matrix", "directory", {}, None),
+    ("embed", "directory", {"nargs": "?"}, None),
+    ("search evaluate matrix", "directory", {}, None),
     ("compare", "--pairs", {"metavar": "LIST.csv"},
         "a CSV file with the columns a and b, paths from its folder on, and same (1 or 0)"),
     ("compare search evaluate matrix page", "--fmr", {"type": float},
@@ -306,6 +318,10 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),
+    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard},
+        "the Kth of N parts of the folder alone, into a file that --merge reads"),
+    ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"},
+        "no folder, but all parts that --shard has written, made one"),
     ("embed", "--output", {}, f"ends with .npz or .csv ({VECTORS}; with --json none)"),
     ("search evaluate matrix", "--output", {}, "the figure's file (in output/; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),

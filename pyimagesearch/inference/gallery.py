@@ -1,15 +1,23 @@
-"""A folder of images as vectors: which are nearest, and in a file."""
+"""A folder of images as vectors: which are nearest, in a file, in one run or in shards.
 
+Shard k of n is the kth part of the folder's files in their order; all are of one length, give or
+take one.
+"""
+
+import argparse
 import csv
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data.listing import few_of
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
 
 
@@ -21,11 +29,20 @@ class Gallery:
     names: tuple[str, ...]  # N, of the files, from the folder on
     classes: tuple[str, ...] | None  # N, the name of each one's class; None: not known
     model: str  # the digest of the model that made them, SiameseModel.digest
-    directory: str  # the folder; no file holds it
+    files: tuple[int, int, int]  # which of the folder's: from, to (without it), of how many
+    directory: str = ""  # the folder; no file holds it
 
     def path(self, row: int) -> str:
         """Of the file of one of the images."""
         return os.path.join(self.directory, self.names[row])
+
+
+def shard(text: str) -> tuple[int, int]:
+    """For argparse: "3/16", the third of sixteen parts, as (3, 16)."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    if match and 1 <= int(match[1]) <= int(match[2]):
+        return int(match[1]), int(match[2])
+    raise argparse.ArgumentTypeError(f"expected K/N, K from 1 to N, received {text!r}")
 
 
 def nearest(
@@ -58,7 +75,7 @@ def nearest(
 def write(path: str | Path, gallery: Gallery) -> None:
     """Write a gallery, whole or not at all, as the ending of a path says.
 
-    .npz  arrays embeddings float32 (N, D), names, classes (where known), model
+    .npz  arrays embeddings float32 (N, D), names, classes, model, files; read gives them back
     .csv  a header; name, class (where known), model, e0 … e{D-1} with nine digits, which is all
           that a float32 has. UTF-8; a name that is none keeps its bytes
     """
@@ -68,7 +85,7 @@ def write(path: str | Path, gallery: Gallery) -> None:
             arrays: dict[str, Any] = dict(zip(("names", "classes"), map(np.array, texts)))
             arrays |= {"embeddings": gallery.embeddings, "model": gallery.model}
             with open(new, "wb") as f:  # to a path NumPy would add an ending
-                np.savez(f, **arrays)
+                np.savez(f, files=gallery.files, **arrays)
             return
         with open(new, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
             rows = csv.writer(f)
@@ -81,3 +98,54 @@ def write(path: str | Path, gallery: Gallery) -> None:
 def cell(text: str) -> str:
     """A file's name for a table: a spreadsheet would run what begins as a formula does."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def read(path: str | Path) -> Gallery:
+    """What write put into an .npz file. Raises InputError where it is damaged or another's."""
+    try:
+        with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
+            known = {name: data[name] for name in data.files}
+        embeddings = known["embeddings"].astype(np.float32, copy=False)
+        names = tuple(map(str, known["names"].tolist()))
+        classes = tuple(map(str, known["classes"].tolist())) if "classes" in known else None
+        (first, last, count) = map(int, known["files"].tolist())
+        if not len(embeddings) == len(names) == len(classes or names) or embeddings.ndim != 2:
+            raise ValueError("not a row of numbers for each name")
+        return Gallery(embeddings, names, classes, str(known["model"]), (first, last, count))
+    except Exception as error:  # a damaged file makes NumPy raise nearly anything
+        raise InputError(
+            f"Expected vectors that this project wrote. Received: {printable(path)} "
+            f"({first_line(error)}). Write them again with python -m pyimagesearch embed."
+        ) from None
+
+
+def merge(paths: Sequence[str | Path]) -> Gallery:
+    """All shards of a folder, from the .npz files of embed --shard, as embed gives it in one.
+
+    The order of the paths is free. Raises InputError where they are not all parts of one folder,
+    embedded by one model, each of them once.
+    """
+    parts = [read(path) for path in paths]
+    wholes = {  # what they are parts of, and a file of each
+        (part.files[2], part.model, part.embeddings.shape[1], part.classes is None): printable(path)
+        for part, path in zip(parts, paths)
+    }
+    parts.sort(key=lambda part: part.files)
+    # each begins where the one before it ends, from the first file of the folder to the last
+    bounds = [0, *(bound for part in parts for bound in part.files[:2]), parts[0].files[2]]
+    gaps = [
+        f"files {min(end, start)} to {max(end, start)} {'missing' if end < start else 'twice'}"
+        for end, start in zip(bounds[::2], bounds[1::2])
+        if end != start
+    ]
+    if len(wholes) > 1 or gaps:
+        received = few_of(gaps) if len(wholes) == 1 else f"{' and '.join(wholes.values())}, of two"
+        raise InputError(
+            "Expected all parts that embed --shard has written of one folder with one model, each "
+            f"once. Received: {received}. Embed what is missing, or all again."
+        )
+    names = tuple(name for part in parts for name in part.names)
+    classes = tuple(name for part in parts for name in part.classes or ())
+    embeddings = np.concatenate([part.embeddings for part in parts])
+    files = (0, bounds[-1], bounds[-1])
+    return Gallery(embeddings, names, classes or None, parts[0].model, files)

@@ -216,12 +216,14 @@ class SiameseModel:
         directory: File,
         class_level: int | None = None,
         without: Sequence[Any] = (),
+        shard: tuple[int, int] | None = None,
         classes: bool = True,
     ) -> Gallery:
         """The embeddings of all images of a folder, from the cache where it has them.
 
         Subfolders are classes, as in training (class_level: see listing.find), but a class may
         have a single image; classes: whether they are asked for. without: files to leave out.
+        shard: (k, n) for the kth of n parts of the images, which may be empty.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
         directory = os.fspath(directory)
@@ -237,10 +239,13 @@ class SiameseModel:
         for path in [path for path in exist if os.stat(path)[1:3] in asked]:
             log.info("left out %s: asked about, or drawn by this command", printable(path))
             del label_of[path]
+        (number, of) = shard or (1, 1)
+        count = len(label_of)
+        (first, last) = (count * (number - 1) // of, count * number // of)
         (good, embeddings, messages, reused) = embeddings_of(
-            list(label_of), self.digest, self.image_shape, self.embed
+            list(label_of)[first:last], self.digest, self.image_shape, self.embed
         )
-        if not good:
+        if not good and not shard:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
@@ -251,6 +256,7 @@ class SiameseModel:
             tuple(path[start:] for path in good),
             labels if any(labels) else None,
             self.digest,
+            (first, last, count),
             directory,
         )
 

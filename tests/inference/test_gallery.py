@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import small_model
 from small_model import answers
 
 from pyimagesearch import SiameseModel
@@ -39,20 +40,20 @@ NAMES = ("cat/a,b.png", "cat/c\nd.png", "dog/\udcff.png", "=1+1.png")
 CLASSES = ("cat", "cat", "dög", "-")
 
 
-@pytest.mark.parametrize("classes", [CLASSES, None])
-def test_npz_holds_arrays(tmp_path, classes):
+@pytest.mark.parametrize("classes, files", [(CLASSES, (0, 4, 4)), (None, (4, 9, 30))])
+def test_npz_is_read_back_as_it_was_written(tmp_path, classes, files):
     file = tmp_path / "vectors.NPZ"
-    gallery.write(file, Gallery(EMBEDDINGS, NAMES, classes, "5eed", "photos"))
-    found = np.load(file)
-    assert found["embeddings"].dtype == np.float32 and found["model"] == "5eed"
-    assert np.array_equal(found["embeddings"], EMBEDDINGS) and tuple(found["names"]) == NAMES
-    assert tuple(found["classes"]) == CLASSES if classes else "classes" not in found
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, classes, "5eed", files))
+    found = gallery.read(file)
+    assert found.embeddings.dtype == np.float32 and np.array_equal(found.embeddings, EMBEDDINGS)
+    assert (found.names, found.classes, found.model) == (NAMES, classes, "5eed")
+    assert found.files == files
     assert [path.name for path in tmp_path.iterdir()] == ["vectors.NPZ"]
 
 
 def test_csv_holds_every_digit_and_no_formula(tmp_path):
     file = tmp_path / "vectors.csv"
-    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", "photos"))
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", (0, 4, 4)))
     with open(file, newline="", encoding="utf-8", errors="surrogateescape") as f:
         (header, *rows) = csv.reader(f)
     assert header == ["name", "class", "model", "e0", "e1", "e2", "e3"]
@@ -63,18 +64,107 @@ def test_csv_holds_every_digit_and_no_formula(tmp_path):
     assert np.array_equal(np.array([row[3:] for row in rows], np.float32), EMBEDDINGS)
 
 
+DAMAGED = [{"embeddings": EMBEDDINGS[:, 0]}, {"files": (5, 2)}, {"files": (0, 4, 9)},
+    {"names": NAMES[:3]}, {"classes": CLASSES[:1]}, {"names": np.array([{}])}]  # fmt: skip
+
+
+def test_what_is_damaged_or_foreign_is_refused(refused, tmp_path):
+    file = tmp_path / "part.npz"
+    gallery.write(file, Gallery(EMBEDDINGS, NAMES, CLASSES, "5eed", (0, 4, 4)))
+    known = dict(np.load(file))
+    for k, changed in enumerate(DAMAGED):
+        np.savez(tmp_path / f"changed {k}.npz", **(known | changed))
+    np.savez(tmp_path / "other.npz", a=EMBEDDINGS)
+    np.save(tmp_path / "plain.npy", EMBEDDINGS)
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "half.npz").write_bytes(file.read_bytes()[:500])
+    for path in {*tmp_path.glob("*.np?"), tmp_path / "absent.npz"} - {file}:
+        assert "Expected" in refused("embed", "--merge", path)
+    assert not (tmp_path / "output" / "vectors.npz").exists()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three digits with four images each, and a file that is none in the second part of three."""
+    folder = small_model.write_folder(tmp_path / "photos", classes=3, each=4)
+    (folder / "1" / "2.png").write_text("words")
+    return folder
+
+
+@pytest.fixture
+def parts(ask, photos, tmp_path):
+    """The three parts of the folder, as the command writes them."""
+    for k in (1, 2, 3):
+        (code, _, err) = ask("embed", photos, "--shard", f"{k}/3", "--output", f"{k}.npz")
+        assert (code, err) == (0, "")
+    return [tmp_path / f"{k}.npz" for k in (1, 2, 3)]
+
+
+def test_merged_parts_are_the_whole_folder(ask, photos, parts, tmp_path):
+    assert gallery.read(parts[1]).names == ("1/0.png", "1/1.png", "1/3.png")
+    (code, out, _) = ask("embed", "--merge", *parts[::-1], "--output", "all.npz")
+    assert (code, out) == (0, "11 images of 3 classes, 49 numbers each: all.npz\n")
+    assert ask("embed", photos, "--output", "whole.npz")[0] == 0
+    (merged, whole) = (dict(np.load(tmp_path / name)) for name in ("all.npz", "whole.npz"))
+    assert merged.keys() == whole.keys()
+    for name in merged:
+        assert np.array_equal(merged[name], whole[name]) and merged[name].dtype == whole[name].dtype
+    answer = json.loads(ask("embed", "--merge", *parts, "--output", "all.csv", "--json")[1])
+    assert (answer["images"], answer["embedding_dim"], answer["file"]) == (11, 49, "all.csv")
+
+
+def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts, tmp_path):
+    def merge(*names):
+        return refused("embed", "--merge", *names, "--output", "all.npz")
+
+    # of twelve files each part has four
+    assert "each once. Received: files 4 to 8 missing." in merge("1.npz", "3.npz")
+    assert "files 0 to 4 missing" in merge("2.npz", "3.npz")
+    shutil.copy(tmp_path / "2.npz", tmp_path / "copy.npz")
+    assert "Received: files 4 to 8 twice." in merge("1.npz", "2.npz", "3.npz", "copy.npz")
+    assert ask("embed", photos, "--shard", "2/4", "--output", "of four.npz")[0] == 0
+    assert "Received: files 3 to 4 twice, " in merge("1.npz", "of four.npz", "3.npz")
+    assert "absent.npz ([Errno 2] No such file" in merge("1.npz", "absent.npz")
+    error = refused("embed", "--merge", *parts, "--output", "./1.npz")
+    assert "Expected --output beside the parts" in error
+    # of another folder
+    assert ask("embed", photos / "0", "--shard", "3/3", "--output", "3.npz")[0] == 0
+    assert "2.npz and 3.npz, of two" in merge("1.npz", "2.npz", "3.npz")
+    assert not (tmp_path / "all.npz").exists()
+
+
+def test_fewer_files_than_shards(ask, photos, tmp_path):
+    """Four files in five shards: the first is empty."""
+    for k in range(1, 6):
+        (code, out, _) = ask("embed", photos / "0", "--shard", f"{k}/5", "--output", f"{k}.npz")
+        assert code == 0 and out.endswith(f"{'1 image' if k > 1 else '0 images'}, 49 numbers each: {k}.npz\n")
+    (code, out, _) = ask("embed", "--merge", *(f"{k}.npz" for k in range(1, 6)))
+    assert (code, out) == (0, "4 images, 49 numbers each: output/vectors.npz\n")
+    assert gallery.read(tmp_path / "output" / "vectors.npz").classes is None
+
+
+def test_what_does_not_go_together(refused):
+    for flags in ((), ("photos", "--merge", "1.npz"), ("--merge", "1.npz", "--shard", "1/2")):
+        assert "Expected a folder, perhaps with --shard" in refused("embed", *flags)
+    for flags in ((), ("--output", "part.csv")):
+        error = refused("embed", "photos", "--shard", "1/2", *flags)
+        assert "Expected --output PART.npz with --shard" in error
+    for shard in ("0/16", "17/16", "a/b", "3", "1/0"):
+        assert "expected K/N" in refused("embed", "photos", "--shard", shard)
+
+
 def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp_path):
     (code, out, _) = ask("embed", folder)
     assert code == 0
     assert answers(out) == ["120 images of 10 classes, 49 numbers each: output/vectors.npz"]
-    found = np.load(tmp_path / "output" / "vectors.npz")
+    found = gallery.read(tmp_path / "output" / "vectors.npz")
     loaded = SiameseModel(model)
-    assert found["model"] == loaded.digest
-    assert [*found["names"][:2]] == ["0/0.png", "0/1.png"] and found["classes"][-1] == "9"
+    assert found.model == loaded.digest
+    assert found.names[:2] == ("0/0.png", "0/1.png") and found.classes[-1] == "9"
     # from Python one call; its messages go to whoever reads the package's log
     again = loaded.embed_folder(folder)
-    assert np.array_equal(again.embeddings, found["embeddings"])
-    assert [*again.names] == [*found["names"]] and [*again.classes] == [*found["classes"]]
+    assert np.array_equal(again.embeddings, found.embeddings)
+    assert (again.names, again.classes, again.model) == (found.names, found.classes, found.model)
     one = loaded.embed_files([folder / "0" / "1.png"])
     assert again.embeddings[1] == pytest.approx(one[0], abs=1e-6)
     # a program that names no file needs no place for one

@@ -19,8 +19,8 @@ def line(**places):
     found = [(name, place) for name, some in places.items() for place in some]
     embeddings = np.zeros((len(found), 49), np.float32)
     embeddings[:, 0] = [place for _, place in found]
-    names = tuple(f"{name}/{place}.png" for name, place in found)
-    return Gallery(embeddings, names, tuple(name for name, _ in found), "", "people")
+    (names, count) = (tuple(f"{name}/{place}.png" for name, place in found), len(found))
+    return Gallery(embeddings, names, tuple(n for n, _ in found), "", (0, count, count), "people")
 
 
 @pytest.fixture
