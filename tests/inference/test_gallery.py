@@ -137,7 +137,8 @@ def test_fewer_files_than_shards(ask, photos, tmp_path):
     """Four files in five shards: the first is empty."""
     for k in range(1, 6):
         (code, out, _) = ask("embed", photos / "0", "--shard", f"{k}/5", "--output", f"{k}.npz")
-        assert code == 0 and out.endswith(f"{'1 image' if k > 1 else '0 images'}, 49 numbers each: {k}.npz\n")
+        count = "1 image" if k > 1 else "0 images"
+        assert code == 0 and out.endswith(f"{count}, 49 numbers each: {k}.npz\n")
     (code, out, _) = ask("embed", "--merge", *(f"{k}.npz" for k in range(1, 6)))
     assert (code, out) == (0, "4 images, 49 numbers each: output/vectors.npz\n")
     assert gallery.read(tmp_path / "output" / "vectors.npz").classes is None
