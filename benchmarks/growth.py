@@ -10,7 +10,7 @@ own.
 first read     datasets.load: the folder is scanned, each file decoded, the parts are made
 second start   the same again, everything from the cache
 epoch          the batches of one epoch of the recipe fast, without a network
-embed          gallery.embed_folder with the model that ships
+embed          model.embed_folder with the model that ships
 embed again    the same again, everything from the cache
 search         gallery.nearest in these embeddings, the median of 20 queries
 predict        how many times faster 1,000 images are embedded at once than in the article's way,
@@ -164,12 +164,11 @@ def epoch(folder, size):
 
 
 def embedded(folder):
-    from pyimagesearch.inference.gallery import embed_folder
     from pyimagesearch.inference.model import SiameseModel
 
     model = SiameseModel(MODEL)
     start = time.perf_counter()
-    return embed_folder(model, folder / "images").embeddings, time.perf_counter() - start
+    return model.embed_folder(folder / "images").embeddings, time.perf_counter() - start
 
 
 def embed(folder, size):

@@ -6,45 +6,305 @@ A SavedModel is a program: load none that you would not run.
 """
 
 import argparse
+import csv
+import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from pyimagesearch import config
-from pyimagesearch.inference import answers
-from pyimagesearch.system import flags, terminal
+import numpy as np
 
-COMMANDS = {  # the answer, and what is asked
-    "compare": (
-        answers.compare,
-        "Are images A and B the same? Exit code 0 same, 1 different, 2 any failure. With --pairs "
-        "the same of many pairs, a line each",
-    ),
-    "identify": (
-        answers.identify,
-        "Who or what is this, or nobody known? A gallery has a subfolder for each person or "
-        "thing. Exit code 0 known, 1 unknown, 2 any failure",
-    ),
-    "search": (answers.search, "Which images of a folder are most like this one?"),
-    "embed": (answers.embed, "The embeddings of a folder, for other programs"),
-    "evaluate": (
-        answers.evaluate,
-        "How good is the model on a folder of classes or of ready pairs, or on a list, LIST.csv "
-        "with the columns path,label or a,b,same?",
-    ),
-    "matrix": (answers.matrix, "All distances of a folder, as CSV and figure"),
-    "export": (answers.export_encoder, "The encoder as a file for programs without TensorFlow"),
-    "page": (answers.page, "A page in the browser: compare two images, say who or what it is"),
-    "cache": (answers.cache, "Where the cache of pixels and embeddings lies, and how large it is"),
-}
-PICTURES = {"search": "search.png", "evaluate": "evaluate_worst.png", "matrix": "matrix.png"}
+from pyimagesearch import config
+from pyimagesearch.data import cache as kept
+from pyimagesearch.data import images, listing
+from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.lists import PAIRS, rows_of
+from pyimagesearch.evaluation.distances import distance_of
+from pyimagesearch.evaluation.intervals import of_pairs
+from pyimagesearch.inference import gallery as galleries
+from pyimagesearch.inference.export import ENCODER
+from pyimagesearch.inference.model import FPIR, SiameseModel
+from pyimagesearch.system import flags, terminal
+from pyimagesearch.system.errors import InputError, counted, first_line, printable
+from pyimagesearch.system.files import check_writable, whole_file
+
+log = logging.getLogger(__name__)
+
+VERDICT = {True: "same", False: "different"}
+CHECKED = 64  # images of each kind that an exported file is tried on
+MOST_OF_MATRIX = 5_000  # images
+
+
+def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
+    """The model; lite: run by LiteRT where encoder.tflite beside it and its package allow that."""
+    model = None
+    file = Path(os.path.realpath(args.model)).parent / ENCODER
+    if lite and file.is_file() and find_spec("ai_edge_litert"):
+        try:
+            model = SiameseModel(args.model, lite=True)
+        except InputError:  # of the model itself
+            raise
+        except Exception as error:  # a damaged file makes LiteRT raise nearly anything
+            why = printable(first_line(error))
+            log.info("%s is not used (%s): TensorFlow is; export it again", printable(file), why)
+    if model is None:
+        terminal.setup(args.json)
+        model = SiameseModel(args.model)
+    model.threshold_for(getattr(args, "fmr", None))  # known before anything is read
+    log.info("images are read %s, as the model wants", images.described(model.image_shape))
+    return model
+
+
+def picture(args: argparse.Namespace, name: str) -> str | None:
+    """The figure's file; None where a program asks, which names one if it wants it."""
+    if args.json and not args.output:
+        return None
+    from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
+    path = args.output or os.path.join(config.BASE_OUTPUT, name)
+    pictures.check_output(path)
+    return path
+
+
+def check(path: str, *endings: str) -> None:
+    """Raise InputError where no file of this name can be written."""
+    if not path.lower().endswith(endings):
+        wanted = f"a file that ends with {' or '.join(endings)}"
+        raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
+    check_writable(os.path.dirname(path) or ".")
+
+
+def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
+    """Print the answer: with --json the dict, on one line, else the lines, one for each name."""
+    print(json.dumps(answer) if args.json else "\n".join(map(printable, lines)), flush=True)
+
+
+def row(found: dict[str, Any]) -> str:
+    """A distance, its similarity and, where it is known, the verdict, as columns of a table."""
+    verdict = f"  {VERDICT[found['same']]:9}" if "same" in found else ""
+    return f"{found['distance']:.4f}  {found['similarity']:.3f}{verdict}"
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Are images A and B the same? Exit code 0 same, 1 different, 2 any failure.
+
+    With --pairs the same of many pairs, a line each.
+    """
+    if len(args.images) != (0 if args.pairs else 2):
+        received = f"{len(args.images)}{' and --pairs' if args.pairs else ''}"
+        raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
+    model = load(args)
+    if args.pairs:
+        return _compare_pairs(args, model)
+    (a, b) = args.images
+    answer = model.compare(a, b, args.fmr)
+    text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
+    say(args, answer, text + VERDICT[answer["same"]])
+    sys.exit(0 if answer["same"] else 1)
+
+
+def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
+    threshold = model.threshold_for(args.fmr)
+    folder = os.path.dirname(args.pairs)  # where paths begin
+    listed = rows_of(args.pairs, PAIRS[:2])[1]
+    files = dict.fromkeys(os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
+    (good, feats, *_) = embeddings_of(list(files), model.digest, model.image_shape, model.embed)
+    embeddings = dict(zip(good, feats))
+    pairs: list[dict[str, Any]] = []
+    (ends, faults, lines) = ([], [], [])
+    for line in listed:
+        try:
+            (a, b) = line.named("a", "b")
+            expected = bool(line.same()) if line.cells.get("same", "").strip() else None
+            both = [os.path.join(folder, name) for name in (a, b)]
+            for file in [file for file in both if file not in embeddings]:
+                images.read_image(file, model.image_shape)  # which says why it cannot be read
+            (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
+        except InputError as fault:
+            faults.append({"line": line.number, "fault": str(fault)})
+            lines.append(f"line {line.number} not compared: {fault}")
+            continue
+        pair = {"line": line.number, "a": a, "b": b, "expected": expected}
+        pairs.append(pair | model.judge(distance, threshold))
+        ends.append(both)
+        wrong = "  wrong" if expected not in (None, pairs[-1]["same"]) else ""
+        lines.append(f"{row(pairs[-1])}  {a}  {b}{wrong}")
+    same = sum(pair["same"] for pair in pairs)
+    summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
+    text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
+    if known := [k for k, pair in enumerate(pairs) if pair["expected"] is not None]:
+        right = np.array([pairs[k]["same"] == pairs[k]["expected"] for k in known])
+        figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
+        summary |= {"known": len(known), "right": vars(figure)}
+        text += f"; of {len(known)} whose answer is given {figure.percent()} right"
+    answer = {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}
+    say(args, answer, *lines, text)
+    if faults:
+        received = f"{len(faults)} of {len(lines)} that are none, the first on line"
+        raise InputError(
+            f"Expected a pair of images on each line of {printable(args.pairs)}. Received: "
+            f"{received} {faults[0]['line']}: {str(faults[0]['fault']).rstrip('.')}."
+        )
+
+
+def sentence(answer: dict[str, Any]) -> str:
+    """What identify answers, in a sentence."""
+    rate = "unknown" if answer["fpir"] is None else f"{100 * answer['fpir']:g} %"
+    distance = f"distance {answer['candidates'][0]['distance']:.4f}"
+    limit = f"{'<' if answer['known'] else '>='} threshold {answer['threshold']:.4f}"
+    of = f"gallery of {answer['gallery_size']}"
+    return f"{answer['name'] or 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
+
+
+def identify(args: argparse.Namespace) -> None:
+    """Who or what is this, or nobody known? A gallery has a subfolder for each person or thing.
+
+    Exit code 0 known, 1 unknown, 2 any failure.
+    """
+    model = load(args)
+    gallery = model.embed_folder(args.gallery, args.class_level, [args.query])
+    answer = model.identify(args.query, gallery, args.fpir, args.top)
+    ranked = enumerate(answer["candidates"], 1)
+    lines = [f"{rank:3}  {row(one)}  {one['name']}  {one['file']}" for rank, one in ranked]
+    say(args, answer, sentence(answer), *lines)
+    sys.exit(0 if answer["known"] else 1)
+
+
+def search(args: argparse.Namespace) -> None:
+    """Which images of a folder are most like this one?"""
+    figure = picture(args, "search.png")
+    model = load(args)
+    gallery = model.embed_folder(args.directory, without=[args.query, figure], classes=False)
+    answer = model.search(args.query, gallery, args.top, args.fmr)
+    results = answer["results"]
+    lines = [f"{rank:3}  {row(one)}  {one['file']}" for rank, one in enumerate(results, 1)]
+    say(args, answer, *lines)
+    if figure:
+        from pyimagesearch.evaluation import pictures
+
+        found = model.read([one["file"] for one in results])
+        queries = model.read([args.query]).repeat(len(found), axis=0)
+        distances = np.array([one["distance"] for one in results])
+        pictures.plot_verdicts([queries, found], distances, answer["threshold"], figure)
+        log.info("figure: %s", printable(figure))
+
+
+def embed(args: argparse.Namespace) -> None:
+    """The embeddings of a folder, for other programs."""
+    output = args.output or (None if args.json else VECTORS)
+    if (args.directory is None) != bool(args.merge) or (args.merge and args.shard):
+        wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
+        raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
+    if args.shard and not str(args.output).lower().endswith(".npz"):
+        received = printable(args.output or "none")
+        raise InputError(f"Expected --output PART.npz with --shard. Received: {received}.")
+    if output:
+        check(output, ".npz", ".csv")
+    if output and os.path.realpath(output) in map(os.path.realpath, args.merge or ()):
+        raise InputError(f"Expected --output beside the parts. Received: {printable(output)}, one.")
+    if args.merge:
+        found = galleries.merge(args.merge)
+    else:
+        found = load(args).embed_folder(args.directory, args.class_level, shard=args.shard)
+    (count, size) = found.embeddings.shape
+    answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
+    if output:
+        galleries.write(output, found)
+        answer["file"] = output
+    else:
+        answer |= {"names": found.names, "classes": found.classes}
+        answer["embeddings"] = found.embeddings.tolist()
+    kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if found.classes else ""
+    say(args, answer, f"{counted(count, 'image')}{kinds}, {size} numbers each: {output}")
+
+
+def matrix(args: argparse.Namespace) -> None:
+    """All distances of a folder, as CSV and figure."""
+    figure = picture(args, "matrix.png")
+    model = load(args)
+    threshold = model.threshold_for(args.fmr)
+    found = model.embed_folder(args.directory, without=[figure], classes=False)
+    (feats, names) = (found.embeddings, found.names)
+    if len(names) > MOST_OF_MATRIX:
+        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {len(names)}.")
+    measure = distance_of(model.settings, model.distance, model.embedding_dim)
+    distances = measure.output(measure.matrix(feats, feats))
+    answer = {"files": names, "threshold": threshold}
+    if args.json:
+        judged = model.judge(distances, threshold)
+        answer |= {"distances": judged["distance"], "similarities": judged["similarity"]}
+    text = f"{len(names)} x {len(names)} distances"
+    if figure:
+        from pyimagesearch.evaluation import pictures
+
+        table = os.path.splitext(figure)[0] + ".csv"
+        cells = [galleries.cell(printable(name)) for name in names]
+        with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
+            rows = csv.writer(f)
+            rows.writerow(["", *cells])
+            rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(cells, distances))
+        pictures.plot_matrix(distances, list(map(printable, names)), threshold, figure)
+        text += f": {table}, figure: {figure}"
+    say(args, answer, text)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """How good is the model on a folder of classes or of ready pairs, or on a list?
+
+    A list is a CSV file with the columns path,label or a,b,same.
+    """
+    figure = picture(args, "evaluate_worst.png")
+    names = ("fmr", "class_level", "group_by", "calibrate", "force")
+    how = {name: getattr(args, name) for name in names}
+    answer = load(args, lite=False).evaluate(args.directory, figure=figure, **how)
+    say(args, answer, *answer.pop("report").splitlines())
+
+
+def export(args: argparse.Namespace) -> None:
+    """The encoder as a file for programs without TensorFlow, with its settings beside it."""
+    model = load(args, lite=False)
+    from pyimagesearch.inference.export import export
+
+    output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
+    check(output, f".{args.format}")
+    shape = model.image_shape
+    tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
+    if args.images:
+        (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
+        listing.say(f"skipped {message}" for message in bad)
+        tried = np.concatenate([tried, pixels])
+    done = export(model, output, tried)
+    answer = {"file": output, "settings": f"{output}.json", "difference": done["difference"]}
+    answer["images_checked"] = done["images_checked"]
+    say(args, answer, f"{output}, settings: {output}.json")
+
+
+def page(args: argparse.Namespace) -> None:
+    """A page in the browser: compare two images, say who or what it is."""
+    from pyimagesearch.inference.page import serve
+
+    serve(args)
+
+
+def cache(args: argparse.Namespace) -> None:
+    """Where the cache of pixels and embeddings lies, and how large it is."""
+    (place, size) = (os.fspath(kept.place()), kept.size())
+    if args.clear:
+        kept.clear()
+    text = f"{place}: {size / 1e6:,.1f} MB{', now empty' if args.clear else ''}"
+    say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
+
+
+COMMANDS = (compare, identify, search, embed, evaluate, matrix, export, page, cache)
 VECTORS = os.path.join(config.BASE_OUTPUT, "vectors.npz")
 SWITCH: dict[str, Any] = {"action": "store_true"}
 ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
-    ("compare", "a", {"nargs": "?"}, None),
-    ("compare", "b", {"nargs": "?"}, None),
+    ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two, or none with --pairs"),
     ("identify search", "query", {}, None),
     ("identify", "gallery", {}, None),
     ("embed", "directory", {"nargs": "?"}, None),
@@ -53,26 +313,23 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
         "a CSV file with the columns a and b, paths from its folder on, and same (1 or 0)"),
     ("compare search evaluate matrix page", "--fmr", {"type": float},
         "use the threshold stored for this rate"),
-    ("identify page", "--fpir", {"type": flags.share, "default": 0.01},
-        "the false positive identification rate that the threshold holds (0.01)"),
+    ("identify page", "--fpir", {"type": flags.share, "default": FPIR},
+        f"the false positive identification rate that the threshold holds ({FPIR})"),
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),
-    ("embed", "--shard", {"metavar": "K/N"},
+    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard},
         "the Kth of N parts of the folder alone, into a file that --merge reads"),
     ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"},
         "no folder, but all parts that --shard has written, made one"),
-    ("embed", "--output", {},
-        f"ends with .npz, .csv or .parquet ({VECTORS}; with --json none)"),
+    ("embed", "--output", {}, f"ends with .npz or .csv ({VECTORS}; with --json none)"),
+    ("search evaluate matrix", "--output", {}, "the figure's file (in output/; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
-    ("evaluate", "--force", SWITCH,
-        "--calibrate even by a few images where the model's thresholds rest on more"),
+    ("evaluate", "--force", SWITCH, "--calibrate by few images where thresholds rest on more"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, None),
-    ("export", "--output", {},
-        "the file (encoder.tflite or .onnx beside the model, where compare finds the first)"),
-    ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on"),
-    ("page", "--gallery", {"metavar": "DIR"},
-        "a folder that images are looked for in, with a subfolder for each person or thing"),
+    ("export", "--output", {}, "(beside the model, where compare finds encoder.tflite)"),
+    ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on, beside noise"),
+    ("page", "--gallery", {"metavar": "DIR"}, "in which images are looked for, as by identify"),
     ("page", "--host", {"default": "127.0.0.1"}, "(127.0.0.1: this machine alone)"),
     ("page", "--port", {"type": int, "default": 7860}, "(7860; 0: any free one)"),
     ("cache", "--clear", SWITCH, "empty it"),
@@ -83,21 +340,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and end the program; argv: its words, by default the program's own."""
     name = os.path.basename(sys.argv[0])
     parser = flags.Parser(
-        prog="python -m pyimagesearch" if name == "__main__.py" else name,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m pyimagesearch" if name == "__main__.py" else name, description=__doc__
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (answer, question) in COMMANDS.items():
+    for answer in COMMANDS:
+        (name, question) = (answer.__name__, answer.__doc__)
         sub = subparsers.add_parser(name, description=question, help=question)
         sub.set_defaults(run=answer)
         sub.add_argument("--json", action="store_true", help="print JSON for programs")
         if name != "cache":
             sub.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
-        if name in PICTURES:
-            default = os.path.join(config.BASE_OUTPUT, PICTURES[name])
-            sub.add_argument("--output", help=f"the figure's file ({default}; with --json none)")
-            sub.set_defaults(picture=default)
         for commands, flag, how, text in ARGUMENTS:
             if name in commands.split():
                 sub.add_argument(flag, help=text, **how)

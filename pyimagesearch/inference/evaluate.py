@@ -1,111 +1,127 @@
-"""evaluate: how good a model is on a folder, whether its threshold suits, and a new one."""
+"""How good a model is on a folder, whether its threshold suits, and a new one."""
 
-import argparse
 import logging
+import os
 from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data import listing
-from pyimagesearch.data.folders import Folder, read_folder
-from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.listing import say
+from pyimagesearch.data.sets import TRAINED_ON, ImageSet, pixel_digests, read_trained_on
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
-from pyimagesearch.evaluation import measure, pictures
+from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
-from pyimagesearch.inference.answers import load, picture, say
-from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.inference.saving import write_settings
+from pyimagesearch.inference.model import SiameseModel, digest
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 
-LEAST_OF_CLASS = 4  # images, to calibrate with: two to choose by, two to report on
+LEAST_OF_CLASS = 4  # images, to calibrate with
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
+CALIBRATED = ("threshold", "operating_points", "operating_bounds", "identification")
 
 
-def evaluate(args: argparse.Namespace) -> None:
-    """Figures on a folder, whether the threshold suits it, or with --calibrate a new one."""
-    figure = picture(args)
-    if args.calibrate and args.fmr is not None:
+def evaluate(
+    model: SiameseModel,
+    folder: str | os.PathLike,
+    fmr: float | None = None,
+    class_level: int | None = None,
+    group_by: str | None = None,
+    calibrate: bool = False,
+    force: bool = False,
+    figure: str | None = None,
+) -> dict[str, Any]:
+    """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
+
+    Of a folder with train/ and test/ the test's images are evaluated, else val's; else all.
+    calibrate: choose new thresholds by half of the images, store them in the model's directory,
+    report on the other half; force: also by fewer than 30 images, where the model's rest on more.
+    figure: the file of a picture of the worst errors.
+    Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
+    images (None: unknown), "folder": what was read and left out, "report": all of it as text.
+    """
+    if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
-    (model, threshold) = load(args, lite=False)
-    folder = read_folder(
-        args.directory,
-        shape=model.image_shape,
-        class_level=args.class_level,
-        group_by=args.group_by,
-    )
-    (test, name) = part(folder)
-    if name:
-        log.info(f"evaluated on its {name}/ part: {len(test)} of {len(folder.files)} images")
-    known = model.trained_on()
+    threshold = model.threshold_for(fmr)
+    read = read_folder(folder, shape=model.image_shape, class_level=class_level, group_by=group_by)
+    (test, part) = (read.images, None)
+    for number in (TEST, VALIDATION):
+        if part is None and read.splits is not None and np.any(read.splits == number):
+            (test, part) = (test.part(np.flatnonzero(read.splits == number)), PART_NAMES[number])
+            log.info(f"evaluated on its {part}/ part: {len(test)} of {len(read.files)} images")
+    known = trained_on(model)
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
-        flatter = "figures and thresholds from them" if args.calibrate else "figures on them"
-        log.info(f"{used} of these {len(test)} images were trained on: {flatter} flatter")
-
+        log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
     # are all of these classes new to the model, as far as names and pixels say?
     names = model.settings.get("class_names")
-    new = not used and isinstance(names, list) and not {*map(str, names)} & {*test.class_names}
+    new = not used and names is not None and not {*names} & {*test.class_names}
     settings = model.settings | {
         "threshold": threshold,
-        "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points(),
+        "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
     }
-    if args.calibrate:
-        (choices, test) = halves(without_small_classes(test))
-        settings |= _calibrated(model, choices, new, args)
+    if calibrate:
+        (choices, test) = halves(_without_small_classes(test))
+        rested = model.settings.get("operating_images") or 0
+        if len(choices) < min(rested, FEW) and not force:
+            wanted = (
+                f"{min(rested, FEW)} images to choose by: the model's thresholds rest on {rested}"
+            )
+            received = f"{len(choices)}, half of {printable(folder)}. Take more, or --force."
+            raise InputError(f"Expected at least {wanted}. Received: {received}")
+        pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
+        found = measure.calibrate(pairs, threshold)
+        before = {name: model.settings.get(name) for name in CALIBRATED}
+        settings |= {"operating_bounds": {}, **found, "calibrated_before": before}
+        for rate, limit in model.operating_points.items():
+            if limit is not None and found["operating_points"].get(rate) is None:
+                rate = f"{100 * float(rate):g} % FMR"
+                log.info(f"too few images for a threshold of {rate}, which the model had")
     pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
     measured = measure.Measurement(pairs, settings)
-    verdict = f"The threshold {measured.threshold:.3f} "
-    verdict += "suits this data" if measured.suits else "does not suit this data"
+    suits = "suits" if measured.suits else "does not suit"
+    verdict = f"The threshold {measured.threshold:.3f} {suits} this data"
     if measured.chance:
-        verdict = (
-            "No threshold suits this data: the model tells its pairs apart no better than chance"
-        )
+        verdict = "No threshold suits this data: the model does no better than chance"
     verdict += f"; the best one, {measured.best:.3f}, gets {measured.best_accuracy:.2%} right."
-    if args.calibrate:
+    if calibrate:
+        from pyimagesearch.inference.saving import write_settings
+
         write_settings(model, settings)
         verdict = f"Written to {printable(model.path)}. {verdict}"
     elif not measured.suits and not measured.chance:
         verdict += " --calibrate stores a new one."
-    answer = measured.as_dict() | {"part": name, "trained_on": used, "folder": folder.counts}
-    say(args, answer, f"{measure.report(measured, printable(args.directory))}\n{verdict}")
     if figure:
+        from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
         pictures.plot_worst(test.images, measured, figure)
         perfect = measured.accuracy.value == 1
-        log.info(f"{'no errors; the hardest pairs' if perfect else 'the worst errors'}: {figure}")
+        what = "no errors; the hardest pairs" if perfect else "the worst errors"
+        log.info(f"{what}: {printable(figure)}")
+    answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": read.counts}
+    return answer | {"report": f"{measure.report(measured, printable(folder))}\n{verdict}"}
 
 
-def part(folder: Folder) -> tuple[ImageSet, str | None]:
-    """The images of a folder that are evaluated, and the name of the part that they are.
+def trained_on(model: SiameseModel) -> np.ndarray:
+    """pixel_digests of what a model was trained on: uint64 (N,); none where that is unknown."""
+    try:
+        digests = read_trained_on(model.path)
+    except FileNotFoundError:
+        return np.zeros(0, np.uint64)
+    except ValueError:
+        file = f"{printable(model.path / TRAINED_ON)}, a damaged file"
+        raise InputError(f"Expected uint64 numbers. Received: {file}. Remove it.") from None
+    return digests if digest(model.path) == model.digest else digests[:0]  # replaced meanwhile
 
-    Of a folder with train/ and test/ the test's, else val's; else all, and no name.
-    """
-    for number in (TEST, VALIDATION):
-        if folder.splits is not None and np.any(folder.splits == number):
-            rows = np.flatnonzero(folder.splits == number)
-            return folder.images.part(rows), PART_NAMES[number]
-    return folder.images, None
 
-
-def without_small_classes(images: ImageSet) -> ImageSet:
-    """The images of classes with four images or more, two to choose by and two to report on.
-
-    Raises InputError where fewer than two classes are left.
-    """
+def _without_small_classes(images: ImageSet) -> ImageSet:
+    # the images of classes with two to choose by and two to report on
     if images.labels is None:
         return images
     sizes = np.bincount(images.labels, minlength=len(images.class_names))
-    listing.say(
-        f"left out class {name}: {size} images, {LEAST_OF_CLASS} needed to calibrate with"
-        for name, size in zip(images.class_names, sizes)
-        if 0 < size < LEAST_OF_CLASS
-    )
-    if (enough := np.sum(sizes >= LEAST_OF_CLASS)) < 2:
-        raise InputError(
-            f"Expected at least {LEAST_OF_CLASS} images of each of two classes to calibrate with. "
-            f"Received: {enough} such classes."
-        )
+    say(f"left out class {name}: {size} images, {LEAST_OF_CLASS} needed to calibrate with"
+        for name, size in zip(images.class_names, sizes) if 0 < size < LEAST_OF_CLASS)  # fmt: skip
     return images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
 
 
@@ -127,22 +143,3 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     second = np.isin(units, numbers[np.lexsort((sizes, kinds[first]))][1::2])
     (choices, test) = (images.part(np.flatnonzero(side)) for side in (~second, second))
     return choices, test
-
-
-def _calibrated(
-    model: SiameseModel, choices: ImageSet, new: bool, args: argparse.Namespace
-) -> dict[str, Any]:
-    # the new thresholds, and those before them
-    rested = model.settings.get("operating_images")
-    if type(rested) is int and len(choices) < min(rested, FEW) and not args.force:
-        raise InputError(
-            f"Expected at least {min(rested, FEW)} images to choose by, since the model's "
-            f"thresholds rest on {rested}. Received: {len(choices)}, half of "
-            f"{printable(args.directory)}. Take more images, or --force."
-        )
-    feats = model.embed(choices.images)
-    pairs = ImagePairs(feats, choices, model.settings, model.distance, new)
-    found = measure.calibrate(pairs, model.threshold)
-    names = ("threshold", "operating_points", "operating_bounds", "identification")
-    before = {name: model.settings.get(name) for name in names}
-    return {"operating_bounds": {}, **found, "calibrated_before": before}

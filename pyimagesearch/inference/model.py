@@ -5,13 +5,12 @@ A SavedModel is a program: load none that you would not run.
 
 import hashlib
 import json
+import logging
 import math
 import os
-import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,26 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.config import MODEL_PATH
-from pyimagesearch.data import sets
+from pyimagesearch.data import listing
+from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.rows import Rows, in_batches
-from pyimagesearch.evaluation.distances import angular_similarity
+from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
 from pyimagesearch.evaluation.verification import called_same
-from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.inference.gallery import Gallery, nearest
+from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
-from pyimagesearch.system.terminal import at_once
 
 FORMAT_VERSION = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
-BLOCK = 10_000  # embeddings that are compared at a time
 FEW = 4  # images that are one batch of any model
+FPIR = 0.01  # the false positive identification rate that is held where none is named
+
+File = str | os.PathLike
+Image = File | np.ndarray  # or its pixels as they are read: uint8 (H, W, C)
+
+log = logging.getLogger(__name__)
 
 
 class SiameseModel:
@@ -40,11 +45,14 @@ class SiameseModel:
 
     path: the directory. settings: what siamese.json holds. image_shape: (H, W, C) of the images
     it takes; of three channels, red comes first. threshold: two images are the same where their
-    distance is below it. digest: of weights and graph. embedding_dim: D.
+    distance is below it. operating_points: the threshold for each false match rate, "0.01" and
+    the like; None: too few pairs. digest: of weights and graph. embedding_dim: D.
     lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
+
+    The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
     """
 
-    def __init__(self, path: str | Path, lite: bool = False):
+    def __init__(self, path: File, lite: bool = False):
         """Raises InputError where path is no SavedModel that save wrote; lite: others, too.
 
         A training may put a new model there at this moment: then all is read again, so that no
@@ -53,88 +61,142 @@ class SiameseModel:
         self.path = Path(os.path.realpath(path))
         if not self.path.exists():
             restore(self.path.parent)  # a killed training may have left it aside
-        for pause in (0.02, 0.05, 0.1, 0.2):
+        while True:
             self.digest = digest(self.path)
-            fault = None
             try:
                 self._load(lite)
-            except (InputError, OSError) as error:
-                fault = error
-                time.sleep(pause)  # a model that is being replaced is missing for a moment
+            except (InputError, OSError):
+                time.sleep(0.1)  # a model that is being replaced is missing for a moment
+                if digest(self.path) == self.digest:
+                    raise
             if digest(self.path) == self.digest:
-                if fault:
-                    raise fault
                 return
-        received = f"{printable(self.path)}, replaced each time. Try again."
-        raise InputError(f"Expected a model that stays while it is read. Received: {received}")
 
     def _load(self, lite: bool) -> None:
-        file = self.path / SETTINGS
-        if not (self.path / "saved_model.pb").is_file() or not file.is_file():
-            there = "without" if self.path.is_dir() else "not there"
-            inside = self.path / Path(MODEL_PATH).name
-            advice = f"Its model is --model {printable(inside)}." if inside.is_dir() else ADVICE
-            raise InputError(
-                f"Expected a model directory with saved_model.pb and {SETTINGS}. "
-                f"Received: {printable(self.path)}, {there}. {advice}"
-            )
-        try:  # the settings are untrusted text
-            settings = json.loads(file.read_text(encoding="utf-8"))
-            (version, shape) = (settings["format_version"], settings["image_shape"])
-            if type(version) is int and version > FORMAT_VERSION:
-                raise InputError(
-                    f"Expected settings of format {FORMAT_VERSION} or older. Received: {version} "
-                    f"in {printable(file)}. Take a newer version of this project."
-                )
-            whole = list(map(type, shape)) == [int] * 3 and 0 < min(shape) <= max(shape) < 2**16
-            if not whole or not math.isfinite(settings["threshold"]):
-                raise TypeError("image_shape or threshold")
-            reading = settings.get("reading")
-            fit = str(reading.get("fit")) if isinstance(reading, dict) else ""
-        except (TypeError, KeyError, RecursionError, OverflowError, json.JSONDecodeError,
-                UnicodeError):  # fmt: skip
-            raise InputError(
-                f"Expected whole settings in {printable(file)}. Received: damaged ones. {ADVICE}"
-            ) from None
-        self.settings: dict[str, Any] = settings
-        self.image_shape: tuple[int, int, int] = FITS.get(fit, tuple)(shape)
-        self.threshold: float = settings["threshold"]
+        self.settings = read_settings(self.path)
+        fit = (self.settings.get("reading") or {}).get("fit", "stretch")
+        self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+        self.threshold: float = self.settings["threshold"]
+        self.operating_points: dict = self.settings.get("operating_points") or {}
         if lite:
-            from pyimagesearch.inference.lite_model import Endpoints
+            from pyimagesearch.inference.export import Encoder
 
-            self._archive: Any = Endpoints(self.path, self.digest, settings)
-            damaged: tuple = ()
-        else:
-            import tensorflow as tf
-
-            # what the loader raises for a damaged file, found by damaging files in many ways
-            damaged = (OSError, ValueError, LookupError, AttributeError, TypeError,
-                tf.errors.OpError)  # fmt: skip
+            self.archive: Any = Encoder(self.path, self.digest, self.settings)
         try:
             if not lite:
-                with plain_path(self.path) as plain:
-                    self._archive = tf.saved_model.load(plain)
-            # one black image: do the graph and the settings speak of the same shape?
-            feats = self._archive.embed(np.zeros((1, *self.image_shape), np.uint8))["embedding"]
-            self._archive.distance({"embedding_a": feats, "embedding_b": feats})["distance"]
-            (_, self.embedding_dim) = feats.shape
-        except damaged as error:
-            raise InputError(
-                f"Expected a SavedModel that loads. Received: {printable(self.path)} "
-                f"({first_line(error)}). Train it again with train_contrastive_siamese_network.py."
-            ) from None
+                import tensorflow as tf
 
-    def read(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """Image files as training reads them: uint8 (N, H, W, C), in the order of the paths.
+                with plain_path(self.path) as plain:
+                    self.archive = tf.saved_model.load(plain)
+            # one black image: do the graph and the settings speak of the same shape?
+            feats = self._embed(np.zeros((1, *self.image_shape), np.uint8))
+            self.embedding_dim: int = feats.shape[1]
+            self.distance([feats, feats])
+        except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
+            received = f"{printable(self.path)} ({first_line(error)})"
+            wanted = "Expected a SavedModel that loads."
+            raise InputError(f"{wanted} Received: {received}. {ADVICE}") from None
+
+    def _embed(self, images: np.ndarray) -> np.ndarray:
+        return np.asarray(self.archive.signatures["embed"](images=images)["embedding"])
+
+    def compare(self, a: Image, b: Image, fmr: float | None = None) -> dict[str, Any]:
+        """Are two images the same? What judge says of them, and the "threshold"."""
+        threshold = self.threshold_for(fmr)
+        feats = self.embed(self.read([a, b]))
+        (distance,) = self.distance([feats[:1], feats[1:]])
+        return self.judge(distance, threshold) | {"threshold": threshold}
+
+    def evaluate(self, folder: File, **how: Any) -> dict[str, Any]:
+        """How good is the model on a folder? See evaluate.evaluate, which takes the same."""
+        from pyimagesearch.inference.evaluate import evaluate
+
+        return evaluate(self, folder, **how)
+
+    def search(
+        self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None
+    ) -> dict[str, Any]:
+        """Which images of a folder, or of what embed_folder made of it, are most like this one?
+
+        "results": the nearest, nearest first, each with its "file" and what judge says of it.
+        """
+        threshold = self.threshold_for(fmr)
+        (feats,) = self.embed(self.read([query]))
+        if not isinstance(folder, Gallery):
+            folder = self.embed_folder(folder, without=[query], classes=False)
+        (rows, _) = nearest(feats, folder.embeddings, top, self.settings.get("distance"))
+        distances = self.distance([feats[np.newaxis], folder.embeddings[rows]])
+        results = [
+            {"file": folder.path(row)} | self.judge(distance, threshold)
+            for row, distance in zip(rows, distances)
+        ]
+        return {"threshold": threshold, "results": results}
+
+    def identify(
+        self, query: Image, folder: File | Gallery, fpir: float = FPIR, top: int = 5
+    ) -> dict[str, Any]:
+        """Who or what is this, or nobody known? A folder has a subfolder for each person or thing.
+
+        folder: or what embed_folder made of it. fpir: the false positive identification rate, the
+        share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is compared with
+        all N images: FPIR <= N FMR, so the threshold is that for a false match rate of fpir / N.
+        "known": whether the nearest class is nearer than "threshold". "name": that class's, or
+        None. "fpir": None where no threshold is known to hold it. "candidates": the `top` nearest
+        classes, each with "name", and "distance", "similarity" and "file" of its nearest image.
+        """
+        (feats,) = self.embed(self.read([query]))
+        if not isinstance(folder, Gallery):
+            folder = self.embed_folder(folder, without=[query])
+        size = len(folder.names)
+        if folder.classes is None:
+            received = f"{printable(folder.directory)} without."
+            raise InputError(f"Expected a subfolder for each person or thing. Received: {received}")
+        calibration = self.settings.get("identification") or {}
+        rates = self.operating_points | (calibration.get("rates") or {})
+        limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
+        held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
+        threshold = max(held) if held else min([self.threshold, *limits.values()])
+        new = calibration.get("new_classes")
+        if not held:
+            log.info("FPIR unknown: not calibrated for %g in a gallery of %d", fpir, size)
+        elif new is False:
+            log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
+        distances = self.distance([feats[np.newaxis], folder.embeddings])
+        row_of: dict[str, int] = {}  # of each class's nearest image
+        for row in np.argsort(distances, kind="stable").tolist():
+            row_of.setdefault(folder.classes[row], row)
+        # classes at one distance come by name
+        ranked = sorted((float(distances[row]), name, row) for name, row in row_of.items())
+        candidates = [
+            {"name": name, **self.judge(distance, threshold), "file": folder.path(row)}
+            for distance, name, row in ranked[:top]
+        ]
+        (known, *_) = [candidate.pop("same") for candidate in candidates]
+        return {
+            "known": known,
+            "name": ranked[0][1] if known else None,
+            "threshold": threshold,
+            "fpir": fpir if held else None,
+            "gallery_size": size,
+            "candidates": candidates,
+            "classes": len(row_of),
+            "images": size,
+            "new_classes": new,
+        }
+
+    def read(self, images: Sequence[Image]) -> np.ndarray:
+        """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
 
         Raises InputError, naming the files, where some cannot be read.
         """
-        if isinstance(paths, str | bytes | Path):
+        if isinstance(images, str | bytes | Path):
             raise InputError("Expected a list of paths. Received: one path. Write [path].")
         (pixels, bad) = ([], [])
-        for path in paths:
+        for image in images:
             try:
-                pixels.append(read_image(path, self.image_shape))
+                if not isinstance(image, np.ndarray):
+                    image = read_image(image, self.image_shape)
+                pixels.append(self._checked(image[np.newaxis])[0])
             except InputError as error:
                 bad.append(str(error))
         if bad:
@@ -142,15 +204,61 @@ class SiameseModel:
             raise InputError(f"Expected readable images. Received: {'; '.join(bad[:3])}{more}.")
         return np.array(pixels, np.uint8).reshape(-1, *self.image_shape)
 
-    def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
+    def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
-        if isinstance(paths, str | bytes | Path):
-            self.read(paths)
+        if not len(paths) or isinstance(paths, str | bytes | Path):
+            return self.embed(self.read(paths))
         size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as rows.in_batches
-        blocks = [paths[k : k + size] for k in range(0, len(paths), size)]
-        with ThreadPoolExecutor(at_once()) as pool:
-            parts = list(pool.map(lambda block: self.embed(self.read(block)), blocks))
-        return np.concatenate([np.zeros((0, self.embedding_dim), np.float32), *parts])
+        return in_batches(lambda some: self.embed(self.read(some)), paths, size)  # type: ignore
+
+    def embed_folder(
+        self,
+        directory: File,
+        class_level: int | None = None,
+        without: Sequence[Any] = (),
+        shard: tuple[int, int] | None = None,
+        classes: bool = True,
+    ) -> Gallery:
+        """The embeddings of all images of a folder, from the cache where it has them.
+
+        Subfolders are classes, as in training (class_level: see listing.find), but a class may
+        have a single image; classes: whether they are asked for. without: files to leave out.
+        shard: (k, n) for the kth of n parts of the images, which may be empty.
+        Raises InputError where the folder is missing or ambiguous, or no image can be read.
+        """
+        directory = os.fspath(directory)
+        start = len(os.path.join(directory, ""))  # of a file's name
+        if classes:
+            files = sorted(listing.find(directory, class_level, plain=True).files)
+            label_of = {os.path.join(directory, file.name): file.label for file in files}
+        else:
+            label_of = dict.fromkeys(listing.list_images(directory), "")
+        # by number and device of each file, whatever its name
+        asked = {os.stat(p)[1:3] for p in without if isinstance(p, File) and os.path.exists(p)}
+        exist = filter(os.path.exists, list(label_of) if asked else ())
+        for path in [path for path in exist if os.stat(path)[1:3] in asked]:
+            log.info("left out %s: asked about, or drawn by this command", printable(path))
+            del label_of[path]
+        (number, of) = shard or (1, 1)
+        count = len(label_of)
+        (first, last) = (count * (number - 1) // of, count * number // of)
+        (good, embeddings, messages, reused) = embeddings_of(
+            list(label_of)[first:last], self.digest, self.image_shape, self.embed
+        )
+        if not good and not shard:
+            received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
+            raise InputError(f"Expected readable images. Received: {received}")
+        listing.say(f"skipped {message}" for message in messages)
+        log.info("%s, %d of them embedded by an earlier run", counted(len(good), "image"), reused)
+        labels = tuple(label_of[path] for path in good)
+        return Gallery(
+            np.asarray(embeddings).reshape(len(good), self.embedding_dim),
+            tuple(path[start:] for path in good),
+            labels if any(labels) else None,
+            self.digest,
+            (first, last, count),
+            directory,
+        )
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
         """uint8 (N, H, W, C) -> float32 (N, D), batch by batch.
@@ -159,124 +267,130 @@ class SiameseModel:
         blue in this order (OpenCV reads them the other way round: images[..., ::-1]).
         Raises InputError for anything else: of floats from 0 to 1, made uint8, all would be black.
         """
-        if not isinstance(images, Rows):  # which are uint8
-            images = np.asarray(images)
-        array = images if isinstance(images, np.ndarray) else images[:1]
-        if array.dtype != np.uint8 or array.shape[1:] != self.image_shape:
-            raise InputError(
-                f"Expected uint8 images of shape (N, {', '.join(map(str, self.image_shape))}). "
-                f"Received: {array.dtype} of shape {array.shape}. One image is images[None], "
-                "floats from 0 to 1 are (images * 255).round().astype('uint8'), and files are "
-                "read by embed_files(paths)."
-            )
+        if isinstance(images, Rows):  # which are uint8
+            self._checked(images[:1])
+        else:
+            images = self._checked(np.asarray(images))
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
-        if len(images) <= FEW:
-            return np.asarray(self._archive.embed(images[:])["embedding"])
-        return in_batches(lambda few: np.asarray(self._archive.embed(few)["embedding"]), images)
+        return self._embed(images[:]) if len(images) <= FEW else in_batches(self._embed, images)
+
+    def _checked(self, images: np.ndarray) -> np.ndarray:
+        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
+            raise InputError(
+                f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
+                f"{images.dtype} of shape {images.shape}. One image is images[None], floats from 0 "
+                "to 1 are (images * 255).round().astype('uint8'); embed_files(paths) reads files."
+            )
+        return images
 
     def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
-        """(feats_a, feats_b), each float (B, D) -> float32 (B,); smaller = more alike.
+        """(feats_a, feats_b), each float (B, D) or (1, D) -> float32 (B,); smaller = more alike.
 
-        What the model puts out: with a head how different two images are, from 0 to 1.
+        With a head how different two images are, from 0 to 1. (1, D) is compared with all others.
         Raises InputError for anything else.
         """
-        (a, b) = map(np.asarray, vectors) if len(vectors) == 2 else (np.array(None),) * 2
-        whole = a.shape == b.shape == (len(np.atleast_1d(a)), self.embedding_dim)
-        if not whole or a.dtype.kind != "f" or b.dtype.kind != "f":
-            raise InputError(
-                f"Expected a pair (feats_a, feats_b), each floats (B, {self.embedding_dim}). "
-                f"Received: {a.dtype} {a.shape} and {b.dtype} {b.shape}. A single one is "
-                "feats[None]; for one against many take distance_to_all(feats, gallery)."
-            )
-        (a, b) = (a.astype(np.float32, copy=False), b.astype(np.float32, copy=False))
-        found = self._archive.distance({"embedding_a": a, "embedding_b": b})
+        shapes = [np.shape(feats) for feats in vectors]
+        counts = {shape[:1] for shape in shapes} - {(1,)}
+        sizes = {shape[1:] for shape in shapes}
+        if len(shapes) != 2 or len(counts) > 1 or sizes != {(self.embedding_dim,)}:
+            wanted = f"a pair (feats_a, feats_b), each floats (B, {self.embedding_dim})"
+            received = f"{' and '.join(map(str, shapes))}. A single one is feats[None]."
+            raise InputError(f"Expected {wanted}. Received: {received}")
+        (a, b) = np.broadcast_arrays(*(np.asarray(feats, np.float32) for feats in vectors))
+        found = self.archive.distance({"embedding_a": a, "embedding_b": b})
         return np.asarray(found["distance"])[:, 0]
-
-    def distance_to_all(self, feats: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-        """One embedding (D,) and many, (N, D) -> float32 (N,)."""
-        parts = [gallery[i : i + BLOCK] for i in range(0, len(gallery), BLOCK)]
-        return np.concatenate([self.distance([np.tile(feats, (len(p), 1)), p]) for p in parts])
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
         return called_same(distances, self.threshold if threshold is None else threshold)
 
     def judge(self, distances: np.ndarray | float, threshold: float) -> dict[str, Any]:
-        """What distances say of images, for JSON: numbers for one distance, lists for an array.
+        """What distances say of images: numbers for one distance, lists for an array.
 
         "similarity" is 2^(-distance / threshold): 1 at distance 0, 0.5 at the threshold; of a
         cosine distance the angular similarity, 1 - arccos(1 - distance) / pi. "same": is_same.
         """
         values = np.asarray(distances, np.float64)
+        alike = np.exp2(-values / max(threshold, 1e-12))
         if self.settings.get("distance") == "cosine":
             alike = angular_similarity(values)
-        else:
-            alike = np.exp2(-values / max(threshold, 1e-12))
-        return {
-            "distance": values.tolist(),
-            "similarity": alike.tolist(),
-            "same": (values < threshold).tolist(),
-        }
+        same = called_same(values, threshold)
+        found = {"distance": values, "similarity": alike, "same": same}
+        return {name: array.tolist() for name, array in found.items()}
 
-    def trained_on(self) -> np.ndarray:
-        """data.sets.pixel_digests of what it was trained on: uint64 (N,); none where unknown.
-
-        Raises InputError where the file is damaged.
-        """
-        try:
-            digests = sets.read_trained_on(self.path)
-        except FileNotFoundError:
-            return np.zeros(0, np.uint64)
-        except ValueError:
-            raise InputError(
-                f"Expected uint64 numbers in {printable(self.path / sets.TRAINED_ON)}. Received: "
-                "a damaged file. Remove it, and it is unknown what the model was trained on."
-            ) from None
-        return digests if digest(self.path) == self.digest else digests[:0]  # replaced meanwhile
-
-    def operating_points(self) -> dict[str, float | None]:
-        """The threshold for each false match rate, "0.01" and the like; None: not enough pairs."""
-        points = self.settings.get("operating_points")
-        return {
-            rate: threshold if is_number(threshold) else None
-            for rate, threshold in (points if isinstance(points, dict) else {}).items()
-            if re.fullmatch(r"[0-9]*\.?[0-9]+", rate)  # settings are untrusted text
-        }
-
-    def threshold_for(self, fmr: float) -> float:
-        """The threshold stored for a false match rate such as 0.001.
+    def threshold_for(self, fmr: float | None) -> float:
+        """The threshold stored for a false match rate such as 0.001; None: the model's own.
 
         Raises InputError where the calibration had not enough pairs for that rate.
         """
-        points = self.operating_points()
-        for rate, threshold in points.items():
-            if float(rate) == fmr and threshold is not None:
-                return threshold
-        raise InputError(
-            f"Expected a false match rate that this model is calibrated for: "
-            f"{', '.join(rate for rate in points if points[rate] is not None) or 'none'}. "
-            f"Received: {fmr:g}{', not enough pairs' if fmr in map(float, points) else ''}. "
-            "evaluate DIR --calibrate stores more rates where DIR has images enough."
-        )
+        known = {float(rate): t for rate, t in self.operating_points.items() if t is not None}
+        if fmr is not None and fmr not in known:
+            rates = ", ".join(f"{rate:g}" for rate in known) or "none"
+            received = f"{fmr:g}. evaluate DIR --calibrate stores more, where images are enough."
+            raise InputError(f"Expected an FMR calibrated for: {rates}. Received: {received}")
+        return self.threshold if fmr is None else known[fmr]
 
 
-def is_number(value: Any) -> bool:
-    """Whether a value from the settings, which are untrusted, is a finite number."""
-    return type(value) in (int, float) and abs(value) < 1e300
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
-def digest(path: str | Path) -> str:
+def _are_rates(value: Any) -> bool:
+    # numbers by false match rates, "0.01" and the like; None: too few pairs for that rate
+    return all(0 < float(rate) < 1 and (t is None or _is_number(t)) for rate, t in value.items())
+
+
+# whether a setting is what saving and calibrating write; None: it need not be there
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "format_version": lambda v: v in (None, FORMAT_VERSION),
+    "image_shape": lambda v: list(map(type, v)) == [int] * 3 and 0 < min(v) <= max(v) < 2**16,
+    "threshold": _is_number,
+    "reading": lambda v: v is None or v.get("fit", "stretch") in FITS,
+    "class_names": lambda v: v is None or (type(v) is list and {*map(type, v)} <= {str}),
+    "distance": lambda v: v in [None, *MATRICES],
+    "operating_points": lambda v: v is None or _are_rates(v),
+    "operating_images": lambda v: v is None or type(v) is int,
+    "identification": lambda v: v is None or _are_rates(v.get("rates") or {}),
+}
+
+
+def read_settings(model: Path) -> dict[str, Any]:
+    """What siamese.json in a model's directory holds, untrusted text; each setting of its kind.
+
+    Raises InputError where that is no model's directory, or a setting is damaged.
+    """
+    file = model / SETTINGS
+    if not (model / "saved_model.pb").is_file() or not file.is_file():
+        there = "without" if model.is_dir() else "not there"
+        inside = model / Path(MODEL_PATH).name
+        advice = f"Its model is --model {printable(inside)}." if inside.is_dir() else ADVICE
+        wanted = f"a model directory with saved_model.pb and {SETTINGS}"
+        raise InputError(f"Expected {wanted}. Received: {printable(model)}, {there}. {advice}")
+    name = "no JSON object"
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        for name, is_right in KINDS.items():
+            if not is_right(settings.get(name)):
+                raise ValueError
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        wanted = f"settings in {printable(file)} as this version writes them"
+        received = f"damaged or newer ones ({name}). {ADVICE}"
+        raise InputError(f"Expected {wanted}. Received: {received}") from None
+    return settings
+
+
+def digest(model: str | Path) -> str:
     """A digest of a model's weights and graph; its settings have no part in it.
 
     Two directories of one digest give the same embeddings. "": there is no model.
     """
     found = hashlib.sha256()
-    files = [Path(path, "saved_model.pb"), *sorted(Path(path, "variables").glob("*"))]
+    files = [Path(model, "saved_model.pb"), *sorted(Path(model, "variables").glob("*"))]
     try:
         for file in files:
             content = file.read_bytes()
-            found.update(f"{file.name} {len(content)} ".encode("utf-8", "surrogateescape"))
+            found.update(os.fsencode(f"{file.name} {len(content)} "))
             found.update(content)
     except OSError:  # not there, or a training takes it away at this moment
         return ""

@@ -14,13 +14,7 @@ import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.inference.model import (
-    FORMAT_VERSION,
-    SETTINGS,
-    SiameseModel,
-    digest,
-    plain_path,
-)
+from pyimagesearch.inference.model import FORMAT_VERSION, SETTINGS, SiameseModel, digest, plain_path
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
 
@@ -41,10 +35,8 @@ def save(
 
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
     comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
-    settings: what goes into assets.extra/siamese.json, above all image_shape and threshold; a
-    head's two numbers are added.
-    trained_on: uint64 (N,), data.sets.pixel_digests of the images that were trained on; kept
-    in assets.extra/trained_on.npy.
+    settings: for assets.extra/siamese.json, above all image_shape and threshold; a head's two
+    numbers are added. trained_on: uint64 (N,), data.sets.pixel_digests of these images.
     Endpoints, all for any B:
       serve, serving_default  {"image_a", "image_b"} uint8 (B, H, W, C)
                               -> {"distance"} float32 (B, 1), smaller = more alike
@@ -68,14 +60,21 @@ def save(
 
     def pair(shape, dtype, name):
         # the names are those of the signature's arguments, too
-        return [{key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}]
+        return {key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}
 
     archive = keras.export.ExportArchive()
+    images = tf.TensorSpec(encoder.input_shape, tf.uint8, "images")
+    both = pair(encoder.input_shape, tf.uint8, "image")
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
-    for name in ("serve", "serving_default"):
-        archive.add_endpoint(name, serve, pair(encoder.input_shape, tf.uint8, "image"))
-    archive.add_endpoint("embed", embed, [tf.TensorSpec(encoder.input_shape, tf.uint8, "images")])
-    archive.add_endpoint("distance", distance, pair(encoder.output_shape, tf.float32, "embedding"))
+    endpoints = {"serve": (serve, both), "serving_default": (serve, both), "embed": (embed, images)}
+    for name, (function, spec) in endpoints.items():
+        # with an input_signature it would make uint8 of NumPy's floats, all black, without a word,
+        # and after a call that it refuses other threads would wait for ever
+        traced = tf.function(function)
+        traced.get_concrete_function(spec)
+        archive.add_endpoint(name, traced)
+    feats = pair(encoder.output_shape, tf.float32, "embedding")
+    archive.add_endpoint("distance", distance, [feats])
     header = {"format_version": FORMAT_VERSION, "versions": versions()}
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
     # each message of the program around this would appear twice
@@ -102,17 +101,17 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     Raises InputError where its directory now holds another model than the one that was loaded:
     the settings belong to that one.
     """
-    replaced = InputError(
-        f"Expected the model that was loaded from {printable(model.path)}. Received: "
-        "another; the model was replaced while it was measured: run again."
-    )
-    if digest(model.path) != model.digest:
-        raise replaced
-    try:  # in a folder inside the model's, which goes with it where it is replaced now
+    try:
+        if digest(model.path) != model.digest:
+            raise FileNotFoundError
+        # in a folder inside the model's, which goes with it where it is replaced now
         with whole_file(model.path / SETTINGS) as new:
             _write(Path(new), settings)
     except FileNotFoundError:
-        raise replaced from None
+        raise InputError(
+            f"Expected the model that was loaded from {printable(model.path)}. Received: "
+            "another; the model was replaced while it was measured: run again."
+        ) from None
     for file in model.path.parent.glob("*.json"):
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
             exported = json.loads(file.read_text(encoding="utf-8"))["export"]

@@ -28,3 +28,8 @@ def printable(name: str | bytes | os.PathLike) -> str:
     """
     text = str(Path(os.fsdecode(name))).encode("utf-8", "backslashreplace").decode()
     return UNPRINTABLE.sub("?", text)
+
+
+def counted(count: int, noun: str, plural: str = "s") -> str:
+    """A number of things, in words: "1 image", "2 images"."""
+    return f"{count} {noun}{plural if count != 1 else ''}"

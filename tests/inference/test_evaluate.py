@@ -1,73 +1,122 @@
-"""Which images of a folder are evaluated, and how they are halved to calibrate."""
+"""evaluate, as a user asks it."""
+
+import json
+import shutil
 
 import numpy as np
+import pytest
+import small_model
 
-from pyimagesearch.data.folders import Folder
-from pyimagesearch.data.sets import ImageSet, Pairs
-from pyimagesearch.inference import evaluate
-
-
-def images(count, labels=None, pairs=None, groups=None):
-    """Images of one pixel, which is their number."""
-    pixels = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    (labels, groups) = (x if x is None else np.array(x, np.int32) for x in (labels, groups))
-    return ImageSet(pixels, labels, pairs, tuple("abcdef"), groups)
+from pyimagesearch.data.sets import pixel_digests
 
 
-def pairs(indices, y, groups=None):
-    (anchors, others) = np.array(indices).T
-    ready = Pairs(anchors, others[:, np.newaxis], np.array(y)[:, np.newaxis])
-    return images(np.max(indices) + 1, pairs=ready, groups=groups)
+@pytest.mark.slow
+def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
+    settings = model / "assets.extra" / "siamese.json"
+    before = settings.read_text()
+    flags = ("evaluate", folder, "--output", tmp_path / "e.png")
+    (code, out, _) = ask(*flags)
+    assert code == 0 and "suits this data" in out and "recall@1                100.00 %" in out
+    measured = json.loads(ask(*flags, "--json")[1])
+    assert measured["accuracy"]["value"] > 0.95 and measured["images"] == 120
+    assert measured["trained_on"] is None and settings.read_text() == before
+    (pixels, _) = small_model.images()
+    np.save(model / "assets.extra" / "trained_on.npy", np.sort(pixel_digests(pixels[:50])))
+    assert "50 of these 120 images were trained on" in ask(*flags)[1]
+    assert json.loads(ask(*flags, "--json")[1])["trained_on"] == 50
+    (model / "assets.extra" / "trained_on.npy").unlink()
+    # a threshold that calls everything the same does not suit
+    small_model.change(model, threshold=99.0, class_names=["anna", "bert"])
+    (code, out, _) = ask(*flags)
+    assert "does not suit" in out and "--calibrate" in out
+    (code, out, _) = ask(*flags, "--calibrate")
+    # a threshold takes 30 false matches that share no image: of 60 images all would be in one
+    assert code == 0 and "too few images for a threshold of 0.1 % FMR, which the model had" in out
+    stored = json.loads(settings.read_text())
+    assert 0.2 < stored["threshold"] < 1.2 and stored["operating_points"]["0.0001"] is None
+    assert stored["calibrated_before"]["threshold"] == 99.0
+    # none of these classes is one that the model was trained on
+    assert stored["identification"]["new_classes"] is True
+    assert "suits this data" in ask(*flags)[1]
 
 
-def halves(some: ImageSet) -> list[list[int]]:
-    return [np.ravel(half.images).tolist() for half in evaluate.halves(some)]
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: None, "a folder, or a list"),
+        (lambda path: path.mkdir(), "a subfolder for each class"),
+        (lambda path: small_model.write_folder(path, 1, 3), "at least two classes"),
+        (lambda path: small_model.write_folder(path, 2, 1), "at least two classes"),
+    ],
+)
+def test_evaluate_of_a_wrong_folder(refused, tmp_path, make, message):
+    make(tmp_path / "wrong")
+    assert message in refused("evaluate", tmp_path / "wrong", "--output", tmp_path / "e.png")
+    assert not (tmp_path / "e.png").exists()
 
 
-def test_halves_of_classes():
-    # a has five images, b four, c three: every second one of a class
-    assert halves(images(12, [0] * 5 + [1] * 4 + [2] * 3)) == [
-        [0, 2, 4, 6, 8, 10],
-        [1, 3, 5, 7, 9, 11],
-    ]
+def test_train_and_test_folders_are_used_as_what_they_are(ask, folder, tmp_path):
+    for digit in "012":
+        for k, path in enumerate(sorted((folder / digit).iterdir())):
+            place = tmp_path / "data" / ("test" if k < 4 else "train") / digit
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+    code, out, _ = ask("evaluate", tmp_path / "data", "--output", tmp_path / "e.png")
+    assert code == 0 and "evaluated on its test/ part: 12 of 36 images" in out, out
+    answer = json.loads(ask("evaluate", tmp_path / "data", "--json")[1])
+    assert answer["part"] == "test" and answer["images"] == 12 and answer["pairs"] == 66
 
 
-def test_groups_stay_together():
-    # in each class four clips of one, one, two and two frames
-    groups = [0, 0, 1, 1, 2, 3, 4, 4, 5, 5, 6, 7]
-    (first, second) = evaluate.halves(images(12, [0] * 6 + [1] * 6, groups=groups))
-    assert len(first) == len(second) == 6 and not set(first.groups) & set(second.groups)
-    # writers 0 to 3, each of whom has written two of both letters
-    writers = np.arange(4).repeat(4)
-    (first, second) = evaluate.halves(images(16, [0, 0, 1, 1] * 4, groups=writers))
-    assert set(first.groups) == {0, 2} and set(second.groups) == {1, 3}
+def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
+    # two alphabets of two characters each: two readings, and the choice is the user's
+    for digit, place in zip("0123", ("Greek/a", "Greek/b", "Latin/a", "Latin/b")):
+        shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
+    flags = ("evaluate", tmp_path / "alphabets", "--json")
+    code, out, err = ask(*flags)
+    assert code == 2 and out == "" and "--class-level 1 or --class-level 2" in err
+    assert json.loads(ask(*flags, "--class-level", 1)[1])["folder"]["classes"] == 2
+    answer = json.loads(ask(*flags, "--class-level", 2)[1])
+    assert answer["folder"]["classes"] == 4 and answer["accuracy"]["value"] == 1.0
+    # the files of one number are a group: twelve, each with an image of each class
+    groups = ("--class-level", 2, "--group-by", r"\d+(?=\.png)")
+    answer = json.loads(ask(*flags, *groups, "--calibrate")[1])
+    # the other six, with all of their images, choose
+    assert (answer["unit"], answer["units"], answer["images"]) == ("groups", 6, 24)
 
 
-def test_halves_of_pairs():
-    # four writers of one same and two different pairs each, around one image each
-    indices = [(4 * w, 4 * w + k) for w in range(4) for k in (1, 2, 3)]
-    (first, second) = evaluate.halves(pairs(indices, [1, 0, 0] * 4))
-    for half, numbers in (
-        (first, [*range(4), *range(8, 12)]),
-        (second, [4, 5, 6, 7, *range(12, 16)]),
-    ):
-        assert np.ravel(half.images).tolist() == numbers
-        assert half.pairs.indices().tolist() == [[a, a + k] for a in (0, 4) for k in (1, 2, 3)]
-        assert np.ravel(half.pairs.y).tolist() == [1, 0, 0] * 2
-    # four pairs without a shared image, of which 0 and 1 are one person's, 2 and 3 another's
-    ready = pairs([(0, 1), (2, 3), (4, 5), (6, 7)], [1, 0, 1, 0], groups=[0, 0, 0, 0, 1, 1, 1, 1])
-    assert halves(ready) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
+    pairs = small_model.write_pairs(tmp_path / "pairs", groups=6)
+    code, out, err = ask("evaluate", pairs, "--json")
+    answer = json.loads(out)
+    # six groups of three same and three different pairs, of seven images
+    assert code == 0 and answer["pairs"] == 36 and answer["images"] == 42, err
+    assert answer["accuracy"]["value"] == 1.0
+    code, out, _ = ask("evaluate", pairs, "--calibrate", "--json")
+    answer = json.loads(out)
+    assert code == 0 and answer["pairs"] == 18 and answer["images"] == 21
+    stored = json.loads((model / "assets.extra" / "siamese.json").read_text())
+    assert 0.1 < stored["threshold"] < 1.2
+    # who is who is not known of pairs: no rate is promised by a calibration on other images
+    assert stored["identification"]["rates"] == {} and "retrieval" not in answer
 
 
-def test_the_part_that_is_evaluated():
-    some = images(8, [0, 0, 0, 1, 1, 1, 2, 2])
-    # test/ where it is there, else val/, else all
-    for splits, numbers, name in (
-        (None, list(range(8)), None),
-        ([0, 2, 2, 0, 2, 2, 1, 0], [1, 2, 4, 5], "test"),
-        ([0, 1, 1, 0, 1, 1, 0, 0], [1, 2, 4, 5], "val"),
-    ):
-        splits = splits and np.array(splits, np.int8)
-        (part, found) = evaluate.part(Folder(some, [], splits, {}))
-        assert (np.ravel(part.images).tolist(), found) == (numbers, name)
-        assert part.labels.tolist() == some.labels[numbers].tolist()
+def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
+    small = shutil.copytree(folder, tmp_path / "small")
+    for path in sorted((small / "9").iterdir())[3:]:
+        path.unlink()
+    flags = ("evaluate", small, "--calibrate", "--output", tmp_path / "e.png")
+    small_model.change(model, operating_images=4000)
+    exported = model.parent / "encoder.tflite.json"
+    digest = json.loads(ask("embed", small, "--json")[1])["model"]
+    exported.write_text(json.dumps({"threshold": 9, "export": {"model": digest, "file": "e"}}))
+    (code, out, _) = ask(*flags)
+    # 54 images choose, 54 report; the class of three is left out
+    assert code == 0 and "left out class 9: 3 images, 4 needed" in out
+    threshold = json.loads((model / "assets.extra" / "siamese.json").read_text())["threshold"]
+    assert json.loads(exported.read_text())["threshold"] == threshold  # and not 9 any more
+    for name in "2345678":
+        shutil.rmtree(small / name)
+    # 24 images of two classes: twelve are too few to replace what 54 have chosen
+    message = refused(*flags)
+    assert "at least 30 images" in message and "rest on 54. Received: 12, half of" in message
+    assert ask(*flags, "--force")[0] == 0

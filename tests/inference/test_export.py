@@ -67,15 +67,9 @@ def test_the_recipes_encoders_run_elsewhere_on_any_number_of_images(tmp_path, na
         assert there.dtype == np.float32 and there == pytest.approx(here, abs=1e-5)
     written = json.loads((tmp_path / f"{path.name}.json").read_text())
     assert written | model.settings == written and written["export"] == found
-    assert found == {
-        "file": path.name,
-        "model": model.digest,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "input": {"dtype": "uint8", "shape": [None, *shape]},
-        "output": {"dtype": "float32", "shape": [None, model.embedding_dim]},
-        "difference": found["difference"],
-        "images_checked": 2,
-    }
+    assert (found["file"], found["model"], found["images_checked"]) == (path.name, model.digest, 2)
+    assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["input"] == {"dtype": "uint8", "shape": [None, *shape]}
 
 
 @pytest.mark.parametrize("change", [2e-4, np.nan])

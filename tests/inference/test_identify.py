@@ -1,92 +1,153 @@
-"""Who is this: with a model that is a line, on which each embedding is a place."""
+"""identify: a black picture, whose embedding is 0, among places on a line; and the command."""
 
 import json
-from types import SimpleNamespace
+import shutil
 
 import numpy as np
 import pytest
+import small_model
+from small_model import answers
 
-from pyimagesearch.inference.identify import identify, limit_for
+from pyimagesearch import SiameseModel
+from pyimagesearch.inference.gallery import Gallery
 
-# the distance of two embeddings is that of two places on a line
-LINE = SimpleNamespace(
-    threshold=10.0,
-    settings={"operating_points": {"0.001": 4.0}},
-    distance_to_all=lambda feats, gallery: np.abs(gallery - feats)[:, 0],
-)
+BLACK = np.zeros(small_model.SHAPE, np.uint8)
 
 
-NAMES = ("anna", "bert", "carl")
-GALLERY = np.array([[0], [50], [100], [53]], np.float32)
-LABELS = np.array([0, 1, 2, 1])
+def line(**places):
+    """A gallery in which each image is as far from black as its place says."""
+    found = [(name, place) for name, some in places.items() for place in some]
+    embeddings = np.zeros((len(found), 49), np.float32)
+    embeddings[:, 0] = [place for _, place in found]
+    (names, count) = (tuple(f"{name}/{place}.png" for name, place in found), len(found))
+    return Gallery(embeddings, names, tuple(n for n, _ in found), "", (0, count, count), "people")
 
 
-def asked(place, gallery=GALLERY, labels=LABELS, names=NAMES, **how):
-    return identify(LINE, np.array([place]), gallery, labels, names, **how)
+@pytest.fixture
+def calibrated(original):
+    """A model with other rates; its own threshold is 0.5."""
+
+    def calibrated(rates, points=(), **identification):
+        model = SiameseModel(original)
+        model.settings["identification"] = {"rates": rates} | identification
+        model.operating_points = dict(points)
+        return model
+
+    return calibrated
 
 
-def test_the_nearest_class_its_distance_and_the_runners_up():
-    # bert's distance is the smaller of 6 and 3; a gallery of four: FPIR 0.4 % below 4.0
-    assert json.loads(json.dumps(asked(56.0))) == {
+def test_the_nearest_class_its_distance_and_the_runners_up(calibrated):
+    # anna's distance is the smaller of 9 and 3; a gallery of four: FPIR 0.4 % below 4
+    people = line(anna=[9, 3], bert=[50], carl=[4])
+    model = calibrated({"0.001": 4.0}, new_classes=True)
+    assert json.loads(json.dumps(model.identify(BLACK, people, top=2))) == {
         "known": True,
-        "name": "bert",
+        "name": "anna",
         "threshold": 4.0,
         "fpir": 0.01,
         "gallery_size": 4,
         "candidates": [
-            {"name": "bert", "distance": 3.0, "image": 3},
-            {"name": "carl", "distance": 44.0, "image": 2},
-            {"name": "anna", "distance": 56.0, "image": 0},
+            # 2^(-3 / 4) and 2^(-4 / 4)
+            {"name": "anna", "distance": 3.0, "similarity": 2**-0.75, "file": "people/anna/3.png"},
+            {"name": "carl", "distance": 4.0, "similarity": 0.5, "file": "people/carl/4.png"},
         ],
+        "classes": 3,
+        "images": 4,
+        "new_classes": True,
     }
-
-
-def test_nobody_that_it_knows():
-    found = asked(57.0, top=1)  # at the threshold, which is not below it
+    # at the threshold, which is not below it; classes at one distance come by name
+    found = model.identify(BLACK, line(zoe=[4], carl=[4]))
     assert (found["known"], found["name"]) == (False, None)
-    assert found["candidates"] == [{"name": "bert", "distance": 4.0, "image": 3}]
+    assert [c["name"] for c in found["candidates"]] == ["carl", "zoe"]
 
 
-def test_classes_at_one_distance_come_by_name():
-    (gallery, labels) = (np.array([[10], [0]], np.float32), np.array([1, 0]))
-    found = asked(5.0, gallery, labels, ("zoe", "anna"))
-    assert [c["name"] for c in found["candidates"]] == ["anna", "zoe"]
-
-
-def test_a_rate_of_a_gallery_is_a_false_match_rate_times_its_size(caplog):
-    # of ten images each is compared: FPIR 1 % takes a false match rate of 0.1 %
-    settings = {"identification": {"rates": {"1e-2": 7.0, "2e-3": 6.0, "1e-3": 5.0, "5e-4": 4.0}}}
-    assert limit_for(settings, 10.0, 10, 0.01) == (5.0, 0.01)
-    assert limit_for(settings, 10.0, 1, 0.01) == (7.0, 0.01)
-    assert limit_for(settings, 10.0, 6, 0.01) == (5.0, 0.01)  # 0.17 %: the next stricter
-    # no rate is known that is strict enough: the strictest threshold, and no promise
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        assert limit_for(settings, 10.0, 50, 0.01) == (4.0, None)
-    assert "FPIR unknown" in caplog.text
-    # the rates of --fmr serve where no finer ones are stored
-    settings = {"operating_points": {"0.01": 7.0, "0.001": 5.0, "0.0001": None}}
-    assert limit_for(settings, 10.0, 10, 0.01) == (5.0, 0.01)
-    assert limit_for(settings, 10.0, 20, 0.01) == (5.0, None)
-
-
-def test_models_of_1x_keep_their_thresholds_for_galleries():
-    thresholds = {"0.01": [8.0, 4.0], "0.001": [2.0, None]}
-    settings = {"identification": {"gallery_sizes": [2, 5], "thresholds": thresholds}}
-    assert limit_for(settings, 10.0, 2, 0.001) == (2.0, 0.001)
-    assert limit_for(settings, 10.0, 4, 0.01) == (4.0, 0.01)
-    assert limit_for(settings, 10.0, 6, 0.01) == (2.0, None)
-    # a stricter rate holds a looser one, too
-    assert limit_for(settings, 10.0, 2, 0.5) == (8.0, 0.5)
+FINE = {"1e-2": 0.4, "2e-3": 0.3, "1e-3": 0.2, "5e-4": 0.1}
 
 
 @pytest.mark.parametrize(
-    "identification",
+    "rates, points, size, limit",
     [
-        *(None, [], {"gallery_sizes": None}, {"rates": {"x": 1.0, "1e-9": "2"}}),
-        {"rates": {"1e-9": float("nan"), "1e-8": 10**400}},
-        {"gallery_sizes": ["2"], "thresholds": {"0.01": [1.0]}},
+        # of ten images each is compared: FPIR 1 % takes a false match rate of 0.1 %
+        (FINE, {}, 10, (0.2, 0.01)),
+        (FINE, {}, 1, (0.4, 0.01)),
+        (FINE, {}, 6, (0.2, 0.01)),  # 0.17 %: the next stricter
+        # no rate is known that is strict enough: the strictest threshold, and no promise
+        (FINE, {}, 50, (0.1, None)),
+        ({}, {}, 2, (0.5, None)),
+        # the rates of --fmr serve where no finer ones are stored
+        ({}, {"0.01": 0.4, "0.001": 0.3, "0.0001": None}, 10, (0.3, 0.01)),
+        ({}, {"0.01": 0.4, "0.001": 0.3, "0.0001": None}, 20, (0.3, None)),
     ],
 )
-def test_settings_are_untrusted_text(identification):
-    limit = limit_for({"identification": identification, "operating_points": 3}, 10.0, 2, 0.01)
-    assert limit in ((1.0, None), (10.0, None))
+def test_a_rate_of_a_gallery_is_a_false_match_rate_times_its_size(
+    calibrated, rates, points, size, limit, caplog
+):
+    caplog.set_level("INFO", logger="pyimagesearch")
+    found = calibrated(rates, points).identify(BLACK, line(anna=range(size)))
+    assert (found["threshold"], found["fpir"]) == limit
+    assert ("FPIR unknown" in caplog.text) == (limit[1] is None)
+
+
+@pytest.fixture
+def gallery(folder, tmp_path):
+    """An image each of the digits 0 to 6."""
+    for digit in range(7):
+        (tmp_path / "gallery" / str(digit)).mkdir(parents=True)
+        shutil.copy(folder / str(digit) / "0.png", tmp_path / "gallery" / str(digit))
+    return tmp_path / "gallery"
+
+
+def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
+    # of 7 images each is compared with all: FPIR 10 % takes a false match rate of 1.4 %
+    found = {"rates": {"1e-2": 0.6, "5e-3": 0.5}, "new_classes": False}
+    small_model.change(model, identification=found, operating_points={})
+    flags = ("--fpir", 0.1, "--top", 3)
+    (code, out, err) = ask("identify", folder / "3" / "5.png", gallery, *flags)
+    lines = answers(out)
+    assert code == 0 and err == "" and "classes that were trained on" in out and len(lines) == 4
+    assert lines[0].startswith("3: distance 0.") and lines[0].endswith("gallery of 7")
+    assert "< threshold 0.6000, FPIR 10 %" in lines[0]
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
+    assert lines[1].endswith("gallery/3/0.png") and lines[1].split()[3] == "3"
+    (code, out, _) = ask("identify", folder / "7" / "5.png", gallery, *flags)
+    assert code == 1 and answers(out)[0].startswith("unknown: distance ") and ">=" in out
+    (code, out, _) = ask("identify", folder / "7" / "5.png", gallery, *flags, "--json")
+    answer = json.loads(out)
+    assert (code, answer["known"], answer["name"], answer["threshold"]) == (1, False, None, 0.6)
+    # what is asked about is not found as itself
+    (code, out, _) = ask("identify", gallery / "3" / "0.png", gallery, *flags)
+    assert code == 1 and "left out " in out and "gallery of 6" in out
+    # 0.5 % is 3.5 % of seven images
+    out = ask("identify", folder / "3" / "5.png", gallery)[1]
+    assert "FPIR unknown, gallery of 7" in answers(out)[0]
+
+
+@pytest.mark.parametrize(
+    "kind, message",
+    [
+        ("absent", "no such folder"),
+        ("empty", "and images in these"),
+        ("flat", "a subfolder for each person or thing"),
+        ("broken", "Expected readable images"),
+        ("query", "absent.png: cannot be opened"),
+        ("itself", "Expected readable images"),
+    ],
+)
+def test_what_cannot_be_identified(refused, folder, tmp_path, kind, message):
+    place = tmp_path / kind
+    if kind != "absent":
+        (place / "anna").mkdir(parents=True)
+    if kind in ("flat", "query"):
+        shutil.copy(folder / "1" / "0.png", place)
+    if kind == "broken":
+        (place / "anna" / "a.png").write_text("words")
+    query = folder / "absent.png" if kind == "query" else folder / "1" / "1.png"
+    if kind == "itself":  # the folder holds the query alone
+        query = shutil.copy(query, place / "anna")
+    assert message in refused("identify", query, place, "--json")
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "nan", "one"])
+def test_a_rate_is_a_share(refused, folder, rate):
+    error = refused("identify", folder / "1" / "1.png", folder, f"--fpir={rate}")
+    assert "expected a number between 0 and 1" in error

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.inference import answers
+from pyimagesearch.inference import commands
 from pyimagesearch.inference.export import export
 from pyimagesearch.inference.model import SiameseModel
 from tests.scripts import python
@@ -85,7 +85,6 @@ def damaged(model, file, beside):
         (older_export, "or an older version has exported it"),
         (damaged, "it is not the file that its settings speak of"),
         (lambda model, file, beside: beside.unlink(), "No such file"),
-        (lambda model, file, beside: beside.write_text("[]"), "list indices must be"),
     ],
 )
 def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(
@@ -103,19 +102,9 @@ def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(
 
 
 def test_without_the_package_tensorflow_is_used(ask, model, seven, monkeypatch):
-    monkeypatch.setattr(answers, "find_spec", lambda name: None)
+    monkeypatch.setattr(commands, "find_spec", lambda name: None)
     (code, out, err) = ask("compare", *seven[:2])
     assert code == 0 and "not used" not in out and err == ""
-
-
-def test_search_shares_the_cache_with_the_saved_model(ask, model, folder, seven):
-    lite = json.loads(ask("search", seven[0], folder, "--json")[1])["results"]
-    (model.parent / "encoder.tflite").unlink()
-    (code, out, err) = ask("search", seven[0], folder, "--json")
-    saved = json.loads(out)["results"]
-    assert code == 0 and "119 images, 119 of them" in err
-    assert [r["file"] for r in lite] == [r["file"] for r in saved]
-    assert [r["distance"] for r in lite] == pytest.approx([r["distance"] for r in saved], abs=1e-6)
 
 
 COMMAND = """

@@ -4,17 +4,20 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import small_model
+import tensorflow as tf
 
 from pyimagesearch import config
 from pyimagesearch.data.rows import Rows
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.inference import saving
+from pyimagesearch.inference.evaluate import trained_on
 from pyimagesearch.inference.model import SETTINGS, SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
@@ -89,26 +92,14 @@ def test_the_loaded_model_and_the_encoder_kept_beside_it(saved):
     distances = model.distance([feats[:4], feats[1:]])
     expected = np.ravel(comparison([feats[:4], feats[1:]]))
     np.testing.assert_allclose(distances, expected, rtol=1e-4)
-    to_all = model.distance_to_all(feats[0], feats[1:])
-    np.testing.assert_allclose(to_all, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
+    one = model.distance([feats[:1], feats[1:]])  # with all others
+    np.testing.assert_allclose(one, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
     assert model.threshold == 0.25 and model.image_shape == (28, 28, 1)
     # a pair at the threshold itself is different
     assert model.is_same([0.1, 0.25, 0.3]).tolist() == [True, False, False]
     assert model.is_same(0.3, threshold=0.4)
     again = keras.models.load_model(path.parent / "encoder.keras")
     np.testing.assert_allclose(again(images), encoder(images), atol=1e-6)
-
-
-def test_the_head_is_described_by_two_numbers(tmp_path):
-    comparison = build_comparison(config.RECIPES["keras-io"])
-    # gamma, beta, mean, variance; then 2 (d - 3) / sqrt(4) - 1 = d - 4, but for Keras' 0.001
-    (normalisation, dense) = comparison.layers[-2:]
-    normalisation.set_weights([np.array([x]) for x in (1.0, 0.0, 3.0, 4 - 1e-3)])
-    dense.set_weights([np.array([[2.0]]), np.array([-1.0])])
-    settings = {"image_shape": small_model.SHAPE, "threshold": 0.5}
-    saving.save(tmp_path / "model", small_model.encoder(), comparison, settings)
-    head = SiameseModel(tmp_path / "model").settings["head_parameters"]
-    assert head == {"weight": pytest.approx(1, 1e-4), "bias": pytest.approx(-4, 1e-4)}
 
 
 @pytest.mark.slow
@@ -125,7 +116,40 @@ def test_all_legal_paths_work(original, loaded, tmp_path, name):
     assert keras.models.load_model(place / "encoder.keras").output_shape == (None, 49)
     again = SiameseModel(path)
     np.testing.assert_allclose(again.embed(images), loaded.embed(images), atol=1e-6)
-    assert len(again.trained_on()) == 3
+    assert len(trained_on(again)) == 3
+
+
+BLACK = np.zeros((1, *small_model.SHAPE), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images, received",
+    [
+        (BLACK / 255.0, "dtype=float64"),
+        (tf.constant(BLACK / 255.0, tf.float32), "dtype=float32"),
+        (BLACK[:, :14], "shape=(1, 14, 28, 1)"),
+    ],
+)
+def test_a_refused_call_says_so_and_no_other_thread_waits(original, images, received):
+    """In a program without this package, which has floats from 0 to 1 or another size."""
+    model = tf.saved_model.load(str(original))
+    answers = []
+
+    def ask():
+        answers.append(model.embed(BLACK)["embedding"])
+        answers.append(model.serve({"image_a": BLACK, "image_b": BLACK})["distance"])
+
+    for wrong in (
+        lambda: model.embed(images),
+        lambda: model.serve(dict.fromkeys(("image_a", "image_b"), images)),
+    ):
+        with pytest.raises(ValueError, match="Could not find matching") as error:
+            wrong()
+        assert received in str(error.value) and "dtype=tf.uint8" in str(error.value)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert len(answers) == 2
 
 
 def test_both_are_written_or_neither(model, monkeypatch):
@@ -141,15 +165,13 @@ def test_both_are_written_or_neither(model, monkeypatch):
 
 
 def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
-    digests = np.array([7, 2**64 - 1, 3, 7], np.uint64)
-    path = small_model.save(tmp_path / "model", trained_on=digests)
+    path = small_model.save(tmp_path / "model", np.array([7, 2**64 - 1, 3, 7], np.uint64))
     trained = SiameseModel(path)
-    assert trained.trained_on().tolist() == [3, 7, 2**64 - 1]
-    assert trained.trained_on().dtype == np.uint64 and len(loaded.trained_on()) == 0
+    assert trained_on(trained).tolist() == [3, 7, 2**64 - 1] and len(trained_on(loaded)) == 0
     for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
-        with pytest.raises(InputError, match="uint64 numbers"):
-            trained.trained_on()
+        with pytest.raises(InputError, match=r"trained_on\.npy, a damaged file\. Remove it"):
+            trained_on(trained)
 
 
 def test_settings_go_into_the_model_that_was_loaded_alone(model):
@@ -168,29 +190,25 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
     assert not path.exists()
 
 
-SHAPES = [[28, 28], [28, -1, 1], "all"]
-NO_SETTINGS = ["", "[" * 100_000, "[1, 2]", *({"image_shape": shape} for shape in SHAPES),
-    {"threshold": float("nan")}, {"threshold": "1"}, {"format_version": 99}]  # fmt: skip
+NAN = float("nan")
+DAMAGED = [{"image_shape": [28, 28]}, {"image_shape": [28, -1, 1]}, {"image_shape": "all"},
+    {"threshold": NAN}, {"threshold": "1"}, {"threshold": None}, {"format_version": 99},
+    {"reading": [1]}, {"class_names": "ab"}, {"class_names": [1]}, {"distance": ["cosine"]},
+    {"operating_points": [1]}, {"operating_points": {"a": 1}}, {"operating_points": {"0.01": "x"}},
+    {"operating_points": {"0.01": NAN}}, {"operating_points": {"nan": 1.0}},
+    {"operating_images": "many"}, {"identification": 3},
+    {"identification": {"rates": {"1e-2": NAN}}}, {"identification": {"rates": [1]}}]  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", NO_SETTINGS, ids=range(len(NO_SETTINGS)))
-def test_settings_are_untrusted_text(model, changes):
+@pytest.mark.parametrize("changes", ["", "[" * 100_000, *DAMAGED], ids=range(22))
+def test_settings_are_untrusted_text(model, refused, changes):
     if isinstance(changes, dict):
         small_model.change(model, **changes)
     else:
         (model / SETTINGS).write_text(changes)
-    newer = "format_version" in changes
-    with pytest.raises(InputError, match="newer version" if newer else "damaged ones"):
-        SiameseModel(model)
-
-
-@pytest.mark.parametrize(
-    "points", [None, [1], {"a": 1}, {"0.01": "x"}, {"1.2.3": 1.0}, {"0.01": np.nan}]
-)
-def test_operating_points_are_untrusted_text(loaded, monkeypatch, points):
-    monkeypatch.setitem(loaded.settings, "operating_points", points)
-    with pytest.raises(InputError, match=r"calibrated for: none\. Received: 0\.01"):
-        loaded.threshold_for(0.01)
+    error = refused("compare", "a.png", "b.png")
+    name = next(iter(changes)) if isinstance(changes, dict) else "no JSON object"
+    assert f"Received: damaged or newer ones ({name})" in error
 
 
 def test_a_foreign_directory(tmp_path):
@@ -266,11 +284,10 @@ FEATS = np.ones((3, 49), np.float32)
 @pytest.mark.parametrize(
     "vectors, received",
     [
-        (FEATS, "object"),
-        ([FEATS, FEATS[:2]], "(3, 49) and float32 (2, 49)"),
+        (FEATS, "(49,) and (49,) and (49,)"),
+        ([FEATS, FEATS[:2]], "(3, 49) and (2, 49)"),
         ([FEATS[0], FEATS[0]], "feats[None]"),
-        ([FEATS.astype(int), FEATS], "int64 (3, 49)"),
-        ([FEATS, None], "object ()"),
+        ([FEATS, None], "(3, 49) and ()"),
     ],
 )
 def test_what_is_no_pair_of_embeddings(loaded, vectors, received):
@@ -278,6 +295,20 @@ def test_what_is_no_pair_of_embeddings(loaded, vectors, received):
         loaded.distance(vectors)
     assert received in str(error.value) and len(str(error.value).splitlines()) == 1
     assert loaded.distance([FEATS.astype(float), FEATS.astype(np.float16)]).max() < 1e-3
+
+
+def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
+    (file, other) = (folder / "0" / "0.png", folder / "1" / "0.png")
+    (pixels, _) = loaded.read([file, other])
+    assert loaded.compare(pixels, other) == loaded.compare(file, other)
+    assert loaded.compare(file, pixels)["same"] and not loaded.compare(file, other)["same"]
+    found = loaded.search(pixels, folder, top=1)["results"][0]
+    assert (found["file"], found["same"]) == (str(file), True)
+    assert loaded.identify(pixels, folder)["name"] == "0"
+    assert loaded.evaluate(folder)["accuracy"]["value"] == 1
+    with pytest.raises(InputError, match="float64 of shape"):
+        loaded.compare(file, pixels / 255)
 
 
 def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path):

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 from argparse import Namespace
+from functools import partial
 from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
@@ -22,8 +23,6 @@ import small_model
 
 from pyimagesearch import SiameseModel
 from pyimagesearch.inference import page
-from pyimagesearch.inference.gallery import embed_folder
-from pyimagesearch.inference.page import Questions
 from pyimagesearch.system.errors import InputError
 from tests.scripts import ENVIRONMENT, ROOT
 
@@ -48,53 +47,44 @@ def loaded(place):
 
 
 @pytest.fixture
-def asks(place, loaded, tmp_path, monkeypatch):
+def gallery(place, loaded, tmp_path, monkeypatch):
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
-    folder = place / "gallery"
-    return Questions(loaded, 1.0, str(folder), embed_folder(loaded, folder))
+    return loaded.embed_folder(place / "gallery")
 
 
-def test_two_images_and_the_numbers_of_compare(asks, loaded, place):
+def test_two_images_and_the_numbers_of_compare(loaded, place):
     (a, b, c) = (str(place / "gallery" / name) for name in ("2/0.png", "2/1.png", "0/0.png"))
     for other, word in ((b, "same"), (c, "different")):
-        feats = loaded.embed_files([a, other])
-        (distance,) = loaded.distance([feats[:1], feats[1:]])
-        (verdict, words, pictures) = asks.compare(a, other)
+        found = loaded.compare(a, other)
+        (verdict, words, pictures) = page.compare(loaded, None, a, other)
         assert verdict == word and "below 1.0000" in words
-        assert f"distance {distance:.4f}, similarity {2 ** -float(distance):.3f}" in words
+        assert "distance {distance:.4f}, similarity {similarity:.3f}".format(**found) in words
         assert (pictures[0] == loaded.read([a])[0, :, :, 0]).all() and len(pictures) == 2
-    (verdict, words, pictures) = asks.compare(a, None)
-    assert (verdict, words, len(pictures)) == (None, "", 1)
+    assert page.compare(loaded, None, a, None) == (None, "", [])
 
 
-def test_a_broken_file_is_a_sentence_and_the_other_stays(asks, tmp_path):
+def test_a_broken_file_is_a_sentence(loaded, gallery, tmp_path):
     broken = tmp_path / "cut {off}.png"
     broken.write_bytes(SEVEN.read_bytes()[:100])
-    (verdict, words, pictures) = asks.compare(str(SEVEN), str(broken))
-    # where the upload lies is nobody's concern
-    assert verdict is None and len(pictures) == 1
-    assert words.startswith("cut {off}.png: cannot be read (")
-    assert "cannot be opened" in asks.find(str(tmp_path / "deleted.png"))[1]
+    (verdict, words, pictures) = page.compare(loaded, None, str(SEVEN), str(broken))
+    assert verdict is None and pictures == [] and "cut {off}.png: cannot be read" in words
+    gone = str(tmp_path / "deleted.png")
+    assert "deleted.png: cannot be opened" in page.find(loaded, gallery, None, 0.01, gone)[1]
 
 
-def test_who_it_is_and_what_is_most_like_it(asks, place, tmp_path):
-    (who, sentence, classes, nearest) = asks.find(str(place / "gallery" / ODD / "0.png"))
+def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
+    ask = partial(page.find, loaded, gallery, None, 0.01)
+    (who, sentence, nearest) = ask(str(place / "gallery" / ODD / "0.png"))
     assert who == ODD and "FPIR unknown, gallery of 15" in sentence  # five classes of three
-    assert len(classes) == len(nearest) == 5 and classes[0][1].startswith(ODD)
-    names = [caption.split(": distance")[0] for _, caption in nearest]
-    assert sorted(names[:3]) == [f"{ODD}/{k}.png" for k in range(3)]
-    assert [caption.split(": ")[-1] for _, caption in nearest[:3]] == ["same"] * 3
+    assert len(nearest) == 5 and nearest[0][1].startswith(f"{ODD}: distance 0.")
     small_model.cv2.imwrite(str(tmp_path / "white.png"), np.full((28, 28), 255, "uint8"))
-    assert asks.find(str(tmp_path / "white.png"))[0] == "unknown"
+    assert ask(str(tmp_path / "white.png"))[0] == "unknown"
 
 
-def test_a_folder_without_subfolders_is_searched_alone(loaded, place, tmp_path, monkeypatch):
-    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "cache"))
-    flat = shutil.copytree(place / "gallery" / "2", tmp_path / "flat")
-    asks = Questions(loaded, 1.0, str(flat), embed_folder(loaded, flat))
-    (flat / "1.png").unlink()  # since it was embedded: its name is left
-    (who, _, classes, nearest) = asks.find(str(flat / "0.png"))
-    assert who is None and not classes and len(nearest) == 3
+def test_a_folder_without_subfolders_is_searched(loaded, gallery, place):
+    flat = loaded.embed_folder(place / "gallery" / "2")
+    (who, _, nearest) = page.find(loaded, flat, None, 0.01, str(place / "gallery" / "2" / "0.png"))
+    assert who is None and len(nearest) == 3 and "2/0.png: distance 0.0003" in nearest[0][1]
 
 
 def test_without_gradio_one_line_says_what_to_install(monkeypatch):
@@ -107,15 +97,14 @@ def test_without_gradio_one_line_says_what_to_install(monkeypatch):
     assert variables == {"HOME": "/home", "GRADIO_ANALYTICS_ENABLED": "False"}
 
 
-def test_a_taken_port_or_an_address_of_nobody_is_one_line():
+@pytest.mark.parametrize("host", ["127.0.0.1", "no such name"])
+@pytest.mark.parametrize("port", [-1, 70000, "taken"])
+def test_a_taken_port_or_an_address_of_nobody_is_one_line(refused, host, port):
+    pytest.importorskip("gradio")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"free port. Received: 127.0.0.1 and {port} "):
-            page.free_address("127.0.0.1", port)
-    assert page.free_address("localhost", 0)[1] > 0
-    for host, port in (("127.0.0.1", 70000), ("127.0.0.1", -1), ("no such name", 0)):
-        with pytest.raises(InputError, match="--host and --port"):
-            page.free_address(host, port)
+        port = taken.getsockname()[1] if port == "taken" else port
+        error = refused("page", "--host", host, "--port", port)
+    assert f"a port that is free. Received: {host} and {port} (" in error
 
 
 @pytest.fixture(scope="module")
