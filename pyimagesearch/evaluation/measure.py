@@ -94,7 +94,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
-    "identification": thresholds for more rates, see inference.identify.
+    "identification": thresholds for more rates, see SiameseModel.identify.
     """
     (curve, distance, n) = (compared.curve, compared.distance, len(compared.rows))
     threshold = float(distance.output(curve.best_threshold))
