@@ -41,32 +41,30 @@ GONE = (
 
 def machines() -> int:
     """How many machines share a training: 1 without TF_CONFIG. Raises InputError for a bad one."""
-    return len(_tasks()[0])
+    return _machines()[0]
 
 
 def is_chief() -> bool:
     """Whether this machine writes model, figures and checkpoints: of several, one does."""
-    (tasks, own) = _tasks()
-    return own == tasks[0]
+    return _machines()[1] == 0
 
 
-def _tasks() -> tuple[list[tuple[str, int]], tuple[str, int]]:
-    # every task that trains, the chief's first; and this machine's own
+def _machines() -> tuple[int, int]:
+    # how many there are, and the place of this one, the chief's being 0
     try:
         content = json.loads(os.environ.get("TF_CONFIG") or "{}")
         if not content.get("cluster"):
-            return [("worker", 0)], ("worker", 0)
+            return 1, 0
         (cluster, task) = (content["cluster"], content["task"])
         kinds = ("chief", "worker")
-        tasks = [(kind, index) for kind in kinds for index in range(len(cluster.get(kind, [])))]
-        addresses = {cluster[kind][index] for kind, index in tasks}
-        own = (task["type"], int(task["index"]))
-        all_good = all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
-        if all_good and own in tasks and len(addresses) == len(tasks):
-            return tasks, own
+        tasks = [(kind, k) for kind in kinds for k in range(len(cluster.get(kind, [])))]
+        addresses = {cluster[kind][k] for kind, k in tasks}
+        # TensorFlow would wait for ever
+        if len(addresses) < len(tasks) or not all(re.search(r".:\d+$", x) for x in addresses):
+            raise ValueError
+        return len(tasks), tasks.index((task["type"], int(task["index"])))
     except (ValueError, TypeError, AttributeError, KeyError):
-        pass
-    raise _refused()
+        raise _refused() from None
 
 
 def _refused() -> InputError:
@@ -172,8 +170,7 @@ def fit(
     same step. Raises InputError where the machines would not train the same, and one of GONE
     where a machine goes: the checkpoint of the last whole epoch stays.
     """
-    progress = checkpoint.progress
-    (first, epochs) = (checkpoint.first_epoch, progress.epochs)
+    (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
     if machines() == 1:
         return model.fit(
             batches,
@@ -230,15 +227,15 @@ def fit(
             losses.append(float(loss_of_step(iterator)))
             calls.on_train_batch_end(step, {"loss": float(np.mean(losses))})
             if one_wants(model.stop_training):
-                progress.stopped |= not progress.diverged
-                progress.cut = progress.stopped and step + 1 < steps
+                if not checkpoint.diverged:
+                    checkpoint.stopped.set()
+                    checkpoint.cut = step + 1 < steps
                 break
-        model.stop_training |= progress.stopped
         calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
         # whether there is patience for another is the chief's to say, whose figures are kept
-        own = model.stop_training if is_chief() else progress.stopped or progress.diverged
-        if one_wants(own):
+        own = checkpoint.stopped.is_set() or checkpoint.diverged
+        if one_wants(own or (is_chief() and model.stop_training)):
             break
-        model.stop_training = progress.out_of_patience = False
+        model.stop_training = checkpoint.out_of_patience = False
     calls.on_train_end()
     return next(c for c in callbacks if isinstance(c, keras.callbacks.History))

@@ -8,9 +8,8 @@ import pytest
 
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.training import features
-from pyimagesearch.training.features import whitening
-from pyimagesearch.training.photos import Choice, areas
+from pyimagesearch.training import photos as photos_module
+from pyimagesearch.training.photos import Choice, areas, features_of, whitening
 from tests.scripts import python, run
 
 LABELS = np.repeat(np.arange(4), 10)
@@ -87,17 +86,17 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
     network = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs)))
     recipe = RECIPES["photos"]
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "one"))
-    plain = features.features_of(network, images)
+    plain = features_of(network, images)
     assert plain.dtype == np.float16
     np.testing.assert_allclose(plain, images.reshape(6, -1) / 255, atol=1e-3)
-    whole = features.features_of(network, images, recipe, (42, 0))
+    whole = features_of(network, images, recipe, (42, 0))
     for other, view in ((recipe, (42, 1)), (recipe, (1, 0)), (recipe.changed(light=0), (42, 0))):
-        assert (features.features_of(network, images, other, view) != whole).any()
+        assert (features_of(network, images, other, view) != whole).any()
     with monkeypatch.context() as patch:  # a second time nothing is computed
-        patch.setattr(features, "embed", None)
-        np.testing.assert_array_equal(features.features_of(network, images), plain)
+        patch.setattr(photos_module, "embed", None)
+        np.testing.assert_array_equal(features_of(network, images), plain)
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "two"))
-    alone = features.features_of(network, images[3:4], recipe, (42, 0))
+    alone = features_of(network, images[3:4], recipe, (42, 0))
     np.testing.assert_array_equal(alone[0], whole[3])
 
 
