@@ -54,9 +54,7 @@ NETWORKS = {"article": build_siamese_model, **encoders.NETWORKS}
 HEADS: dict[str, Callable] = {
     "none": lambda distance: distance,
     "sigmoid": lambda distance: Dense(1, activation="sigmoid")(distance),
-    "normalized_sigmoid": lambda distance: Dense(1, activation="sigmoid")(
-        layers.BatchNormalization()(distance)
-    ),
+    "normalized_sigmoid": lambda distance: HEADS["sigmoid"](layers.BatchNormalization()(distance)),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
 from tests.inference import small_model
-from tests.scripts import ROOT, begun
+from tests.scripts import ROOT, started
 
 
 @pytest.mark.slow
@@ -71,9 +71,9 @@ def test_numbers_are_the_same_everywhere(trained):
 @pytest.mark.slow
 def test_a_signal_ends_training_and_keeps_what_was_learned(photos, tmp_path):
     flags = ("--dataset", photos, "--recipe", "article", "--output", tmp_path)
-    process = begun("train_contrastive_siamese_network.py", *flags, after="Epoch 2/100")
-    process.send_signal(signal.SIGTERM)
-    stdout, stderr = process.communicate()
+    with started("train_contrastive_siamese_network.py", *flags, after="Epoch 2/100") as process:
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     assert "stopped on request" in stdout and "test pairs right" in stdout
     assert (tmp_path / "contrastive_plot.png").stat().st_size > 0

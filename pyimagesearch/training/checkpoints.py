@@ -52,6 +52,11 @@ class Progress(keras.callbacks.History):
         self.diverged = False  # whether a loss was no finite number
         self.out_of_patience = False
 
+    @property
+    def first_epoch(self) -> int:
+        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
+        return self.epochs if self.out_of_patience else self.done
+
     def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
         if threading.current_thread() is threading.main_thread():  # no other gets signals
@@ -125,11 +130,6 @@ class Checkpoint(Progress):
         else:
             log.info("no checkpoint to go on from: starting with the first epoch")
 
-    @property
-    def first_epoch(self) -> int:
-        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
-        return self.epochs if self.out_of_patience else self.done
-
     def _read(self) -> bool:
         # whether there is a checkpoint, and a whole one; then it is taken over
         if not os.path.exists(self.path):
@@ -201,7 +201,7 @@ class Checkpoint(Progress):
             log.info("the loss is infinite or not a number: a lower learning rate may go further;")
             log.info("what was learned by epoch %d is kept", self.done)
         if self.out_of_patience:
-            log.info("%d epochs without a better validation loss", self.done - self.best_epoch)
+            log.info("no better validation loss since epoch %d", self.best_epoch)
         if self.best_weights:
             log.info("keeping epoch %d, the best on held-out images", self.best_epoch)
         if self.stopped.is_set():

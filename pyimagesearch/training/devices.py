@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,9 +24,6 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.terminal import verbosity
-
-if TYPE_CHECKING:
-    from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
 # what TensorFlow raises on one machine where another is gone
@@ -113,10 +110,9 @@ def describe(model: keras.Model) -> dict[str, str]:
 
     {"device": "2 CPU cores", "precision": "bfloat16 with float32 weights"}
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(g).get("device_name", "GPU") for g in gpus]
-    cores = os.cpu_count() or 1
-    device = ", ".join(names) or f"{cores} CPU core{'s' if cores > 1 else ''}"
+    of = tf.config.experimental.get_device_details
+    gpus = [of(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
+    device = ", ".join(gpus) or f"{os.cpu_count()} CPU core{'s' * (os.cpu_count() != 1)}"
     if machines() > 1:
         device = f"{machines()} machines with {device} each"
     layers = [model]
@@ -160,11 +156,12 @@ def shared_out(batches: tf.data.Dataset) -> Any:
 
 
 def fit(
-    model: keras.Model, batches: Any, steps: int, checkpoint: "Checkpoint", callbacks: list[Any]
+    model: keras.Model, batches: Any, steps: int, checkpoint: Any, callbacks: list[Any], **how: Any
 ) -> keras.callbacks.History:
     """model.fit, also for several machines. To be called in the strategy's scope.
 
-    batches: of shared_out. steps: of an epoch. callbacks: with a History among them.
+    batches: of shared_out. steps: of an epoch. checkpoint: a Checkpoint, or on one machine any
+    Progress; among the callbacks. how: more keywords for model.fit, on one machine.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
     same step. Raises InputError where the machines would not train the same, and one of GONE
@@ -172,15 +169,8 @@ def fit(
     """
     (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
     if machines() == 1:
-        return model.fit(
-            batches,
-            steps_per_epoch=steps,
-            initial_epoch=first,
-            epochs=epochs,
-            shuffle=False,
-            verbose=verbosity(),
-            callbacks=callbacks,
-        )
+        how = {"verbose": verbosity(), "callbacks": callbacks, "steps_per_epoch": steps} | how
+        return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, **how)
     shared = tf.distribute.get_strategy()
 
     def part(batch):
@@ -238,4 +228,4 @@ def fit(
             break
         model.stop_training = checkpoint.out_of_patience = False
     calls.on_train_end()
-    return next(c for c in callbacks if isinstance(c, keras.callbacks.History))
+    return checkpoint

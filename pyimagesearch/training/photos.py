@@ -23,12 +23,12 @@ from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.cache import cached
 from pyimagesearch.data.rows import Rows, evenly
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
+from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.siamese_network import seen_again
-from pyimagesearch.system import terminal
-from pyimagesearch.training import build
+from pyimagesearch.training import build, devices
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
 log = logging.getLogger(__name__)
@@ -74,33 +74,33 @@ def train(
     """
     log.info("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
-    (images, labels, held) = (data.train.images, data.train.labels, data.validation)
+    (images, labels, held) = (data.train.images, np.asarray(data.train.labels), data.validation)
     chosen = Choice(held, data.new_choices)
     histories: dict[str, keras.callbacks.History] = {}
 
     # whitened: one Dense layer on the features, in closed form
     features = features_of(network, images)
     some = evenly(len(features), MOST_WHITENED)
-    (kernel, bias) = whitening(features[some], labels[some])  # type: ignore[index]
+    (kernel, bias) = whitening(features[some], labels[some])
     dense = Dense(len(bias), name="whitening")
     whitened = keras.Model(network.input, dense(network.output))
     dense.set_weights([kernel, bias])
 
-    def apply(features):  # float16 (N, 5632) -> float32 (N, k)
+    def apply(features):  # float16 (N, 5632) -> float32 (N, k), in blocks: they are large
         blocks = [features[i : i + 4096] for i in range(0, len(features), 4096)]
         return np.concatenate([block.astype(np.float32) @ kernel + bias for block in blocks])
 
     of_held = apply(features_of(network, held.images))
-    vectors = [apply(features)]
-    del features  # they are large
+    views = [apply(features)]
     for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
-        vectors.append(apply(features_of(network, images, recipe, (seed, view))))
+        features = features_of(network, images, recipe, (seed, view))
+        views.append(apply(features))
+    del features
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
-    chosen.add("whitened", encoder, of_held / np.linalg.norm(of_held, axis=1, keepdims=True))
+    chosen.add("whitened", encoder, unit_length(of_held))
 
     # a head on these, trained on all views of the training images
-    of_views, labels = np.concatenate(vectors), np.tile(labels, len(vectors))  # type: ignore
-    del vectors
+    (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
     own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
     if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
         own = own.changed(epochs=epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS))
@@ -112,11 +112,10 @@ def train(
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
             train = batches.image_batches(of_views, labels, 256, range(epochs), seed)
-            progress = Progress(epochs, stopped)
-            histories[name] = _fit(model, train, (of_held, held.labels), own, seed, [progress])
+            (given, progress) = ((of_held, held.labels), Progress(epochs, stopped))
+            histories[name] = _fit(model, train, given, own, seed, progress, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(of_held, verbose=0))
-    del of_views
 
     # the best so far trained on, but for its first blocks: the ways share the network, so it goes
     # back where that was no gain
@@ -132,9 +131,8 @@ def train(
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
-        chain = [keras.callbacks.ProgbarLogger(), checkpoint]
-        (train, of_images) = ((train_batches, steps), (held.images, held.labels))
-        histories["trained on"] = _fit(model, train, of_images, recipe, seed, chain, checkpoint)
+        (train, given) = ((train_batches, steps), (held.images, held.labels))
+        histories["trained on"] = _fit(model, train, given, recipe, seed, checkpoint)
         chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)
@@ -149,23 +147,16 @@ def train(
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 
-def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):
-    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history.
-    # checkpoint: of a training that shows its progress and can be resumed
-    (size, (dataset, steps)) = (recipe.training.batch_size, train)
-    (validation, count) = batches.image_batches(held[0], held[1], size, range(1), seed)
-    model.compile(**build.compiling(recipe, steps))
-    return model.fit(
-        dataset,
-        steps_per_epoch=steps,
-        initial_epoch=checkpoint.first_epoch if checkpoint else 0,
-        epochs=recipe.training.epochs,
-        shuffle=False,
-        verbose=terminal.verbosity() if checkpoint else 0,
-        validation_data=validation,
-        validation_steps=count,
-        callbacks=callbacks,
+def _fit(model, train, held, recipe, seed, progress, **how):
+    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history
+    ((x, labels), (dataset, steps)) = (held, train)
+    (validation, count) = batches.image_batches(
+        x, labels, recipe.training.batch_size, range(1), seed
     )
+    model.compile(**build.compiling(recipe, steps))
+    how |= {"validation_data": validation, "validation_steps": count}
+    chain = [keras.callbacks.ProgbarLogger(), progress]
+    return devices.fit(model, dataset, steps, progress, chain, **how)
 
 
 class Choice:
@@ -196,8 +187,8 @@ class Choice:
         (auc, own) = (0.0, np.zeros_like(self.own))
         if np.isfinite(embeddings).all():
             (auc, own) = areas(embeddings, self.labels, self.new_classes)
-        (now, before) = (time.monotonic(), self.mark)
-        self.found[way], self.mark = {"auc": auc, "seconds": now - before}, now
+        self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
+        self.mark = time.monotonic()
         if self.kept:
             error = (own - self.own).std() / len(own) ** 0.5
             ahead = auc - self.auc - doubt * error

@@ -65,14 +65,13 @@ def test_exit_codes(ends):
 
 def test_a_closed_pipe_ends_quietly():
     code = """
-    from pyimagesearch.system import terminal
-    def main():
-        while True:
-            print("line")
-    terminal.run(main)
-    """
-    with started(code) as process:
-        assert process.stdout.readline() == "line\n"
+from pyimagesearch.system import terminal
+def main():
+    while True:
+        print("line")
+terminal.run(main)
+"""
+    with started("-c", code, after="line") as process:
         process.stdout.close()
         assert process.stderr.read() == "" and process.wait() == 141
 

@@ -14,7 +14,7 @@ from pyimagesearch.siamese_network import build_encoder
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices, run
 from pyimagesearch.training.checkpoints import Checkpoint
-from tests.scripts import begun
+from tests.scripts import started
 
 WORKERS = {"worker": ["a:1", "b:2"]}
 
@@ -115,14 +115,12 @@ def test_ten_steps_on_two_devices_are_those_of_one():
 @pytest.mark.slow
 def test_a_killed_machine_ends_the_other_and_leaves_the_checkpoint(photos, tmp_path):
     flags = ("--recipe", "fast", "--dataset", photos, "--epochs", 1000, "--output", tmp_path)
-    (chief, worker) = [
-        begun("train_contrastive_siamese_network.py", *flags, **environment)
-        for environment in shared_training.two_machines()
-    ]
-    next(line for line in chief.stdout if line.startswith("Epoch 3/"))
-    worker.kill()
-    (_, errors) = chief.communicate()
-    worker.communicate()
+    machines = shared_training.two_machines()
+    command = ("train_contrastive_siamese_network.py", *flags)
+    with started(*command, **machines[0]) as chief, started(*command, **machines[1]) as worker:
+        next(line for line in chief.stdout if line.startswith("Epoch 3/"))
+        worker.kill()
+        (_, errors) = chief.communicate()
     assert chief.returncode == 2
     assert "Expected all machines until the training ends" in errors.splitlines()[-1]
     assert (tmp_path / ".checkpoint.npz").exists()  # to --resume from
