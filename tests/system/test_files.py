@@ -33,37 +33,31 @@ def text_of(path):
     return (Path(path) / "variables" / "data").read_text()
 
 
-def test_whole_file_replaces_at_the_end_only(tmp_path):
-    path = tmp_path / "new folder" / "plot.png"
+def write_file(path, text):
     with whole_file(path) as new:
-        Path(new).write_text("first")
-        assert not path.exists() and Path(new).name == "plot.png"
-    with pytest.raises(RuntimeError), whole_file(path) as new:
-        Path(new).write_text("half")
+        Path(new).write_text(text)
+
+
+@pytest.mark.parametrize("write", [write_file, write_directory])
+def test_what_is_written_replaces_at_the_end_only(write, tmp_path):
+    path = tmp_path / "new folder" / "a"
+    write(path, "first")
+    write(path, "second")
+    whole = whole_file if write is write_file else whole_directory
+    with pytest.raises(RuntimeError), whole(path) as new:
+        write(new, "half")
         raise RuntimeError
-    assert path.read_text() == "first"
-    assert names(path.parent) == ["plot.png"]
+    assert (path.read_text() if path.is_file() else text_of(path)) == "second"
+    assert names(path.parent) == ["a"]
 
 
 def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(tmp_path):
     (tmp_path / "real").write_text("first")
     (tmp_path / "real").chmod(0o600)
     (tmp_path / "link").symlink_to("real")
-    with whole_file(tmp_path / "link") as new:
-        Path(new).write_text("second")
+    write_file(tmp_path / "link", "second")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "second"
     assert (tmp_path / "real").stat().st_mode & 0o777 == 0o600
-
-
-def test_whole_directory_replaces_at_the_end_only(tmp_path):
-    path = tmp_path / "model"
-    write_directory(path, "first")
-    write_directory(path, "second")
-    with pytest.raises(RuntimeError), whole_directory(path) as new:
-        write_directory(new, "half")
-        raise RuntimeError
-    assert text_of(path) == "second"
-    assert names(tmp_path) == ["model"]
 
 
 def test_whole_directory_does_not_replace_a_file(tmp_path):
@@ -190,8 +184,7 @@ def test_a_file_system_without_locks(error, tmp_path, monkeypatch, caplog):
     with caplog.at_level("INFO", logger="pyimagesearch"), only_writer(tmp_path):
         write_directory(tmp_path / "model", "first")
         write_directory(tmp_path / "model", "second")
-        with whole_file(tmp_path / "plot.png") as new:
-            Path(new).write_text("plot")
+        write_file(tmp_path / "plot.png", "plot")
     assert len(caplog.records) == 1 and "no locks" in caplog.text
     assert text_of(tmp_path / "model") == "second" and names(tmp_path) == ["model", "plot.png"]
 
@@ -205,9 +198,6 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left.*model"):
         write_directory(tmp_path / "model", "second")
-    with (
-        pytest.raises(OSError, match=r"No space left.*plot\.png"),
-        whole_file(tmp_path / "plot.png") as new,
-    ):
-        Path(new).write_text("plot")
+    with pytest.raises(OSError, match=r"No space left.*plot\.png"):
+        write_file(tmp_path / "plot.png", "plot")
     assert text_of(tmp_path / "model") == "first" and names(tmp_path) == ["model"]

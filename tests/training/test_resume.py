@@ -11,8 +11,6 @@ import pytest
 
 import train_contrastive_siamese_network as script
 from pyimagesearch.config import RECIPES
-from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import checkpoints
 from tests.scripts import python, run
@@ -170,17 +168,3 @@ def test_a_full_disk_costs_the_checkpoint_not_the_training(trained, tmp_path, mo
         fit(again(trained), tmp_path, 3, resume=True)
     assert "no checkpoint of epoch 3 could be written (No space left" in caplog.text
     assert a_checkpoint(tmp_path, resume=True).first_epoch == 2
-
-
-def test_fingerprint_sees_labels_pairs_and_pixels():
-    pixels = np.zeros((70, 2, 2, 1), np.uint8)
-    labels = np.arange(70, dtype=np.int32) % 7
-    images = ImageSet(pixels, labels, sample_pairs(labels, 0))
-    changed = pixels.copy()
-    changed[-1] = 1
-    others = [
-        images.replace(images=changed),
-        images.replace(labels=labels[::-1]),
-        images.replace(pairs=sample_pairs(labels, 1)),
-    ]
-    assert len({checkpoints.fingerprint(x) for x in (images, *others)}) == 4
