@@ -26,7 +26,7 @@ from numpy.typing import DTypeLike
 from pyimagesearch.data import images
 from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import progress_bar
+from pyimagesearch.system.terminal import ProgressBar
 
 log = logging.getLogger(__name__)
 Shape = tuple[int, int, int]
@@ -94,12 +94,12 @@ def read_files(
 
         wanted = [k for k, content in enumerate(contents) if content is None]
         pool = ThreadPoolExecutor(images.THREADS)
-        with progress_bar(len(wanted), "images read") as done, pool:
+        with ProgressBar(len(wanted), "images read") as progress, pool:
             for start in range(0, len(wanted), step):
                 block = wanted[start : start + step]
                 (rows, new) = ([], {})
                 for k, (content, seen) in zip(block, pool.map(read, block)):
-                    done(1)
+                    progress.add(1)
                     if content is None:
                         messages[k] = seen
                         continue
@@ -158,12 +158,12 @@ def cached(
         known = cache.find(store, names, "1")
         first = np.sort(np.unique(keys, return_index=True)[1])
         missing = np.array([k for k in first if names[k] not in known], int)
-        with progress_bar(len(missing), what) as done:
+        with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), BLOCK_FILES):
                 block = missing[start : start + BLOCK_FILES]
                 values = np.asarray(compute(block), dtype)
                 cache.add((store, names[k], value.tobytes()) for k, value in zip(block, values))
-                done(len(block))
+                progress.add(len(block))
         return cache.array(store, names, dtype)
 
     return _use(work)

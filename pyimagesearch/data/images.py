@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import at_once, progress_bar
+from pyimagesearch.system.terminal import ProgressBar, at_once
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
@@ -62,9 +62,9 @@ def read_images(
 
     paths = list(paths)
     (good, images, bad) = ([], [], [])
-    with progress_bar(len(paths), "images read") as done, ThreadPoolExecutor(THREADS) as pool:
+    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
         for path, (image, error) in zip(paths, pool.map(read, paths)):
-            done(1)
+            progress.add(1)
             if error is None:
                 good.append(path)
                 images.append(image)

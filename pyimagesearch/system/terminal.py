@@ -12,9 +12,9 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pyimagesearch.system.errors import InputError, first_line
 
@@ -26,21 +26,11 @@ _stderr = threading.RLock()  # one thread at a time turns it away
 log = logging.getLogger(__name__)
 
 
-class Messages(logging.Handler):
-    """Shows each record as a line "[INFO] …", at once.
+class Messages(logging.StreamHandler):
+    """Where a message cannot be written that is an error, as of print: see run."""
 
-    On standard output; on standard error while a program reads the output.
-    """
-
-    program_output = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stderr if self.program_output else sys.stdout
-        print(f"[{record.levelname}] {self.format(record)}", file=stream, flush=True)
-
-
-_messages = Messages()
-_nowhere = logging.NullHandler()
+    def handleError(self, record: logging.LogRecord) -> NoReturn:
+        raise
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
@@ -61,12 +51,13 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    messages = Messages(sys.stderr if program_output else sys.stdout)
+    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.addHandler(_messages)
-    Messages.program_output = program_output
+    logger.handlers = [messages]
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
-    logging.root.addHandler(_nowhere)
+    logging.root.addHandler(logging.NullHandler())
 
     # what is wrong with an image file is said in one line, by name, and not by Pillow, too
     import PIL.Image
@@ -173,20 +164,26 @@ def at_once() -> int:
     return min(CORES, 4)
 
 
-@contextmanager
-def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Give a function to tell how many more are done: shows a bar and the time left.
+class ProgressBar:
+    """A bar and the time left, on standard error, where that is a terminal and setup was called.
 
-    On standard error, where that is a terminal and this process is a script, see setup.
-    total: how many there are; what: what is counted, "images read".
+    total: how many there are; what: what is counted, "images read". add(count): so many are done.
     """
-    if not (_messages in logging.getLogger(LOGGER).handlers and sys.stderr.isatty()):
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
 
-    # standard output, which it would turn to standard error, is left to others
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, redirect_stdout=False) as bar:
-        yield partial(bar.advance, bar.add_task(what, total=total))
+    def __init__(self, total: int, what: str):
+        self.add: Callable[[int], None] = lambda count: None
+        self.bar: Any = nullcontext()
+        if logging.getLogger(LOGGER).handlers and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            # standard output, which it would turn to standard error, is left to others
+            self.bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False)
+            self.add = partial(self.bar.advance, self.bar.add_task(what, total=total))
+
+    def __enter__(self) -> "ProgressBar":
+        self.bar.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.bar.__exit__(*error)

@@ -1,6 +1,7 @@
 """What fit calls after each batch and epoch."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.embeddings import Comparison, embed, pair_distances
 from pyimagesearch.evaluation.verification import curve_of
-from pyimagesearch.training.checkpoints import Checkpoint, Logs
+from pyimagesearch.training.checkpoints import Checkpoint
 
 
 def make_callbacks(
@@ -38,7 +39,7 @@ class Validation(keras.callbacks.Callback):
         self.progress, self.recipe, self.validation = progress, recipe, validation
         self.encoder, self.comparison = encoder, comparison
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         progress, training = self.progress, self.recipe.training
         if progress.diverged:
             return
@@ -61,6 +62,6 @@ class Validation(keras.callbacks.Callback):
         elif training.patience and epoch + 1 - progress.best_epoch >= training.patience:
             self.model.stop_training = progress.out_of_patience = True
 
-    def on_train_end(self, logs: Logs = None) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         if self.progress.best_weights:
             self.model.set_weights(self.progress.best_weights)

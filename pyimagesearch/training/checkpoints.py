@@ -22,8 +22,6 @@ from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.training import devices
 
-Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where there are none
-
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
 KEPT = ("done", "history", "best_loss", "best_epoch", "out_of_patience")  # of a Progress, as JSON
@@ -57,7 +55,7 @@ class Progress(keras.callbacks.History):
         """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
         return self.epochs if self.out_of_patience else self.done
 
-    def on_train_begin(self, logs: Logs = None) -> None:
+    def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
         if threading.current_thread() is threading.main_thread():  # no other gets signals
             for s in SIGNALS:
@@ -68,10 +66,10 @@ class Progress(keras.callbacks.History):
         for s, handler in SIGNALS.items():
             signal.signal(s, handler)
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begin, self.before = time.monotonic(), self.model.get_weights()
 
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.diverged |= not math.isfinite(logs["loss"])
         if self.stopped.is_set():  # said here: the signal may have come while something is printed
             print()  # the progress bar's line ends
@@ -79,13 +77,13 @@ class Progress(keras.callbacks.History):
             self.cut = batch + 1 < self.params["steps"]
         self.model.stop_training |= self.diverged or self.stopped.is_set()
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.stop_training |= self.stopped.is_set()
         if not self.diverged:
             super().on_epoch_end(epoch, (logs or {}) | {"seconds": time.monotonic() - self.begin})
             self.done = epoch + (not self.cut)
 
-    def on_train_end(self, logs: Logs = None) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         if self.diverged and not self.done:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise InputError(
@@ -156,7 +154,7 @@ class Checkpoint(Progress):
                 "Without --resume the training starts anew and replaces it."
             )
 
-    def on_train_begin(self, logs: Logs = None) -> None:
+    def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
         here = self._ran_on()
         log.info("training on {device}, in {precision}".format(**here))
@@ -176,7 +174,7 @@ class Checkpoint(Progress):
             variable.assign(value)
         self.resumed = None
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_end(epoch, logs)
         if self.collapsed:
             log.info("the network has collapsed: all distances are alike")
@@ -195,7 +193,7 @@ class Checkpoint(Progress):
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
             log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
 
-    def on_train_end(self, logs: Logs = None) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         super().on_train_end(logs)
         if self.diverged:
             log.info("the loss is infinite or not a number: a lower learning rate may go further;")

@@ -66,12 +66,13 @@ def test_exit_codes(ends):
 def test_a_closed_pipe_ends_quietly():
     code = """
 from pyimagesearch.system import terminal
+terminal.setup(keras=False)
 def main():
     while True:
-        print("line")
+        terminal.log.info("line")
 terminal.run(main)
 """
-    with started("-c", code, after="line") as process:
+    with started("-c", code, after="[INFO] line") as process:
         process.stdout.close()
         assert process.stderr.read() == "" and process.wait() == 141
 
@@ -129,10 +130,10 @@ def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
     terminal.setup(keras=False)
     for is_terminal in (False, True):
         monkeypatch.setattr("sys.stderr.isatty", lambda is_terminal=is_terminal: is_terminal)
-        with terminal.progress_bar(2, "images read") as done:
-            done(1)
+        with terminal.ProgressBar(2, "images read") as progress:
+            progress.add(1)
             print("a result")
-            done(1)
+            progress.add(1)
         (out, err) = capfd.readouterr()
         assert out == "a result\n" and ("images read" in err) == is_terminal
 
