@@ -22,15 +22,8 @@ def test_training_learns_and_writes(trained):
     done, output = trained
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    steps = re.findall(r"^\[INFO\] (\w+ \w+)", done.stdout, re.M)
-    assert steps[:6] == [
-        "loading mnist",
-        "10799 to",  # … train on, 1201 to choose by, 2000 to test with
-        "preparing positive",
-        "building siamese",
-        "compiling model",
-        "training model",
-    ]
+    steps = "loading mnist, 10799 to train on, preparing, building, compiling, training model"
+    assert re.search("(?s)INFO. " + ".*INFO. ".join(steps.split(", ")), done.stdout)
     percent = float(re.search(r"([\d.]+)% of \d+ test pairs right", done.stdout)[1])
     auc = float(re.search(r"test loss [\d.]+, AUC ([\d.]+)", done.stdout)[1])
     assert percent > 90 and auc > 0.95

@@ -117,8 +117,7 @@ class Checkpoint(Progress):
         self.is_finished = False
         if not resume:
             if os.path.exists(self.path):
-                log.info("an unfinished training is here, which --resume would go on with;")
-                log.info("this one starts anew and replaces it after its first epoch")
+                log.info("this replaces the unfinished training here, which --resume goes on with")
         elif self._read():
             log.info("going on after epoch %d", self.done)
         elif os.path.isdir(os.path.join(output, os.path.basename(config.MODEL_PATH))):
@@ -180,7 +179,7 @@ class Checkpoint(Progress):
             log.info("the network has collapsed: all distances are alike")
         left = self.epochs - epoch - 1
         if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
-            log.info("about %.1f min left", self.history["seconds"][-1] * left / 60)
+            log.info("about %s left", duration(self.history["seconds"][-1] * left))
         if not devices.is_chief() or self.cut or self.diverged:
             return
         state = {name: getattr(self, name) for name in KEPT}
@@ -204,7 +203,7 @@ class Checkpoint(Progress):
             log.info("keeping epoch %d, the best on held-out images", self.best_epoch)
         if self.stopped.is_set():
             log.info("stopped on request, what was learned is kept")
-        log.info("training took %.1f min", sum(self.history.get("seconds", [])) / 60)
+        log.info("training took %s", duration(sum(self.history.get("seconds", []))))
 
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
@@ -219,6 +218,11 @@ class Checkpoint(Progress):
             log.info("--resume goes on after epoch %d", self.done)
         elif os.path.exists(self.path):
             os.remove(self.path)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 42 s, 7 min."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -35,32 +35,25 @@ def test_the_article_s_layers():
 
 @pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_accelerated_network_computes_the_same(name, bfloat16, monkeypatch):
+@pytest.mark.parametrize("images", [1, 7])  # fewer than cores, and no multiple of them
+def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
-    network = NETWORKS[name]((28, 28, 1), 48)
-    images = np.random.default_rng(0).random((8, 28, 28, 1), dtype="float32")
-    expected, got = np.asarray(network(images)), np.asarray(accelerate(network)(images))
-    assert got.dtype == np.float32
-    # bfloat16 keeps 8 bits: a few parts in a thousand
-    tolerance = 0.02 if bfloat16 else 1e-5
-    np.testing.assert_allclose(got, expected, atol=tolerance * np.abs(expected).max())
-
-
-@pytest.mark.parametrize("images", [1, 3, 7])
-def test_fewer_images_than_cores_and_the_same_gradient(images, monkeypatch):
-    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: False)
     monkeypatch.setattr(acceleration, "at_once", lambda: 4)
-    network = build_siamese_model((8, 8, 1), 4)
-    pixels = tf.constant(np.random.default_rng(0).random((images, 8, 8, 1), dtype="float32"))
+    network = NETWORKS[name]((16, 16, 1), 48)
+    pixels = tf.constant(np.random.default_rng(0).random((images, 16, 16, 1), dtype="float32"))
     (gradients, outputs) = ([], [])
     for model in (network, accelerate(network)):
         with tf.GradientTape() as tape:
-            outputs.append(tf.function(model)(pixels))
+            outputs.append(model(pixels))
             loss = tf.reduce_sum(outputs[-1] ** 2)
         gradients.append(tape.gradient(loss, model.trainable_variables))
-    np.testing.assert_allclose(*outputs, atol=1e-5)
-    for a, b in zip(*gradients):
-        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max())
+    assert outputs[1].dtype == tf.float32
+    # bfloat16 keeps 8 bits: a few parts in a thousand
+    tolerance = 0.02 if bfloat16 else 1e-5
+    np.testing.assert_allclose(*outputs, atol=tolerance * np.abs(outputs[0]).max())
+    if not bfloat16:
+        for a, b in zip(*gradients):
+            np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
 
 
 def test_parameters_of_the_other_texts():
