@@ -105,27 +105,31 @@ def check(recipe: Recipe) -> None:
 
     (network, training, reading) = (recipe.network, recipe.training, recipe.reading)
     (name, loss, ways) = (network.name, training.loss, training.ways)
-    (size, least_side) = (network.embedding_dim, max(reading.least_shape[:2]))
+    of_members = max(network.embedding_dim // MEMBERS, 1) * MEMBERS
+    least = max(reading.least_shape[:2])
     (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
-    pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
+    pairings = (
+        ["triplets"]
+        if loss == "triplet"
+        else [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
+    )
     in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
     trained = in_order if set(in_order) & set(WAYS[1:-1]) else WAYS  # one at least has a history
     rules: list[tuple[Any, str, Collection, str]] = [
         # where this holds, a field has to be one of these, because of another
         (name in OWN_SIZES, "network.embedding_dim", [OWN_SIZES.get(name)], "network.name"),
-        (name == "best", "network.embedding_dim", [size - size % MEMBERS or 3], "network.name"),
+        (name == "best", "network.embedding_dim", [of_members], "network.name"),
         (name in IN_FLOAT32, "training.precision", ["auto", "float32"], "network.name"),
         (loss == "members_contrastive", "network.name", ["best"], "training.loss"),
         (loss in WITHOUT_MARGIN, "training.margin", [Training.margin], "training.loss"),
-        (loss != "triplet", "training.pairing", pairings, "training.loss"),
-        (loss == "triplet", "training.pairing", ["triplets"], "training.loss"),
+        (True, "training.pairing", pairings, "training.loss"),
         (loss == "binary_cross_entropy", "network.head", [*HEADS][1:], "training.loss"),
         (in_batch, "network.head", ["none"], "training.pairing"),
         (in_batch, "network.distance", ["euclidean"], "training.pairing"),
         (none_held, "training.keep_best", [False], "reading.held_out"),
         (none_held, "training.ways", [()], "reading.held_out"),
         (not training.keep_best, "training.patience", [None], "training.keep_best"),
-        (reading.side < least_side, "reading.side", [Reading.side], "reading.least_shape"),
+        (Reading.side != reading.side < least, "reading.side", [least], "reading.least_shape"),
         (network.weights == "imagenet", "network.name", ["mobilenet"], "network.weights"),
         (ways, "network.name", ["features"], "training.ways"),
         (ways, "network.weights", ["none"], "training.ways"),
