@@ -108,9 +108,8 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
     except Exception as error:  # Keras raises whatever its download met, or the file did
         raise InputError(
             "Expected a file encoder.keras of a training with this network and image size, or for "
-            f"imagenet MobileNetV2 on this disk or to fetch. Received: {weights} "
-            f"({first_line(error)}). --weights none starts from scratch, --recipe triplet-shipped "
-            "from weights that ship."
+            f"imagenet a network to fetch it. Received: {weights} ({first_line(error)}). "
+            "--weights none starts from scratch, --recipe triplet-shipped from weights that ship."
         ) from None
 
 

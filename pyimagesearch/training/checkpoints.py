@@ -88,8 +88,7 @@ class Progress(keras.callbacks.History):
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise InputError(
                 "Expected a loss that stays finite. Received: one that did not in the first epoch, "
-                f"at a learning rate of {rate:.2g}: nothing was learned. Lower "
-                "training.learning_rate in a recipe of your own."
+                f"at a learning rate of {rate:.2g}. Lower it in a recipe of your own."
             )
         if self.diverged and not self.best_weights:  # else Validation has put them back
             self.model.set_weights(self.before)

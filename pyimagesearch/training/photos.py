@@ -92,10 +92,9 @@ def train(
 
     of_held = apply(features_of(network, held.images))
     views = [apply(features)]
-    for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
-        features = features_of(network, images, recipe, (seed, view))
-        views.append(apply(features))
     del features
+    for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
+        views.append(apply(features_of(network, images, recipe, (seed, view))))
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
     chosen.add("whitened", encoder, unit_length(of_held))
 

@@ -41,8 +41,8 @@ def alone(output: str) -> Iterator[None]:
         if devices.machines() == 1:
             raise
         raise InputError(
-            "Expected all machines until the training ends. Received: one that is gone; its own "
-            "last lines may say why. Start all again, with --resume where an epoch was done."
+            "Expected all machines until the training ends. Received: one that is gone. Start all "
+            "again, with --resume where an epoch was done."
         ) from None
     finally:
         if threading.current_thread() is threading.main_thread():  # no other gets signals
