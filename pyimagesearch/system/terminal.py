@@ -26,11 +26,16 @@ _stderr = threading.RLock()  # one thread at a time turns it away
 log = logging.getLogger(__name__)
 
 
-class Messages(logging.StreamHandler):
-    """Where a message cannot be written that is an error, as of print: see run."""
+class Messages(logging.Handler):
+    """Shows each message as a line "[INFO] …", at once; to_stderr: on standard error."""
 
-    def handleError(self, record: logging.LogRecord) -> NoReturn:
-        raise
+    def __init__(self, to_stderr: bool):
+        super().__init__()
+        self.to_stderr = to_stderr
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = sys.stderr if self.to_stderr else sys.stdout
+        print(f"[{record.levelname}] {self.format(record)}", file=stream, flush=True)
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
@@ -51,11 +56,9 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    messages = Messages(sys.stderr if program_output else sys.stdout)
-    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.handlers = [messages]
+    logger.handlers = [Messages(program_output)]
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 
