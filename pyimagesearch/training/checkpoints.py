@@ -42,8 +42,9 @@ class Progress(keras.callbacks.History):
 
     def __init__(self, epochs: int, stopped: threading.Event | None = None):
         super().__init__()
-        self.epochs, self.done = epochs, 0  # of them
-        self.stopped, self.cut = stopped or threading.Event(), False  # in the middle of an epoch
+        self.epochs, self.done = epochs, 0  # how many there are, how many of them are done
+        self.stopped = stopped or threading.Event()
+        self.cut = False  # whether it was stopped in the middle of an epoch
         self.best_loss, self.best_epoch = math.inf, 0  # of the validation pairs, see Validation
         self.best_weights: list[np.ndarray] = []
         self.collapsed = False  # whether all distances are alike
