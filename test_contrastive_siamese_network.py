@@ -15,7 +15,6 @@ import numpy as np
 from imutils import paths
 
 from pyimagesearch.system import flags, terminal
-
 terminal.setup()  # before Keras
 
 from pyimagesearch import config
@@ -27,21 +26,15 @@ from pyimagesearch.system.errors import InputError, printable
 
 def main():
     # construct the argument parser and parse the arguments
-    ap = flags.Parser(
-        description="Show the distances between pairs of images.",
-        epilog="A SavedModel is a program: load none that you would not run.",
-    )
-    ap.add_argument(
-        "-i", "--input", required=True, help="path to input directory of testing images"
-    )
+    ap = flags.Parser(description="Show the distances between pairs of images.",
+        epilog="A SavedModel is a program: load none that you would not run.")
+    ap.add_argument("-i", "--input", required=True,
+        help="path to input directory of testing images")
     ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
     ap.add_argument("--pairs", type=flags.positive_int, default=10, help="how many (10)")
     ap.add_argument("--seed", type=flags.seed, default=42, help="of the choice of pairs (42)")
-    ap.add_argument(
-        "--output",
-        default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
-        help="the figure's file (output/contrastive_pairs.png)",
-    )
+    ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
+        help="the figure's file (output/contrastive_pairs.png)")
     args = vars(ap.parse_args())
     pictures.check_output(args["output"])
 
@@ -53,28 +46,23 @@ def main():
     # grab the test dataset image paths, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
     if not os.path.isdir(args["input"]):
-        raise InputError(
-            f"Expected a folder with images. Received: {printable(args['input'])}, no such folder."
-        )
+        raise InputError("Expected a folder with images. Received: "
+            f"{printable(args['input'])}, no such folder.")
     testImagePaths = sorted(paths.list_files(args["input"], validExts=images.endings()))
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")
     if len(testImagePaths) < 2:
-        raise InputError(
-            "Expected a folder with at least 2 readable images. Received: "
-            f"{len(testImagePaths)} in {printable(args['input'])}."
-        )
+        raise InputError("Expected a folder with at least 2 readable images. Received: "
+            f"{len(testImagePaths)} in {printable(args['input'])}.")
 
     # randomly generate the image pairs: shuffle the images and take two by two, as often as
     # needed, so that no image is paired with itself and all have their turn
     np.random.seed(args["seed"])
     perShuffle = len(testImagePaths) // 2
-    shuffles = [
-        np.random.permutation(len(testImagePaths))[: 2 * perShuffle]
-        for _ in range(-(-args["pairs"] // perShuffle))
-    ]
-    pairs = np.concatenate(shuffles).reshape(-1, 2)[: args["pairs"]]
+    shuffles = [np.random.permutation(len(testImagePaths))[:2 * perShuffle]
+        for _ in range(-(-args["pairs"] // perShuffle))]
+    pairs = np.concatenate(shuffles).reshape(-1, 2)[:args["pairs"]]
     (pairA, pairB) = pairs.T
 
     # every image that is in a pair goes through the network once, in one go
@@ -86,17 +74,15 @@ def main():
     # print the distance and the verdict of each pair
     names = [printable(os.path.relpath(path, args["input"])) for path in testImagePaths]
     width = max(len(name) for name in names)
-    for a, b, distance in zip(pairA, pairB, distances):
+    for (a, b, distance) in zip(pairA, pairB, distances):
         verdict = "same" if model.is_same(distance) else "different"
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
 
     # one figure of all pairs
     figure = pictures.plot_verdicts(
-        testImages[pairA], testImages[pairB], distances, model.threshold, args["output"]
-    )
-    print(
-        f"[INFO] same where distance < {model.threshold:.3f}; figure: {printable(args['output'])}"
-    )
+        testImages[pairA], testImages[pairB], distances, model.threshold, args["output"])
+    print(f"[INFO] same where distance < {model.threshold:.3f}; "
+        f"figure: {printable(args['output'])}")
     pictures.show(figure)
 
 

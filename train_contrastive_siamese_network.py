@@ -11,15 +11,10 @@ learned; after a crash, the same command with --resume goes on.
 
 # import the necessary packages
 from pyimagesearch.system import terminal
-
 terminal.setup()  # before Keras
 
-from pyimagesearch.siamese_network import (
-    SisterNetworks,
-    build_comparison,
-    build_encoder,
-    build_siamese_model,
-)
+from pyimagesearch.siamese_network import (SisterNetworks, build_comparison,
+    build_encoder, build_siamese_model)
 from pyimagesearch import metrics
 from pyimagesearch import config
 from pyimagesearch import utils
@@ -63,9 +58,8 @@ def train(args, recipe):
     print("[INFO] building siamese network...")
     imgA = Input(shape=config.IMG_SHAPE, dtype="uint8")
     imgB = Input(shape=config.IMG_SHAPE, dtype="uint8")
-    featureExtractor = build_encoder(
-        recipe, accelerated=True, network=build_siamese_model(config.IMG_SHAPE)
-    )
+    featureExtractor = build_encoder(recipe, accelerated=True,
+        network=build_siamese_model(config.IMG_SHAPE))
     # both sisters in one pass; each image of imgA has two of imgB, its positive and its negative
     (featsA, featsB) = SisterNetworks(featureExtractor, k=2)([imgA, imgB])
 
@@ -76,29 +70,22 @@ def train(args, recipe):
 
     # compile the model
     print("[INFO] compiling model...")
-    model.compile(
-        loss=metrics.contrastive_loss, optimizer="adam", steps_per_execution=steps_of_a_call(steps)
-    )
+    model.compile(loss=metrics.contrastive_loss, optimizer="adam",
+        steps_per_execution=steps_of_a_call(steps))
 
     # train the model
     print("[INFO] training model...")
     comparison = build_comparison(recipe)
     history = model.fit(
-        pairTrain,
-        steps_per_epoch=steps,
-        shuffle=False,
-        initial_epoch=checkpoint.first_epoch,
-        epochs=recipe.training.epochs,
+        pairTrain, steps_per_epoch=steps, shuffle=False,
+        initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
         verbose=terminal.verbosity(),
-        callbacks=callbacks.make_callbacks(
-            featureExtractor, comparison, data.validation, recipe, checkpoint
-        ),
-    )
+        callbacks=callbacks.make_callbacks(featureExtractor, comparison, data.validation, recipe,
+            checkpoint))
 
     # choose the distance below which two images are the same
-    (encoder, comparison, settings) = run.calibrated(
-        featureExtractor, comparison, recipe, data, settings
-    )
+    (encoder, comparison, settings) = run.calibrated(featureExtractor, comparison, recipe, data,
+        settings)
 
     # serialize the model to disk
     print("[INFO] saving siamese model...")
