@@ -104,7 +104,7 @@ def ten_steps(name):
     from pyimagesearch import config, siamese_network
     from pyimagesearch.data import batches, datasets, pairs
     from pyimagesearch.data.sets import ImageSet
-    from pyimagesearch.training import build, callbacks, checkpoints, devices
+    from pyimagesearch.training import build, checkpoints, devices
 
     recipe = config.RECIPES[name].changed(epochs=STEPS)
     strategy = devices.strategy(recipe)
@@ -126,8 +126,7 @@ def ten_steps(name):
             model = keras.Model(inputs, comparison(sisters(inputs)))
         model.compile(**build.compiling(recipe, 1))
         checkpoint = checkpoints.Checkpoint(folder, {}, recipe)
-        chain = [callbacks.Record(checkpoint.progress)]
-        history = devices.fit(model, devices.shared_out(drawn), 1, checkpoint, chain)
+        history = devices.fit(model, devices.shared_out(drawn), 1, checkpoint, [checkpoint])
     return history.history["loss"]
 
 

@@ -127,27 +127,25 @@ BCE = ARTICLE.changed(
 
 # python train_contrastive_siamese_network.py --recipe fast
 # MNIST: 99.7 %, one or two minutes
-FAST = Recipe(
+FAST = ARTICLE.changed(
     source="this project: the article's loss over every pair inside a batch",
-    network=Network("fast"),
-    training=Training(
-        pairing="batch",
-        loss="batch_contrastive",
-        batch_size=128,
-        epochs=7,
-        learning_rate=0.002,
-        warmup_steps=100,
-        shift=2,
-        keep_best=True,
-    ),
-    reading=Reading(least_shape=(8, 8, 1), held_out=0.1),
+    name="fast",
+    pairing="batch",
+    loss="batch_contrastive",
+    batch_size=128,
+    epochs=7,
+    learning_rate=0.002,
+    warmup_steps=100,
+    shift=2,
+    keep_best=True,
+    held_out=0.1,
+    least_shape=(8, 8, 1),
 )
 
 # python train_contrastive_siamese_network.py --recipe best
 # MNIST: 99.8 %, 7 minutes
 BEST = FAST.changed(
-    source="this project: three networks like fast's with more filters, trained side by side "
-    "with slight turns and zooms, and the mean over nine places of an image",
+    source="this project: three networks like fast's, and the mean over nine places of an image",
     name="best",
     embedding_dim=144,
     test_shift=1,
@@ -175,8 +173,7 @@ PHOTOS_SMALL = FAST.changed(
 # python train_contrastive_siamese_network.py --dataset PHOTOS
 # 601 photos of hands, 10 signs: 99.1 %, 2 minutes
 PHOTOS = PHOTOS_SMALL.changed(
-    source="this project: EfficientNet-Lite0, whitened, with a head, its last blocks trained "
-    "on; what is best on held-out images is kept. The loss: Khosla et al., 2020",
+    source="this project: EfficientNet-Lite0 and a head. The loss: Khosla et al., 2020",
     name="features",
     embedding_dim=5632,
     loss="supervised_contrastive",
@@ -232,20 +229,21 @@ DOGS = ARTICLE.changed(
 
 # python train_contrastive_siamese_network.py --recipe triplet --dataset PHOTOS
 # CIFAR-10, with --weights none: 62.6 %, 10 minutes
-TRIPLET = Recipe(
+TRIPLET = ARTICLE.changed(
     source="Tan Pengshi Alvin, Siamese Neural Networks with Triplet Loss and Cosine Distance",
-    network=Network("mobilenet", distance="cosine", embedding_dim=1280, weights="imagenet"),
-    training=Training(
-        pairing="triplets",
-        loss="triplet",
-        batch_size=64,
-        epochs=50,
-        margin=0.4,
-        learning_rate=1e-4,
-        keep_best=True,
-        patience=2,
-    ),
-    reading=Reading(least_shape=(32, 32, 3), held_out=0.05),
+    name="mobilenet",
+    distance="cosine",
+    embedding_dim=1280,
+    weights="imagenet",
+    pairing="triplets",
+    loss="triplet",
+    epochs=50,
+    margin=0.4,
+    learning_rate=1e-4,
+    keep_best=True,
+    patience=2,
+    held_out=0.05,
+    least_shape=(32, 32, 3),
 )
 
 # python train_contrastive_siamese_network.py --recipe triplet-shipped --dataset PHOTOS

@@ -185,6 +185,7 @@ LOSSES: dict[str, Callable] = {
     "binary_cross_entropy": binary_cross_entropy,
     "triplet": triplet_loss,
 }
+WITHOUT_MARGIN = ("supervised_contrastive", "binary_cross_entropy")
 # the losses that form the pairs of a batch themselves, from class numbers and embeddings
 BATCH_LOSSES = ("batch_contrastive", "members_contrastive", "supervised_contrastive")
 

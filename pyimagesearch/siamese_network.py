@@ -54,9 +54,7 @@ NETWORKS = {"article": build_siamese_model, **encoders.NETWORKS}
 HEADS: dict[str, Callable] = {
     "none": lambda distance: distance,
     "sigmoid": lambda distance: Dense(1, activation="sigmoid")(distance),
-    "normalized_sigmoid": lambda distance: Dense(1, activation="sigmoid")(
-        layers.BatchNormalization()(distance)
-    ),
+    "normalized_sigmoid": lambda distance: HEADS["sigmoid"](layers.BatchNormalization()(distance)),
 }
 
 
@@ -79,11 +77,6 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
                 f"Expected images that network {recipe.network.name} takes. Received: {shape} "
                 f"({first_line(error)}). Raise reading.least_shape or --image-size."
             ) from None
-        if (size := network.output_shape[1]) != recipe.network.embedding_dim:
-            raise InputError(
-                f"Expected embedding_dim {size} of network {recipe.network.name}. Received: "
-                f"{recipe.network.embedding_dim}."
-            )
     if accelerated:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(had, dtype="uint8")

@@ -4,6 +4,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
+from keras.losses import cosine_similarity
 from keras.saving import register_keras_serializable
 from matplotlib.ticker import MaxNLocator
 
@@ -70,13 +71,8 @@ def cosine_distance(vectors):
     1 - sum(a b) / (|a| |b|). vectors: a pair (featsA, featsB), each (B, D); a vector of zeros
     is at distance 1 from every other. Returns float32 (B, 1).
     """
-
-    def unit(feats):
-        squared = ops.sum(ops.square(feats), axis=1, keepdims=True)
-        return feats / ops.sqrt(ops.maximum(squared, 1e-12))
-
-    (featsA, featsB) = (unit(ops.cast(feats, "float32")) for feats in vectors)
-    return 1 - ops.sum(featsA * featsB, axis=1, keepdims=True)
+    (featsA, featsB) = (ops.cast(feats, "float32") for feats in vectors)
+    return 1 + ops.expand_dims(cosine_similarity(featsA, featsB, axis=1), 1)  # Keras negates it
 
 
 DISTANCES = {"euclidean": euclidean_distance, "cosine": cosine_distance}

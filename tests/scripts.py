@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -45,22 +46,24 @@ def python(code: str, *arguments: object, **variables: str):
     return subprocess.run(program, env=ENVIRONMENT | variables, **PIPES)
 
 
-def started(code: str, *arguments: object):
-    """The same, begun: what it prints can be read, and it can be killed."""
-    program = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(program, env=ENVIRONMENT, **PIPES)
-
-
 def run(script: str, *flags: object, cwd: Path = ROOT, **variables: str):
     """Run a script to its end, by default in the project's folder; `variables` come on top."""
     program = [sys.executable, str(ROOT / script), *map(str, flags)]
     return subprocess.run(program, env=ENVIRONMENT | variables, **PIPES | {"cwd": cwd})
 
 
-def begun(script: str, *flags: object, after: str = "", **variables: str):
-    """A script, begun; given when it has printed a line that starts with `after`."""
-    program = [sys.executable, str(ROOT / script), *map(str, flags)]
-    process = subprocess.Popen(program, env=ENVIRONMENT | variables, **PIPES)
-    if after:
-        next(line for line in process.stdout if line.startswith(after))
-    return process
+@contextmanager
+def started(*program: object, after: str = "", **variables: str):
+    """A Python program, which has printed a line that starts with `after`; gone after the block.
+
+    program: a script with its flags, or -c and code. It ends, too, when it reads its input and
+    the test is gone.
+    """
+    line = [sys.executable, *map(str, program)]
+    pipes = PIPES | {"stdin": subprocess.PIPE}
+    with subprocess.Popen(line, env=ENVIRONMENT | variables, **pipes) as process:
+        try:
+            next(line for line in process.stdout if line.startswith(after))
+            yield process
+        finally:
+            process.kill()

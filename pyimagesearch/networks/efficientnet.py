@@ -123,13 +123,10 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     by_row: (H, I), by_column: (W, J), what each old one gives to each new one. In layers of Keras'
     own, which load in every program.
     """
-    (width, channels) = x.shape[2:]
-    ((_, height_out), (_, width_out)) = (by_row.shape, by_column.shape)
-    for equation, matrix, shape in (
-        ("bhwc,hi->biwc", by_row, (height_out, width, channels)),
-        ("bhwc,wj->bhjc", by_column, (height_out, width_out, channels)),
-    ):
-        mixed = layers.EinsumDense(equation, shape, trainable=False)
-        x = mixed(x)
-        mixed.set_weights([matrix])
+    (rows, columns, channels) = (by_row.shape[1], by_column.shape[1], x.shape[3])
+    mixed_rows = layers.EinsumDense("bhwc,hi->biwc", (rows, *x.shape[2:]), trainable=False)
+    mixed = layers.EinsumDense("bhwc,wj->bhjc", (rows, columns, channels), trainable=False)
+    x = mixed(mixed_rows(x))
+    mixed_rows.set_weights([by_row])
+    mixed.set_weights([by_column])
     return x

@@ -1,30 +1,34 @@
 """The networks beside the article's: pixels in, embedding out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
+from pyimagesearch.networks.efficientnet import FEATURES, build_features, following_fast
 from pyimagesearch.networks.efficientnet import build_efficientnet_lite0 as build_lite0
-from pyimagesearch.networks.efficientnet import build_features, following_fast
 
 Shape = tuple[int, int, int]  # height, width, channels
 
 
 def build_fast_model(
-    input_shape: Shape, embedding_dim: int = 48, filters: tuple[int, ...] = (16, 48, 96)
+    input_shape: Shape,
+    embedding_dim: int = 48,
+    filters: Sequence[int] = (16, 48, 96),
+    side: int = 5,
 ) -> Model:
     """Like LeNet: rounds of CONV => RELU => POOL that keep what is where, then two Dense.
 
     The article's network averages over the whole image at its end and so forgets where a
-    stroke was; this one does not. filters: of one round each, at least 8 pixels for three.
+    stroke was; this one does not. filters: of one round each, at least 8 pixels for three; side:
+    of their windows, in pixels.
     input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
     x = inputs = layers.Input(input_shape)
     for count in filters:
-        x = layers.Conv2D(count, (5, 5), padding="same", activation="relu")(x)
+        x = layers.Conv2D(count, side, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D(pool_size=2)(x)
     x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
     return Model(inputs, layers.Dense(embedding_dim)(x))
@@ -44,16 +48,8 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
 
 
 def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
-    """Four rounds of CONV => RELU => POOL with small windows, for photos from 16 pixels up.
-
-    input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
-    """
-    x = inputs = layers.Input(input_shape)
-    for count in (32, 64, 96, 128):
-        x = layers.Conv2D(count, (3, 3), padding="same", activation="relu")(x)
-        x = layers.MaxPooling2D(pool_size=2)(x)
-    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
-    return Model(inputs, layers.Dense(embedding_dim)(x))
+    """build_fast_model with four rounds of small windows, for photos from 16 pixels up."""
+    return build_fast_model(input_shape, embedding_dim, (32, 64, 96, 128), side=3)
 
 
 def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
@@ -113,3 +109,6 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "efficientnet_lite0": build_lite0,
     "features": build_features,
 }
+# those whose embedding_dim is what it is, and those that are not accelerated
+OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite0": 1280, "features": FEATURES}
+IN_FLOAT32 = ("keras-io", *OWN_SIZES)

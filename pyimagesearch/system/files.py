@@ -9,7 +9,7 @@ writer has left is put back and cleared away by the next one.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from logging import getLogger
 from pathlib import Path
@@ -39,7 +39,7 @@ def whole_file(path: AnyPath) -> Iterator[str]:
         yield str(new)
         with suppress(FileNotFoundError):
             shutil.copymode(path, new)
-        _sync(new)
+        _sync([new])
         os.replace(new, path)
 
 
@@ -53,9 +53,7 @@ def whole_directory(path: AnyPath) -> Iterator[str]:
     path = Path(os.path.realpath(path))
     with _beside(path) as new:
         yield str(new)
-        for file in new.rglob("*"):
-            if file.is_file():
-                _sync(file)
+        _sync(file for file in new.rglob("*") if file.is_file())
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(20, "Not a directory", str(path))
         for number in range(100):  # once, but for other writers
@@ -147,6 +145,7 @@ def _beside(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 
 
-def _sync(path: Path) -> None:
-    with open(path, "rb+") as f:
-        os.fsync(f.fileno())
+def _sync(files: Iterable[Path]) -> None:
+    for file in files:
+        with open(file, "rb+") as f:
+            os.fsync(f.fileno())

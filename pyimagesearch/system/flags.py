@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -35,22 +36,29 @@ GROUP_BY = (
 )
 
 
-def positive_int(text: str) -> int:
-    """For argparse: a whole number of 1 or more."""
-    return _whole_number(text, range(1, sys.maxsize), "from 1 up")
+def whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
+    """For argparse: takes a whole number from low to high."""
+
+    def parse(text: str) -> int:
+        with suppress(ValueError):
+            if low <= (value := int(text)) <= high:
+                return value
+        wanted = f"from {low} " + ("up" if high == sys.maxsize else f"to {high}")
+        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")
+
+    return parse
+
+
+positive_int = whole_number(1)
+seed = whole_number(0, 2**31 - 1)  # what every generator takes
 
 
 def image_size(text: str) -> tuple[int, int]:
     """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
-    sides = [_whole_number(side, range(1, 4097), "from 1 to 4096") for side in text.split("x")]
+    sides = [whole_number(1, 4096)(side) for side in text.split("x")]
     if len(sides) > 2:
         raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
     return (sides[-1], sides[0])
-
-
-def seed(text: str) -> int:
-    """For argparse: a whole number from 0 to 2^31 - 1, which every generator takes."""
-    return _whole_number(text, range(2**31), "from 0 to 2147483647")
 
 
 def share(text: str) -> float:
@@ -59,10 +67,3 @@ def share(text: str) -> float:
         if 0 < (value := float(text)) < 1:
             return value
     raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text!r}")
-
-
-def _whole_number(text: str, allowed: range, wanted: str) -> int:
-    with suppress(ValueError):
-        if (value := int(text)) in allowed:
-            return value
-    raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")

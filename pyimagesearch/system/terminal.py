@@ -9,12 +9,12 @@ import logging
 import os
 import sys
 import threading
-import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import NoReturn
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from typing import Any, NoReturn
 
 from pyimagesearch.system.errors import InputError, first_line
 
@@ -27,40 +27,30 @@ log = logging.getLogger(__name__)
 
 
 class Messages(logging.Handler):
-    """Shows each record as a line "[INFO] …", at once.
+    """Shows each message as a line "[INFO] …", at once; to_stderr: on standard error."""
 
-    On standard output; on standard error while a program reads the output. A line break in front
-    of a message stands in front of "[INFO]": it ends the line of a progress bar.
-    """
-
-    program_output = False
+    def __init__(self, to_stderr: bool):
+        super().__init__()
+        self.to_stderr = to_stderr
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        line = text.lstrip("\n")
-        breaks = "\n" * (len(text) - len(line))
-        stream = sys.stderr if self.program_output else sys.stdout
-        print(f"{breaks}[{record.levelname}] {line}", file=stream, flush=True)
-
-
-_messages = Messages()
-_nowhere = logging.NullHandler()
+        stream = sys.stderr if self.to_stderr else sys.stdout
+        print(f"[{record.levelname}] {self.format(record)}", file=stream, flush=True)
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
     """Prepare this process for a script: call it before Keras is imported.
 
     Shows this project's messages, on standard error where program_output: standard output is a
-    program's to read. Silences the libraries that read images. Imports TensorFlow and Keras
-    without their start-up lines and with the settings that this project is written for; ends the
-    process where that fails. Computes nothing, claims no GPU memory, may be called again.
+    program's to read. Silences the library that reads images. Imports TensorFlow and Keras
+    without their start-up lines and with the settings that this project is written for, whatever
+    a keras.json says. Computes nothing, claims no GPU memory, may be called again.
     keras: False leaves TensorFlow and Keras, which take seconds, to a second call.
     """
-    for number in (1, 2):  # closed, as of a service without a console: no file may take its number
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_WRONLY)
+    # a service may have no console: no file that is opened later is to take the numbers 0 to 2
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -68,25 +58,17 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.addHandler(_messages)
-    Messages.program_output = program_output
-    ProgressBar.wanted = True
+    logger.handlers = [Messages(program_output)]
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
-    logging.root.addHandler(_nowhere)
+    logging.root.addHandler(logging.NullHandler())
 
-    # what is wrong with an image file is said in one line, by name, and not by the libraries too;
-    # before Keras, which imports OpenCV where it finds it
+    # what is wrong with an image file is said in one line, by name, and not by Pillow, too
     import PIL.Image
 
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     with suppress(OSError, AttributeError):  # Pillow's libtiff writes to stderr past Python
         ctypes.CDLL(PIL.Image.core.__file__).TIFFSetErrorHandler(None)
-    if cv2 := sys.modules.get("cv2"):  # imported before it was asked to be silent
-        with suppress(AttributeError):
-            cv2.utils.logging.setLogLevel(0)
     if not keras:
         return
 
@@ -95,30 +77,17 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with quiet():
-            import keras as k
-            import tensorflow as tf
-        config = k.config
-        if config.backend() != "tensorflow":
-            raise ImportError(
-                f"Expected Keras on TensorFlow. Received: {config.backend()}, which was "
-                "imported before. Call terminal.setup() first."
-            )
-    except (ImportError, ValueError) as error:  # Keras: a damaged keras.json
-        print(f"{os.path.basename(sys.argv[0])}: error: {first_line(error)}", file=sys.stderr)
-        sys.exit(2)
+    with quiet():
+        import keras as k
+        import tensorflow as tf
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py
         tf.config.threading.set_intra_op_parallelism_threads(max(CORES // 4, 1))
-    found = (config.image_data_format(), config.floatx(), config.dtype_policy().name)
-    if found != ("channels_last", "float32", "float32"):
-        log.info("Keras' settings on this machine say %s: not used here", ", ".join(found))
-    config.set_image_data_format("channels_last")
-    config.set_floatx("float32")
-    config.set_dtype_policy("float32")
-    config.set_epsilon(1e-7)
+    k.config.set_image_data_format("channels_last")
+    k.config.set_floatx("float32")
+    k.config.set_dtype_policy("float32")
+    k.config.set_epsilon(1e-7)
 
 
 @contextmanager
@@ -199,31 +168,25 @@ def at_once() -> int:
 
 
 class ProgressBar:
-    """A count and the time left, on standard error, for a program that wants it on a terminal.
+    """A bar and the time left, on standard error, where that is a terminal and setup was called.
 
-    total: how many there are; what: what is counted, "images read".
+    total: how many there are; what: what is counted, "images read". add(count): so many are done.
     """
 
-    wanted = False  # a program says so, see setup
-
     def __init__(self, total: int, what: str):
-        self.total, self.what = total, what
-        self.done, self.start, self.shown = 0, time.monotonic(), 0.0
+        self.add: Callable[[int], None] = lambda count: None
+        self.bar: Any = nullcontext()
+        if logging.getLogger(LOGGER).handlers and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            # standard output, which it would turn to standard error, is left to others
+            self.bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False)
+            self.add = partial(self.bar.advance, self.bar.add_task(what, total=total))
 
     def __enter__(self) -> "ProgressBar":
+        self.bar.__enter__()
         return self
 
-    def add(self, count: int) -> None:
-        """So many more are done."""
-        self.done += count
-        now = time.monotonic()
-        # nothing for what is over in a second
-        if self.wanted and sys.stderr.isatty() and now - max(self.shown, self.start) > 1:
-            self.shown = now
-            left = (now - self.start) * (self.total - self.done) / self.done
-            line = f"{self.done:,} of {self.total:,} {self.what}, {left:,.0f} s left"
-            print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
-
-    def __exit__(self, *error: object) -> None:
-        if self.shown:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+    def __exit__(self, *error: Any) -> None:
+        self.bar.__exit__(*error)

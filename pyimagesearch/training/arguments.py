@@ -27,55 +27,44 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     """
     ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = ap.add_argument
-    recipe_help = f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml "
-    recipe_help += "(article; for a folder photos, for one of ready pairs pairs)"
-    add("--recipe", help=recipe_help)
-    add(
-        "--dataset",
-        default="mnist",
-        help=f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the "
-        "columns path,label or a,b,same, and split and group where they are known (mnist)",
-    )
-    split_help = "a folder's test images: some of every class, or classes of their own "
-    split_help += "(images, where the classes are large enough)"
-    add("--split", choices=("images", "classes"), help=split_help)
+    known = f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml"
+    add("--recipe", help=f"{known} (article; for a folder photos, for one of ready pairs pairs)")
+    known = f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the"
+    columns = "columns path,label or a,b,same, and split and group where they are known"
+    add("--dataset", default="mnist", help=f"{known} {columns} (mnist)")
+    parts = "a folder's test images: some of every class (where these are large enough), or classes"
+    add("--split", choices=("images", "classes"), help=f"{parts} of their own")
     for flag, how, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
         add(flag, help=text, **how)
-    size_help = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
-    add("--image-size", type=flags.image_size, help=size_help)
-    fit_help = "images of another shape: stretched, or whole with the edges filled (stretch)"
-    add("--fit", choices=list(FITS), help=fit_help)
-    channels_help = "1 grey, 3 colour (what a folder's images are)"
-    add("--channels", type=int, choices=(1, 3), help=channels_help)
-    quick_help = "recipe photos without training its network on: about a third of the time"
-    add("--quick", action="store_true", help=quick_help)
-    mirror_help = "mirror every second training image: for things that look alike in a mirror"
-    add("--mirror", action="store_true", help=mirror_help)
+    size = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
+    add("--image-size", type=flags.image_size, help=size)
+    fit = "images of another shape: stretched, or whole with the edges filled (stretch)"
+    add("--fit", choices=list(FITS), help=fit)
+    add("--channels", type=int, choices=(1, 3), help="1 grey, 3 colour (what the images are)")
+    quick = "recipe photos without training its network on: about a third of the time"
+    add("--quick", action="store_true", help=quick)
+    mirror = "mirror every second training image: for things that look alike in a mirror"
+    add("--mirror", action="store_true", help=mirror)
     add("--epochs", type=flags.positive_int, help="instead of the recipe's")
     add("--batch-size", type=flags.positive_int, help="instead of the recipe's")
-    add(
-        "--weights",
-        help="to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
-        "program like any model: take none that you would not run",
-    )
+    weights = "to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
+    add("--weights", help=f"{weights}program like any model: take none that you would not run")
     add("--seed", type=flags.seed, default=42, help="of all that is random (42)")
-    again_help = "the same run bit for bit each time, slower"
-    add("--deterministic", action="store_true", help=again_help)
-    resume_help = "go on after the last epoch of a run that was ended"
-    add("--resume", action="store_true", help=resume_help)
+    add("--deterministic", action="store_true", help="the same run bit for bit each time, slower")
+    add("--resume", action="store_true", help="go on after the last epoch of a run that was ended")
     add("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
     args = ap.parse_args()
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
+    ways = recipe.training.ways
+    if args.quick and not ways:
+        raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
     names = ("epochs", "batch_size", "weights", "mirror", "fit")
-    changes = {name: getattr(args, name) for name in names if getattr(args, name)}
-    if args.epochs:
-        changes["least_steps"] = 0
-    if args.quick:
-        changes["ways"] = tuple(way for way in recipe.training.ways if way != "trained on")
-        if not changes["ways"]:
-            raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
-    recipe = recipe.changed(**changes)
+    recipe = recipe.changed(
+        **{name: getattr(args, name) for name in names if getattr(args, name)},
+        **({"least_steps": 0} if args.epochs else {}),
+        ways=tuple(way for way in ways if not (args.quick and way == "trained on")),
+    )
     recipes.check(recipe)
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))

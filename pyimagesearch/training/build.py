@@ -74,7 +74,7 @@ def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
         rate = keras.optimizers.schedules.CosineDecay(
             rate / 100, max(total - warmup, 1), warmup_target=rate, warmup_steps=warmup
         )
-    shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
     accuracy = keras.metrics.MeanMetricWrapper(metrics.pair_accuracy, "accuracy", "float32")
     return {
         "loss": metrics.RecipeLoss(training.loss, training.margin),
@@ -82,23 +82,21 @@ def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
         # a head's output says same below 0.5
         "metrics": [accuracy] if recipe.network.head != "none" else None,
         # several devices: no XLA over all of them, and Keras' loop over steps fails there
-        "steps_per_execution": 1 if shared else steps_of_a_call(steps),
-        "jit_compile": False if shared else "auto",
+        "steps_per_execution": steps_of_a_call(steps) if alone else 1,
+        "jit_compile": "auto" if alone else False,
     }
 
 
 def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
     """Give the encoder the weights that the recipe starts from.
 
-    weights: "none" (as drawn), "imagenet" (network mobilenet alone; from this disk or
-    fetched), or the file encoder.keras of another training. Raises InputError where they
-    cannot be had, or are those of another network.
+    weights: "none" (as drawn), "imagenet" (of network mobilenet; from this disk or fetched), or
+    the file encoder.keras of another training. Raises InputError where they cannot be had, or
+    are those of another network.
     """
     weights = recipe.network.weights
     if weights == "none":
         return
-    if weights == "imagenet" and recipe.network.name != "mobilenet":
-        raise InputError("Expected --weights imagenet with recipe triplet alone.")
     try:
         if weights == "imagenet":
             source = keras.applications.MobileNetV2(
@@ -106,26 +104,19 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
             )
         else:
             source = keras.models.load_model(weights, compile=False)
+        encoder.set_weights(source.get_weights())
     except Exception as error:  # Keras raises whatever its download met, or the file did
         raise InputError(
-            "Expected a file encoder.keras of another training, or for imagenet the weights of "
-            f"MobileNetV2 on this disk or to fetch. Received: {weights} ({first_line(error)}). "
+            "Expected a file encoder.keras of a training with this network and image size, or for "
+            f"imagenet a network to fetch it. Received: {weights} ({first_line(error)}). "
             "--weights none starts from scratch, --recipe triplet-shipped from weights that ship."
         ) from None
-    (wanted, found) = ([tuple(w.shape) for w in x.weights] for x in (encoder, source))
-    if wanted != found:
-        at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), len(found))
-        raise InputError(
-            f"Expected weights of this recipe's network and image size: {len(wanted)} arrays. "
-            f"Received: {weights} with {len(found)}, the first to differ: number {at + 1}."
-        )
-    encoder.set_weights(source.get_weights())
 
 
 def known_digests(recipe: Recipe) -> np.ndarray | None:
     """Digests of the images that the model of --weights was trained on; None where there is none.
 
-    They lie in the model's directory beside the file encoder.keras: uint64 (N,), see
+    From the model's directory beside the file encoder.keras: uint64 (N,), see
     data.sets.pixel_digests. Where they are missing, says what that means for the figures.
     """
     weights = Path(recipe.network.weights)
@@ -134,11 +125,8 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
     try:
         return read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
     except (OSError, ValueError):
-        log.info(
-            "nothing beside %s says which images it was trained on: the figures are not clean "
-            "where test images are among them",
-            weights,
-        )
+        log.info("nothing beside %s says which images it was trained on:", weights)
+        log.info("the figures are not clean where test images are among them")
         return None
 
 

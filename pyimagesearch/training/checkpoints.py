@@ -4,8 +4,10 @@ import json
 import logging
 import math
 import os
+import signal
+import threading
+import time
 import zlib
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -15,40 +17,90 @@ from pyimagesearch import config
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.rows import evenly
 from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.training import devices
 
-Logs = Any  # the figures that Keras hands its callbacks, a dict, or None where there are none
-
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
+KEPT = ("done", "history", "best_loss", "best_epoch", "out_of_patience")  # of a Progress, as JSON
 NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
+# what ends a training, and what Python does where there is none
+SIGNALS: Any = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
-@dataclass
-class Progress:
-    """What the callbacks of a training write and read; a checkpoint keeps it as it is."""
+class Progress(keras.callbacks.History):
+    """The History that fit returns, the epochs before a --resume included; and what ends a fit.
 
-    epochs: int  # of the whole training
-    epoch: int = 0  # how many of them are done
-    history: dict[str, list[float]] = field(default_factory=dict)  # the figures of each epoch
-    best_loss: float = math.inf  # of the validation pairs
-    best_epoch: int = 0
-    best_weights: list[np.ndarray] = field(default_factory=list)
-    collapsed: bool = False  # whether all distances are alike
-    out_of_patience: bool = False
-    diverged: bool = False  # whether a loss was no finite number
-    stopped: bool = False  # by a signal,
-    cut: bool = False  # in the middle of an epoch
+    Ctrl-C or SIGTERM ends it after the running step, and a second one the program, until run.alone
+    puts the handlers back. A loss that is no finite number ends it with the weights of the last
+    good epoch, or with an InputError where there is none: nothing was learned.
+
+    epochs: of the whole training. stopped: set by a signal; the fits of one run share it.
+    """
+
+    def __init__(self, epochs: int, stopped: threading.Event | None = None):
+        super().__init__()
+        self.epochs, self.done = epochs, 0  # how many there are, how many of them are done
+        self.stopped = stopped or threading.Event()
+        self.cut = False  # whether it was stopped in the middle of an epoch
+        self.best_loss, self.best_epoch = math.inf, 0  # of the validation pairs, see Validation
+        self.best_weights: list[np.ndarray] = []
+        self.collapsed = False  # whether all distances are alike
+        self.diverged = False  # whether a loss was no finite number
+        self.out_of_patience = False
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
+        return self.epochs if self.out_of_patience else self.done
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            for s in SIGNALS:
+                signal.signal(s, self._stop)
+
+    def _stop(self, signum: int, frame: Any) -> None:
+        self.stopped.set()
+        for s, handler in SIGNALS.items():
+            signal.signal(s, handler)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.begin, self.before = time.monotonic(), self.model.get_weights()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.diverged |= not math.isfinite(logs["loss"])
+        if self.stopped.is_set():  # said here: the signal may have come while something is printed
+            print()  # the progress bar's line ends
+            log.info("stopping; press Ctrl-C again to quit at once and lose what was learned")
+            self.cut = batch + 1 < self.params["steps"]
+        self.model.stop_training |= self.diverged or self.stopped.is_set()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training |= self.stopped.is_set()
+        if not self.diverged:
+            super().on_epoch_end(epoch, (logs or {}) | {"seconds": time.monotonic() - self.begin})
+            self.done = epoch + (not self.cut)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.diverged and not self.done:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            raise InputError(
+                "Expected a loss that stays finite. Received: one that did not in the first epoch, "
+                f"at a learning rate of {rate:.2g}. Lower it in a recipe of your own."
+            )
+        if self.diverged and not self.best_weights:  # else Validation has put them back
+            self.model.set_weights(self.before)
 
 
-class Checkpoint(keras.callbacks.Callback):
+class Checkpoint(Progress):
     """Writes all that fit changes after each epoch, and puts it back when a run is resumed.
 
     That is: weights, optimizer, the states of the random generators, and the Progress. The
-    order of the images needs none: it is a function of seed and epoch. Keras' BackupAndRestore
-    keeps less: its resumed weights differ. Says how the training goes, too.
+    order of the images is a function of seed and epoch. Keras' BackupAndRestore keeps less: its
+    resumed weights differ. Says how the training goes, too.
 
     is_finished: whether a --resume has found the finished model of these very settings.
     """
@@ -59,98 +111,80 @@ class Checkpoint(keras.callbacks.Callback):
         Raises InputError where the folder's checkpoint, or the finished model that lies there
         instead of one, is of other settings.
         """
-        super().__init__()
-        self.output, self.path = output, os.path.join(output, NAME)
-        self.settings = _flat(settings)
-        self.progress = Progress(recipe.training.epochs)
-        self.resumed: dict[str, Any] = {}  # what is to be put back: devices, arrays
+        super().__init__(recipe.training.epochs)
+        self.path, self.settings = os.path.join(output, NAME), _flat(settings)
+        self.resumed: tuple[dict, list] | None = None  # what it ran on; values of the variables
         self.is_finished = False
-        if resume:
-            self._resume()
-        elif os.path.exists(self.path):
-            log.info("an unfinished training is here, which --resume would go on with;")
-            log.info("this one starts anew and replaces it after its first epoch")
-
-    @property
-    def first_epoch(self) -> int:
-        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
-        return self.progress.epochs if self.progress.out_of_patience else self.progress.epoch
-
-    def _resume(self) -> None:
-        if os.path.exists(self.path) and self._read():
-            log.info("going on after epoch %d", self.progress.epoch)
-            return
-        if not os.path.isdir(os.path.join(self.output, os.path.basename(config.MODEL_PATH))):
+        if not resume:
+            if os.path.exists(self.path):
+                log.info("this replaces the unfinished training here, which --resume goes on with")
+        elif self._read():
+            log.info("going on after epoch %d", self.done)
+        elif os.path.isdir(os.path.join(output, os.path.basename(config.MODEL_PATH))):
+            self._check_same(_finished(output), f"finished model in {output}")
+            self.is_finished = True
+            log.info("nothing left to do: %s holds the finished model of this run", output)
+        else:
             log.info("no checkpoint to go on from: starting with the first epoch")
-            return
-        try:
-            with open(os.path.join(self.output, "metrics.json"), encoding="utf-8") as f:
-                finished = _flat(json.load(f)["settings"])
-            # of what was found only later, as the threshold, there is nothing here yet
-            self.is_finished = self.settings.items() <= finished.items()
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            pass  # no such file, or none of ours
-        if not self.is_finished:
-            weights = os.path.join(self.output, "encoder.keras")
-            raise InputError(
-                f"Expected an unfinished training to --resume. Received: {self.output} with a "
-                "finished model of other settings. Without --resume the training starts anew and "
-                f"replaces it; --weights {weights} starts from what it learned."
-            )
-        log.info("nothing left to do: %s holds the finished model of this run", self.output)
 
     def _read(self) -> bool:
-        # whether the checkpoint is whole; then it is taken over
+        # whether there is a checkpoint, and a whole one; then it is taken over
+        if not os.path.exists(self.path):
+            return False
         try:
             with open(self.path, "rb") as f, np.load(f, allow_pickle=False) as data:
                 arrays = dict(data)  # in the order in which they were written
             header = json.loads(str(arrays.pop("header")))
-            settings = dict(header["settings"])
-            # what stopped that run does not stop this one
-            progress = Progress(**header["progress"] | {"stopped": False, "cut": False})
+            (settings, ran_on) = (dict(header["settings"]), dict(header["ran_on"]))
+            kept = {name: header["progress"][name] for name in KEPT}
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
-            log.info("%s is damaged", self.path)
+            log.info("%s is damaged, or of another version of this project", self.path)
             return False
-        for name in sorted(self.settings.keys() | settings.keys()):
-            if self.settings.get(name) != settings.get(name):
-                raise InputError(
-                    f"Expected a checkpoint of the same settings. Received: {self.path} with "
-                    f"{name} {settings.get(name)} instead of {self.settings.get(name)}. Without "
-                    "--resume the training starts anew."
-                )
-        progress.best_weights = [x for name, x in arrays.items() if name.startswith("best")]
-        variables = [x for name, x in arrays.items() if name.startswith("variable")]
-        self.progress, self.resumed = progress, header | {"variables": variables}
+        self._check_same(settings, f"checkpoint {self.path}")
+        self.__dict__ |= kept
+        self.best_weights = [x for name, x in arrays.items() if name.startswith("best")]
+        self.resumed = (ran_on, [x for name, x in arrays.items() if name.startswith("variable")])
         return True
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        here = devices.describe(self.model)
+    def _check_same(self, settings: dict[str, Any], what: str) -> None:
+        if difference := _difference(settings, self.settings):
+            raise InputError(
+                f"Expected the settings of the {what} to --resume. Received: {difference}. "
+                "Without --resume the training starts anew and replaces it."
+            )
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        here = self._ran_on()
         log.info("training on {device}, in {precision}".format(**here))
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.resumed:
             return
-        if self.resumed["devices"] != here:
-            before = "{device}, in {precision}".format(**self.resumed["devices"])
-            log.info("it began on %s: the result is not the same bit for bit", before)
-        for variable, value in zip(self._variables(), self.resumed["variables"], strict=True):
+        (before, values) = self.resumed
+        other = _difference(before, here)
+        if [x.shape for x in values] != [tuple(x.shape) for x in self._variables()]:
+            raise InputError(
+                f"Expected a checkpoint of this version's network. Received: {self.path}, written "
+                f"with {other or 'another one'}. Without --resume the training starts anew."
+            )
+        if other:
+            log.info("it began with %s: the result is not the same bit for bit", other)
+        for variable, value in zip(self._variables(), values):
             variable.assign(value)
-        self.resumed = {}
+        self.resumed = None
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        progress = self.progress
-        if progress.collapsed:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if self.collapsed:
             log.info("the network has collapsed: all distances are alike")
-        left = progress.epochs - epoch - 1
+        left = self.epochs - epoch - 1
         if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
-            log.info("about %s left", duration(progress.history["seconds"][-1] * left))
-        if not devices.is_chief() or progress.cut or progress.diverged:
+            log.info("about %s left", duration(self.history["seconds"][-1] * left))
+        if not devices.is_chief() or self.cut or self.diverged:
             return
-        header = {
-            "settings": self.settings,
-            "devices": devices.describe(self.model),
-            "progress": {k: v for k, v in vars(progress).items() if k != "best_weights"},
-        }
-        lists = {"variable": self._variables(), "best": progress.best_weights}
+        state = {name: getattr(self, name) for name in KEPT}
+        header = {"settings": self.settings, "progress": state, "ran_on": self._ran_on()}
+        lists = {"variable": self._variables(), "best": self.best_weights}
         arrays: Any = {f"{k}_{i}": np.asarray(x) for k, v in lists.items() for i, x in enumerate(v)}
         try:
             with whole_file(self.path) as new, open(new, "wb") as f:
@@ -158,31 +192,30 @@ class Checkpoint(keras.callbacks.Callback):
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
             log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
 
-    def on_train_end(self, logs: Logs = None) -> None:
-        progress = self.progress
-        if progress.diverged:
-            log.info(
-                "the loss became infinite or not a number: stopped, and what was learned by "
-                "epoch %d is kept; a lower learning rate may go further",
-                progress.epoch,
-            )
-        if progress.out_of_patience:
-            since = progress.epoch - progress.best_epoch
-            log.info("%d epochs without a better validation loss", since)
-        if progress.best_weights:
-            log.info("keeping epoch %d, the best on held-out images", progress.best_epoch)
-        if progress.stopped:
+    def on_train_end(self, logs: Any = None) -> None:
+        super().on_train_end(logs)
+        if self.diverged:
+            log.info("the loss is infinite or not a number: a lower learning rate may go further;")
+            log.info("what was learned by epoch %d is kept", self.done)
+        if self.out_of_patience:
+            log.info("no better validation loss since epoch %d", self.best_epoch)
+        if self.best_weights:
+            log.info("keeping epoch %d, the best on held-out images", self.best_epoch)
+        if self.stopped.is_set():
             log.info("stopped on request, what was learned is kept")
-        log.info("training took %s", duration(sum(progress.history.get("seconds", []))))
+        log.info("training took %s", duration(sum(self.history.get("seconds", []))))
 
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
 
+    def _ran_on(self) -> dict[str, str]:
+        return devices.describe(self.model) | versions()
+
     def finish(self) -> None:
         """Take the checkpoint away, unless the training was stopped before its end."""
-        progress = self.progress
-        if progress.stopped and not progress.diverged and self.first_epoch < progress.epochs:
-            log.info("--resume goes on after epoch %d", progress.epoch)
+        unfinished = self.done and self.first_epoch < self.epochs
+        if self.stopped.is_set() and unfinished and not self.diverged:
+            log.info("--resume goes on after epoch %d", self.done)
         elif os.path.exists(self.path):
             os.remove(self.path)
 
@@ -190,6 +223,21 @@ class Checkpoint(keras.callbacks.Callback):
 def duration(seconds: float) -> str:
     """Seconds in words: 42 s, 7 min."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    # the first of `wanted` that is not the same, as text; "" where all are
+    different = (name for name, value in wanted.items() if found.get(name) != value)
+    return next((f"{x} {found.get(x)} instead of {wanted[x]}" for x in different), "")
+
+
+def _finished(output: str) -> dict[str, Any]:
+    # the settings of the model that a folder holds, in the form of _flat; {} where they are lost
+    try:
+        with open(os.path.join(output, "metrics.json"), encoding="utf-8") as f:
+            return _flat(json.load(f)["settings"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,9 +24,6 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.terminal import verbosity
-
-if TYPE_CHECKING:
-    from pyimagesearch.training.checkpoints import Checkpoint
 
 log = logging.getLogger(__name__)
 # what TensorFlow raises on one machine where another is gone
@@ -41,32 +38,30 @@ GONE = (
 
 def machines() -> int:
     """How many machines share a training: 1 without TF_CONFIG. Raises InputError for a bad one."""
-    return len(_tasks()[0])
+    return _machines()[0]
 
 
 def is_chief() -> bool:
     """Whether this machine writes model, figures and checkpoints: of several, one does."""
-    (tasks, own) = _tasks()
-    return own == tasks[0]
+    return _machines()[1] == 0
 
 
-def _tasks() -> tuple[list[tuple[str, int]], tuple[str, int]]:
-    # every task that trains, the chief's first; and this machine's own
+def _machines() -> tuple[int, int]:
+    # how many there are, and the place of this one, the chief's being 0
     try:
         content = json.loads(os.environ.get("TF_CONFIG") or "{}")
         if not content.get("cluster"):
-            return [("worker", 0)], ("worker", 0)
+            return 1, 0
         (cluster, task) = (content["cluster"], content["task"])
         kinds = ("chief", "worker")
-        tasks = [(kind, index) for kind in kinds for index in range(len(cluster.get(kind, [])))]
-        addresses = {cluster[kind][index] for kind, index in tasks}
-        own = (task["type"], int(task["index"]))
-        all_good = all(re.fullmatch(r".+:\d{1,5}", address) for address in addresses)
-        if all_good and own in tasks and len(addresses) == len(tasks):
-            return tasks, own
+        tasks = [(kind, k) for kind in kinds for k in range(len(cluster.get(kind, [])))]
+        addresses = {cluster[kind][k] for kind, k in tasks}
+        # TensorFlow would wait for ever
+        if len(addresses) < len(tasks) or not all(re.search(r".:\d+$", x) for x in addresses):
+            raise ValueError
+        return len(tasks), tasks.index((task["type"], int(task["index"])))
     except (ValueError, TypeError, AttributeError, KeyError):
-        pass
-    raise _refused()
+        raise _refused() from None
 
 
 def _refused() -> InputError:
@@ -115,10 +110,9 @@ def describe(model: keras.Model) -> dict[str, str]:
 
     {"device": "2 CPU cores", "precision": "bfloat16 with float32 weights"}
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(g).get("device_name", "GPU") for g in gpus]
-    cores = os.cpu_count() or 1
-    device = ", ".join(names) or f"{cores} CPU core{'s' if cores > 1 else ''}"
+    of = tf.config.experimental.get_device_details
+    gpus = [of(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
+    device = ", ".join(gpus) or f"{os.cpu_count()} CPU core{'s' * (os.cpu_count() != 1)}"
     if machines() > 1:
         device = f"{machines()} machines with {device} each"
     layers = [model]
@@ -162,28 +156,21 @@ def shared_out(batches: tf.data.Dataset) -> Any:
 
 
 def fit(
-    model: keras.Model, batches: Any, steps: int, checkpoint: "Checkpoint", callbacks: list[Any]
+    model: keras.Model, batches: Any, steps: int, checkpoint: Any, callbacks: list[Any], **how: Any
 ) -> keras.callbacks.History:
     """model.fit, also for several machines. To be called in the strategy's scope.
 
-    batches: of shared_out. steps: of an epoch. callbacks: with a History among them.
+    batches: of shared_out. steps: of an epoch. checkpoint: a Checkpoint, or on one machine any
+    Progress; among the callbacks. how: more keywords for model.fit, on one machine.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
     same step. Raises InputError where the machines would not train the same, and one of GONE
     where a machine goes: the checkpoint of the last whole epoch stays.
     """
-    progress = checkpoint.progress
-    (first, epochs) = (checkpoint.first_epoch, progress.epochs)
+    (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
     if machines() == 1:
-        return model.fit(
-            batches,
-            steps_per_epoch=steps,
-            initial_epoch=first,
-            epochs=epochs,
-            shuffle=False,
-            verbose=verbosity(),
-            callbacks=callbacks,
-        )
+        how = {"verbose": verbosity(), "callbacks": callbacks, "steps_per_epoch": steps} | how
+        return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, **how)
     shared = tf.distribute.get_strategy()
 
     def part(batch):
@@ -230,15 +217,15 @@ def fit(
             losses.append(float(loss_of_step(iterator)))
             calls.on_train_batch_end(step, {"loss": float(np.mean(losses))})
             if one_wants(model.stop_training):
-                progress.stopped |= not progress.diverged
-                progress.cut = progress.stopped and step + 1 < steps
+                if not checkpoint.diverged:
+                    checkpoint.stopped.set()
+                    checkpoint.cut = step + 1 < steps
                 break
-        model.stop_training |= progress.stopped
         calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
         # whether there is patience for another is the chief's to say, whose figures are kept
-        own = model.stop_training if is_chief() else progress.stopped or progress.diverged
-        if one_wants(own):
+        own = checkpoint.stopped.is_set() or checkpoint.diverged
+        if one_wants(own or (is_chief() and model.stop_training)):
             break
-        model.stop_training = progress.out_of_patience = False
+        model.stop_training = checkpoint.out_of_patience = False
     calls.on_train_end()
-    return next(c for c in callbacks if isinstance(c, keras.callbacks.History))
+    return checkpoint

@@ -6,6 +6,7 @@ the mean over an image and its middle with what is best then. Heads harm where n
 old ones, and training on helps most where the classes stay: the held-out images say which it is.
 """
 
+import hashlib
 import logging
 import time
 from typing import Any
@@ -17,18 +18,18 @@ from keras.layers import Dense, Dropout, Input, UnitNormalization
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
+from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.batches import epochs_of
-from pyimagesearch.data.rows import evenly
-from pyimagesearch.data.sets import DataSet, ImageSet
+from pyimagesearch.data.cache import cached
+from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
+from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.siamese_network import seen_again
-from pyimagesearch.system import terminal
-from pyimagesearch.training import build
-from pyimagesearch.training.callbacks import Record, StopOnSignal
+from pyimagesearch.training import build, devices
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
-from pyimagesearch.training.features import features_of, whitening
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ MOST_VIEWS = 40_000  # and of all of them together
 MANY_IMAGES = 2_000  # to train on
 MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
+CEILING = 0.9995  # a held-out AUC that minutes of training on would not raise
+SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directions
 
 
 def train(
@@ -70,58 +73,56 @@ def train(
     worse beyond doubt. So is what sees each image again. Ctrl-C keeps the best way so far.
     """
     log.info("training model...")
-    (progress, ways) = (checkpoint.progress, recipe.training.ways)
-    stop = StopOnSignal(progress)
-    chosen = Choice(data.validation, data.new_choices)
+    (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
+    (images, labels, held) = (data.train.images, np.asarray(data.train.labels), data.validation)
+    chosen = Choice(held, data.new_choices)
+    histories: dict[str, keras.callbacks.History] = {}
 
     # whitened: one Dense layer on the features, in closed form
-    features = features_of(network, data.train.images)
+    features = features_of(network, images)
     some = evenly(len(features), MOST_WHITENED)
-    of_train: Any = data.train.labels
-    (kernel, bias) = whitening(features[some], of_train[some])
+    (kernel, bias) = whitening(features[some], labels[some])
     dense = Dense(len(bias), name="whitening")
     whitened = keras.Model(network.input, dense(network.output))
     dense.set_weights([kernel, bias])
 
-    def apply(features):  # float16 (N, 5632) -> float32 (N, k)
+    def apply(features):  # float16 (N, 5632) -> float32 (N, k), in blocks: they are large
         blocks = [features[i : i + 4096] for i in range(0, len(features), 4096)]
         return np.concatenate([block.astype(np.float32) @ kernel + bias for block in blocks])
 
-    held = apply(features_of(network, data.validation.images))
+    of_held = apply(features_of(network, held.images))
     views = [apply(features)]
-    for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(data.train))):
-        views.append(apply(features_of(network, data.train.images, recipe, (seed, view))))
-    del features  # they are large
+    del features
+    for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
+        views.append(apply(features_of(network, images, recipe, (seed, view))))
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
-    chosen.add("whitened", encoder, held / np.linalg.norm(held, axis=1, keepdims=True))
+    chosen.add("whitened", encoder, unit_length(of_held))
 
     # a head on these, trained on all views of the training images
-    vectors = np.concatenate(views)
-    del views
-    labels = np.tile(of_train, len(vectors) // len(of_train))
-    histories: dict[str, keras.callbacks.History] = {}
+    (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
+    own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
+    if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
+        own = own.changed(epochs=epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS))
+    epochs = own.training.epochs
     for name in HEADS:
-        if name in ways and not progress.stopped:
+        if name in ways and not stopped.is_set():
             log.info("training a %s...", name)
-            inputs = Input(vectors.shape[1:])
+            inputs = Input(of_views.shape[1:])
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
-            own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
-            epochs = epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS)
-            if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
-                own = own.changed(epochs=epochs)
-            epochs = own.training.epochs
-            train = batches.image_batches(vectors, labels, 256, range(epochs), seed)
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-            validation = (held, data.validation.labels)
-            chain = [stop, Record(Progress(epochs))]
-            histories[name] = _fit(model, train, validation, own, seed, chain)
+            train = batches.image_batches(of_views, labels, 256, range(epochs), seed)
+            (given, progress) = ((of_held, held.labels), Progress(epochs, stopped))
+            histories[name] = _fit(model, train, given, own, seed, progress, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
-            chosen.add(name, encoder, head.predict(held, verbose=0))
-    del vectors
+            chosen.add(name, encoder, head.predict(of_held, verbose=0))
 
     # the best so far trained on, but for its first blocks: the ways share the network, so it goes
     # back where that was no gain
-    if "trained on" in ways and not progress.stopped:
+    doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)
+    (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
+    if is_asked and histories and auc >= CEILING and doubt >= 0:
+        log.info("skipped training on: held-out AUC is %.4f already", auc)
+    elif is_asked:
         encoder = chosen.encoder
         before = encoder.get_weights()
         inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
@@ -129,44 +130,32 @@ def train(
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
-        chain = [stop, Record(progress), keras.callbacks.ProgbarLogger(), checkpoint]
-        validation = (data.validation.images, data.validation.labels)
-        train = (train_batches, steps)
-        histories["trained on"] = _fit(model, train, validation, recipe, seed, chain, checkpoint)
-        doubt = -1 if len(data.train) >= MANY_IMAGES else int(data.new_choices)
-        chosen.add("trained on", encoder, embed(encoder, data.validation.images), doubt)
+        (train, given) = ((train_batches, steps), (held.images, held.labels))
+        histories["trained on"] = _fit(model, train, given, recipe, seed, checkpoint)
+        chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)
 
-    kept = chosen.kept
+    trained = chosen.kept
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
-        name = f"{kept}, seen again"
-        chosen.add(name, encoder, embed(encoder, data.validation.images), doubt=-1)
+        chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
     log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
-    last = next(reversed(histories.values()), Record(Progress(1)))
-    found = {"way": chosen.kept, "ways": chosen.found}
-    return chosen.encoder, histories.get(kept, last), found
+    history = histories.get(trained, next(reversed(histories.values())))
+    return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 
-def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):
-    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history.
-    # checkpoint: of a training that shows its progress and can be resumed
-    (size, (dataset, steps)) = (recipe.training.batch_size, train)
-    (validation, count) = batches.image_batches(held[0], held[1], size, range(1), seed)
-    model.compile(**build.compiling(recipe, steps))
-    return model.fit(
-        dataset,
-        steps_per_epoch=steps,
-        initial_epoch=checkpoint.first_epoch if checkpoint else 0,
-        epochs=recipe.training.epochs,
-        shuffle=False,
-        verbose=terminal.verbosity() if checkpoint else 0,
-        validation_data=validation,
-        validation_steps=count,
-        callbacks=callbacks,
+def _fit(model, train, held, recipe, seed, progress, **how):
+    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history
+    ((x, labels), (dataset, steps)) = (held, train)
+    (validation, count) = batches.image_batches(
+        x, labels, recipe.training.batch_size, range(1), seed
     )
+    model.compile(**build.compiling(recipe, steps))
+    how |= {"validation_data": validation, "validation_steps": count}
+    chain = [keras.callbacks.ProgbarLogger(), progress]
+    return devices.fit(model, dataset, steps, progress, chain, **how)
 
 
 class Choice:
@@ -181,9 +170,9 @@ class Choice:
         self.some = evenly(len(held), MOST_COMPARED)
         self.labels = np.asarray(held.labels)[self.some]
         self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
-        self.kept = ""
+        (self.kept, self.auc) = ("", 0.0)
         self.encoder: Any = None  # a Keras Model
-        self.own = np.zeros(0)  # the AUC of each held-out image against the others, see areas
+        self.own = np.zeros(0)  # the AUC of each image or class against the others, see areas
         self.mark = time.monotonic()
 
     def add(self, way: str, encoder: keras.Model, embeddings: np.ndarray, doubt: float = 1) -> None:
@@ -194,29 +183,27 @@ class Choice:
         are those since the way before it.
         """
         embeddings = embeddings[self.some]
-        (area, own) = (0.0, np.zeros(len(self.own)))
+        (auc, own) = (0.0, np.zeros_like(self.own))
         if np.isfinite(embeddings).all():
-            (area, own) = areas(embeddings, self.labels)
-        (now, before) = (time.monotonic(), self.mark)
-        self.found[way], self.mark = {"auc": area, "seconds": now - before}, now
+            (auc, own) = areas(embeddings, self.labels, self.new_classes)
+        self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
+        self.mark = time.monotonic()
         if self.kept:
-            gain = own - self.own
-            if self.new_classes:
-                of = self.labels[np.bincount(self.labels)[self.labels] > 1]
-                gain = np.array([gain[of == c].mean() for c in np.unique(of)])
-            error = gain.std() / len(gain) ** 0.5
-            ahead = area - self.found[self.kept]["auc"] - doubt * error
-            if not area or ahead < 0 or (ahead == 0 and doubt >= 0):
+            error = (own - self.own).std() / len(own) ** 0.5
+            ahead = auc - self.auc - doubt * error
+            if not auc or ahead < 0 or (ahead == 0 and doubt >= 0):
                 return
-        (self.kept, self.encoder, self.own) = (way, encoder, own)
+        (self.kept, self.encoder, self.auc, self.own) = (way, encoder, auc, own)
 
 
-def areas(embeddings: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def areas(
+    embeddings: np.ndarray, labels: np.ndarray, by_class: bool = False
+) -> tuple[float, np.ndarray]:
     """The AUC over all pairs of images, and each image's own AUC against all others, (M,).
 
     embeddings: (N, D). labels: int (N,). The own ones are of the M images that have another of
-    their class and one of another: how these differ between two ways says how sure the
-    difference of the whole is, its standard error being theirs / sqrt(M).
+    their class and one of another, or the means of their classes: how these differ between two
+    ways says how sure the difference of the whole is, its standard error being theirs / sqrt(M).
     """
     squares = np.square(embeddings).sum(axis=1)
     squared = squares[:, np.newaxis] + squares - 2 * embeddings @ embeddings.T
@@ -230,4 +217,89 @@ def areas(embeddings: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray
     further = np.cumsum(~sorted_same[:, ::-1], axis=1)[:, ::-1]  # of other classes, from here on
     pairs = sorted_same.sum(axis=1) * (~sorted_same).sum(axis=1)
     known = pairs > 0
-    return whole, (sorted_same * further).sum(axis=1)[known] / pairs[known]
+    own = (sorted_same * further).sum(axis=1)[known] / pairs[known]
+    if by_class:
+        of = labels[known]
+        own = np.array([own[of == c].mean() for c in np.unique(of)])
+    return whole, own
+
+
+def features_of(
+    network: keras.Model,
+    images: np.ndarray | Rows,
+    recipe: Recipe | None = None,
+    view: tuple[int, int] = (0, 0),
+) -> np.ndarray:
+    """What a network puts out for each image, from the cache where it is known: float16 (N, D).
+
+    images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
+    random by its pixels and the view (seed, number) alone; None: as they are.
+    """
+    digest = hashlib.blake2b(str(network.input_shape).encode(), digest_size=8)
+    for weight in network.get_weights():
+        digest.update(weight.tobytes())
+    store = f"features {digest.hexdigest()}"
+    if recipe:
+        asked = [float(getattr(recipe.training, move)) for move in MOVES]
+        store += f" moved {asked} seed {view[0]} view {view[1]}"
+
+    digests = pixel_digests(images)
+
+    def compute(places):
+        pixels = images[places]
+        if recipe:
+            draws = [
+                np.random.default_rng([key, *view]).uniform(-1, 1, DRAWN) for key in digests[places]
+            ]
+            pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
+        return embed(network, pixels)
+
+    return cached(store, digests, compute, "images looked at", np.float16)
+
+
+def whitening(
+    features: np.ndarray, labels: np.ndarray, most: int = 256, shrunk: float = SHRUNK
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (D, k) and bias (k,) of one Dense layer after which classes are round.
+
+    features: (N, D). labels: int (N,). Each feature is standardised, z = (f - mean) / s; the
+    k = min(most, N - 1) directions in which z spreads most are kept; there the covariance inside
+    classes, W, is shrunk to (1 - shrunk) W + shrunk tr(W) / k I and made the identity. The whole
+    has mean variance 1. All three steps are linear, so that one kernel and bias hold them.
+
+    s is the standard deviation plus a hundredth of their mean: what hardly varies stays small.
+    """
+    features = np.asarray(features, np.float32)
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    scale = 1 / (spread + 0.01 * spread.mean() + 1e-9)
+    z = (features - mean) * scale
+    directions = principal(z, min(most, len(z) - 1))
+
+    projected = z @ directions
+    classes, of = np.unique(labels, return_inverse=True)
+    means = np.stack([projected[of == c].mean(axis=0) for c in range(len(classes))])
+    inside = projected - means[of]
+    covariance = inside.T @ inside / len(inside)
+    k = len(covariance)
+    covariance = (1 - shrunk) * covariance + shrunk * np.trace(covariance) / k * np.eye(k)
+    (values, vectors) = np.linalg.eigh(covariance)
+    floor = max(values.max() * 1e-6, 1e-12)  # classes of one image, or of equal ones
+    turned = directions @ (vectors / np.sqrt(np.maximum(values, floor)))
+
+    turned = scale[:, np.newaxis] * turned
+    turned /= np.sqrt(((features - mean) @ turned).var(axis=0).mean())
+    return turned.astype(np.float32), (-mean @ turned).astype(np.float32)
+
+
+def principal(z: np.ndarray, k: int) -> np.ndarray:
+    """The k directions in which z (N, D), of mean 0, spreads most: (D, k), orthonormal.
+
+    By a random projection and four power iterations, which is exact to what matters here and
+    takes a second where the whole decomposition takes a minute. Source: Halko, Martinsson,
+    Tropp, "Finding Structure with Randomness", 2011.
+    """
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(z.shape[1], min(k + 30, *z.shape))).astype(z.dtype)
+    for _ in range(5):
+        basis = np.linalg.qr(z.T @ (z @ basis))[0]
+    return basis @ np.linalg.svd(z @ basis, full_matrices=False)[2][:k].T

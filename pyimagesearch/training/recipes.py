@@ -1,17 +1,17 @@
 """A recipe by its name or from a file of one's own, and whether what it asks for fits together."""
 
-import re
 import tomllib
 from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pyimagesearch.config import RECIPES, Recipe
-from pyimagesearch.data.images import FITS
+from pyimagesearch.config import RECIPES, Reading, Recipe, Training
+from pyimagesearch.data.images import FITS, SAMPLE
 from pyimagesearch.data.pairs import SAMPLERS
-from pyimagesearch.metrics import BATCH_LOSSES, LOSSES
+from pyimagesearch.metrics import BATCH_LOSSES, LOSSES, MEMBERS, WITHOUT_MARGIN
 from pyimagesearch.networks.acceleration import PRECISIONS
+from pyimagesearch.networks.encoders import IN_FLOAT32, OWN_SIZES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training.build import OPTIMIZERS
@@ -19,7 +19,7 @@ from pyimagesearch.training.photos import WAYS
 from pyimagesearch.utils import DISTANCES
 
 GROUPS = ("network", "training", "reading")
-NAMES: dict[str, Collection[str]] = {  # of a field: what it may be
+ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
     "name": NETWORKS,
     "distance": DISTANCES,
     "head": HEADS,
@@ -34,7 +34,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # of a number: the least and the mos
     "test_shift": (0, 4),
     "warmup_steps": (0, 10**6),
     "least_steps": (0, 10**6),
-    "side": (1, 4096),
+    "side": (1, 2 * SAMPLE),
     "shift": (0, 4096),
     "turn": (0, 180),
     "tested": (TINY, 0.99),
@@ -82,18 +82,12 @@ def read(path: str) -> Recipe:
         )
     values: dict[str, Any] = {"source": str(content.pop("source", f"{path}, from {base}"))}
     for table, given in content.items():
-        if table not in GROUPS or not isinstance(given, dict):
-            raise InputError(
-                "Expected base, source, and the tables [network], [training], [reading]. "
-                f"Received: {table} = {given!r}, in {path}."
-            )
-        # the images' shape is the data's to say
-        known = [name for name in vars(getattr(RECIPES[base], table)) if name != "image_shape"]
-        for field, value in given.items():
-            if field not in known:
-                raise InputError(
-                    f"Expected {', '.join(known)}. Received: {field}, in [{table}] of {path}."
-                )
+        known = vars(getattr(RECIPES[base], table)) if table in GROUPS else {}
+        for field, value in given.items() if isinstance(given, dict) else [(given, None)]:
+            if field not in known or field == "image_shape":  # the images' shape is the data's
+                wanted = ", ".join(known) or "base, source, and [network], [training], [reading]"
+                received = f"{field}, in [{table}] of {path}"
+                raise InputError(f"Expected {wanted}. Received: {received}.")
             values[field] = tuple(value) if isinstance(value, list) else value
     recipe = RECIPES[base].changed(**values)
     check(recipe)
@@ -101,76 +95,73 @@ def read(path: str) -> Recipe:
 
 
 def check(recipe: Recipe) -> None:
-    """Raise InputError, naming the fields, where a recipe's values cannot be, or not together."""
+    """Raise InputError, naming fields, where a value cannot be, does nothing, or does not fit."""
     values = {f"{name}.{k}": v for name in GROUPS for k, v in vars(getattr(recipe, name)).items()}
-    for group in GROUPS:
-        for field in fields(getattr(recipe, group)):
-            name = f"{group}.{field.name}"
-            (wanted, fits) = _limit(field.name, field.type, values[name])
-            if not (fits or (values[name] is None and type(None) in _kinds(field.type))):
-                raise InputError(f"Expected {name}, {wanted}. Received: {values[name]!r}.")
-
-    (network, training, held_out) = (recipe.network, recipe.training, recipe.reading.held_out)
-    in_batch = training.pairing == "batch"  # then the loss sees embeddings, not distances
-    (loss, ways) = (training.loss, training.ways)
-    rules = {
-        f'training.pairing "batch" with training.loss {" or ".join(BATCH_LOSSES)}, and any other '
-        "pairing with another loss": in_batch == (loss in BATCH_LOSSES),
-        'network.head "none" and network.distance "euclidean" with training.pairing "batch"': (
-            not in_batch or (network.head, network.distance) == ("none", "euclidean")
-        ),
-        "network.head sigmoid or normalized_sigmoid with training.loss binary_cross_entropy": (
-            loss != "binary_cross_entropy" or network.head != "none"
-        ),
-        'training.pairing "triplets" with training.loss triplet': (
-            loss != "triplet" or training.pairing == "triplets"
-        ),
-        "network.name best, three networks, with training.loss members_contrastive": (
-            loss != "members_contrastive" or network.name == "best"
-        ),
-        "training.keep_best with training.patience, which counts epochs since the best": (
-            training.patience is None or training.keep_best
-        ),
-        "reading.held_out above 0 with training.keep_best or training.ways, which choose by it": (
-            held_out > 0 or not (training.keep_best or ways)
-        ),
-        'network.name features and training.pairing "batch" with training.ways': (
-            not ways or (in_batch and network.name == "features")
-        ),
-        # the recipe that starts from what ships
-        "--weights with another recipe, as photos-small: network.weights none with training.ways": (
-            not ways or network.weights == "none"
-        ),
-        'training.ways that begin with "whitened", and neither training.keep_best nor '
-        "network.test_shift with them": (
-            not ways or (ways[0], training.keep_best, network.test_shift) == ("whitened", False, 0)
-        ),
-    }
-    for wanted, fits in rules.items():
+    kinds = {f"{name}.{x.name}": x.type for name in GROUPS for x in fields(getattr(recipe, name))}
+    for name, value in values.items():
+        (wanted, fits) = _limit(name.split(".")[1], kinds[name], value)
         if not fits:
-            named = dict.fromkeys(re.findall(r"\w+\.\w+", wanted))
-            received = ", ".join(f"{name} {values[name]!r}" for name in named)
-            raise InputError(f"Expected {wanted}. Received: {received}.")
+            raise InputError(f"Expected {name}, {wanted}. Received: {value!r}.")
 
-
-def _kinds(kind: Any) -> tuple:
-    return getattr(kind, "__args__", (kind,))
+    (network, training, reading) = (recipe.network, recipe.training, recipe.reading)
+    (name, loss, ways) = (network.name, training.loss, training.ways)
+    of_members = max(network.embedding_dim // MEMBERS, 1) * MEMBERS
+    least = max(reading.least_shape[:2])
+    (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
+    pairings = (
+        ["triplets"]
+        if loss == "triplet"
+        else [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
+    )
+    in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
+    trained = in_order if set(in_order) & set(WAYS[1:-1]) else WAYS  # one at least has a history
+    rules: list[tuple[Any, str, Collection, str]] = [
+        # where this holds, a field has to be one of these, because of another
+        (name in OWN_SIZES, "network.embedding_dim", [OWN_SIZES.get(name)], "network.name"),
+        (name == "best", "network.embedding_dim", [of_members], "network.name"),
+        (name in IN_FLOAT32, "training.precision", ["auto", "float32"], "network.name"),
+        (loss == "members_contrastive", "network.name", ["best"], "training.loss"),
+        (loss in WITHOUT_MARGIN, "training.margin", [Training.margin], "training.loss"),
+        (True, "training.pairing", pairings, "training.loss"),
+        (loss == "binary_cross_entropy", "network.head", [*HEADS][1:], "training.loss"),
+        (in_batch, "network.head", ["none"], "training.pairing"),
+        (in_batch, "network.distance", ["euclidean"], "training.pairing"),
+        (none_held, "training.keep_best", [False], "reading.held_out"),
+        (none_held, "training.ways", [()], "reading.held_out"),
+        (not training.keep_best, "training.patience", [None], "training.keep_best"),
+        (Reading.side != reading.side < least, "reading.side", [least], "reading.least_shape"),
+        (network.weights == "imagenet", "network.name", ["mobilenet"], "network.weights"),
+        (ways, "network.name", ["features"], "training.ways"),
+        (ways, "network.weights", ["none"], "training.ways"),
+        (ways, "network.test_shift", [0], "training.ways"),
+        (ways, "training.pairing", ["batch"], "training.ways"),
+        (ways, "training.keep_best", [False], "training.ways"),
+        (ways, "training.ways", [trained], "network.name"),
+    ]
+    for holds, field, fitting, other in rules:
+        if holds and values[field] not in fitting:
+            raise InputError(
+                f"Expected {field} {' or '.join(map(repr, fitting))} with {other} "
+                f"{values[other]!r}. Received: {values[field]!r}."
+            )
 
 
 def _limit(name: str, kind: Any, value: Any) -> tuple[str, bool]:
     # what a value of a field may be, in words, and whether this one is
-    if name in NAMES:
-        return f"one of {', '.join(NAMES[name])}", value in list(NAMES[name])
+    if name in ALLOWED:
+        return f"one of {', '.join(ALLOWED[name])}", value in list(ALLOWED[name])
     if name == "ways":
-        is_some = type(value) is tuple and all(way in WAYS for way in value)
-        return f"a list of some of {', '.join(WAYS)}", is_some
+        return f"a list of some of {', '.join(WAYS)}", (
+            type(value) is tuple and all(way in WAYS for way in value)
+        )
     if name in ("image_shape", "least_shape"):
         sides = value if type(value) is tuple and len(value) == 3 else (0, 0, 0)
         fits = all(type(x) is int and 1 <= x <= 4096 for x in sides) and sides[2] in (1, 3)
         return "[height, width, 1 or 3], whole numbers", fits
-    (kind, *_) = _kinds(kind)
+    (kind, *none) = getattr(kind, "__args__", (kind,))  # of int | None both
     if kind in (str, bool):
         return "a text" if kind is str else "true or false", type(value) is kind
     (low, high) = LIMITS.get(name, OTHERS[kind])
     words = f"a {'whole ' * (kind is int)}number from {low} to {high}"
-    return words, type(value) in (int, kind) and low <= value <= high
+    is_number = type(value) in (int, kind) and low <= value <= high
+    return words, is_number or (bool(none) and value is None)

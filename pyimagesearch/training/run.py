@@ -22,8 +22,7 @@ from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import only_writer
-from pyimagesearch.training import arguments, build, callbacks, devices, photos
-from pyimagesearch.training.checkpoints import Checkpoint
+from pyimagesearch.training import arguments, build, callbacks, checkpoints, devices, photos
 
 log = logging.getLogger(__name__)
 Settings = dict[str, Any]
@@ -36,7 +35,7 @@ def alone(output: str) -> Iterator[None]:
     After the block the signals do what they did before. Raises InputError where another training
     has the folder, or where another machine of this one is gone.
     """
-    before = {s: signal.getsignal(s) for s in callbacks.SIGNALS}
+    before = {s: signal.getsignal(s) for s in checkpoints.SIGNALS}
     try:
         with only_writer(output) if devices.is_chief() else nullcontext():
             yield
@@ -44,8 +43,8 @@ def alone(output: str) -> Iterator[None]:
         if devices.machines() == 1:
             raise
         raise InputError(
-            "Expected all machines until the training ends. Received: one that is gone; its own "
-            "last lines may say why. Start all again, with --resume where an epoch was done."
+            "Expected all machines until the training ends. Received: one that is gone. Start all "
+            "again, with --resume where an epoch was done."
         ) from None
     finally:
         if threading.current_thread() is threading.main_thread():  # no other gets signals
@@ -72,7 +71,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     data = datasets.load(args.dataset, recipe, args.seed, known=known, **arguments.reading(args))
     recipe = build.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
-    checkpoint = Checkpoint(args.output, settings, recipe, args.resume)
+    checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
     if checkpoint.is_finished:
         return
 

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,15 +19,6 @@ from pyimagesearch.system.files import (
 from tests.scripts import started
 
 
-@contextmanager
-def in_another_process(code, *arguments):
-    """Python on `code`, which has printed a line where it should be; killed after the block."""
-    with started(code, *arguments) as process:
-        assert process.stdout.readline() == "there\n"
-        yield process
-        process.kill()
-
-
 def names(folder):
     return sorted(p.name for p in folder.iterdir())
 
@@ -42,37 +33,31 @@ def text_of(path):
     return (Path(path) / "variables" / "data").read_text()
 
 
-def test_whole_file_replaces_at_the_end_only(tmp_path):
-    path = tmp_path / "new folder" / "plot.png"
+def write_file(path, text):
     with whole_file(path) as new:
-        Path(new).write_text("first")
-        assert not path.exists() and Path(new).name == "plot.png"
-    with pytest.raises(RuntimeError), whole_file(path) as new:
-        Path(new).write_text("half")
+        Path(new).write_text(text)
+
+
+@pytest.mark.parametrize("write", [write_file, write_directory])
+def test_what_is_written_replaces_at_the_end_only(write, tmp_path):
+    path = tmp_path / "new folder" / "a"
+    write(path, "first")
+    write(path, "second")
+    whole = whole_file if write is write_file else whole_directory
+    with pytest.raises(RuntimeError), whole(path) as new:
+        write(new, "half")
         raise RuntimeError
-    assert path.read_text() == "first"
-    assert names(path.parent) == ["plot.png"]
+    assert (path.read_text() if path.is_file() else text_of(path)) == "second"
+    assert names(path.parent) == ["a"]
 
 
 def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(tmp_path):
     (tmp_path / "real").write_text("first")
     (tmp_path / "real").chmod(0o600)
     (tmp_path / "link").symlink_to("real")
-    with whole_file(tmp_path / "link") as new:
-        Path(new).write_text("second")
+    write_file(tmp_path / "link", "second")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "second"
     assert (tmp_path / "real").stat().st_mode & 0o777 == 0o600
-
-
-def test_whole_directory_replaces_at_the_end_only(tmp_path):
-    path = tmp_path / "model"
-    write_directory(path, "first")
-    write_directory(path, "second")
-    with pytest.raises(RuntimeError), whole_directory(path) as new:
-        write_directory(new, "half")
-        raise RuntimeError
-    assert text_of(path) == "second"
-    assert names(tmp_path) == ["model"]
 
 
 def test_whole_directory_does_not_replace_a_file(tmp_path):
@@ -82,24 +67,14 @@ def test_whole_directory_does_not_replace_a_file(tmp_path):
     assert (tmp_path / "model").read_text() == "a user's" and names(tmp_path) == ["model"]
 
 
-def test_an_error_names_the_file(tmp_path):
-    with pytest.raises(OSError, match=r"No space left.*plot\.png") as raised:  # noqa: SIM117
-        with whole_file(tmp_path / "plot.png"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-    assert raised.value.errno == errno.ENOSPC and names(tmp_path) == []
-
-
 def test_what_a_user_has_made_stays(tmp_path):
-    mine = [tmp_path / name for name in (".new-notes.txt", ".contrastive-abcdefgh")]
     (tmp_path / ".contrastive-photos22").mkdir()
-    mine.append(tmp_path / ".contrastive-photos22" / "photo")
+    mine = [tmp_path / ".contrastive-abcdefgh", tmp_path / ".contrastive-photos22" / "photo"]
     for path in mine:
         path.write_text("mine")
-    before = names(tmp_path)
     with only_writer(tmp_path):
         write_directory(tmp_path / "model", "first")
-    assert names(tmp_path) == sorted([*before, "model"])
-    assert all(path.read_text() == "mine" for path in mine)
+    assert all(path.read_text() == "mine" for path in mine) and len(names(tmp_path)) == 3
 
 
 def test_check_writable(tmp_path):
@@ -113,27 +88,35 @@ def test_check_writable(tmp_path):
     assert (tmp_path / "file").read_text() == "kept"
 
 
-KILLED_BETWEEN_RENAMES = """
-import os, sys, time
+WAIT = """
+import os, sys
 from pathlib import Path
 from pyimagesearch.system import files
+def wait():
+    print("there", flush=True)
+    sys.stdin.read()
+"""
+BETWEEN_RENAMES = """
 rename = os.rename
 def stop(a, b):
     rename(a, b)
     if Path(b).name == files.ASIDE:
-        print("there", flush=True)
-        time.sleep(60)
+        wait()
 os.rename = stop
 with files.whole_directory(sys.argv[1]) as new:
-    Path(new, "variables").mkdir(parents=True)
-    Path(new, "variables", "data").write_text("second")
+    Path(new).mkdir()
 """
+
+
+def waiting(code, path):
+    """Another process that has come to where it waits; killed after the block."""
+    return started("-c", WAIT + code, path, after="there")
 
 
 def test_a_process_that_died_between_the_two_renames(tmp_path):
     path = tmp_path / "model"
     write_directory(path, "first")
-    with in_another_process(KILLED_BETWEEN_RENAMES, path):
+    with waiting(BETWEEN_RENAMES, path):
         restore(tmp_path)  # its writer lives: nothing is touched
         assert not path.exists()
     restore(tmp_path)
@@ -141,14 +124,8 @@ def test_a_process_that_died_between_the_two_renames(tmp_path):
 
 
 def test_the_litter_of_a_killed_writer_goes_and_that_of_a_live_one_stays(tmp_path):
-    code = """
-import sys, time
-from pyimagesearch.system.files import whole_file
-with whole_file(sys.argv[1]):
-    print("there", flush=True)
-    time.sleep(60)
-"""
-    with in_another_process(code, tmp_path / "plot.png"), only_writer(tmp_path):
+    writer = waiting("with files.whole_file(sys.argv[1]): wait()", tmp_path / "plot.png")
+    with writer, only_writer(tmp_path):
         assert len(names(tmp_path)) == 2  # its folder, and the lock of this training
     with only_writer(tmp_path):
         pass
@@ -156,49 +133,39 @@ with whole_file(sys.argv[1]):
 
 
 EIGHT = """
-import sys
-from pathlib import Path
-from pyimagesearch.system.files import whole_directory, whole_file
 print("there", flush=True)
 for _ in range(10):
-    with whole_file(Path(sys.argv[1]) / "search.png") as new:
-        Path(new).write_text(sys.argv[2] * 100_000)
-    with whole_directory(Path(sys.argv[1]) / "model") as new:
+    with files.whole_file(Path(sys.argv[1]) / "search.png") as new:
+        Path(new).write_text(str(os.getpid()) * 20_000)
+    with files.whole_directory(Path(sys.argv[1]) / "model") as new:
         Path(new).mkdir()
         for name in "ab":
-            (Path(new) / name).write_text(sys.argv[2] * 1000)
+            (Path(new) / name).write_text(str(os.getpid()))
 """
 
 
 @pytest.mark.slow
 def test_eight_writers_of_one_path(tmp_path):
     with ExitStack() as stack:
-        processes = [in_another_process(EIGHT, tmp_path, digit) for digit in "12345678"]
-        writers = [stack.enter_context(process) for process in processes]
+        writers = [stack.enter_context(waiting(EIGHT, tmp_path)) for _ in range(8)]
         assert [writer.wait() for writer in writers] == [0] * 8
-    text = (tmp_path / "search.png").read_text()
-    assert len(text) == 100_000 and len(set(text)) == 1
+        text = (tmp_path / "search.png").read_text()
+        assert any(text == str(writer.pid) * 20_000 for writer in writers)
     assert (tmp_path / "model" / "a").read_text() == (tmp_path / "model" / "b").read_text()
     assert names(tmp_path) == ["model", "search.png"]
 
 
 def test_one_training_at_a_time(tmp_path):
+    refused = pytest.raises(InputError, match="no other training")
     with only_writer(tmp_path):
-        with pytest.raises(InputError, match="no other training"), only_writer(tmp_path):
+        with refused, only_writer(tmp_path):
             pass
         with only_writer(tmp_path / "elsewhere"):
             pass
     with pytest.raises(RuntimeError), only_writer(tmp_path):
         raise RuntimeError
-    code = """
-import sys, time
-from pyimagesearch.system.files import only_writer
-with only_writer(sys.argv[1]):
-    print("there", flush=True)
-    time.sleep(60)
-"""
-    refused = pytest.raises(InputError, match="no other training")
-    with in_another_process(code, tmp_path), refused, only_writer(tmp_path):
+    other = waiting("with files.only_writer(sys.argv[1]): wait()", tmp_path)
+    with other, refused, only_writer(tmp_path):
         pass
     with only_writer(tmp_path):  # its lock went with it
         pass
@@ -214,8 +181,7 @@ def test_a_file_system_without_locks(error, tmp_path, monkeypatch, caplog):
     with caplog.at_level("INFO", logger="pyimagesearch"), only_writer(tmp_path):
         write_directory(tmp_path / "model", "first")
         write_directory(tmp_path / "model", "second")
-        with whole_file(tmp_path / "plot.png") as new:
-            Path(new).write_text("plot")
+        write_file(tmp_path / "plot.png", "plot")
     assert len(caplog.records) == 1 and "no locks" in caplog.text
     assert text_of(tmp_path / "model") == "second" and names(tmp_path) == ["model", "plot.png"]
 
@@ -227,6 +193,8 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="model"):
+    with pytest.raises(OSError, match=r"No space left.*model"):
         write_directory(tmp_path / "model", "second")
+    with pytest.raises(OSError, match=r"No space left.*plot\.png"):
+        write_file(tmp_path / "plot.png", "plot")
     assert text_of(tmp_path / "model") == "first" and names(tmp_path) == ["model"]

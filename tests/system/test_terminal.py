@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tensorflow.errors import ResourceExhaustedError
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
@@ -39,21 +40,13 @@ def raising(error):
         (FileNotFoundError(2, "No such file", "a.png"), "[Errno 2] No such file: 'a.png'"),
         (MemoryError("Unable to allocate 3 GiB"), "Unable to allocate 3 GiB; a smaller"),
         (MemoryError(), "MemoryError; a smaller --batch-size"),
+        (ResourceExhaustedError(None, None, "OOM on\ncard"), "OOM on; a smaller --batch-size"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(error, line, ends):
     code, out, err = ends(raising(error))
     assert code == 2 and out == ""
     assert err.startswith(f"script: error: {line}") and err.count("\n") == 1
-
-
-def test_a_gpu_or_memory_that_is_too_small_is_one_line(ends):
-    import tensorflow as tf
-
-    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\ndetails")
-    code, _, err = ends(raising(error))
-    assert code == 2 and "OOM when allocating; a smaller --batch-size" in err
-    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [ValueError("shapes"), KeyError("row")])
@@ -72,14 +65,14 @@ def test_exit_codes(ends):
 
 def test_a_closed_pipe_ends_quietly():
     code = """
-    from pyimagesearch.system import terminal
-    def main():
-        while True:
-            print("line")
-    terminal.run(main)
-    """
-    with started(code) as process:
-        assert process.stdout.readline() == "line\n"
+from pyimagesearch.system import terminal
+terminal.setup(keras=False)
+def main():
+    while True:
+        terminal.log.info("line")
+terminal.run(main)
+"""
+    with started("-c", code, after="[INFO] line") as process:
         process.stdout.close()
         assert process.stderr.read() == "" and process.wait() == 141
 
@@ -89,33 +82,13 @@ def test_messages(capsys):
     terminal.setup(keras=False)
     terminal.setup(keras=False)  # harmless
     log.info("%d to train on", 481)
-    log.info("\nthe bar's line ends first")
     log.warning("careful")
     log.debug("not shown")
-    (out, err) = capsys.readouterr()
-    assert (out, err) == (
-        "[INFO] 481 to train on\n\n[INFO] the bar's line ends first\n[WARNING] careful\n",
-        "",
-    )
+    assert capsys.readouterr() == ("[INFO] 481 to train on\n[WARNING] careful\n", "")
     terminal.setup(program_output=True, keras=False)
     log.info("for a person")
     assert capsys.readouterr() == ("", "[INFO] for a person\n")
     terminal.setup(keras=False)
-
-
-@pytest.mark.slow
-def test_what_a_program_reads_is_json_alone(tmp_path):
-    (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first"}))
-    image = "examples/image_01.png"
-    done = subprocess.run(
-        [sys.executable, "-m", "pyimagesearch", "compare", image, "missing.png", "--json"],
-        cwd=ROOT,
-        env=ENVIRONMENT | {"KERAS_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("[INFO] Keras' settings on this machine say channels_first")
 
 
 def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch, capfd):
@@ -131,50 +104,38 @@ def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch
 
 
 @pytest.mark.slow
-def test_setup_is_quiet_and_starts_no_device_twice_and_after_tensorflow_was_used():
-    done = python("""
+def test_setup_is_quiet_and_starts_no_device_whatever_keras_is_told(tmp_path):
+    told = {"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"}
+    (tmp_path / "keras.json").write_text(json.dumps(told))
+    code = """
         import os
         from pyimagesearch.system import terminal
         terminal.setup()
         terminal.setup()
-        import tensorflow as tf
+        import keras, tensorflow as tf
         from tensorflow.python.eager import context
         print(context.context()._initialized, os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
         print("a name that is no text: \\udce9")
-        tf.random.normal((2,))
-        terminal.setup()
-        print("whole")
-        """)
-    lines = ["False true", "a name that is no text: \\udce9", "whole"]
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, lines, "")
-
-
-@pytest.mark.slow
-def test_keras_settings_of_the_machine_are_named_and_not_used(tmp_path):
-    (tmp_path / "keras.json").write_text(
-        json.dumps({"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"})
-    )
-    done = python(
-        """
-        from pyimagesearch.system import terminal
-        terminal.setup()
-        import keras
         print(keras.config.floatx(), keras.config.image_data_format(), keras.backend.backend())
         print(keras.config.dtype_policy().name)
-        """,
-        KERAS_HOME=str(tmp_path),
-        KERAS_BACKEND="torch",
-    )
-    assert done.stderr == "" and done.stdout.splitlines() == [
-        "[INFO] Keras' settings on this machine say channels_first, float16, float16: "
-        "not used here",
-        "float32 channels_last tensorflow",
-        "float32",
-    ]
-    (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float12"}))  # damaged: one line
-    code = "from pyimagesearch.system import terminal; terminal.setup()"
-    done = python(code, KERAS_HOME=str(tmp_path))
-    assert done.returncode == 2 and "float12" in done.stderr and done.stderr.count("\n") == 1
+        tf.random.normal((2,))
+        terminal.setup()
+        """
+    done = python(code, KERAS_HOME=str(tmp_path), KERAS_BACKEND="torch")
+    lines = ["False true", "a name that is no text: \\udce9", "float32 channels_last tensorflow"]
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, [*lines, "float32"], "")
+
+
+def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
+    terminal.setup(keras=False)
+    for is_terminal in (False, True):
+        monkeypatch.setattr("sys.stderr.isatty", lambda is_terminal=is_terminal: is_terminal)
+        with terminal.ProgressBar(2, "images read") as progress:
+            progress.add(1)
+            print("a result")
+            progress.add(1)
+        (out, err) = capfd.readouterr()
+        assert out == "a result\n" and ("images read" in err) == is_terminal
 
 
 @pytest.mark.slow

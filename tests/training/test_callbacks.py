@@ -2,6 +2,7 @@
 
 import math
 import signal
+import threading
 
 import keras
 import numpy as np
@@ -12,8 +13,7 @@ from pyimagesearch.data import batches
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import build, callbacks, checkpoints, run
-from pyimagesearch.training.checkpoints import Progress
+from pyimagesearch.training import build, callbacks, checkpoints, devices, run
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +31,15 @@ def a_recipe(**changes):
 
 
 def fit(recipe, images, output, *more):
-    """A training as run.train does it: (its encoder, its Progress, what fit returned)."""
+    """A training as run.train does it: (its encoder, its Checkpoint)."""
     keras.utils.set_random_seed(0)
     (model, encoder, comparison) = build.networks(recipe, images)
     checkpoint = checkpoints.Checkpoint(str(output), {}, recipe)
     (dataset, steps) = batches.batches(images, recipe, 0)
     model.compile(**build.compiling(recipe, steps))
     chain = callbacks.make_callbacks(encoder, comparison, images, recipe, checkpoint)
-    history = model.fit(
-        dataset,
-        steps_per_epoch=steps,
-        epochs=recipe.training.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[*more, *chain],
-    )
-    return encoder, checkpoint.progress, history
+    devices.fit(model, dataset, steps, checkpoint, [*more, *chain])
+    return encoder, checkpoint
 
 
 class Explode(keras.callbacks.Callback):
@@ -70,12 +63,12 @@ def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, cap
     explode = Explode()
     with caplog.at_level("INFO", logger="pyimagesearch"):
         recipe = a_recipe(epochs=5, keep_best=keep_best)
-        (encoder, progress, history) = fit(recipe, images, tmp_path, explode)
-    assert progress.diverged and progress.epoch == 2
+        (encoder, checkpoint) = fit(recipe, images, tmp_path, explode)
     # the figures of two whole epochs, and the weights after the second, or the better ones
-    assert {len(values) for values in history.history.values()} == {2}
-    assert all(map(math.isfinite, history.history["loss"] + history.history["val_loss"]))
-    kept = progress.best_weights if keep_best else explode.weights
+    history = checkpoint.history
+    assert {len(values) for values in history.values()} == {2}
+    assert all(map(math.isfinite, history["loss"] + history["val_loss"]))
+    kept = checkpoint.best_weights if keep_best else explode.weights
     for a, b in zip(encoder.get_weights(), kept, strict=True):
         np.testing.assert_array_equal(a, b)
     assert "what was learned by epoch 2 is kept" in caplog.text
@@ -85,16 +78,15 @@ def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, cap
 def test_patience_and_history(images, tmp_path, caplog):
     with caplog.at_level("INFO", logger="pyimagesearch"):
         recipe = a_recipe(epochs=30, learning_rate=1e-9, patience=2)
-        (_, progress, history) = fit(recipe, images, tmp_path)
-    assert progress.out_of_patience and progress.epoch == progress.best_epoch + 2
-    assert history.history is progress.history and list(history.history)[-1] == "seconds"
-    assert len(history.history["val_loss"]) == progress.epoch
-    assert "2 epochs without a better validation loss" in caplog.text
-    assert f"keeping epoch {progress.best_epoch}, the best on held-out images" in caplog.text
+        (_, checkpoint) = fit(recipe, images, tmp_path)
+    best = checkpoint.best_epoch
+    assert len(checkpoint.history["val_loss"]) == best + 2 < 30
+    assert f"no better validation loss since epoch {best}" in caplog.text
+    assert f"keeping epoch {best}, the best on held-out images" in caplog.text
     assert caplog.text.count(" left") == 1 and "training took" in caplog.text
     # going on from there would train nothing
     again = checkpoints.Checkpoint(str(tmp_path), {}, recipe, resume=True)
-    assert again.first_epoch == 30 and again.progress.best_epoch == progress.best_epoch
+    assert again.first_epoch == 30 and again.best_epoch == best
 
 
 class Send(keras.callbacks.Callback):
@@ -112,22 +104,22 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.slow
 def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, ctrl_c):
-    before = [signal.getsignal(s) for s in callbacks.SIGNALS]
+    before = [signal.getsignal(s) for s in checkpoints.SIGNALS]
     with run.alone(tmp_path):
-        (_, progress, _) = fit(a_recipe(epochs=5), images, tmp_path, Send())
-        assert progress.stopped and progress.epoch < 5
+        (_, checkpoint) = fit(a_recipe(epochs=5), images, tmp_path, Send())
+        assert len(checkpoint.history["loss"]) < 5
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert [signal.getsignal(s) for s in callbacks.SIGNALS] == before
+    assert [signal.getsignal(s) for s in checkpoints.SIGNALS] == before
 
 
 def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c, tmp_path):
-    stop = callbacks.StopOnSignal(Progress(3))
-    before = signal.getsignal(signal.SIGINT)
+    stopped = threading.Event()
     with run.alone(tmp_path):
         for _ in range(3):  # as the heads of `photos` and its training on
-            stop.on_train_begin()
+            checkpoints.Progress(3, stopped).on_train_begin()
         signal.raise_signal(signal.SIGINT)
-        assert stop.progress.stopped and signal.getsignal(signal.SIGINT) == before
+        assert stopped.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
