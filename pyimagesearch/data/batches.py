@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import ImageSet, Pairs, are_uneven
+from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import at_once
 

@@ -34,8 +34,7 @@ Shape = tuple[int, int, int]
 FILE = "contrastive-2.sqlite"  # where the table or the reader changes, the number does
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
-# its journal, and the files of earlier versions, belong to the cache, too
-OWN_FILES = ("contrastive-*.sqlite*", "contrastive-*.rows", "contrastive.lock")
+OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 BLOCK_FILES = 1000  # files, or images, that are kept together
 MANY = 100  # keys that one query asks for
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
@@ -47,7 +46,7 @@ class Reading(NamedTuple):
     good: list[int]  # the places of these N in the list that was asked for
     values: np.ndarray  # (N, D), on disk
     contents: np.ndarray  # uint64 (N,), digests of the files' contents
-    messages: dict[int, str]  # one for each other file, by its place
+    messages: dict[int, str]  # one for each other file, by its place, in order
     computed: int  # how many of the N were not there before
 
 
@@ -134,9 +133,8 @@ def embeddings_of(
     other file, how many of the N were there before). Where no file could be read D is 0.
     """
     store = f"embeddings {model_digest} {images.described(shape)}"
-    found = read_files(store, paths, shape, np.float32, embed)
-    bad = [found.messages[k] for k in sorted(found.messages)]
-    return [paths[k] for k in found.good], found.values, bad, len(found.good) - found.computed
+    (good, values, _, messages, computed) = read_files(store, paths, shape, np.float32, embed)
+    return [paths[k] for k in good], values, list(messages.values()), len(good) - computed
 
 
 def cached(
@@ -156,8 +154,7 @@ def cached(
 
     def work(cache):
         known = cache.find(store, names, "1")
-        first = np.sort(np.unique(keys, return_index=True)[1])
-        missing = np.array([k for k in first if names[k] not in known], int)
+        missing = np.array([k for k, name in enumerate(names) if name not in known], int)
         with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), BLOCK_FILES):
                 block = missing[start : start + BLOCK_FILES]
@@ -250,7 +247,7 @@ def place() -> Path:
 def size() -> int:
     """How many bytes the cache has."""
     total = 0
-    for path in _own_files():
+    for path in place().glob(OWN_FILES):
         with suppress(OSError):  # a journal comes and goes
             total += path.stat().st_size
     return total
@@ -258,9 +255,5 @@ def size() -> int:
 
 def clear() -> None:
     """Delete the cache, and nothing else in its folder."""
-    for path in _own_files():
+    for path in place().glob(OWN_FILES):
         path.unlink(missing_ok=True)
-
-
-def _own_files() -> list[Path]:
-    return [path for pattern in OWN_FILES for path in place().glob(pattern)]

@@ -7,7 +7,7 @@ on the one knows the other, and a figure that is measured on it promises too muc
 import numpy as np
 
 from pyimagesearch.data.images import opencv
-from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.data.sets import Rows, evenly
 
 ALIKE = 0.99  # two images whose thumbnails correlate more than this are near copies
 SIDE = 24  # pixels of a thumbnail

@@ -5,6 +5,8 @@ import os
 import re
 import zlib
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +15,8 @@ from pyimagesearch.config import Reading
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import UNPAIRED, File, Listing, few_of, say
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs
+from pyimagesearch.data.listing import PAIR_FOLDERS, UNPAIRED, File, Listing, few_of, say
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
 
@@ -55,57 +56,30 @@ def read_folder(
     Raises InputError where too little is left, where it is not plain what the classes are, or
     where images of one group are in two parts that are given.
     """
-    reading = reading or Reading()
-    if os.path.isdir(directory):
-        plan = listing.find(directory, class_level)
-    else:
-        plan = lists.find(directory)
-        if class_level:
-            raise InputError(
-                "Expected --class-level with a folder. Received: a list, which names the classes."
-            )
-    paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    if shape is None:
-        # a digest of the names chooses a hundred: two cameras might take turns
-        order = np.argsort([zlib.crc32(os.fsencode(file.name)) for file in plan.files])
-        looks = read_files("looks", [paths[k] for k in order[:LOOKED_AT]], None).values
-        longer = int(reading.fit == "whole")
-        side = int(min(np.median(looks[:, longer]), reading.side)) if len(looks) else reading.side
-        least = 3 if len(looks) and looks[:, 2].any() else 1
-        shape = FITS[reading.fit](
-            (
-                *(image_size or np.maximum(side, reading.least_shape[:2]).tolist()),
-                channels or max(least, reading.least_shape[2]),
-            )
+    is_folder = os.path.isdir(directory)
+    plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
+    if class_level and not is_folder:
+        raise InputError(
+            "Expected --class-level with a folder. Received: a list, which names the classes."
         )
+    paths = [os.path.join(plan.base, file.name) for file in plan.files]
+    shape = shape or _shape(paths, plan, reading or Reading(), image_size, channels)
     found = read_files(f"pixels {described(shape)}", paths, shape)
-    bad = [(f"line {plan.files[k].line}: " if plan.files[k].line else "") + found.messages[k]
-           for k in sorted(found.messages)]  # fmt: skip
+    bad = [f"line {plan.files[k].line}: {text}" if plan.files[k].line else text
+           for k, text in found.messages.items()]  # fmt: skip
     if not found.good:
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
     unread = f", {len(bad):,} files skipped" if bad else ""
     log.info(f"{len(found.good):,} images read{unread}, {described(shape)}")
-    skipped = plan.skipped
-    skipped["unreadable"] += len(bad)
+    plan.skipped["unreadable"] += len(bad)
 
-    files = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    first = first[content]  # of each file the first with its content: it, or what it is a copy of
-    (names, labels, pairs) = (list[str](), None, None)
-    if plan.pairs is None:
-        (rows, names) = _of_classes(plan, files, first, skipped)
-        number = {name: k for k, name in enumerate(names)}
-        labels = np.array([number[files[row].label] for row in rows], np.int32)
-        named = {"the list": [(row, files[k].group) for row, k in enumerate(rows)]}
-    else:
-        (rows, pairs, of_pairs) = _of_pairs(plan, found.good, first, skipped)
-        named = {"the list": list(zip(pairs.anchors.tolist(), of_pairs))}
-    files = [files[row] for row in rows]
-    if group_by:
-        keys = _keys([file.name.replace(os.sep, "/") for file in files], group_by)
-        named[group_by] = list(enumerate(keys))
-    groups = _groups(len(files), pairs, named)
+    # of each file that was read the first with its content: it, or what it is a copy of
+    first_of = dict(zip(found.good, np.array(found.good)[first[content]].tolist()))
+    (used, pairs, of_list) = (_of_classes if plan.pairs is None else _of_pairs)(plan, first_of)
+    files = [plan.files[k] for k in used]
+    groups = _groups(files, pairs, of_list, group_by)
     if plan.parted and groups is not None:
         leaders = np.unique(groups, return_index=True)[1]
         for file, leader in zip(files, [files[k] for k in leaders[groups]]):
@@ -116,139 +90,158 @@ def read_folder(
                     "which are of one group. Move them together, leave out the groups, or leave "
                     "out the split."
                 )
-    pixels = Rows(found.values.reshape(-1, *shape), rows)
-    shown = tuple(map(printable, names))
-    images = ImageSet(pixels, labels, pairs, shown, groups, found.contents[rows])
+    names = sorted({file.label for file in files}) if pairs is None else []
+    rows = np.searchsorted(found.good, used)
+    images = ImageSet(
+        Rows(found.values.reshape(-1, *shape), rows),
+        None if pairs else class_numbers([file.label for file in files]),
+        pairs,
+        tuple(map(printable, names)),
+        groups,
+        found.contents[rows],
+    )
     counts = {
         "files": len(paths),
         "read": len(found.good),
-        "used": len(rows),
-        "copies": skipped.pop("copies", 0),
+        "used": len(used),
+        "copies": plan.skipped.pop("copies", 0),
         "classes": len(names),
-        "skipped": dict(sorted((+skipped).items())),
+        "skipped": dict(sorted((+plan.skipped).items())),
     }
     splits = np.array([file.part for file in files], np.int8) if plan.parted else None
     return Folder(images, [file.name for file in files], splits, counts)
 
 
-def _of_classes(
-    plan: Listing, files: list[File], first: np.ndarray, skipped: Counter
-) -> tuple[np.ndarray, list[str]]:
-    """Which of the files that were read are used, class by class, and the names of the classes.
+def holds_pairs(path: str | os.PathLike) -> bool:
+    """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
+    with suppress(OSError, InputError):
+        if lists.is_list(path):
+            return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
+        inside = [Path(path)]
+        while len(inside) == 1:  # a folder around all others
+            inside = [inner for inner in inside[0].iterdir() if inner.is_dir()]
+        return {inner.name for inner in inside} >= PAIR_FOLDERS.keys()
+    return False
 
-    first: int (N,), of each file the first with its content.
+
+def _shape(
+    paths: list[str],
+    plan: Listing,
+    reading: Reading,
+    size: tuple[int, int] | None,
+    channels: int | None,
+) -> tuple[int, int, int]:
+    """The shape (H, W, C) to read images in, from what is asked for and a look at a hundred."""
+    # a digest of the names chooses them: two cameras might take turns
+    order = np.argsort([zlib.crc32(os.fsencode(file.name)) for file in plan.files])
+    looks = read_files("looks", [paths[k] for k in order[:LOOKED_AT]], None).values
+    side, least = reading.side, reading.least_shape
+    if len(looks):
+        side = int(min(np.median(looks[:, int(reading.fit == "whole")]), side))
+    (height, width) = size or np.maximum(side, least[:2]).tolist()
+    colour = len(looks) and looks[:, 2].any()
+    return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
+
+
+# for each image in use its place in the listing; the pairs of these images, where they are ready;
+# (an image, its group or "") as the list says it
+Used = tuple[list[int], Pairs | None, list[tuple[int, str]]]
+
+
+def _of_classes(plan: Listing, first_of: dict[int, int]) -> Used:
+    """Which of the files that were read are used, class by class.
+
+    first_of: {the place of each in the listing: that of the first with its content}.
     """
-    (found, read) = (Counter(file.label for file in some) for some in (plan.files, files))
-    if gone := {name: count for name, count in found.items() if name not in read}:
-        log.info(f"left out the classes of which nothing can be read: {few_of(gone, 100)}")
-    same: dict[int, list[int]] = {}  # the files of each content
-    for row, leader in enumerate(first.tolist()):
-        same.setdefault(leader, []).append(row)
-    (rows, messages, moved) = ([], [], 0)
-    for alike in same.values():
-        some = [files[k] for k in alike]
-        if len({file.label for file in some}) > 1:  # one is wrong, and nobody knows which
-            messages.append(f"left out {' and '.join(file.shown() for file in some[:3])}: the same "
-                f"file in several classes, {len(some):,} times")  # fmt: skip
-            skipped["in several classes"] += len(some)
-        else:
-            rows.append(alike[0])
-            skipped["copies"] += len(some) - 1
-            moved += sum(file.part != some[0].part for file in some)
-    say(messages)
-    if count := skipped["copies"]:
+    (files, skipped) = (plan.files, plan.skipped)
+    alike: dict[int, list[File]] = {}  # the files of each content
+    for k, first in first_of.items():
+        alike.setdefault(first, []).append(files[k])
+    # one class is wrong, and nobody knows which
+    wrong = [k for k, some in alike.items() if len({file.label for file in some}) > 1]
+    for k in wrong:
+        skipped["in several classes"] += len(alike[k])
+    say(f"left out {' and '.join(file.shown() for file in alike[k][:3])}: the same file in several "
+        f"classes, {len(alike[k]):,} times" for k in wrong)  # fmt: skip
+    used = [k for k in alike if k not in {*wrong}]
+    if count := len(first_of) - skipped["in several classes"] - len(used):
+        moved = sum(file.part != files[k].part for k in used for file in alike[k])
         log.info(f"{count:,} copies of other files left out; {moved:,} were in another part")
+        skipped["copies"] += count
 
-    sizes = Counter(dict.fromkeys(sorted(read), 0))
-    sizes.update(files[row].label for row in rows)
-    small = {name: size for name, size in sizes.items() if size < LEAST_IMAGES}
+    sizes = Counter(dict.fromkeys(sorted({file.label for file in files}), 0))
+    sizes.update(files[k].label for k in used)
+    large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
-        for name, size in small.items())  # fmt: skip
-    skipped["in classes of fewer than two"] += sum(small.values())
-    large = {name: size for name, size in sizes.items() if name not in small}
+        for name, size in sizes.items() if name not in large)  # fmt: skip
+    skipped["in classes of fewer than two"] += len(used) - sum(large.values())
     if len(large) < 2:
         raise InputError(
             "Expected a folder with a subfolder for each of at least two classes, at least two "
             f"readable images in each. Received: {len(large)} such."
         )
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    rows = [row for row in rows if files[row].label in large]
-    return np.array(sorted(rows, key=lambda row: files[row].label)), list(large)
+    used = sorted((k for k in used if files[k].label in large), key=lambda k: files[k].label)
+    return used, None, [(row, files[k].group) for row, k in enumerate(used)]
 
 
-def _of_pairs(
-    plan: Listing, good: list[int], first: np.ndarray, skipped: Counter
-) -> tuple[np.ndarray, Pairs, list[str]]:
-    """Which of the files that were read stand in ready pairs, these, and the group of each pair.
-
-    good: which of the plan's files were read. first: int (N,), of each the first with its content:
-    copies are one image.
-    """
-    row_of = dict(zip(good, first.tolist()))
+def _of_pairs(plan: Listing, first_of: dict[int, int]) -> Used:
+    """Which of the files that were read stand in ready pairs that are used. As _of_classes."""
     listed = plan.pairs or []
-    read = [pair for pair in listed if pair[0] in row_of and pair[1] in row_of]
+    read = [pair for pair in listed if first_of.keys() >= {*pair[:2]}]
     if lost := len(listed) - len(read):
         log.info(f"left out {lost:,} pairs of files that cannot be read")
+    images = {pair: frozenset(first_of[k] for k in pair[:2]) for pair in read}
     answers: dict[frozenset[int], set[int]] = {}
     for pair in read:
-        answers.setdefault(frozenset(row_of[k] for k in pair[:2]), set()).add(pair[2])
-    sound = {two for two, ys in answers.items() if len(two) == 2 and len(ys) == 1}
-    (pairs, messages) = ([], [])
-    for pair in read:
-        if {row_of[pair[0]], row_of[pair[1]]} in sound:
-            pairs.append(pair)
-        else:
-            both = " and ".join(plan.files[k].shown() for k in pair[:2])
-            messages.append(
-                f"left out the pair of {both}: copies of one image, or copies of both stand in a "
-                "pair with another answer"
-            )
-    say(messages)
+        answers.setdefault(images[pair], set()).add(pair[2])
+    pairs = [pair for pair in read if len(images[pair]) == 2 and len(answers[images[pair]]) == 1]
+    say(f"left out the pair of {' and '.join(plan.files[k].shown() for k in pair[:2])}: copies of "
+        "one image, or copies of both stand in a pair with another answer"
+        for pair in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
         raise InputError(
             "Expected pairs of images that can be read and do not contradict each other. "
             f"Received: none, of {len(listed):,}."
         )
-    used = {k for pair in pairs for k in pair[:2]}
-    ends = [[row_of[k] for k in pair[:2]] for pair in pairs]
-    (rows, place) = np.unique(ends, return_inverse=True)
-    skipped[UNPAIRED] += len(row_of) - len(used)
-    skipped["copies"] += len(used) - len(rows)
+    (used, place) = np.unique([[first_of[k] for k in pair[:2]] for pair in pairs],
+                              return_inverse=True)  # fmt: skip
+    named = {k for pair in pairs for k in pair[:2]}
+    plan.skipped[UNPAIRED] += len(first_of) - len(named)
+    plan.skipped["copies"] += len(named) - len(used)
     (anchors, others) = place.reshape(-1, 2).T
-    same = np.array([pair[2] for pair in pairs])
+    y = np.array([pair[2] for pair in pairs])
     log.info(
-        f"{sum(same == 1):,} pairs of one class and {sum(same == 0):,} of two, of "
-        f"{len(rows):,} images"
+        f"{y.sum():,} pairs of one class and {(1 - y).sum():,} of two, of {len(used):,} images"
     )
-    return rows, Pairs(anchors, others[:, None], same[:, None]), [pair[3] for pair in pairs]
-
-
-def _keys(names: list[str], group_by: str) -> list[str]:
-    """What a regular expression, or its first group, finds in each name; "" where nothing."""
-    try:
-        pattern = re.compile(group_by)
-    except re.error as error:
-        raise InputError(
-            f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
-        ) from None
-    found = [pattern.search(name) for name in names]
-    keys = [((m[1] if pattern.groups else "") or m[0]) if m else "" for m in found]
-    if not any(keys):
-        raise InputError(
-            f"Expected --group-by to match names of files. Received: {group_by}, which "
-            f"matches none of {len(names):,}, {printable(names[0])} among them."
-        )
-    return keys
+    of_list = [(row, pair[3]) for row, pair in zip(anchors.tolist(), pairs)]
+    return used.tolist(), Pairs(anchors, others[:, None], y[:, None]), of_list
 
 
 def _groups(
-    count: int, pairs: Pairs | None, named: dict[str, list[tuple[int, str]]]
+    files: list[File], pairs: Pairs | None, of_list: list[tuple[int, str]], group_by: str | None
 ) -> np.ndarray | None:
-    """int32 (count,): one number for images that belong together; None where nothing says it.
+    """int32 (N,): one number for images that belong together; None where nothing says it.
 
-    These are images of one pair, and of one group. named: by who says it, (an image, its group
-    or "").
+    These are images of one pair, and of one group: as a list says it, or where a regular
+    expression, or its first group, finds the same in the files' names.
     """
+    named = {"the list": of_list}
+    if group_by:
+        try:
+            pattern = re.compile(group_by)
+        except re.error as error:
+            raise InputError(
+                f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
+            ) from None
+        found = [pattern.search(file.name.replace(os.sep, "/")) for file in files]
+        keys = [((m[1] if pattern.groups else "") or m[0]) if m else "" for m in found]
+        if not any(keys):
+            raise InputError(
+                f"Expected --group-by to match names of files. Received: {group_by}, which "
+                f"matches none of {len(files):,}, {files[0].shown()} among them."
+            )
+        named[group_by] = list(enumerate(keys))
     edges = [] if pairs is None else pairs.indices().tolist()
     for how, of_group in named.items():
         first: dict[str, int] = {}
@@ -256,4 +249,4 @@ def _groups(
         if first:
             without = sum(not group for _, group in of_group)
             log.info(f"{len(first):,} groups by {how}; {without:,} images are in none")
-    return connected(count, edges) if edges else None
+    return connected(len(files), edges) if edges else None

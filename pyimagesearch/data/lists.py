@@ -56,14 +56,6 @@ def is_list(path: str | os.PathLike) -> bool:
     return os.fspath(path).casefold().endswith(".csv") and os.path.isfile(path)
 
 
-def holds_pairs(path: str | os.PathLike) -> bool:
-    """Whether the header of a list is that of pairs; False where it cannot be read."""
-    try:
-        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
-    except InputError:
-        return False
-
-
 def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
     """Which kind a CSV file is of, and its lines but empty ones, with names in small letters.
 
@@ -108,8 +100,8 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
 def find(path: str | os.PathLike) -> Listing:
     """What a list says of its files, as listing.find says it of a folder's.
 
-    Raises InputError with the first line that is at fault, and how many more are: a cell is empty,
-    or is none of those that are known in its column, or a file is not there.
+    Raises InputError with the first line that is at fault: a cell is empty, or is none of those
+    that are known in its column, or a file is not there.
     """
     if not is_list(path):
         how = "a file that does not end in .csv" if os.path.isfile(path) else "not there"
@@ -125,7 +117,6 @@ def find(path: str | os.PathLike) -> Listing:
     base = os.path.dirname(os.fspath(path))
     files: dict[tuple, File] = {}  # by what a line says of them
     pairs: list[tuple[File, File, int, str]] = []
-    faults: list[str] = []
     for row in rows:
         try:
             cells = row.named(*wanted[:2])
@@ -133,8 +124,7 @@ def find(path: str | os.PathLike) -> Listing:
             if part.casefold() not in PARTS:
                 received = printable(part) if part else "nothing, which other lines have"
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
-            group = row.cells.get("group", "").strip()
-            label = ""
+            (label, group) = ("", row.cells.get("group", "").strip())
             if wanted == CLASSES:
                 label = unicodedata.normalize("NFC", cells.pop().strip())
                 # 1.0 is what pandas makes of 1 beside a gap
@@ -153,10 +143,7 @@ def find(path: str | os.PathLike) -> Listing:
             if wanted == PAIRS:
                 pairs.append((*ends, row.same(), group))
         except InputError as fault:
-            faults.append(f"{printable(path)} line {row.number} is at fault: {fault}")
-    if faults:
-        more = f" More lines at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
-        raise InputError(faults[0] + more)
+            raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
     in_order = sorted(files.values(), key=attrgetter("part", "name"))
     place = {file: k for k, file in enumerate(in_order)}
     ready = [(place[a], place[b], same, group) for a, b, same, group in pairs]

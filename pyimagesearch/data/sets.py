@@ -1,21 +1,41 @@
-"""Images with what is known of them: pairs and labels, image sets, the four parts of a data set."""
+"""Images with what is known of them: rows on disk, pairs, image sets, the parts of a data set."""
 
 import hashlib
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data.rows import Rows
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import at_once
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
 BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
+
+
+class Rows:
+    """Some rows of an array on disk, read when they are asked for.
+
+    array: (M, ...), mapped from a file. rows: int (N,), which of its rows. Indexing takes what
+    NumPy takes for one axis (a slice, integers, a mask) and returns an array in memory.
+    """
+
+    def __init__(self, array: np.ndarray, rows: np.ndarray):
+        self.array, self.rows = array, rows
+        self.shape = (len(rows), *array.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return np.asarray(self.array[self.rows[key]])
 
 
 class Pairs(NamedTuple):
@@ -71,10 +91,6 @@ class ImageSet:
             raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
         return self.pairs
 
-    def replace(self, **changes: Any) -> "ImageSet":
-        """The same set with other values."""
-        return replace(self, **changes)
-
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
         known = (self.labels, self.groups, self.contents)
@@ -99,6 +115,28 @@ class DataSet:
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
     new_choices: bool = False  # whether no class of the choices is
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
+def in_batches(
+    function: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray | Rows,
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
+
+    batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
+    """
+    batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
+    starts = range(0, len(images), batch_size)
+    with ThreadPoolExecutor(at_once()) as pool:
+        # a batch is taken from the images, which may be on disk, when its turn comes
+        parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
+        return np.concatenate(list(parts))
 
 
 def class_numbers(labels: Any) -> np.ndarray:

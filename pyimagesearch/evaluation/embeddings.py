@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows, in_batches
+from pyimagesearch.data.sets import Rows, in_batches
 from pyimagesearch.evaluation.distances import Comparison
 
 NUMBERS_AT_ONCE = 2_000_000  # of the embeddings that a comparison is given in one go

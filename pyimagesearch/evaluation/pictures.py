@@ -11,7 +11,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.data.sets import Rows, evenly
 from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.evaluation.verification import Curve, called_same
 from pyimagesearch.system.errors import InputError, printable

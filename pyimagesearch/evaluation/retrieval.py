@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyimagesearch.data.rows import evenly
+from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import AllPairs
 from pyimagesearch.evaluation.intervals import Figure, interval
 

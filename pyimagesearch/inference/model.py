@@ -21,7 +21,7 @@ import numpy as np
 from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import sets
 from pyimagesearch.data.images import FITS, read_image
-from pyimagesearch.data.rows import Rows, in_batches
+from pyimagesearch.data.sets import Rows, in_batches
 from pyimagesearch.evaluation.distances import angular_similarity
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.system.errors import InputError, first_line, printable
@@ -146,7 +146,7 @@ class SiameseModel:
         """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
         if isinstance(paths, str | bytes | Path):
             self.read(paths)
-        size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as rows.in_batches
+        size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as sets.in_batches
         blocks = [paths[k : k + size] for k in range(0, len(paths), size)]
         with ThreadPoolExecutor(at_once()) as pool:
             parts = list(pool.map(lambda block: self.embed(self.read(block)), blocks))

@@ -9,8 +9,7 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.cache import cached
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.data.sets import Rows, pixel_digests
 from pyimagesearch.evaluation.embeddings import embed
 
 SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directions

@@ -18,8 +18,7 @@ from keras.layers import Dense, Dropout, Input, UnitNormalization
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.batches import epochs_of
-from pyimagesearch.data.rows import evenly
-from pyimagesearch.data.sets import DataSet, ImageSet
+from pyimagesearch.data.sets import DataSet, ImageSet, evenly
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts

@@ -190,7 +190,7 @@ def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch,
 
 
 def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):
-    for name in ("mine.txt", "contrastive-index.sqlite", "contrastive-0a.rows"):
+    for name in ("mine.txt", "contrastive-1.sqlite"):
         (cache / name).write_text("mine, or of an earlier version")
     values = read(files).values
     assert caching.size() >= 6 * 72

@@ -7,7 +7,7 @@ from pyimagesearch.data import copies
 from pyimagesearch.data.copies import near_copies, thumbnails
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.images import decode
-from pyimagesearch.data.rows import Rows
+from pyimagesearch.data.sets import Rows
 from tests.data.pictures import pillow_bytes
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_near_copies_across_the_parts_are_said(load):
     assert data.parts["near_copies"]["test"]["found"] == tested
     assert lines[2].startswith(f"{len(data.choices)} of {len(data.choices)} images to choose by")
     data, lines = load(
-        frames._replace(images=frames.images.replace(groups=groups)), group_by="clip"
+        frames._replace(images=replace(frames.images, groups=groups)), group_by="clip"
     )
     assert len(lines) == 1 and data.parts["near_copies"]["choices"]["found"] == 0
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 60)

@@ -5,7 +5,7 @@ import pytest
 
 from pyimagesearch import config
 from pyimagesearch.data import datasets, lists
-from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.folders import holds_pairs, read_folder
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError
 
@@ -39,7 +39,7 @@ def test_a_list_of_classes(listed, said):
     assert found.splits is None and images.groups is None and images.pairs is None
     assert found.counts["used"] == 4 and "2 classes: cat (2), dog (2)" in said()
     assert "columns that are not used: note\n" in said()
-    assert lists.is_list(path) and not lists.holds_pairs(path)
+    assert lists.is_list(path) and not holds_pairs(path)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,7 @@ def test_split_and_group_columns(listed, said):
         (["path,label", "0.png,a", ",a"], r"line 3 is at fault.*path missing\.$"),
         (["path,label", "0.png"], r"line 2 .*label missing"),
         (["path,label", "0.png,a,b"], r"line 2 .*more cells"),
-        (
-            ["path,label", "x.png,a", "y.png,a", "0.png,a"],
-            r"line 2 .*x\.png, not there\. More lines at fault: 1",
-        ),
+        (["path,label", "x.png,a", "y.png,a", "0.png,a"], r"line 2 .*x\.png, not there\."),
         (["path,label", "../in,a"], r"line 2 .*no file"),
         (["path,label,split", "0.png,a,train", "1.png,a,tset"], r"line 3 .*train, val or test.*ts"),
         (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*nothing, which other lines"),
@@ -107,7 +104,7 @@ def test_what_is_no_list(listed, tmp_path):
     for name, message in (
         ("in/absent.csv", "not there"),
         ("in/list.tsv", "a file that does not end in .csv"),
-        ("folder.csv", "a subfolder for each class"),  # a folder is one, whatever its name
+        ("folder.csv", "with none"),  # a folder is one, whatever its name
     ):
         with pytest.raises(InputError, match=message):
             datasets.load(str(tmp_path / name), recipe, 0)
@@ -158,7 +155,7 @@ def test_a_list_of_pairs(listed, write, said):
     ):
         assert line in said()
     assert found.counts["copies"] == 1 and found.counts["skipped"]["unreadable"] == 1
-    assert lists.holds_pairs(path)
+    assert holds_pairs(path)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ import pytest
 import small_model
 
 from pyimagesearch import config
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.data.sets import TRAINED_ON, Rows
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SETTINGS, SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
