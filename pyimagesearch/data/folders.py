@@ -6,6 +6,7 @@ import re
 import zlib
 from collections import Counter
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from pyimagesearch.config import Reading
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import PAIR_FOLDERS, UNPAIRED, File, Listing, few_of, say
+from pyimagesearch.data.listing import PAIR_FOLDERS, UNPAIRED, File, Listing, ReadyPair, few_of, say
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
@@ -59,14 +60,11 @@ def read_folder(
     is_folder = os.path.isdir(directory)
     plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
     if class_level and not is_folder:
-        raise InputError(
-            "Expected --class-level with a folder. Received: a list, which names the classes."
-        )
+        raise InputError("Expected --class-level with a folder. Received: a list.")
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, plan, reading or Reading(), image_size, channels)
     found = read_files(f"pixels {described(shape)}", paths, shape)
-    bad = [f"line {plan.files[k].line}: {text}" if plan.files[k].line else text
-           for k, text in found.messages.items()]  # fmt: skip
+    bad = list(found.messages.values())
     if not found.good:
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
@@ -74,27 +72,33 @@ def read_folder(
     log.info(f"{len(found.good):,} images read{unread}, {described(shape)}")
     plan.skipped["unreadable"] += len(bad)
 
+    read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # of each file that was read the first with its content: it, or what it is a copy of
-    first_of = dict(zip(found.good, np.array(found.good)[first[content]].tolist()))
-    (used, pairs, of_list) = (_of_classes if plan.pairs is None else _of_pairs)(plan, first_of)
-    files = [plan.files[k] for k in used]
-    groups = _groups(files, pairs, of_list, group_by)
-    if plan.parted and groups is not None:
+    # of each file the first with its content: it, or what it is a copy of
+    first_of = {file: read[k] for file, k in zip(read, first[content])}
+    (pairs, of_list) = (None, list[tuple[int, str]]())
+    if plan.pairs is None:
+        used = _in_classes(plan, first_of)
+        of_list = [(row, file.group) for row, file in enumerate(used)]
+    else:
+        (used, pairs, of_pairs) = _in_pairs(plan, plan.pairs, first_of)
+        of_list = list(zip(pairs.anchors.tolist(), of_pairs))
+    groups = _groups(used, pairs, of_list, group_by)
+    if groups is not None:
         leaders = np.unique(groups, return_index=True)[1]
-        for file, leader in zip(files, [files[k] for k in leaders[groups]]):
+        for file, leader in zip(used, [used[k] for k in leaders[groups]]):
             if file.part != leader.part:
                 raise InputError(
                     f"Expected each group in one part. Received: {leader.shown()} in "
-                    f"{PART_NAMES[leader.part]} and {file.shown()} in {PART_NAMES[file.part]}, "
-                    "which are of one group. Move them together, leave out the groups, or leave "
-                    "out the split."
+                    f"{PART_NAMES[leader.part]} and {file.shown()} in {PART_NAMES[file.part]}. "
+                    "Move them together, leave out the groups, or leave out the split."
                 )
-    names = sorted({file.label for file in files}) if pairs is None else []
-    rows = np.searchsorted(found.good, used)
+    row_of = {file: row for row, file in enumerate(read)}
+    rows = np.array([row_of[file] for file in used])
+    names = [] if pairs else sorted({file.label for file in used})
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
-        None if pairs else class_numbers([file.label for file in files]),
+        None if pairs else class_numbers([file.label for file in used]),
         pairs,
         tuple(map(printable, names)),
         groups,
@@ -102,20 +106,20 @@ def read_folder(
     )
     counts = {
         "files": len(paths),
-        "read": len(found.good),
+        "read": len(read),
         "used": len(used),
         "copies": plan.skipped.pop("copies", 0),
         "classes": len(names),
         "skipped": dict(sorted((+plan.skipped).items())),
     }
-    splits = np.array([file.part for file in files], np.int8) if plan.parted else None
-    return Folder(images, [file.name for file in files], splits, counts)
+    splits = np.array([file.part for file in used], np.int8)
+    return Folder(images, [file.name for file in used], splits if splits.any() else None, counts)
 
 
 def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
     with suppress(OSError, InputError):
-        if lists.is_list(path):
+        if os.path.isfile(path):
             return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
         inside = [Path(path)]
         while len(inside) == 1:  # a folder around all others
@@ -143,79 +147,70 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-# for each image in use its place in the listing; the pairs of these images, where they are ready;
-# (an image, its group or "") as the list says it
-Used = tuple[list[int], Pairs | None, list[tuple[int, str]]]
-
-
-def _of_classes(plan: Listing, first_of: dict[int, int]) -> Used:
+def _in_classes(plan: Listing, first_of: dict[File, File]) -> list[File]:
     """Which of the files that were read are used, class by class.
 
-    first_of: {the place of each in the listing: that of the first with its content}.
+    first_of: of each file that was read the first with its content.
     """
-    (files, skipped) = (plan.files, plan.skipped)
-    alike: dict[int, list[File]] = {}  # the files of each content
-    for k, first in first_of.items():
-        alike.setdefault(first, []).append(files[k])
+    skipped = plan.skipped
+    alike: dict[File, list[File]] = {}  # the files of each content, by the first
+    for file, first in first_of.items():
+        alike.setdefault(first, []).append(file)
+    used = [file for file, some in alike.items() if len({f.label for f in some}) == 1]
     # one class is wrong, and nobody knows which
-    wrong = [k for k, some in alike.items() if len({file.label for file in some}) > 1]
-    for k in wrong:
-        skipped["in several classes"] += len(alike[k])
-    say(f"left out {' and '.join(file.shown() for file in alike[k][:3])}: the same file in several "
-        f"classes, {len(alike[k]):,} times" for k in wrong)  # fmt: skip
-    used = [k for k in alike if k not in {*wrong}]
+    wrong = [alike[file] for file in alike.keys() - used]
+    say(f"left out {' and '.join(file.shown() for file in some[:3])}: the same file in several "
+        f"classes, {len(some):,} times" for some in sorted(wrong))  # fmt: skip
+    skipped["in several classes"] += sum(map(len, wrong))
     if count := len(first_of) - skipped["in several classes"] - len(used):
-        moved = sum(file.part != files[k].part for k in used for file in alike[k])
+        moved = sum(copy.part != file.part for file in used for copy in alike[file])
         log.info(f"{count:,} copies of other files left out; {moved:,} were in another part")
         skipped["copies"] += count
 
-    sizes = Counter(dict.fromkeys(sorted({file.label for file in files}), 0))
-    sizes.update(files[k].label for k in used)
+    sizes = Counter(dict.fromkeys(sorted({file.label for file in plan.files}), 0))
+    sizes.update(file.label for file in used)
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     skipped["in classes of fewer than two"] += len(used) - sum(large.values())
     if len(large) < 2:
         raise InputError(
-            "Expected a folder with a subfolder for each of at least two classes, at least two "
-            f"readable images in each. Received: {len(large)} such."
+            f"Expected two classes of two readable images at least. Received: {len(large)} such."
         )
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    used = sorted((k for k in used if files[k].label in large), key=lambda k: files[k].label)
-    return used, None, [(row, files[k].group) for row, k in enumerate(used)]
+    return sorted((file for file in used if file.label in large), key=attrgetter("label"))
 
 
-def _of_pairs(plan: Listing, first_of: dict[int, int]) -> Used:
-    """Which of the files that were read stand in ready pairs that are used. As _of_classes."""
-    listed = plan.pairs or []
+def _in_pairs(
+    plan: Listing, listed: list[ReadyPair], first_of: dict[File, File]
+) -> tuple[list[File], Pairs, list[str]]:
+    """Which of the files that were read stand in ready pairs, these, and the group of each pair.
+
+    A pair is used where its images are two, and all pairs of these two have one answer.
+    """
     read = [pair for pair in listed if first_of.keys() >= {*pair[:2]}]
     if lost := len(listed) - len(read):
         log.info(f"left out {lost:,} pairs of files that cannot be read")
-    images = {pair: frozenset(first_of[k] for k in pair[:2]) for pair in read}
-    answers: dict[frozenset[int], set[int]] = {}
-    for pair in read:
-        answers.setdefault(images[pair], set()).add(pair[2])
-    pairs = [pair for pair in read if len(images[pair]) == 2 and len(answers[images[pair]]) == 1]
-    say(f"left out the pair of {' and '.join(plan.files[k].shown() for k in pair[:2])}: copies of "
-        "one image, or copies of both stand in a pair with another answer"
+    images = {pair: frozenset(first_of[file] for file in pair[:2]) for pair in read}
+    answers = {(images[pair], pair[2]) for pair in read}
+    pairs = [pair for pair in read
+             if len(images[pair]) == 2 and (images[pair], 1 - pair[2]) not in answers]  # fmt: skip
+    say(f"left out the pair of {pair[0].shown()} and {pair[1].shown()}: copies of one image, or of "
+        "two that stand in a pair with another answer"
         for pair in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
-        raise InputError(
-            "Expected pairs of images that can be read and do not contradict each other. "
-            f"Received: none, of {len(listed):,}."
-        )
-    (used, place) = np.unique([[first_of[k] for k in pair[:2]] for pair in pairs],
-                              return_inverse=True)  # fmt: skip
-    named = {k for pair in pairs for k in pair[:2]}
+        raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
+    named = {file for pair in pairs for file in pair[:2]}
+    used = sorted({first_of[file] for file in named}, key=attrgetter("part", "name"))
     plan.skipped[UNPAIRED] += len(first_of) - len(named)
     plan.skipped["copies"] += len(named) - len(used)
-    (anchors, others) = place.reshape(-1, 2).T
+    place = {file: k for k, file in enumerate(used)}
+    ends = np.array([[place[first_of[file]] for file in pair[:2]] for pair in pairs])
     y = np.array([pair[2] for pair in pairs])
     log.info(
         f"{y.sum():,} pairs of one class and {(1 - y).sum():,} of two, of {len(used):,} images"
     )
-    of_list = [(row, pair[3]) for row, pair in zip(anchors.tolist(), pairs)]
-    return used.tolist(), Pairs(anchors, others[:, None], y[:, None]), of_list
+    return used, Pairs(ends[:, 0], ends[:, 1:], y[:, None]), [pair[3] for pair in pairs]
 
 
 def _groups(
@@ -238,8 +233,8 @@ def _groups(
         keys = [((m[1] if pattern.groups else "") or m[0]) if m else "" for m in found]
         if not any(keys):
             raise InputError(
-                f"Expected --group-by to match names of files. Received: {group_by}, which "
-                f"matches none of {len(files):,}, {files[0].shown()} among them."
+                "Expected --group-by to match names of files. "
+                f"Received: {group_by}, which does not match {files[0].shown()} or any other."
             )
         named[group_by] = list(enumerate(keys))
     edges = [] if pairs is None else pairs.indices().tolist()

@@ -26,7 +26,7 @@ JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4
 # so that no file takes much over a second or a gigabyte
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
-MOST_DECODED = 25_000_000  # pixels of the formats that can be decoded at a reduced size
+MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, or of a JPEG 2000
 MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 THREADS = at_once()
@@ -54,22 +54,16 @@ def read_images(
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
 
-    def read(path):
-        try:
-            return read_image(path, shape), None
-        except InputError as error:
-            return None, str(error)
-
     paths = list(paths)
     (good, images, bad) = ([], [], [])
     with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
-        for path, (image, error) in zip(paths, pool.map(read, paths)):
-            progress.add(1)
-            if error is None:
+        for path, image in [(path, pool.submit(read_image, path, shape)) for path in paths]:
+            try:
+                images.append(image.result())
                 good.append(path)
-                images.append(image)
-            else:
-                bad.append(error)
+            except InputError as error:
+                bad.append(str(error))
+            progress.add(1)
     return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 
@@ -154,9 +148,7 @@ def _prepare(picture: Any, side: int | None) -> None:
             raise ValueError("too many scans, or too little data for its size")
         picture.draft(None, (width // shrink, height // shrink))
     elif codec == "jpeg2k":
-        # the marker of the coding, 2 bytes of its length, 5 of style, how often it can be halved
-        picture.reduce = halved = min(shrink.bit_length() - 1, data[data.find(b"\xff\x52") + 9])
-        (pixels, most) = (pixels >> 2 * halved, MOST_DECODED)  # it takes 16 bytes a pixel
+        most = MOST_DECODED  # it takes 16 bytes a pixel
     elif picture.format == "TIFF":
         tags = picture.tag_v2
         bits = max(tags.get(258, (1,)))

@@ -30,7 +30,6 @@ PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
 MOST_LINES = 20  # of one kind
 UNPAIRED = "in no pair that is used"
-ReadyPair = tuple[int, int, int, str]  # places of two files in a listing, y, their group or ""
 
 
 class File(NamedTuple):
@@ -47,6 +46,9 @@ class File(NamedTuple):
         return printable(self.name) + (f" (line {self.line})" if self.line else "")
 
 
+ReadyPair = tuple[File, File, int, str]  # two files, y, their group or ""
+
+
 @dataclass(frozen=True)
 class Listing:
     """What a folder or a list holds, before anything is read."""
@@ -54,7 +56,6 @@ class Listing:
     base: str  # the folder that the files' names begin at
     files: list[File]  # sorted: training first
     pairs: list[ReadyPair] | None = None
-    parted: bool = False  # whether folders or a list say what is trained and tested on
     skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
 
 
@@ -87,8 +88,7 @@ def find(
         files = _in_classes(top, class_level, printable(directory))
     others = {*root.images()} - {file.name for file in files} - {*left_out[UNPAIRED]}
     left_out["beside the class folders"] = sorted(others)
-    skipped = _counted(left_out)
-    return Listing(directory, files, pairs, len({file.part for file in files}) > 1, skipped)
+    return Listing(directory, files, pairs, _counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -263,13 +263,13 @@ def _in_pairs(top: Folder, left_out: dict[str, list[str]]) -> tuple[list[File], 
     for name in sorted(same):
         (pair, _, half) = os.path.splitext(name)[0].rpartition("_")
         halves.setdefault(pair, {}).setdefault(half, name)
-    whole = [(of["first"], of["second"]) for of in halves.values() if {"first", "second"} <= {*of}]
-    files = sorted(name for pair in whole for name in pair)
-    left_out[UNPAIRED] = sorted({*same} - {*files})
+    pairs = [(File(of["first"]), File(of["second"]), same[of["first"]], "")
+             for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
+    files = sorted(file for pair in pairs for file in pair[:2])
+    left_out[UNPAIRED] = sorted({*same} - {file.name for file in files})
     if not files:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    place = {name: k for k, name in enumerate(files)}
-    return [File(name) for name in files], [(place[a], place[b], same[a], "") for a, b in whole]
+    return files, pairs
 
 
 def say(messages: Iterable[str]) -> None:

@@ -74,7 +74,7 @@ def test_what_the_classes_are(tree, names, sizes):
 def test_parts_in_any_case(tree, said, train, test, validation):
     names = several(f"{train}/a", f"{train}/b", f"{test}/b", f"{test}/c", f"{validation}/a")
     (sizes, found) = tree(*names, f"{train}/labels.csv", "readme.md")
-    assert found.parted and sizes == {"a": 4, "b": 4, "c": 2}
+    assert sizes == {"a": 4, "b": 4, "c": 2}
     parts = {file.name.replace("\\", "/").split("/")[0]: file.part for file in found.files}
     assert parts == {train: 0, validation: 1, test: 2} and found.files[0].part == 0
     assert found.skipped == {".csv": 1, ".md": 1}
@@ -83,7 +83,9 @@ def test_parts_in_any_case(tree, said, train, test, validation):
 
 def test_loose_images_of_a_part_are_left_out_and_named(tree, said):
     (_, found) = tree(*ASL)
-    assert not found.parted and found.skipped == {"beside the class folders": 1}
+    assert {file.part for file in found.files} == {0} and found.skipped == {
+        "beside the class folders": 1
+    }
     assert "left out 1, beside the class folders: asl_test/asl_test/A.png" in said()
 
 
@@ -185,11 +187,10 @@ def test_ready_pairs(tree, said):
     odd = [f"similar_all_images/{name}" for name in odd]
     other = ["dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png"]
     (_, found) = tree(*pair, *odd, *other, "x/0.png")
-    names = [file.name.split("_all_images/") for file in found.files]
-    assert [(names[a], names[b], y) for a, b, y, _ in found.pairs] == [
-        (["dissimilar", "a_first.png"], ["dissimilar", "a_second.png"], 0),
-        (["similar", "a_first.jpg"], ["similar", "a_second.png"], 1),
-        (["similar", "b_first.png"], ["similar", "b_second.png"], 1),
+    assert [(a.name, b.name, y) for a, b, y, _ in found.pairs] == [
+        ("dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png", 0),
+        ("similar_all_images/a_first.jpg", "similar_all_images/a_second.png", 1),
+        ("similar_all_images/b_first.png", "similar_all_images/b_second.png", 1),
     ]
     assert found.skipped == {
         "in no pair that is used": 3, "beside the class folders": 1
