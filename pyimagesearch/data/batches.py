@@ -35,8 +35,8 @@ def batches(
     if train.labels is None:
         if recipe.training.pairing in ("batch", "triplets"):
             raise InputError(
-                "Expected classes, which this recipe draws its pairs from. Received: a folder of "
-                "ready pairs. Recipes for it: pairs, article, bce, keras-io, dogs."
+                "Expected classes, which this recipe draws its pairs from. Received: ready pairs. "
+                "Recipes for them: pairs, article, bce, keras-io, dogs."
             )
     elif recipe.training.pairing == "batch":
         return image_batches(train.images, train.labels, size, epochs, seed, recipe, shares)
@@ -68,8 +68,7 @@ def pair_batches(
     (count, k) = pairs.others.shape
     if batch_size % k:
         raise InputError(
-            "Expected an even batch size: each image brings a positive and a negative pair. "
-            f"Received: {batch_size}."
+            f"Expected an even batch size: pairs come by twos. Received: {batch_size}."
         )
     pixels = _gatherer(images, recipe)
     (anchors, others, y_of) = (tf.constant(x) for x in pairs)

@@ -46,9 +46,7 @@ def load_keras(name: str) -> Arrays:
     try:
         parts = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises whatever its download met
-        raise InputError(
-            f"Expected {name} on this disk, or a network to fetch it. Received: {error}."
-        ) from None
+        raise InputError(f"Expected {name}, or a network to fetch it. Received: {error}.") from None
     (train, test) = ((x.reshape(*x.shape[:3], -1), y.ravel().astype(np.int32)) for x, y in parts)
     return train, test
 
@@ -98,8 +96,8 @@ def load(
         (images, _, given, counts) = folders.read_folder(name, reading, **flags)
     else:
         raise InputError(
-            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
-            f"ends in .csv. Received: {printable(name)}, not there."
+            f"Expected {', '.join(DATASETS)}, a folder or a list. Received: {printable(name)}, "
+            "not there."
         )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
@@ -110,14 +108,11 @@ def load(
     )
     validation = held if len(held) else test
     if images.labels is not None:  # pairs for training, and for the loss of validation
+        (rng, rng_held) = (np.random.default_rng([seed, kind]) for kind in (TRAIN, VALIDATION))
         if recipe.training.pairing != "batch":  # whose loss forms the pairs
-            rng = np.random.default_rng([seed, TRAIN])
-            pairs = SAMPLERS[recipe.training.pairing](train.labels, rng)
-            train = replace(train, pairs=pairs)
-        if len(held):
-            pairs = sample_many_pairs(held.labels, np.random.default_rng([seed, VALIDATION]))
-        else:
-            pairs = sample_pairs(test.labels, seed)
+            train = replace(train, pairs=SAMPLERS[recipe.training.pairing](train.labels, rng))
+        pairs = (sample_many_pairs(held.labels, rng_held) if len(held)
+                 else sample_pairs(test.labels, seed))  # fmt: skip
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
     near = {
@@ -168,31 +163,27 @@ def describe(data: DataSet) -> list[str]:
     (tested, chosen) = (classes_of(test.labels), classes_of(choices.labels))
     untested = classes_of(data.train.labels) - tested
     if untested and not data.new_classes:
-        lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
+        names = [data.train.class_names[number] for number in sorted(untested)]
+        lines.append(f"trained on and not tested, too few images: {few_of(names, MOST_NAMES)}")
     if len(test) < FEW:
         lines.append(f"{len(test)} test images: figures on so few say little")
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
         of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
         lines.append(
-            f"{len(choices)} images{of} to choose by: the threshold is a rough one; more of "
-            "them, or evaluate --calibrate with others, make it a better one"
+            f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
+            "evaluate --calibrate with more makes it a better one"
         )
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
             "images were trained on before"
         )
-    for part, what in (("test", "test images"), ("choices", "images to choose by")):
-        near = parts["near_copies"].get(part, {"found": 0})
-        if near["found"]:
-            lines.append(
-                f"{near['found']} of {near['of']} {what} have a near copy in training: keep what "
-                "belongs together apart with --group-by"
-            )
+    what = {"test": "test images", "choices": "images to choose by"}
+    lines += [
+        f"{near['found']} of {near['of']} {what[part]} have a near copy in training: keep what "
+        "belongs together apart with --group-by"
+        for part, near in parts["near_copies"].items()
+        if near["found"]
+    ]
     return lines
-
-
-def _named(data, numbers):
-    """The names of some classes, in one line."""
-    return few_of([data.train.class_names[number] for number in sorted(numbers)], MOST_NAMES)

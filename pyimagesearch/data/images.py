@@ -78,18 +78,16 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
 def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content. Raises InputError, naming it, where that cannot be had."""
+    shown = printable(path)
     try:
-        size = os.stat(path).st_size
-        if not os.path.isfile(path):  # a pipe would be waited for
-            raise ValueError("not a file")
-        if size > MAX_BYTES:
-            raise ValueError(f"{size:,} bytes, more than {MAX_BYTES:,}")
+        if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
+            raise InputError(f"{shown}: not a file")
+        if os.stat(path).st_size > MAX_BYTES:
+            raise InputError(f"{shown}: more than {MAX_BYTES:,} bytes")
         with open(path, "rb") as f:
             return f.read()
     except OSError as error:
-        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"{printable(path)}: {error}") from None
+        raise InputError(f"{shown}: cannot be opened ({error.strerror})") from None
 
 
 def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
@@ -136,12 +134,8 @@ def _prepare(picture: Any, side: int | None) -> None:
     while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
     if codec == "jpeg":
-        scans = 1
-        # several scans are decoded whole: progressive ones, or where the first lacks a channel
-        channels = data[data.rfind(b"\xff\xda", 0, picture.fp.tell()) + 4]
-        if picture.info.get("progressive") or channels < len(picture.getbands()):
-            scans = len(re.findall(JPEG_SCAN, data))
-        else:
+        scans = len(re.findall(JPEG_SCAN, data)) if picture.info.get("progressive") else 1
+        if scans == 1:
             most = pixels  # Pillow's own limit is 179 million
         # each scan is a pass over all pixels, and each block of 8 x 8 takes a bit at least
         if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):

@@ -76,8 +76,6 @@ def find(
     directory = os.fspath(directory)
     (root, left_out) = _scan(directory)
     (top,) = _inner([root])
-    if top is not root:
-        log.info(f"everything lies in {printable(top.path)}: its subfolders are what counts")
     paired = top.folders.keys() >= PAIR_FOLDERS.keys()
     pairs = None
     if plain and (paired or not top.folders):
@@ -105,7 +103,6 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 class Folder:
     """A folder with images in it or below it."""
 
-    path: str = ""  # from the listing's folder on
     files: list[str] = field(default_factory=list)  # paths of the images directly in it
     # those in it, by name, in the one form that Unicode has for accents
     folders: dict[str, "Folder"] = field(default_factory=dict)
@@ -158,8 +155,7 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
         if found:
             folder = root
             for part in Path(unicodedata.normalize("NFC", name)).parts:
-                inner = Folder(os.path.join(folder.path, part))
-                folder = folder.folders.setdefault(part, inner)
+                folder = folder.folders.setdefault(part, Folder())
             folder.files += found
     if not (root.files or root.folders):
         how = f"with none (left out: {few_of(_counted(left_out)) or 'nothing'})"
@@ -219,12 +215,10 @@ def _in_classes(top: Folder, class_level: int | None, shown: str) -> list[File]:
 
 def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
     """The part that each folder is named for, training first; {} where they are named for none."""
-    named: dict[str, dict[str, int]] = {}  # by the rest of the name: "seg_" of seg_train
+    named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
     for name in top.folders:
-        words = PART_WORD.findall(name.casefold())
-        if len(words) == 1:
-            rest = PART_WORD.sub("", name.casefold())
-            named.setdefault(rest, {})[name] = PARTS[words[0]]
+        if len(words := PART_WORD.findall(name.casefold())) == 1:
+            named[PART_WORD.sub("", name.casefold())][name] = PARTS[words[0]]
     parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
     parts = dict(sorted(parts.items(), key=lambda item: (item[1], item[0])))
     others = sorted(top.folders.keys() - parts)

@@ -151,12 +151,12 @@ def class_numbers(labels: Any) -> np.ndarray:
     )
     values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in values]
     texts = all(isinstance(value, str) for value in values)
-    for value in values:
-        if not (texts or (isinstance(value, (Real, np.bool_)) and value % 1 == 0)):
-            raise InputError(
-                "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
-                f"Received: {value!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
-            )
+    wrong = [v for v in values if not (isinstance(v, (Real, np.bool_)) and v % 1 == 0)]
+    if wrong and not texts:
+        raise InputError(
+            "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
+            f"Received: {wrong[0]!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
+        )
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
 

@@ -50,10 +50,9 @@ def split(
     part = np.zeros(len(images), np.int8) if given is None else np.array(given, np.int8)
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
+        what = "such a part" if tests else "ready pairs"
         raise InputError(
-            "Expected --split classes with classes that have no test part of their own, a folder "
-            "test/ or test in a list. Received: "
-            f"{'such a part' if tests else 'ready pairs'}."
+            f"Expected --split classes with no test part of its own. Received: {what}."
         )
     tested = 0 if tests else reading.tested
     held_out = 0 if (part == VALIDATION).any() else reading.held_out * (1 - tested)
@@ -92,8 +91,8 @@ def split(
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
                 f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
-                "More of them are needed, or another --split, no --group-by, or none of the parts "
-                "that are given (train/, val/, test/, or a list's column split)."
+                "More of them are needed, or another --split, no --group-by, or no parts (train/, "
+                "val/, test/, or a list's column split)."
             )
     return part, how
 

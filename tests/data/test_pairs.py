@@ -110,8 +110,8 @@ THREE = np.zeros((3, 2, 2))
 @pytest.mark.parametrize(
     "images, labels, message",
     [
-        (THREE, [1, 1, 1], "at least two classes.*3 labels of 1 class"),
-        (np.zeros((0, 2, 2)), [], "at least two classes.*0 labels"),
+        (THREE, [1, 1, 1], "at least two classes.*1"),
+        (np.zeros((0, 2, 2)), [], "at least two classes.*0"),
         (THREE, [0, 1], "one label for each image.*3 images, 2 labels"),
         (THREE, np.eye(3), r"\(N,\) or \(N, 1\)\. Received: \[1\.0, 0\.0, 0\.0\]\. np.argmax"),
         (THREE, 1, "3 images, 1 labels"),
