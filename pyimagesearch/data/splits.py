@@ -9,7 +9,7 @@ class into or out of each part.
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import chain, product
+from itertools import product
 
 import numpy as np
 
@@ -212,7 +212,7 @@ def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
 
 def connected(
     count: int,
-    edges: Iterable[Sequence[int]] | np.ndarray = (),
+    edges: Sequence[Sequence[int]] | np.ndarray = (),
     groups: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Which things hang together: int32 (count,), numbered as they appear.
@@ -220,18 +220,19 @@ def connected(
     edges: two things each that belong together. groups: int (count,) each; things of one
     number belong together.
     """
-    leader = list(range(count))  # of each thing one with a lower number, or itself
-
-    def find(k):
-        while leader[k] != k:
-            leader[k] = leader[leader[k]]
-            k = leader[k]
-        return k
-
-    first_of = [
-        np.unique(numbers, return_index=True, return_inverse=True)[1:] for numbers in groups
-    ]
-    for a, b in chain(edges, *(enumerate(first[group]) for first, group in first_of)):
-        (low, high) = sorted((find(a), find(b)))
-        leader[high] = low
-    return np.unique(list(map(find, range(count))), return_inverse=True)[1].astype(np.int32)
+    found = [np.reshape(np.asarray(edges, int), (-1, 2))]
+    for numbers in groups:
+        (_, first, group) = np.unique(numbers, return_index=True, return_inverse=True)
+        found.append(np.stack([first[group], np.arange(count)], axis=1))
+    (a, b) = np.concatenate(found).T
+    (leader, before) = (
+        np.arange(count),
+        np.empty(0),
+    )  # of each thing one with a lower number, or itself
+    while not np.array_equal(leader, before):
+        before = leader.copy()
+        low = np.minimum(before[a], before[b])
+        np.minimum.at(leader, before[a], low)
+        np.minimum.at(leader, before[b], low)
+        leader = leader[leader]
+    return np.unique(leader, return_inverse=True)[1].astype(np.int32)

@@ -4,17 +4,24 @@ import numpy as np
 import pytest
 
 from pyimagesearch.config import RECIPES
+from pyimagesearch.data import batches as drawing
 from pyimagesearch.data.augmentation import moved
 from pyimagesearch.data.batches import (
     image_batches,
-    pair_batches,
     pairs_of_a_batch,
     steps_and_size,
     steps_of_a_call,
 )
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
+from pyimagesearch.data.sets import ImageSet
 
 STILL = RECIPES["fast"].changed(shift=0)
+
+
+def pair_batches(images, pairs, size, epochs, seed=0, labels=None):
+    """The batches of pairs that a recipe asks for which moves no image."""
+    recipe = STILL.changed(pairing="pairs", batch_size=size, epochs=epochs[-1] + 1)
+    return drawing.batches(ImageSet(images, labels, pairs), recipe, seed, epochs[0])
 
 
 def numbered_images(n):
@@ -33,7 +40,7 @@ def pixels(images):
 def test_pair_batches_hold_every_pair_once_an_epoch():
     images, labels = numbered_images(20), np.arange(20) % 4
     pairs = sample_pairs(labels, 0)
-    batches, steps = pair_batches(images, pairs, batch_size=12, epochs=range(2), seed=1)
+    batches, steps = pair_batches(images, pairs, 12, range(2), seed=1)
     batches = list(batches)
     assert steps == 4 and len(batches) == 8  # 6 anchors a step: 6 + 6 + 6 + 2
     orders = []

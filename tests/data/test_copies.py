@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from pyimagesearch.data import copies
-from pyimagesearch.data.copies import near_copies, thumbnails
-from pyimagesearch.data.datasets import load_mnist
+from pyimagesearch.data import datasets
+from pyimagesearch.data.datasets import load_mnist, near_copies, thumbnails
 from pyimagesearch.data.images import decode
 from pyimagesearch.data.sets import Rows
 from tests.data.pictures import pillow_bytes
@@ -45,7 +44,7 @@ def test_nine_in_ten_copies_are_found(digits, change):
 
 def test_images_on_disk_and_an_estimate(digits, monkeypatch):
     (_, (test, _)) = digits
-    monkeypatch.setattr(copies, "MOST_TESTED", 50)
-    monkeypatch.setattr(copies, "BLOCK", 7)
+    monkeypatch.setattr(datasets, "MOST_TESTED", 50)
+    monkeypatch.setattr(datasets, "BLOCK", 7)
     near = near_copies(Rows(test, np.arange(100)), Rows(test, np.arange(50, 150)))
     assert near["of"] == 50 and 24 <= near["found"] <= 27
