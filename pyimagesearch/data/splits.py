@@ -225,10 +225,8 @@ def connected(
         (_, first, group) = np.unique(numbers, return_index=True, return_inverse=True)
         found.append(np.stack([first[group], np.arange(count)], axis=1))
     (a, b) = np.concatenate(found).T
-    (leader, before) = (
-        np.arange(count),
-        np.empty(0),
-    )  # of each thing one with a lower number, or itself
+    leader = np.arange(count)  # of each thing one with a lower number, or itself
+    before = leader - 1
     while not np.array_equal(leader, before):
         before = leader.copy()
         low = np.minimum(before[a], before[b])
