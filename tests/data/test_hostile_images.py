@@ -8,7 +8,6 @@ import sys
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -124,25 +123,3 @@ def test_a_reduced_photo_looks_the_same(tmp_path):
         small = read_image(tmp_path / "photo", (60, 80, 3))  # of 20 x 20 pixels each
         means = photo.reshape(60, 20, 80, 20, 3).mean(axis=(1, 3))
         assert np.abs(small - means).max() < 4
-
-
-def large_jpeg():
-    """A JPEG photo of 16320 x 10240, put together from one row of blocks, which is repeated.
-
-    With a restart interval of one row (1020 blocks of 16 x 16 pixels) each row stands on its own.
-    """
-    noise = np.random.default_rng(0).integers(0, 256, (4, 1020, 3), dtype=np.uint8)
-    flags = [cv2.IMWRITE_JPEG_RST_INTERVAL, 1020, cv2.IMWRITE_JPEG_QUALITY, 95]
-    data = cv2.imencode(".jpg", cv2.resize(noise, (16320, 16)), flags)[1].tobytes()
-    size = data.index(b"\xff\xc0") + 5
-    data = data[:size] + struct.pack(">H", 10240) + data[size + 2 :]
-    start = data.index(b"\xff\xda")
-    start += 2 + int.from_bytes(data[start + 2 : start + 4])
-    rows = [data[start:-2] + bytes([0xFF, 0xD0 + k % 8]) for k in range(10240 // 16)]
-    return data[:start] + b"".join(rows)[:-2] + b"\xff\xd9"
-
-
-@pytest.mark.slow
-def test_a_photo_of_167_megapixels_is_decoded_at_an_eighth():
-    image = decode(large_jpeg(), "name", 64)
-    assert image.shape == (1280, 2040, 3) and image.std() > 5

@@ -81,14 +81,6 @@ def test_parts_in_any_case(tree, said, train, test, validation):
     assert "are used as what they are named for" in said()
 
 
-def test_loose_images_of_a_part_are_left_out_and_named(tree, said):
-    (_, found) = tree(*ASL)
-    assert {file.part for file in found.files} == {0} and found.skipped == {
-        "beside the class folders": 1
-    }
-    assert "left out 1, beside the class folders: asl_test/asl_test/A.png" in said()
-
-
 @pytest.mark.parametrize(
     "names, sizes",
     [
