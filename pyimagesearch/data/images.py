@@ -21,7 +21,6 @@ from pyimagesearch.system.terminal import ProgressBar, at_once
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
 # so that no file takes much over a second or a gigabyte
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
@@ -53,7 +52,6 @@ def read_images(
     paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-
     paths = list(paths)
     (good, images, bad) = ([], [], [])
     with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
@@ -114,11 +112,7 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
                 ImageOps.exif_transpose(picture, in_place=True)
             return _opaque(picture)
     except UnidentifiedImageError:
-        reason = "no image of a known format"
-        if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS and "HEIF" not in formats():
-            reason = "HEIC: pip install pi-heif, and it is read"
-        elif data[:4] in (b"II*\0", b"MM\0*"):
-            reason = "a TIFF of a rare kind: save it as PNG"
+        reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
