@@ -41,7 +41,7 @@ def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, 
     assert sorted(decoded) == ["3.png", "5.png", "9.png"]
     assert found.values[:, 0].tolist() == [0, 10, 20, 200, 40, 90]
     assert found.good == [0, 1, 2, 3, 4, 6] and found.computed == 2
-    assert found.messages[5].endswith("5.png: cannot be read (no image of a known format)")
+    assert found.messages[5].startswith(f"{files[5]}: cannot be read (no image of a known")
     assert found.messages[7].startswith("none.png: cannot be opened")
     write("5.png", (0, 0, 55), size=(20, 25))
     assert reds([*files, new]) == [0, 10, 20, 200, 40, 55, 90]

@@ -9,7 +9,7 @@ import pytest
 
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data import datasets
-from pyimagesearch.data.datasets import load_mnist, near_copies, thumbnails
+from pyimagesearch.data.datasets import load_mnist, near_copies
 from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.images import decode
 from pyimagesearch.data.sets import ImageSet, Rows, pixel_digests
@@ -165,13 +165,6 @@ def test_near_copies_across_the_parts_are_said(load):
 @pytest.fixture(scope="module")
 def digits():
     return load_mnist()
-
-
-def test_thumbnails_multiply_to_the_correlation_of_the_pixels():
-    images = np.random.default_rng(0).integers(0, 255, (6, 24, 24, 3), dtype=np.uint8)
-    thumbs = thumbnails(images, np.arange(6))
-    np.testing.assert_allclose(thumbs @ thumbs.T, np.corrcoef(images.reshape(6, -1)), atol=1e-5)
-    assert not thumbnails(np.full((1, 4, 4, 1), 7, np.uint8), [0]).any()  # plain
 
 
 def saved(quality):

@@ -61,14 +61,14 @@ def test_shapes(write, read, tmp_path, said):
     def shape(*args, **flags):
         return read_folder(tmp_path / "in", *args, **flags).images.images.shape
 
-    assert shape() == (4, 64, 64, 1) and "in grey at 64x64" in said()
+    assert shape() == (4, 64, 64, 1) and "in grey at 64x64" in said()  # 100 wide, 64 at most
     assert shape(channels=3) == (4, 64, 64, 3) and shape(image_size=(4, 6)) == (4, 4, 6, 1)
-    assert shape(shape=(5, 7, 3)) == (4, 5, 7, 3) and shape(Reading(least_shape=(80, 8, 3))) == (
-        4,
-        80,
-        64,
-        3,
-    )
+    assert shape(shape=(5, 7, 3)) == (4, 5, 7, 3)
+    assert shape(Reading(least_shape=(80, 8, 3))) == (4, 80, 64, 3)
+    write("a/0.png", (0, 0, 0), size=(9, 190))
+    write("b/1.png", (9, 9, 9), size=(9, 190))
+    # the shorter side of the median; whole images need the longer one
+    assert [shape(Reading(fit=fit, side=128))[1] for fit in ("stretch", "whole")] == [54, 128]
 
 
 @pytest.mark.parametrize("root", ["", "around/"])

@@ -4,8 +4,6 @@ import base64
 import io
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -263,17 +261,3 @@ def test_endings_of_the_formats(tmp_path):
         (tmp_path / name).touch()
     os.mkfifo(tmp_path / "pipe")
     assert {os.path.basename(path) for path in list_images(tmp_path)} == set(names)
-
-
-def test_importing_the_readers_changes_nothing_around_them():
-    code = """
-import logging, os, sys, threading, warnings
-before = (dict(os.environ), logging.getLogger("PIL").level)
-import numpy, PIL.Image
-filters = list(warnings.filters)
-import pyimagesearch.data.folders, pyimagesearch.data.images
-assert before == (dict(os.environ), logging.getLogger("PIL").level), "environment or logging"
-assert warnings.filters == filters, "warnings"
-assert threading.active_count() == 1 and "cv2" not in sys.modules and "pi_heif" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -174,18 +174,12 @@ def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch)
 
 
 def test_ready_pairs(tree, said):
-    pair = [f"similar_all_images/{k}_{half}.png" for k in "ab" for half in ("first", "second")]
-    odd = ["a_first.jpg", "b.png", "c_first.png"]
-    odd = [f"similar_all_images/{name}" for name in odd]
+    names = ["a_first.jpg", "a_first.png", "a_second.png", "b.png", "c_first.png"]
+    names = [f"similar_all_images/{name}" for name in names]
     other = ["dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png"]
-    (_, found) = tree(*pair, *odd, *other, "x/0.png")
-    assert [(a.name, b.name, y) for a, b, y, _ in found.pairs] == [
-        ("dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png", 0),
-        ("similar_all_images/a_first.jpg", "similar_all_images/a_second.png", 1),
-        ("similar_all_images/b_first.png", "similar_all_images/b_second.png", 1),
-    ]
-    assert found.skipped == {
-        "in no pair that is used": 3, "beside the class folders": 1
-    }  # fmt: skip
-    assert "left out 3, in no pair that is used: similar_all_images/a_first.png, " in said()
-    assert tree(plain=True)[0] == {"": 10}
+    (_, found) = tree(*names, *other, "x/0.png")
+    pairs = [(a.name, b.name, y) for a, b, y, _ in found.pairs]
+    assert pairs == [(*other, 0), (names[0], names[2], 1)]
+    assert found.skipped == {"in no pair that is used": 3, "beside the class folders": 1}
+    assert f"left out 3, in no pair that is used: {names[1]}, " in said()
+    assert tree(plain=True)[0] == {"": 8}

@@ -40,6 +40,10 @@ def test_a_list_of_classes(listed, said):
     assert found.counts["used"] == 4 and "2 classes: cat (2), dog (2)" in said()
     assert "columns that are not used: note\n" in said()
     assert not holds_pairs(path)
+    lines = [f"{k}.png,{'ab'[k // 3]}" for k in range(6)]
+    found = read_folder(listed("path,label", *lines, "./1.png,a", "0.png,b"))
+    assert reds(found) == [1, 2, 3, 4, 5]  # 0 is in two classes
+    assert "left out 0.png (line 2) and 0.png (line 9): the same file in several" in said()
 
 
 @pytest.mark.parametrize(
@@ -118,19 +122,6 @@ def test_what_is_no_list(listed, tmp_path):
         read_folder(listed("path,label", "0.png,a", encoding="utf-16"))
 
 
-def test_what_cannot_be_used_is_left_out_with_its_line(listed, write, said):
-    write("bad.png", b"words")
-    for name, red in (("copy.png", 0), ("wrong.png", 20)):
-        write(name, (0, 0, red))
-    lines = [f"{k}.png,{'ab'[k // 4]}" for k in range(8)]
-    found = read_folder(listed("path,label", *lines, "bad.png,a", "copy.png,a", "wrong.png,b"))
-    assert reds(found) == [0, 2, 3, 4, 5, 6, 7]  # 1 is in two classes
-    assert "bad.png: cannot be read" in said()
-    assert "left out 1.png (line 3) and wrong.png (line 12): the same file in several" in said()
-    assert found.counts["copies"] == 1
-    assert found.counts["skipped"] == {"in several classes": 2, "unreadable": 1}
-
-
 def test_a_list_of_pairs(listed, write, said):
     write("copy.png", (0, 0, 0))
     write("bad.png", b"words")
@@ -170,14 +161,3 @@ def test_what_belongs_together_in_two_parts_is_refused(listed, write, lines):
     write("copy.png", (0, 0, 0))
     with pytest.raises(InputError, match=r"\(line 2\) in train and .* \(line 3\) in test"):
         read_folder(listed(*lines))
-
-
-def test_lines_that_are_there_twice(listed, said):
-    lines = [f"{k}.png,{'ab'[k // 4]}" for k in (0, 1, 4, 5, 6, 7)]
-    found = read_folder(listed("path,label", *lines, "./0.png,a", "7.png,a"))
-    assert reds(found) == [0, 1, 4, 5, 6]
-    assert "left out 7.png (line 7) and 7.png (line 9): the same file in several" in said()
-    found = read_folder(
-        listed("a,b,same", "0.png,1.png,1", "2.png,3.png,1", "3.png,2.png,0", "4.png,4.png,1")
-    )
-    assert reds(found) == [0, 1] and said().count("left out the pair of ") == 3

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
-from pyimagesearch.data.sets import Pairs
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.utils import make_pairs
 
@@ -94,14 +93,6 @@ def test_triplets_use_each_image_once():
     assert abs(often - 400) < 4 * np.sqrt(500 * 0.16)
     with pytest.raises(ValueError, match="two images at least"):
         sample_triplets([1, 2, 3], 0)
-
-
-def test_pairs_within_some_images():
-    pairs = Pairs(np.array([0, 2, 4]), np.array([[1], [3], [0]]), np.array([[1], [0], [1]]))
-    some = pairs.within(np.array([4, 0, 1]))  # image 4 becomes 0, 0 becomes 1, 1 becomes 2
-    assert some.anchors.tolist() == [1, 0] and some.others.tolist() == [[2], [1]]
-    assert some.y.tolist() == [[1], [1]]
-    assert len(pairs.within(np.array([], int)).anchors) == 0
 
 
 THREE = np.zeros((3, 2, 2))

@@ -235,12 +235,3 @@ def test_what_was_trained_on_stays_in_training():
         assert test >= 60 and validation >= 35
     # where all was trained on, the parts are what they are without
     assert (split(images, None, USUAL, 1, trained=np.ones(500, bool))[0] == part).all()
-
-
-def test_pixel_digests_tell_pixels_and_shapes_apart():
-    images = np.random.default_rng(0).integers(0, 255, (50, 4, 6, 1), dtype=np.uint8)
-    digests = pixel_digests(images)
-    assert digests.dtype == np.uint64 and len(set(digests)) == 50
-    assert (pixel_digests(images[::-1])[::-1] == digests).all()
-    assert not set(pixel_digests(images.reshape(50, 6, 4, 1))) & set(digests)
-    assert len(set(pixel_digests(np.zeros((3, 2, 2, 1), np.uint8)))) == 1
