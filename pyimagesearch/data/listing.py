@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -130,15 +131,18 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     def unopened(error):
         left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
 
-    for path, inside, names in os.walk(directory, onerror=unopened, followlinks=True):
+    links = [directory]  # and what links to folders are met: a folder is known by its own name
+    for path, inside, names in chain.from_iterable(
+        os.walk(link, onerror=unopened) for link in links
+    ):
         (name, real) = (os.path.relpath(path, directory) if seen else "", os.path.realpath(path))
         if real in seen:
             left_out["another name of a folder that is read"].append(name)
             inside.clear()
             continue
         seen.add(real)
-        # links last: a folder is known by its own name
-        inside.sort(key=lambda inner: (os.path.islink(os.path.join(path, inner)), inner))
+        inner = [os.path.join(path, folder) for folder in sorted(inside)]
+        links += filter(os.path.islink, inner)
         reason = reasons.get(os.path.dirname(path), "")
         if os.path.basename(name).startswith((".", "__MACOSX")):
             reason = "hidden"
@@ -161,7 +165,7 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
         how = f"with none (left out: {few_of(_counted(left_out)) or 'nothing'})"
         raise InputError(
             "Expected a folder with images. Received: "
-            f"{printable(directory)}, {how if seen else 'not there'}."
+            f"{printable(directory)}, {how if os.path.isdir(directory) else 'not there'}."
         )
     return root, left_out
 
