@@ -175,7 +175,7 @@ def _in_classes(plan: Listing, first_of: dict[File, File]) -> list[File]:
     skipped["in classes of fewer than two"] += len(used) - sum(large.values())
     if len(large) < 2:
         raise InputError(
-            f"Expected two classes of two readable images at least. Received: {len(large)} such."
+            f"Expected at least two classes of two readable images. Received: {len(large)} such."
         )
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
     return sorted((file for file in used if file.label in large), key=attrgetter("label"))

@@ -165,7 +165,7 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
         how = f"with none (left out: {few_of(_counted(left_out)) or 'nothing'})"
         raise InputError(
             "Expected a folder with images. Received: "
-            f"{printable(directory)}, {how if os.path.isdir(directory) else 'not there'}."
+            f"{printable(directory)}, {how if os.path.isdir(directory) else 'no such folder'}."
         )
     return root, left_out
 

@@ -157,8 +157,8 @@ def test_names_in_any_script_and_of_any_length(write, read, tmp_path):
 @pytest.mark.parametrize(
     "names, message",
     [
-        (["a/0.png", "a/1.png"], "two classes.*Received: 1 such"),
-        (["a/0.png", "b/0.png"], "two classes.*Received: 0 such"),
+        (["a/0.png", "a/1.png"], "at least two classes.*Received: 1 such"),
+        (["a/0.png", "b/0.png"], "at least two classes.*Received: 0 such"),
         (["a/0.txt.png", "b/0.txt.png"], r"readable images\. Received: none\. .*0\.txt\.png"),
     ],
 )

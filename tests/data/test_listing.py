@@ -134,7 +134,7 @@ def test_a_folder_or_a_level_that_is_not_there(tree, tmp_path):
     with pytest.raises(InputError, match=r"in these, 2 levels below it"):
         tree(*several("a", "b"), class_level=2)
     for ask in (listing.find, listing.list_images):
-        with pytest.raises(InputError, match="not there"):
+        with pytest.raises(InputError, match="no such folder"):
             ask(tmp_path / "missing")
 
 

@@ -88,7 +88,7 @@ def test_a_gallery_of_one_image_with_broken_ones(ask, folder, tmp_path):
     "kind, message",
     [
         ("absent", "no such folder"),
-        ("empty", "and images in these"),
+        ("empty", "a folder with images"),
         ("flat", "a subfolder for each person or thing"),
         ("broken", "Expected readable images"),
         ("query", "absent.png: cannot be opened"),

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -180,8 +181,8 @@ def test_fingerprint_sees_labels_pairs_and_pixels():
     changed = pixels.copy()
     changed[-1] = 1
     others = [
-        images.replace(images=changed),
-        images.replace(labels=labels[::-1]),
-        images.replace(pairs=sample_pairs(labels, 1)),
+        replace(images, images=changed),
+        replace(images, labels=labels[::-1]),
+        replace(images, pairs=sample_pairs(labels, 1)),
     ]
     assert len({checkpoints.fingerprint(x) for x in (images, *others)}) == 4
