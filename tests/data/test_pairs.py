@@ -108,14 +108,11 @@ THREE = np.zeros((3, 2, 2))
         (THREE, 1, "3 images, 1 labels"),
         (THREE, [0, 0.5, 1], r"Received: 0\.5"),
         (THREE, np.array([0, 1, np.nan]), "Received: nan"),
-        (THREE, [0, 1, np.inf], "Received: inf"),
-        (THREE, [0, 1, 1j], "Received: 1j"),
         (THREE, ["a", 1, "b"], "Received: 'a'"),
         (THREE, np.array([None, 1, 2], object), "Received: None"),
         (THREE, [[0], [1, 2], [3]], r"Received: \[1, 2\]"),
         ([np.zeros((2, 2)), np.zeros((3, 2))], [0, 1], "Expected images of one size"),
         (np.array([np.zeros(2), None], object), [0, 1], "Expected images of one size"),
-        (7, [0, 1], "Expected images of one size"),
     ],
 )
 def test_errors_say_what_came(images, labels, message):
