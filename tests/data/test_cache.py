@@ -47,15 +47,6 @@ def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, 
     assert reds([*files, new]) == [0, 10, 20, 200, 40, 55, 90]
 
 
-def test_two_names_of_a_file_and_a_copy_are_known_as_one_content(files, tmp_path):
-    copy = str(tmp_path / "in" / "copy.png")
-    Path(copy).write_bytes(Path(files[2]).read_bytes())
-    os.symlink(tmp_path / "in", tmp_path / "link")
-    found = read([*files, copy, str(tmp_path / "link" / "3.png")])
-    assert found.values[:, 0].tolist() == [*REDS, 20, 30]
-    assert found.contents[[6, 7]].tolist() == found.contents[[2, 3]].tolist()
-
-
 def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
     """Of one size and one time; inode and ctime tell them apart."""
     (a, b) = files[:2]

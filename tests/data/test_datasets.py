@@ -12,7 +12,7 @@ from pyimagesearch.data import datasets
 from pyimagesearch.data.datasets import load_mnist, near_copies
 from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.images import decode
-from pyimagesearch.data.sets import ImageSet, Rows, pixel_digests
+from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.system.errors import InputError
 from tests.data.pictures import pillow_bytes
 
@@ -162,11 +162,6 @@ def test_near_copies_across_the_parts_are_said(load):
     assert (data.parts["split"], data.parts["groups"]) == ("groups", 60)
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load_mnist()
-
-
 def saved(quality):
     return lambda image: decode(pillow_bytes(image[:, :, 0], "JPEG", quality=quality), "name")
 
@@ -180,16 +175,8 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_nine_in_ten_copies_are_found(digits, change):
-    (_, (test, _)) = digits
+def test_nine_in_ten_copies_are_found(change):
+    (_, (test, _)) = load_mnist()
     copied = np.array([np.clip(CHANGES[change](i), 0, 255).astype(np.uint8) for i in test[:200]])
     near = near_copies(np.concatenate([copied, test[200:300]]), test[:200])
     assert 180 <= near["found"] <= 203 and near["of"] == 300
-
-
-def test_images_on_disk_and_an_estimate(digits, monkeypatch):
-    (_, (test, _)) = digits
-    monkeypatch.setattr(datasets, "MOST_TESTED", 50)
-    monkeypatch.setattr(datasets, "BLOCK", 7)
-    near = near_copies(Rows(test, np.arange(100)), Rows(test, np.arange(50, 150)))
-    assert near["of"] == 50 and 24 <= near["found"] <= 27

@@ -152,18 +152,3 @@ def test_names_in_any_script_and_of_any_length(write, read, tmp_path):
     assert np.bincount(found.images.labels).tolist() == [2] * 5
     assert found.images.labels.nbytes == 4 * 10
     assert all(os.path.exists(tmp_path / "in" / file) for file in found.files)
-
-
-@pytest.mark.parametrize(
-    "names, message",
-    [
-        (["a/0.png", "a/1.png"], "at least two classes.*Received: 1 such"),
-        (["a/0.png", "b/0.png"], "at least two classes.*Received: 0 such"),
-        (["a/0.txt.png", "b/0.txt.png"], r"readable images\. Received: none\. .*0\.txt\.png"),
-    ],
-)
-def test_folders_that_cannot_be_used(write, read, names, message):
-    for k, name in enumerate(names):
-        write(name, b"words" if "txt" in name else (k, 0, 0))
-    with pytest.raises(InputError, match=message):
-        read()

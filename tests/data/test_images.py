@@ -239,17 +239,6 @@ def test_a_whole_shape_keeps_the_ratio_and_repeats_the_edges():
     np.testing.assert_array_equal(whole, np.broadcast_to([[[5]], [[25]], [[45]]], (3, 3, 3)))
 
 
-@pytest.mark.parametrize(
-    "name", ["a b.png", "日本語 🦉.PNG", "a\nb.png", "'\"`$.png", "-.png", os.fsdecode(b"\xe9.png")]
-)
-def test_names(tmp_path, photo, name):
-    (tmp_path / name).write_bytes(opencv_bytes(photo, ".jpg"))  # the ending does not matter
-    assert read_images(list_images(tmp_path), (8, 8, 3))[1].shape == (1, 8, 8, 3)
-    (tmp_path / name).write_bytes(b"")
-    (message,) = read_images(list_images(tmp_path), (8, 8, 3))[2]
-    assert printable(name) in message and "\n" not in message
-
-
 def test_endings_of_the_formats(tmp_path):
     names = ["a.JFIF", "a.jpe", "a.dib", "a.pbm", "a.avif", "a.jp2", "a.j2k", "a.pnm"]
     for name in [*names, "a.txt", "a.psd"]:

@@ -133,9 +133,8 @@ def test_folders_that_are_refused_in_one_line(tree, tmp_path, monkeypatch, names
 def test_a_folder_or_a_level_that_is_not_there(tree, tmp_path):
     with pytest.raises(InputError, match=r"in these, 2 levels below it"):
         tree(*several("a", "b"), class_level=2)
-    for ask in (listing.find, listing.list_images):
-        with pytest.raises(InputError, match="no such folder"):
-            ask(tmp_path / "missing")
+    with pytest.raises(InputError, match="no such folder"):
+        listing.list_images(tmp_path / "missing")
 
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
