@@ -107,7 +107,6 @@ THREE = np.zeros((3, 2, 2))
         (THREE, np.eye(3), r"\(N,\) or \(N, 1\)\. Received: \[1\.0, 0\.0, 0\.0\]\. np.argmax"),
         (THREE, 1, "3 images, 1 labels"),
         (THREE, [0, 0.5, 1], r"Received: 0\.5"),
-        (THREE, np.array([0, 1, np.nan]), "Received: nan"),
         (THREE, ["a", 1, "b"], "Received: 'a'"),
         (THREE, np.array([None, 1, 2], object), "Received: None"),
         (THREE, [[0], [1, 2], [3]], r"Received: \[1, 2\]"),
