@@ -242,8 +242,9 @@ def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
 def _level(branches: list[Folder], shown: str) -> int:
     """1, the level of the classes, where there is no doubt."""
     classes = [item for branch in branches for item in branch.folders.items()]
-    branched = [inner for _, inner in classes if len(inner.folders) > 1 and not inner.files]
-    if not branched or 2 * len(branched) < len(classes):
+    places = [{os.path.dirname(name) for name in inner.images()} for _, inner in classes]
+    branched = sum(len(p) > 1 and not inner.files for p, (_, inner) in zip(places, classes))
+    if not branched or 2 * branched < len(classes):
         return 1
     first = {name for name, _ in classes}
     second = {f"{name}/{below}" for name, inner in classes for below in inner.folders}

@@ -115,6 +115,7 @@ def test_two_levels_that_could_be_the_classes(tree):
         ([f"{part}/{name}" for part in ("train", "test") for name in ALPHABETS], "-level 2"),
         (several(*(f"{p}/{c}" for p in ("train", "test") for c in listing.PAIR_FOLDERS)),
             "in one folder"),
+        (several("x/x/a", "x/x/b", "y/y"), r"can be x, y or x/x, y/y\."),  # one of two branches
         ([], r"with images\. Received: .*in, with none \(left out: nothing\)"),
         (["0.png", "1.png"], "a subfolder for each class"),
         ([".a/0.png", ".b/0.png"], r"with none \(left out: hidden \(2\)\)"),

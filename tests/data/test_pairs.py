@@ -105,7 +105,6 @@ THREE = np.zeros((3, 2, 2))
         (np.zeros((0, 2, 2)), [], "at least two classes.*0"),
         (THREE, [0, 1], "one label for each image.*3 images, 2 labels"),
         (THREE, np.eye(3), r"\(N,\) or \(N, 1\)\. Received: \[1\.0, 0\.0, 0\.0\]\. np.argmax"),
-        (THREE, 1, "3 images, 1 labels"),
         (THREE, [0, 0.5, 1], r"Received: 0\.5"),
         (THREE, ["a", 1, "b"], "Received: 'a'"),
         (THREE, np.array([None, 1, 2], object), "Received: None"),
