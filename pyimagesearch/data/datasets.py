@@ -11,10 +11,10 @@ import numpy as np
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import folders, splits
-from pyimagesearch.data.images import opencv
+from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
-from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
+from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
 
@@ -22,13 +22,7 @@ MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
-FEW_CLASSES = 5  # to choose by, where none of them is trained on
-ALIKE = 0.99  # two images whose thumbnails correlate more than this are near copies
-SIDE = 24  # pixels of a thumbnail
-MOST_TESTED = 4_000  # images of which a copy is looked for
-MOST_SEARCHED = 100_000  # images among which it is looked for
-BLOCK = 2_048  # of these at a time
-LEAST_CONTRAST = 2.0  # standard deviation of the pixels: a plain area is no copy of another
+FEW_CLASSES = 10  # to choose by, where none of them is trained on
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +90,13 @@ def load(
         arrays = DATASETS[name]()
         (pixels, labels) = (np.concatenate(both) for both in zip(*arrays))
         names = tuple(str(number) for number in range(labels.max() + 1))
-        images = ImageSet(pixels, labels, None, names, contents=pixel_digests(pixels))
-        given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(y) for _, y in arrays])
+        images = ImageSet(
+            pixels, labels, None, names, contents=pixel_digests(pixels),
+            splits=np.repeat([TRAIN, TEST], [len(y) for _, y in arrays]),
+        )  # fmt: skip
         counts: dict[str, Any] = {}
     elif os.path.exists(name):
-        (images, _, given, counts) = folders.read_folder(name, reading, **flags)
+        (images, counts) = folders.read_folder(name, reading, **flags)
     else:
         raise InputError(
             f"Expected {', '.join(DATASETS)}, a folder or a list. Received: {printable(name)}, "
@@ -109,7 +105,7 @@ def load(
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
-    (part, by) = splits.split(images, given, reading, seed, split, trained)
+    (part, by) = splits.split(images, images.splits, reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
     )
@@ -122,7 +118,7 @@ def load(
                  else sample_pairs(test.labels, seed))  # fmt: skip
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
-    near = {
+    copies = {
         kind: near_copies(some.images, train.images)
         for kind, some in (("test", test), ("choices", choices))
         if name not in DATASETS and some is not train  # DATASETS are known to hold few
@@ -138,10 +134,12 @@ def load(
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty,
         "clean": dirty == 0,
-        "near_copies": near,
+        "near_copies": {kind: {"found": len(x), "of": of} for kind, (x, of) in copies.items()},
     }
-    new = (images.labels is not None and not some & trained_on for some in (tested_on, chosen_by))
-    data = DataSet(train, validation, choices, test, parts, *new)
+    (new_classes, new_choices) = (images.labels is not None and not some & trained_on
+                                  for some in (tested_on, chosen_by))  # fmt: skip
+    data = DataSet(train, validation, choices, test, parts, new_classes, new_choices,
+                   copies.get("test", (np.empty(0, int), 0))[0])  # fmt: skip
     for line in describe(data):
         log.info("%s", line)
     return data
@@ -194,37 +192,3 @@ def describe(data: DataSet) -> list[str]:
         if near["found"]
     ]
     return lines
-
-
-def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> dict[str, int]:
-    """How many images of the one part have a near copy among the training images.
-
-    Near copies are frames of one clip, or a photo that was saved again. A network that was trained
-    on the one knows the other, and a figure that is measured on it promises too much.
-    test, train: uint8 (N, H, W, C) and (M, H, W, C), in memory or on disk.
-    Returns {"found", "of": test images looked at}. Of more than 4,000 test or 100,000 training
-    images so many are looked at, evenly spread.
-    """
-    tested, searched = evenly(len(test), MOST_TESTED), evenly(len(train), MOST_SEARCHED)
-    thumbs = thumbnails(test, tested)
-    nearest = np.full(len(tested), -1, np.float32)  # the highest correlation so far
-    for start in range(0, len(searched), BLOCK):
-        others = thumbnails(train, searched[start : start + BLOCK])
-        nearest = np.maximum(nearest, np.max(thumbs @ others.T, axis=1))
-    return {"found": int(np.sum(nearest > ALIKE)), "of": len(tested)}
-
-
-def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
-    """Some images at 24x24, each with mean 0 and length 1: float32 (len(rows), 576 C).
-
-    The product of two is then the correlation of their pixels, the same at any brightness and
-    contrast. A plain image becomes 0.
-    """
-    cv2 = opencv()
-    area = cv2.INTER_AREA
-    small = np.array([cv2.resize(images[row], (SIDE, SIDE), interpolation=area) for row in rows])
-    pixels = small.reshape(len(rows), -1).astype(np.float32)
-    pixels -= pixels.mean(axis=1, keepdims=True)
-    contrast = pixels.std(axis=1, keepdims=True)
-    length = np.where(contrast < LEAST_CONTRAST, np.inf, contrast * pixels.shape[1] ** 0.5)
-    return pixels / length

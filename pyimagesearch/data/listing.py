@@ -6,14 +6,16 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
 from pyimagesearch import config
-from pyimagesearch.data.images import endings
+from pyimagesearch.data.images import endings, formats
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
 
@@ -68,8 +70,8 @@ def find(
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
-    subfolders, named "alphabet/character". similar_all_images/ and dissimilar_all_images/ hold
-    ready pairs, NAME_first beside NAME_second.
+    subfolders, named "alphabet/character"; 0: there are no classes. similar_all_images/ and
+    dissimilar_all_images/ hold ready pairs, NAME_first beside NAME_second.
     plain: ready pairs, and images in no subfolder, are taken as images without classes.
     Logs what is left out. Raises InputError where there are no images in subfolders and, without
     class_level, where the subfolders can be read in two ways.
@@ -79,15 +81,15 @@ def find(
     (top,) = _inner([root])
     paired = top.folders.keys() >= PAIR_FOLDERS.keys()
     pairs = None
-    if plain and (paired or not top.folders):
+    if class_level == 0 or (plain and (paired or not top.folders)):
         files = [File(name) for name in sorted(root.images())]
     elif paired:
-        (files, pairs) = _in_pairs(top, left_out)
+        (files, pairs) = _pair_files(top, left_out)
     else:
-        files = _in_classes(top, class_level, printable(directory))
+        files = _class_files(top, class_level, printable(directory))
     others = {*root.images()} - {file.name for file in files} - {*left_out[UNPAIRED]}
     left_out["beside the class folders"] = sorted(others)
-    return Listing(directory, files, pairs, _counted(left_out))
+    return Listing(directory, files, pairs, counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -95,18 +97,24 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 
     Raises InputError where the folder is missing or holds none.
     """
-    (root, left_out) = _scan(os.fspath(directory))
-    _counted(left_out)
-    return [os.path.join(directory, name) for name in sorted(root.images())]
+    return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
+
+
+def holds_pairs(directory: str | os.PathLike) -> bool:
+    """Whether a folder holds ready pairs. Raises InputError where it holds no images."""
+    (top,) = _inner([_scan(os.fspath(directory))[0]])
+    return top.folders.keys() >= PAIR_FOLDERS.keys()
 
 
 @dataclass
 class Folder:
-    """A folder with images in it or below it."""
+    """What a folder holds of images."""
 
     files: list[str] = field(default_factory=list)  # paths of the images directly in it
-    # those in it, by name, in the one form that Unicode has for accents
+    # those in it with images, by name, in the one form that Unicode has for accents
     folders: dict[str, "Folder"] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)  # the names of the others
+    reason: str = ""  # for which it is left out
 
     def images(self) -> Iterator[str]:
         """All that it holds, in itself and below, in no order."""
@@ -121,12 +129,12 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     """What a folder holds, and the names of what is left out, by their ending or the reason.
 
     Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
-    and so is __MACOSX, whose files are named as images and are none.
+    and so is __MACOSX, whose files are named as images and are none. A file without an ending is
+    taken where it begins as an image does.
     Raises InputError where the folder is missing or holds no images.
     """
     kinds = endings()
-    (root, reasons, seen) = (Folder(), dict[str, str](), set[str]())
-    left_out = defaultdict[str, list[str]](list)
+    (folders, seen, left_out) = ({"": Folder()}, set[str](), defaultdict[str, list[str]](list))
 
     def unopened(error):
         left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
@@ -143,26 +151,29 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
         seen.add(real)
         inner = [os.path.join(path, folder) for folder in sorted(inside)]
         links += filter(os.path.islink, inner)
-        reason = reasons.get(os.path.dirname(path), "")
-        if os.path.basename(name).startswith((".", "__MACOSX")):
-            reason = "hidden"
+        key = unicodedata.normalize("NFC", name)
+        (around, label) = os.path.split(key)
+        folder = folders.setdefault(key, Folder())
+        folder.reason = folders[around].reason
+        if label.startswith((".", "__MACOSX")):
+            folder.reason = "hidden"
         elif name and OUTPUTS & {*inside, *names}:
-            reason = "output of a training"
-        reasons[path] = reason
-        found: list[str] = []
+            folder.reason = "output of a training"
+        if name and not folder.reason:
+            folders[around].folders[label] = folder
         for file in sorted(names):
             ending = os.path.splitext(file)[1].lower()
-            why = "hidden" if file.startswith(".") else reason
-            if not why and ending not in kinds:
+            why = "hidden" if file.startswith(".") else folder.reason
+            if not (why or ending in kinds or (not ending and _is_image(os.path.join(path, file)))):
                 why = ending or "no ending"
-            (left_out[why] if why else found).append(os.path.join(name, file))
-        if found:
-            folder = root
-            for part in Path(unicodedata.normalize("NFC", name)).parts:
-                folder = folder.folders.setdefault(part, Folder())
-            folder.files += found
+            (left_out[why] if why else folder.files).append(os.path.join(name, file))
+    for folder in reversed(folders.values()):  # from within
+        folder.empty = [name for name, of in folder.folders.items() if not (of.files or of.folders)]
+        for name in folder.empty:
+            del folder.folders[name]
+    root = folders[""]
     if not (root.files or root.folders):
-        how = f"with none (left out: {few_of(_counted(left_out)) or 'nothing'})"
+        how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         raise InputError(
             "Expected a folder with images. Received: "
             f"{printable(directory)}, {how if os.path.isdir(directory) else 'no such folder'}."
@@ -170,12 +181,24 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     return root, left_out
 
 
-def _counted(left_out: dict[str, list[str]]) -> Counter[str]:
-    """How much is left out, by its ending or the reason; logs it with some of the names."""
+def _is_image(path: str) -> bool:
+    """Whether a file begins as an image does."""
+    with suppress(Exception):  # other files make Pillow raise nearly anything
+        if os.path.isfile(path):  # a pipe would be waited for
+            Image.open(path, formats=formats()).close()
+            return True
+    return False
+
+
+def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
+    """How much is left out, by its ending or the reason; logs it with some of the names.
+
+    left_out: names by the reason. most: of the names in a line.
+    """
     skipped = Counter({reason: len(names) for reason, names in left_out.items() if names})
-    heic = dict.fromkeys((".heic", ".heif", ".hif"), " (pip install pi-heif, and they are read)")
-    say(f"left out {count:,}, {printable(reason)}: {few_of(left_out[reason])}{heic.get(reason, '')}"
-        for reason, count in skipped.most_common())  # fmt: skip
+    hint = dict.fromkeys((".heic", ".heif", ".hif"), " (pip install pi-heif, and they are read)")
+    say(f"left out {count:,}, {printable(reason)}: {few_of(left_out[reason], most)}"
+        + hint.get(reason, "") for reason, count in skipped.most_common())  # fmt: skip
     return skipped
 
 
@@ -189,7 +212,7 @@ def _inner(folders: list[Folder]) -> list[Folder]:
     return folders
 
 
-def _in_classes(top: Folder, class_level: int | None, shown: str) -> list[File]:
+def _class_files(top: Folder, class_level: int | None, shown: str) -> list[File]:
     """The files in class folders, or in those of parts, training first, by name."""
     (parts, branches) = (_parts(top, class_level), [top])
     if parts:
@@ -202,7 +225,12 @@ def _in_classes(top: Folder, class_level: int | None, shown: str) -> list[File]:
             )
     level = class_level or _level(branches, shown)
     files = []
-    for branch, part in zip(branches, parts.values() or [TRAIN]):
+    for branch, (name, part) in zip(branches, parts.items() or [("", TRAIN)]):
+        say(f"left out class {printable(os.path.join(name, label))}: it holds no images"
+            for label in branch.empty)  # fmt: skip
+        if not branch.folders:
+            count = len(branch.files)
+            log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
         classes = list(branch.folders.items())
         for _ in range(level - 1):
             classes = [(f"{label}/{name}", inner) for label, folder in classes
@@ -242,8 +270,7 @@ def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
 def _level(branches: list[Folder], shown: str) -> int:
     """1, the level of the classes, where there is no doubt."""
     classes = [item for branch in branches for item in branch.folders.items()]
-    places = [{os.path.dirname(name) for name in inner.images()} for _, inner in classes]
-    branched = sum(len(p) > 1 and not inner.files for p, (_, inner) in zip(places, classes))
+    branched = sum(not inner.files and len(_inner([inner])[0].folders) > 1 for _, inner in classes)
     if not branched or 2 * branched < len(classes):
         return 1
     first = {name for name, _ in classes}
@@ -255,7 +282,7 @@ def _level(branches: list[Folder], shown: str) -> int:
     )
 
 
-def _in_pairs(top: Folder, left_out: dict[str, list[str]]) -> tuple[list[File], list[ReadyPair]]:
+def _pair_files(top: Folder, left_out: dict[str, list[str]]) -> tuple[list[File], list[ReadyPair]]:
     """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
     same = {name: y for kind, y in PAIR_FOLDERS.items() for name in top.folders[kind].images()}
     halves: dict[str, dict[str, str]] = {}
@@ -284,7 +311,6 @@ def few_of(names: Iterable[str] | Mapping[str, int], count: int = 3) -> str:
     """The first of some names, with their sizes where these are known: "a (3), b (2), …"."""
     sizes = names if isinstance(names, Mapping) else {}
     names = list(names)
-    shown = [
-        printable(name) + (f" ({sizes[name]:,})" if name in sizes else "") for name in names[:count]
-    ]
+    shown = [printable(name) + (f" ({sizes[name]:,})" if name in sizes else "")
+             for name in names[:count]]  # fmt: skip
     return ", ".join(shown + ["…"] * (len(names) > count))

@@ -1,7 +1,6 @@
 """Images with what is known of them: rows on disk, pairs, image sets, the parts of a data set."""
 
 import hashlib
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -80,6 +79,7 @@ class ImageSet:
     class_names: tuple[str, ...] = ()
     groups: np.ndarray | None = None  # int32 (N,): images that belong together have one number
     contents: np.ndarray | None = None  # uint64 (N,): a digest of each file's content
+    splits: np.ndarray | None = None  # int8 (N,): TRAIN, VALIDATION, TEST, as the data says it
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,15 +93,15 @@ class ImageSet:
 
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
-        known = (self.labels, self.groups, self.contents)
-        (labels, groups, contents) = (None if x is None else x[rows] for x in known)
+        known = (self.labels, self.groups, self.contents, self.splits)
+        (labels, *others) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
         images: np.ndarray | Rows
         if isinstance(self.images, Rows):  # left on disk
             images = Rows(self.images.array, self.images.rows[rows])
         else:
             images = self.images[rows]
-        return ImageSet(images, labels, pairs, self.class_names, groups, contents)
+        return ImageSet(images, labels, pairs, self.class_names, *others)
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,8 @@ class DataSet:
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
     new_choices: bool = False  # whether no class of the choices is
+    # int (C,), rows of the test images that have a near copy in training
+    copies: np.ndarray = field(default_factory=lambda: np.empty(0, int))
 
 
 def evenly(count: int, most: int) -> np.ndarray:
@@ -172,15 +174,11 @@ def are_uneven(sizes: np.ndarray) -> bool:
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     """A number for each image that tells its shape and pixels from all others: uint64 (N,).
 
-    images: uint8 (N, H, W, C), read in blocks. The first eight bytes of BLAKE2b, little-endian.
+    images: uint8 (N, H, W, C). The first eight bytes of BLAKE2b, little-endian.
     """
     shape = np.array(images.shape[1:], "<u8").tobytes()
-    block = max(BLOCK_BYTES // max(math.prod(images.shape[1:]), 1), 1)
-    digests = [
-        hashlib.blake2b(shape + np.ascontiguousarray(image).tobytes(), digest_size=8).digest()
-        for start in range(0, len(images), block)
-        for image in images[start : start + block]
-    ]
+    digests = [hashlib.blake2b(shape + images[k].tobytes(), digest_size=8).digest()
+               for k in range(len(images))]  # fmt: skip
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 

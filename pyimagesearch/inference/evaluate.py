@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data import listing
-from pyimagesearch.data.folders import Folder, read_folder
+from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure, pictures
@@ -28,15 +28,15 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.calibrate and args.fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
     (model, threshold) = load(args, lite=False)
-    folder = read_folder(
+    (images, counts) = read_folder(
         args.directory,
         shape=model.image_shape,
         class_level=args.class_level,
         group_by=args.group_by,
     )
-    (test, name) = part(folder)
+    (test, name) = part(images)
     if name:
-        log.info(f"evaluated on its {name}/ part: {len(test)} of {len(folder.files)} images")
+        log.info(f"evaluated on its {name}/ part: {len(test)} of {len(images)} images")
     known = model.trained_on()
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
@@ -66,23 +66,22 @@ def evaluate(args: argparse.Namespace) -> None:
         verdict = f"Written to {printable(model.path)}. {verdict}"
     elif not measured.suits and not measured.chance:
         verdict += " --calibrate stores a new one."
-    answer = measured.as_dict() | {"part": name, "trained_on": used, "folder": folder.counts}
+    answer = measured.as_dict() | {"part": name, "trained_on": used, "folder": counts}
     say(args, answer, f"{measure.report(measured, printable(args.directory))}\n{verdict}")
     if figure:
         pictures.plot_worst(test.images, measured, figure)
         log.info(f"the worst errors: {figure}")
 
 
-def part(folder: Folder) -> tuple[ImageSet, str | None]:
+def part(images: ImageSet) -> tuple[ImageSet, str | None]:
     """The images of a folder that are evaluated, and the name of the part that they are.
 
     Of a folder with train/ and test/ the test's, else val's; else all, and no name.
     """
     for number in (TEST, VALIDATION):
-        if folder.splits is not None and np.any(folder.splits == number):
-            rows = np.flatnonzero(folder.splits == number)
-            return folder.images.part(rows), PART_NAMES[number]
-    return folder.images, None
+        if len(rows := np.flatnonzero(images.splits == number)):
+            return images.part(rows), PART_NAMES[number]
+    return images, None
 
 
 def without_small_classes(images: ImageSet) -> ImageSet:

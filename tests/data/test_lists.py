@@ -24,26 +24,25 @@ def listed(tmp_path, write):
     return listed
 
 
-def reds(found):
-    return (found.images.images[:][:, 0, 0, 0] // 20).tolist()
+def reds(images):
+    return (images.images[:][:, 0, 0, 0] // 20).tolist()
 
 
 def test_a_list_of_classes(listed, said):
     path = listed(
         ",label,path,note", "0,cat,0.png,x", "1,dog,2.png,", "", "2,cat,1.png,y", "3,dog,3.png,"
     )
-    found = read_folder(path)
-    images = found.images
-    assert images.class_names == ("cat", "dog") and found.files == [f"{k}.png" for k in range(4)]
-    assert reds(found) == [0, 1, 2, 3] and images.labels.tolist() == [0, 0, 1, 1]
-    assert found.splits is None and images.groups is None and images.pairs is None
-    assert found.counts["used"] == 4 and "2 classes: cat (2), dog (2)" in said()
+    (images, counts) = read_folder(path)
+    assert images.class_names == ("cat", "dog")
+    assert reds(images) == [0, 1, 2, 3] and images.labels.tolist() == [0, 0, 1, 1]
+    assert not images.splits.any() and images.groups is None and images.pairs is None
+    assert counts["used"] == 4 and "2 classes: cat (2), dog (2)" in said()
     assert "columns that are not used: note\n" in said()
     assert not holds_pairs(path)
     lines = [f"{k}.png,{'ab'[k // 3]}" for k in range(6)]
-    found = read_folder(listed("path,label", *lines, "./1.png,a", "0.png,b"))
-    assert reds(found) == [1, 2, 3, 4, 5]  # 0 is in two classes
-    assert "left out 0.png (line 2) and 0.png (line 9): the same file in several" in said()
+    (images, _) = read_folder(listed("path,label", *lines, "./1.png,a", "0.png,b"))
+    assert reds(images) == [1, 2, 3, 4, 5]  # 0 is in two classes
+    assert "left out 2, in several classes: 0.png (line 2), 0.png (line 9)" in said()
 
 
 @pytest.mark.parametrize(
@@ -59,20 +58,20 @@ def test_a_list_of_classes(listed, said):
 def test_forms_of_the_same_list(listed, header, labels, names):
     mark = max(",;\t", key=header.count)
     path = listed(header, *(f"./{k}.png{mark}{label}" for k, label in enumerate(labels)))
-    assert read_folder(path).images.class_names == names
+    assert read_folder(path)[0].class_names == names
 
 
 def test_split_and_group_columns(listed, said):
     parts = ["train", "Training", "val", "dev", "test", "eval"]
     lines = [f"{k}.png,a,{part},g{k // 2}" for k, part in enumerate(parts)]
-    found = read_folder(listed("path,label,split,group", *lines, "6.png,b,train,", "7.png,b,test,"))
-    of_part = dict(zip(found.files, found.splits))
-    assert [of_part[f"{k}.png"] for k in range(8)] == [
+    path = listed("path,label,split,group", *lines, "6.png,b,train,", "7.png,b,test,")
+    (images, _) = read_folder(path)
+    of_part = dict(zip(reds(images), images.splits))
+    assert [of_part[k] for k in range(8)] == [
         *(TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, TEST, TRAIN, TEST)
     ]
-    groups = dict(zip(found.files, found.images.groups))
-    assert groups["0.png"] == groups["1.png"] != groups["2.png"] == groups["3.png"]
-    assert groups["6.png"] != groups["7.png"]
+    groups = dict(zip(reds(images), images.groups))
+    assert groups[0] == groups[1] != groups[2] == groups[3] and groups[6] != groups[7]
     assert "3 groups by the list; 2 images are in none" in said()
 
 
@@ -131,19 +130,19 @@ def test_a_list_of_pairs(listed, write, said):
         "1,5.png,bad.png,",
         "0,6.png,7.png,anna",
     )
-    found = read_folder(path)
-    pairs = found.images.pairs
-    assert found.images.labels is None and pairs.y.ravel().tolist() == [1, 0, 0, 0]
-    assert np.array(reds(found))[pairs.indices()].tolist() == [[0, 1], [2, 3], [0, 4], [7, 6]]
+    (images, counts) = read_folder(path)
+    pairs = images.pairs
+    assert images.labels is None and pairs.y.ravel().tolist() == [1, 0, 0, 0]
+    assert np.array(reds(images))[pairs.indices()].tolist() == [[0, 1], [2, 3], [0, 4], [7, 6]]
     # 0, 1 and 4 hang together, and what is anna's
-    groups = dict(zip(reds(found), found.images.groups.tolist()))
+    groups = dict(zip(reds(images), images.groups.tolist()))
     assert groups[0] == groups[1] == groups[4] != groups[2] == groups[3] == groups[6] == groups[7]
     for line in (
         "1 pairs of one class and 3 of two, of 7 images",
         "left out 1 pairs of files that cannot be read",
     ):
         assert line in said()
-    assert found.counts["copies"] == 1 and found.counts["skipped"]["unreadable"] == 1
+    assert counts["copies"] == 1 and counts["skipped"]["unreadable"] == 1
     assert holds_pairs(path)
 
 

@@ -1,8 +1,9 @@
 """Which images of a folder are evaluated, and how they are halved to calibrate."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from pyimagesearch.data.folders import Folder
 from pyimagesearch.data.sets import ImageSet, Pairs
 from pyimagesearch.inference import evaluate
 
@@ -68,6 +69,6 @@ def test_the_part_that_is_evaluated():
         ([0, 1, 1, 0, 1, 1, 0, 0], [1, 2, 4, 5], "val"),
     ):
         splits = splits and np.array(splits, np.int8)
-        (part, found) = evaluate.part(Folder(some, [], splits, {}))
+        (part, found) = evaluate.part(replace(some, splits=splits))
         assert (np.ravel(part.images).tolist(), found) == (numbers, name)
         assert part.labels.tolist() == some.labels[numbers].tolist()
