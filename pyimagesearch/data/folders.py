@@ -16,12 +16,13 @@ from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
 from pyimagesearch.data.listing import UNPAIRED, File, Listing, few_of, say
-from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 LOOKED_AT = 100  # files that say how a folder is to be read
+DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,15 @@ def read_folder(
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
     say(f"skipped {message}" for message in bad)
     log.info(f"{len(found.good):,} images read, {described(shape)}")
+    some = found.values[evenly(len(found.good), LOOKED_AT)]
+    if some.min() == some.max() and found.values.min() == found.values.max():
+        raise InputError(
+            f"Expected images that show something. Received: {len(found.good):,}, in which every "
+            f"pixel is {some.min()}. Look at the files."
+        )
+    if not DARK <= (mean := some.mean()) <= 255 - DARK:
+        log.info(f"the images are {'dark' if mean < DARK else 'bright'}: "
+                 f"their mean is {mean:.0f} of 255")  # fmt: skip
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)

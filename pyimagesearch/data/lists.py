@@ -60,6 +60,8 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
             first = f.readline()
+            if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+                raise csv.Error("UTF-16: save it as CSV UTF-8")
             f.seek(0)
             mark = max(",;\t", key=first.count)
             table = csv.DictReader(f, None, None, "", delimiter=mark, skipinitialspace=True)
@@ -103,16 +105,18 @@ def find(path: str | os.PathLike) -> Listing:
             if part.casefold() not in PARTS:
                 received = printable(part) if part else "nothing, which other lines have"
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
-            (label, group) = ("", row.cells.get("group", "").strip())
+            group = row.cells.get("group", "").strip()
+            (label, of_file) = ("", "")
             if wanted == CLASSES:
                 # 1.0 is what pandas makes of 1 beside a gap
                 label = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip())
-                label = unicodedata.normalize("NFC", label)
+                (label, of_file) = (unicodedata.normalize("NFC", label), group)
             of_row = []
             for name in names:
                 if not os.path.isfile(where := os.path.join(base, name)):
-                    raise InputError(f"Expected a file. Received: {printable(where)}, not there.")
-                of_file = group if wanted == CLASSES else ""
+                    lost = "not there"
+                    lost += "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
+                    raise InputError(f"Expected a file. Received: {printable(where)}, {lost}.")
                 file = File(os.path.normpath(name), label, PARTS[part.casefold()], of_file,
                             row.number)  # fmt: skip
                 of_row.append(files.setdefault(file[:-1], file))

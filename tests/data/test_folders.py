@@ -2,9 +2,14 @@
 
 import json
 import os
+import tempfile
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.folders import read_folder
@@ -135,6 +140,50 @@ def test_train_and_test_are_parts(write, read, said):
     assert "left out 1, copies of images in another part: Test/cat/3.png" in said()
     with pytest.raises(InputError, match=r"in train and .* in val\. Move them together"):
         read(group_by="(t)/")
+
+
+@pytest.mark.parametrize("value, word", [(3, "dark"), (250, "bright")])
+def test_images_that_show_little_or_nothing(write, read, said, value, word):
+    for name in ("a/0.png", "a/1.bmp", "b/0.ppm", "b/1.tif"):  # none is a copy of another
+        write(name, (value,) * 3)
+    with pytest.raises(InputError, match=rf"Received: 4, in which every pixel is {value}\."):
+        read()
+    write("a/0.png", (value, value, value + 1))
+    read()
+    assert f"the images are {word}: their mean is {value} of 255" in said()
+
+
+NAMES = ["0.png", "1.PNG", "no ending", "words.txt", ".hidden.png", "photo.heic"]
+PLACES = [".", "a", "a/deep", "b", "c", ".hidden/a", "out", "empty/words"]
+CONTENTS = st.sampled_from([*range(6), b"words", b""])  # a colour or bytes
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.dictionaries(st.tuples(st.sampled_from(PLACES), st.sampled_from(NAMES)), CONTENTS),
+    st.sampled_from([[""], ["train", "test"]]),
+)
+def test_every_file_is_used_or_counted(files, parts):
+    """The files below a folder: those used, copies, and those skipped for a reason."""
+    with tempfile.TemporaryDirectory() as folder:
+        base = {(place, f"{name}{k}.png"): 100 * k + 10 * len(part) + ord(name)
+                for part in parts for k in range(2) for name in "ab"
+                for place in [f"{part}/{name}"]}  # fmt: skip
+        files = {(f"{parts[-1]}/{place}", name): content
+                 for (place, name), content in files.items()}  # fmt: skip
+        for (place, name), content in {**base, **files, ("out", "metrics.json"): b""}.items():
+            path = Path(folder, place.lstrip("/"), name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not isinstance(content, bytes):
+                pixels = np.full((3, 3, 3), content, np.uint8)
+                content = cv2.imencode(".png", pixels)[1].tobytes()
+            path.write_bytes(content)
+        (images, counts) = read_folder(folder)
+        below = sum(len(names) for _, _, names in os.walk(folder))
+    assert len(images) == counts["used"] >= 4
+    assert below == counts["used"] + counts["copies"] + sum(counts["skipped"].values())
 
 
 def test_names_in_any_script_and_of_any_length(write, read):

@@ -6,6 +6,7 @@ import pytest
 
 from pyimagesearch.data import listing
 from pyimagesearch.system.errors import InputError
+from tests.data.pictures import gradient, pillow_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"  # an image by its beginning; nothing is decoded here
 
@@ -170,6 +171,31 @@ def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch)
         "left out 5, hidden: ",
         "left out 3, output of a training: output/metrics.json, output/picture.png, runs/x",
         "left out 1, beside the class folders: top.png",
+    ):
+        assert line in said()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among files")
+def test_a_file_without_an_ending_is_known_by_its_beginning(tree, tmp_path, said):
+    tree(*several("a", "b"))
+    for kind in ("PNG", "JPEG"):
+        (tmp_path / "in/a" / kind).write_bytes(pillow_bytes(gradient(), kind))
+    (tmp_path / "in/a/words").write_bytes(b"words")
+    os.mkfifo(tmp_path / "in/a/pipe")
+    (sizes, found) = tree()
+    assert sizes == {"a": 4, "b": 2} and found.skipped == {"no ending": 2}
+    assert "left out 2, no ending: a/pipe, a/words" in said()
+
+
+def test_classes_and_parts_without_images_are_named(tree, tmp_path, said):
+    (tmp_path / "in/train/none/deep").mkdir(parents=True)
+    (sizes, _) = tree(*several("train/a", "train/b", "val/a", "test"), "train/words/0.txt")
+    assert sizes == {"a": 4, "b": 2}
+    for line in (
+        "left out class train/none: it holds no images",
+        "left out class train/words: it holds no images",
+        "left out test: its 2 images are in no class folders",
+        "left out 2, beside the class folders: test/0.png, test/1.png",
     ):
         assert line in said()
 

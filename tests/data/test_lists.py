@@ -86,6 +86,7 @@ def test_split_and_group_columns(listed, said):
         (["path,label", "0.png,a,b"], r"line 2 .*more cells"),
         (["path,label", "x.png,a", "y.png,a", "0.png,a"], r"line 2 .*x\.png, not there\."),
         (["path,label", "../in,a"], r"line 2 .*not there"),
+        (["path,label", "sub\\0.png,a"], r"line 2 .*sub\\0\.png, not there; write / for \\\.$"),
         (["path,label,split", "0.png,a,train", "1.png,a,tset"], r"line 3 .*train, val or test.*ts"),
         (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*nothing, which other lines"),
         (["a,b,same", "0.png,1.png,maybe"], r"line 2 .*same 1 or 0\. Received: maybe"),
@@ -99,7 +100,7 @@ def test_every_fault_is_named_with_its_line(listed, lines, message):
 
 
 def test_what_is_no_list(listed, tmp_path):
-    listed("path,label", "0.png,a", name="list.tsv")
+    listed("path,label", "1.png,a", name="list.tsv")
     (tmp_path / "folder.csv").mkdir()
     recipe = config.RECIPES["photos"]
     for name, message in (
@@ -115,8 +116,10 @@ def test_what_is_no_list(listed, tmp_path):
     path = listed("path,label", "0.png,a", "1.png,b")
     with pytest.raises(InputError, match="--class-level with a folder"):
         read_folder(path, class_level=1)
-    with pytest.raises(InputError, match="header with the columns"):
-        read_folder(listed("path,label", "0.png,a", encoding="utf-16"))
+    for order in ("le", "be"):
+        path = listed("\ufeffpath,label", "0.png,a", encoding=f"utf-16-{order}")
+        with pytest.raises(InputError, match=r"\(UTF-16: save it as CSV UTF-8\)\.$"):
+            read_folder(path)
 
 
 def test_a_list_of_pairs(listed, write, said):
