@@ -1,6 +1,5 @@
 """A name, a folder or a list comes in; four parts with their pairs go out: DataSet."""
 
-import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import folders, splits
 from pyimagesearch.data.copies import near_copies
-from pyimagesearch.data.listing import few_of
+from pyimagesearch.data.listing import few_of, say
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
@@ -23,8 +22,6 @@ PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
 FEW_CLASSES = 10  # to choose by, where none of them is trained on
-
-log = logging.getLogger(__name__)
 
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -80,23 +77,20 @@ def load(
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
-    reading = recipe.reading
     if name in DATASETS:
         if split or any(flag is not None for flag in flags.values()):
             raise InputError(
                 "Expected --image-size, --channels, --split, --class-level and --group-by with "
                 f"a folder alone. Received: --dataset {name}."
             )
-        arrays = DATASETS[name]()
-        (pixels, labels) = (np.concatenate(both) for both in zip(*arrays))
+        ((trainX, trainY), (testX, testY)) = DATASETS[name]()
+        (pixels, labels) = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
         names = tuple(str(number) for number in range(labels.max() + 1))
-        images = ImageSet(
-            pixels, labels, None, names, contents=pixel_digests(pixels),
-            splits=np.repeat([TRAIN, TEST], [len(y) for _, y in arrays]),
-        )  # fmt: skip
+        given = np.repeat([TRAIN, TEST], [len(trainY), len(testY)])
+        images = ImageSet(pixels, labels, None, names, None, pixel_digests(pixels), given)
         counts: dict[str, Any] = {}
     elif os.path.exists(name):
-        (images, counts) = folders.read_folder(name, reading, **flags)
+        (images, counts) = folders.read_folder(name, recipe.reading, **flags)
     else:
         raise InputError(
             f"Expected {', '.join(DATASETS)}, a folder or a list. Received: {printable(name)}, "
@@ -105,7 +99,7 @@ def load(
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
-    (part, by) = splits.split(images, images.splits, reading, seed, split, trained)
+    (part, by) = splits.split(images, images.splits, recipe.reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
     )
@@ -140,8 +134,7 @@ def load(
                                   for some in (tested_on, chosen_by))  # fmt: skip
     data = DataSet(train, validation, choices, test, parts, new_classes, new_choices,
                    copies.get("test", (np.empty(0, int), 0))[0])  # fmt: skip
-    for line in describe(data):
-        log.info("%s", line)
+    say(describe(data))
     return data
 
 
@@ -165,13 +158,13 @@ def describe(data: DataSet) -> list[str]:
         line += f", {parts['copies']} copies left out"
     lines = [line]
 
-    (tested, chosen) = (classes_of(test.labels), classes_of(choices.labels))
-    untested = classes_of(data.train.labels) - tested
+    untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
         names = [data.train.class_names[number] for number in sorted(untested)]
         lines.append(f"trained on and not tested, too few images: {few_of(names, MOST_NAMES)}")
     if len(test) < FEW:
         lines.append(f"{len(test)} test images: figures on so few say little")
+    chosen = classes_of(choices.labels)
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
         of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""

@@ -3,10 +3,10 @@
 import logging
 import os
 import re
-import zlib
 from collections import Counter, defaultdict
 from contextlib import suppress
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pyimagesearch.config import Reading
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import UNPAIRED, File, Listing, few_of, say
+from pyimagesearch.data.listing import File, Listing, ReadyPair, few_of, say
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
@@ -54,7 +54,7 @@ def read_folder(
         raise InputError("Expected --class-level with a folder. Received: a list.")
     plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    shape = shape or _shape(paths, plan.files, reading or Reading(), image_size, channels)
+    shape = shape or _shape(paths, reading or Reading(), image_size, channels)
     found = read_files(f"pixels {described(shape)}", paths, shape)
     bad = list(found.messages.values())
     if not found.good:
@@ -76,20 +76,25 @@ def read_folder(
     # of each file the first with its content: it, or what it is a copy of
     first_of = {file: read[k] for file, k in zip(read, first[content])}
     left_out = defaultdict[str, list[str]](list)
-    choose = _used_in_classes if plan.pairs is None else _used_in_pairs
-    (used, pairs, of_list) = choose(plan, first_of, left_out)
+    left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
+    (used, listed) = _used(plan, first_of, left_out)
     skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
-    skipped += Counter({"unreadable": len(bad)})
-    groups = _groups(used, pairs, of_list, group_by)
+    place = {file: k for k, file in enumerate(used)}
     row_of = {file: row for row, file in enumerate(read)}
     rows = np.array([row_of[file] for file in used])
+    if listed is None:
+        (pairs, of_list) = (None, [(k, file.group) for file, k in place.items()])
+    else:
+        ends = np.array([[place[first_of[file]] for file in pair[:2]] for pair in listed])
+        pairs = Pairs(ends[:, 0], ends[:, 1:], np.array([[pair[2]] for pair in listed]))
+        of_list = [(int(row), pair[3]) for row, pair in zip(pairs.anchors, listed)]
     names = [] if pairs else sorted({file.label for file in used})
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
         None if pairs else class_numbers([file.label for file in used]),
         pairs,
         tuple(map(printable, names)),
-        groups,
+        _groups(used, pairs, of_list, group_by),
         found.contents[rows],
         np.array([file.part for file in used], np.int8),
     )
@@ -106,24 +111,20 @@ def read_folder(
 
 def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
-    with suppress(InputError):
+    with suppress(OSError, InputError):
         if os.path.isdir(path):
-            return listing.holds_pairs(path)
+            return any(Path(path).glob(f"**/{min(listing.PAIR_FOLDERS)}"))
         return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
     return False
 
 
 def _shape(
-    paths: list[str],
-    files: list[File],
-    reading: Reading,
-    size: tuple[int, int] | None,
-    channels: int | None,
+    paths: list[str], reading: Reading, size: tuple[int, int] | None, channels: int | None
 ) -> tuple[int, int, int]:
     """The shape (H, W, C) to read images in, from what is asked for and a look at a hundred."""
-    # a digest of the names chooses them: two cameras might take turns
-    order = np.argsort([zlib.crc32(os.fsencode(file.name)) for file in files])
-    looks = read_files("looks", [paths[k] for k in order[:LOOKED_AT]], None).values
+    # by chance, but always the same: two cameras might take turns
+    order = np.random.default_rng(0).permutation(len(paths))[:LOOKED_AT]
+    looks = read_files("looks", [paths[k] for k in order], None).values
     side, least = reading.side, reading.least_shape
     if len(looks):
         side = int(min(np.median(looks[:, int(reading.fit == "whole")]), side))
@@ -132,56 +133,63 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-# the files that are used, their pairs, and of some rows the group that a list says
-Used = tuple[list[File], Pairs | None, list[tuple[int, str]]]
-
-
-def _used_in_classes(
+def _used(
     plan: Listing, first_of: dict[File, File], left_out: dict[str, list[str]]
-) -> Used:
-    """Which of the files that were read are used, class by class.
+) -> tuple[list[File], list[ReadyPair] | None]:
+    """Which files are used, class by class, and which ready pairs, where these are listed.
 
     first_of: of each file that was read the first with its content. left_out: takes the names of
-    the others, by the reason.
+    the other files, by the reason.
     """
-    alike = defaultdict[File, list[File]](list)  # the files of each content, by the first
-    for file, first in first_of.items():
-        alike[first].append(file)
-    used = []
-    for first, some in alike.items():
-        if len({file.label for file in some}) > 1:  # one is wrong, and nobody knows which
-            left_out["in several classes"] += [file.shown() for file in some]
-            continue
-        used.append(first)
-        for copy in some[1:]:
-            elsewhere = "" if copy.part == first.part else " of images in another part"
-            left_out[f"copies{elsewhere}"].append(copy.shown())
+    pairs = None
+    if plan.pairs is None:
+        reasons = _reasons(plan.files, first_of)
+    else:
+        pairs = _usable_pairs(plan.pairs, first_of)
+        named = {first_of[file] for pair in pairs for file in pair[:2]}
+        reasons = {first: "" if first in named else listing.UNPAIRED for first in first_of.values()}
+    for file, first in sorted(first_of.items(), key=itemgetter(1)):  # those of one image together
+        copy = "copies" if file.part == first.part else "copies of images in another part"
+        if why := reasons[first] or (copy if file != first else ""):
+            left_out[why].append(file.shown())
+    used = (file for file, why in reasons.items() if not why)
+    return sorted(used, key=attrgetter("label", "part", "name")), pairs
 
-    sizes = Counter(dict.fromkeys(sorted({file.label for file in plan.files}), 0))
-    sizes.update(file.label for file in used)
+
+def _reasons(files: list[File], first_of: dict[File, File]) -> dict[File, str]:
+    """Why each content, by the first file with it, is not used; "" where it is.
+
+    files: all that were listed. first_of: of each file that was read the first with its content.
+    Raises InputError where fewer than two classes are left.
+    """
+    labels = defaultdict[File, set[str]](set)  # of each content
+    for file, first in first_of.items():
+        labels[first].add(file.label)
+    sizes = Counter(dict.fromkeys(sorted({file.label for file in files}), 0))
+    sizes.update(first.label for first, some in labels.items() if len(some) == 1)
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
-    left_out["in classes of fewer than two"] = [
-        file.shown() for file in used if file.label not in large
-    ]
     if len(large) < 2:
         raise InputError(
             f"Expected at least two classes of two readable images. Received: {len(large)} such."
         )
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    used = sorted((file for file in used if file.label in large), key=attrgetter("label"))
-    return used, None, [(row, file.group) for row, file in enumerate(used)]
+    reasons = dict.fromkeys(labels, "")
+    for first, some in labels.items():
+        if len(some) > 1:  # one is wrong, and nobody knows which
+            reasons[first] = "in several classes"
+        elif first.label not in large:
+            reasons[first] = "in classes of fewer than two"
+    return reasons
 
 
-def _used_in_pairs(
-    plan: Listing, first_of: dict[File, File], left_out: dict[str, list[str]]
-) -> Used:
-    """Which of the files that were read stand in pairs that are used, see _used_in_classes.
+def _usable_pairs(listed: list[ReadyPair], first_of: dict[File, File]) -> list[ReadyPair]:
+    """The pairs of two images that were read, all pairs of which have one answer.
 
-    A pair is used where its images are two, and all pairs of these two have one answer.
+    first_of: of each file that was read the first with its content.
+    Raises InputError where there are none.
     """
-    listed = plan.pairs or []
     read = [pair for pair in listed if first_of.keys() >= {*pair[:2]}]
     if lost := len(listed) - len(read):
         log.info(f"left out {lost:,} pairs of files that cannot be read")
@@ -194,18 +202,9 @@ def _used_in_pairs(
         for pair in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
         raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
-    named = {file for pair in pairs for file in pair[:2]}
-    used = sorted({first_of[file] for file in named}, key=attrgetter("part", "name"))
-    for file in sorted(first_of.keys() - {*used}):
-        left_out["copies" if file in named else UNPAIRED].append(file.shown())
-    place = {file: k for k, file in enumerate(used)}
-    ends = np.array([[place[first_of[file]] for file in pair[:2]] for pair in pairs])
-    y = np.array([pair[2] for pair in pairs])
-    log.info(
-        f"{y.sum():,} pairs of one class and {(1 - y).sum():,} of two, of {len(used):,} images"
-    )
-    of_list = [(row, pair[3]) for row, pair in zip(ends[:, 0].tolist(), pairs)]
-    return used, Pairs(ends[:, 0], ends[:, 1:], y[:, None]), of_list
+    same = sum(pair[2] for pair in pairs)
+    log.info(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
+    return pairs
 
 
 def _groups(

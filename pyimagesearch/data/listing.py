@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from operator import attrgetter
+from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
@@ -100,12 +100,6 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-def holds_pairs(directory: str | os.PathLike) -> bool:
-    """Whether a folder holds ready pairs. Raises InputError where it holds no images."""
-    (top,) = _inner([_scan(os.fspath(directory))[0]])
-    return top.folders.keys() >= PAIR_FOLDERS.keys()
-
-
 @dataclass
 class Folder:
     """What a folder holds of images."""
@@ -133,24 +127,22 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     taken where it begins as an image does.
     Raises InputError where the folder is missing or holds no images.
     """
-    kinds = endings()
-    (folders, seen, left_out) = ({"": Folder()}, set[str](), defaultdict[str, list[str]](list))
+    (kinds, top) = (endings(), Path(directory).resolve())
+    (folders, seen, left_out) = ({"": Folder()}, set[Path](), defaultdict[str, list[str]](list))
 
     def unopened(error):
         left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
 
-    links = [directory]  # and what links to folders are met: a folder is known by its own name
-    for path, inside, names in chain.from_iterable(
-        os.walk(link, onerror=unopened) for link in links
-    ):
-        (name, real) = (os.path.relpath(path, directory) if seen else "", os.path.realpath(path))
-        if real in seen:
+    for path, inside, names in os.walk(directory, onerror=unopened, followlinks=True):
+        (name, real) = (os.path.relpath(path, directory) if seen else "", Path(path).resolve())
+        # a link, to what is read by its own name, or to a folder around it all
+        known = real != top / name and (real.is_relative_to(top) or top.is_relative_to(real))
+        if known or real in seen:
             left_out["another name of a folder that is read"].append(name)
             inside.clear()
             continue
         seen.add(real)
-        inner = [os.path.join(path, folder) for folder in sorted(inside)]
-        links += filter(os.path.islink, inner)
+        inside.sort()
         key = unicodedata.normalize("NFC", name)
         (around, label) = os.path.split(key)
         folder = folders.setdefault(key, Folder())
