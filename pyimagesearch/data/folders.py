@@ -113,7 +113,9 @@ def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
     with suppress(OSError, InputError):
         if os.path.isdir(path):
-            return any(Path(path).glob(f"**/{min(listing.PAIR_FOLDERS)}"))
+            some = min(listing.PAIR_FOLDERS)
+            # in it, or in a folder or two around them
+            return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
         return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
     return False
 
@@ -175,13 +177,11 @@ def _reasons(files: list[File], first_of: dict[File, File]) -> dict[File, str]:
             f"Expected at least two classes of two readable images. Received: {len(large)} such."
         )
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    reasons = dict.fromkeys(labels, "")
-    for first, some in labels.items():
-        if len(some) > 1:  # one is wrong, and nobody knows which
-            reasons[first] = "in several classes"
-        elif first.label not in large:
-            reasons[first] = "in classes of fewer than two"
-    return reasons
+    reasons = {first: "" if first.label in large else "in classes of fewer than two"
+               for first in labels}  # fmt: skip
+    # one class is wrong, and nobody knows which
+    wrong = [first for first, some in labels.items() if len(some) > 1]
+    return reasons | dict.fromkeys(wrong, "in several classes")
 
 
 def _usable_pairs(listed: list[ReadyPair], first_of: dict[File, File]) -> list[ReadyPair]:

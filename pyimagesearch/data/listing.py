@@ -129,36 +129,41 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     """
     (kinds, top) = (endings(), Path(directory).resolve())
     (folders, seen, left_out) = ({"": Folder()}, set[Path](), defaultdict[str, list[str]](list))
-
-    def unopened(error):
-        left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
-
-    for path, inside, names in os.walk(directory, onerror=unopened, followlinks=True):
-        (name, real) = (os.path.relpath(path, directory) if seen else "", Path(path).resolve())
+    stack = [""]  # a recursion would end at a thousand folders in each other
+    while stack:
+        name = stack.pop()
+        real = Path(top, name).resolve()
         # a link, to what is read by its own name, or to a folder around it all
         known = real != top / name and (real.is_relative_to(top) or top.is_relative_to(real))
         if known or real in seen:
             left_out["another name of a folder that is read"].append(name)
-            inside.clear()
             continue
         seen.add(real)
-        inside.sort()
+        try:
+            # a link may lead to itself; of others the folder's own list says what they are
+            is_folder = {entry.name: os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()
+                         for entry in os.scandir(top / name)}  # fmt: skip
+        except OSError:
+            left_out["cannot be opened"].append(name)
+            continue
         key = unicodedata.normalize("NFC", name)
         (around, label) = os.path.split(key)
         folder = folders.setdefault(key, Folder())
         folder.reason = folders[around].reason
         if label.startswith((".", "__MACOSX")):
             folder.reason = "hidden"
-        elif name and OUTPUTS & {*inside, *names}:
+        elif name and is_folder.keys() & OUTPUTS:
             folder.reason = "output of a training"
         if name and not folder.reason:
             folders[around].folders[label] = folder
-        for file in sorted(names):
-            ending = os.path.splitext(file)[1].lower()
+        inside = sorted(file for file in is_folder if is_folder[file])
+        stack += [os.path.join(name, inner) for inner in reversed(inside)]
+        for file in sorted(is_folder.keys() - inside):
+            (path, ending) = (os.path.join(name, file), os.path.splitext(file)[1].lower())
             why = "hidden" if file.startswith(".") else folder.reason
-            if not (why or ending in kinds or (not ending and _is_image(os.path.join(path, file)))):
+            if not (why or ending in kinds or (not ending and _is_image(top / path))):
                 why = ending or "no ending"
-            (left_out[why] if why else folder.files).append(os.path.join(name, file))
+            (left_out[why] if why else folder.files).append(path)
     for folder in reversed(folders.values()):  # from within
         folder.empty = [name for name, of in folder.folders.items() if not (of.files or of.folders)]
         for name in folder.empty:
@@ -173,7 +178,7 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     return root, left_out
 
 
-def _is_image(path: str) -> bool:
+def _is_image(path: Path) -> bool:
     """Whether a file begins as an image does."""
     with suppress(Exception):  # other files make Pillow raise nearly anything
         if os.path.isfile(path):  # a pipe would be waited for
