@@ -108,7 +108,6 @@ class Folder:
     # those in it with images, by name, in the one form that Unicode has for accents
     folders: dict[str, "Folder"] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)  # the names of the others
-    reason: str = ""  # for which it is left out
 
     def images(self) -> Iterator[str]:
         """All that it holds, in itself and below, in no order."""
@@ -128,10 +127,11 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
     Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top) = (endings(), Path(directory).resolve())
-    (folders, seen, left_out) = ({"": Folder()}, set[Path](), defaultdict[str, list[str]](list))
-    stack = [""]  # a recursion would end at a thousand folders in each other
+    (folders, seen, left_out) = (list[Folder](), set[Path](), defaultdict[str, list[str]](list))
+    # a folder, what it lies in, why that is left out; recursion would end at a depth of a thousand
+    stack = [("", Folder(), "")]
     while stack:
-        name = stack.pop()
+        (name, around, reason) = stack.pop()
         real = Path(top, name).resolve()
         # a link, to what is read by its own name, or to a folder around it all
         known = real != top / name and (real.is_relative_to(top) or top.is_relative_to(real))
@@ -146,29 +146,26 @@ def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
         except OSError:
             left_out["cannot be opened"].append(name)
             continue
-        key = unicodedata.normalize("NFC", name)
-        (around, label) = os.path.split(key)
-        folder = folders.setdefault(key, Folder())
-        folder.reason = folders[around].reason
+        label = unicodedata.normalize("NFC", os.path.basename(name))
         if label.startswith((".", "__MACOSX")):
-            folder.reason = "hidden"
+            reason = "hidden"
         elif name and is_folder.keys() & OUTPUTS:
-            folder.reason = "output of a training"
-        if name and not folder.reason:
-            folders[around].folders[label] = folder
+            reason = "output of a training"
+        folder = Folder() if reason else around.folders.setdefault(label, Folder())
+        folders.append(folder)
         inside = sorted(file for file in is_folder if is_folder[file])
-        stack += [os.path.join(name, inner) for inner in reversed(inside)]
+        stack += [(os.path.join(name, inner), folder, reason) for inner in reversed(inside)]
         for file in sorted(is_folder.keys() - inside):
             (path, ending) = (os.path.join(name, file), os.path.splitext(file)[1].lower())
-            why = "hidden" if file.startswith(".") else folder.reason
+            why = "hidden" if file.startswith(".") else reason
             if not (why or ending in kinds or (not ending and _is_image(top / path))):
                 why = ending or "no ending"
             (left_out[why] if why else folder.files).append(path)
-    for folder in reversed(folders.values()):  # from within
+    for folder in reversed(folders):  # from within
         folder.empty = [name for name, of in folder.folders.items() if not (of.files or of.folders)]
         for name in folder.empty:
             del folder.folders[name]
-    root = folders[""]
+    root = folders[0] if folders else Folder()
     if not (root.files or root.folders):
         how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         raise InputError(
