@@ -222,7 +222,7 @@ def _class_files(top: Folder, class_level: int | None, shown: str) -> list[File]
     for branch, (name, part) in zip(branches, parts.items() or [("", TRAIN)]):
         say(f"left out class {printable(os.path.join(name, label))}: it holds no images"
             for label in branch.empty)  # fmt: skip
-        if not branch.folders:
+        if parts and not branch.folders:
             count = len(branch.files)
             log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
         classes = list(branch.folders.items())
