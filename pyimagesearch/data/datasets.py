@@ -86,7 +86,7 @@ def load(
         ((trainX, trainY), (testX, testY)) = DATASETS[name]()
         (pixels, labels) = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
         names = tuple(str(number) for number in range(labels.max() + 1))
-        given = np.repeat(np.int8([TRAIN, TEST]), [len(trainY), len(testY)])
+        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
         images = ImageSet(pixels, labels, None, names, None, pixel_digests(pixels), given)
         counts: dict[str, Any] = {}
     elif os.path.exists(name):

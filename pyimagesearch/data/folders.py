@@ -79,14 +79,14 @@ def read_folder(
     left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
     (used, listed) = _used(plan, first_of, left_out)
     skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
-    place = {file: k for k, file in enumerate(used)}
     row_of = {file: row for row, file in enumerate(read)}
     rows = np.array([row_of[file] for file in used])
     if listed is None:
-        (pairs, of_list) = (None, [(k, file.group) for file, k in place.items()])
+        (pairs, of_list) = (None, list(enumerate(file.group for file in used)))
     else:
-        ends = np.array([[place[first_of[file]] for file in pair[:2]] for pair in listed])
-        pairs = Pairs(ends[:, 0], ends[:, 1:], np.array([[pair[2]] for pair in listed]))
+        ends = np.array([[row_of[first_of[file]] for file in pair[:2]] for pair in listed])
+        y = np.array([[pair[2]] for pair in listed])
+        pairs = Pairs(ends[:, 0], ends[:, 1:], y).within(rows)
         of_list = [(int(row), pair[3]) for row, pair in zip(pairs.anchors, listed)]
     names = [] if pairs else sorted({file.label for file in used})
     images = ImageSet(

@@ -114,9 +114,9 @@ def find(path: str | os.PathLike) -> Listing:
             of_row = []
             for name in names:
                 if not os.path.isfile(where := os.path.join(base, name)):
-                    lost = "not there"
-                    lost += "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
-                    raise InputError(f"Expected a file. Received: {printable(where)}, {lost}.")
+                    mark = "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
+                    where = f"{printable(where)}, not there{mark}"
+                    raise InputError(f"Expected a file. Received: {where}.")
                 file = File(os.path.normpath(name), label, PARTS[part.casefold()], of_file,
                             row.number)  # fmt: skip
                 of_row.append(files.setdefault(file[:-1], file))
