@@ -111,7 +111,7 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
         (("--batch-size", "many"), "from 1 up, received 'many'"),
         (("--batch-size", "63"), "even batch size.*63"),
         (("--recipe", "fast", "--batch-size", "1"), "at least 2 images"),
-        (("--dataset", "nowhere"), "a folder, or a list.*Received: nowhere, not there"),
+        (("--dataset", "nowhere"), "a folder or a list.*Received: nowhere, not there"),
         (("--image-size", "0x3"), "from 1 to 4096, received '0'"),
         (("--image-size", "64"), "with a folder alone"),
         (("--recipe", "fast", "--quick"), "--quick with recipe photos. Received: fast"),

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import ImageSet, Pairs, are_uneven
+from pyimagesearch.data.sets import ImageSet, Rows, are_uneven
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import at_once
 
@@ -27,63 +26,45 @@ def batches(
 ) -> Batches:
     """The training batches of a recipe: (dataset of all epochs from first_epoch on, steps of one).
 
-    train: with pairs for all pairings but "batch". shares: how many devices share a batch in equal
-    parts. Raises InputError where the recipe needs classes, and only pairs are known.
+    train: with pairs for all pairings but "batch", see image_batches for that: M anchors with k
+    others each. A step is ((anchors, others), y): batch_size / k anchors (B / k, H, W, C), or
+    batch_size of them for "triplets", the k others of each side by side (B, H, W, C), y (B, 1).
+    Every epoch holds every anchor once, in an order of its own; of classes of very different size
+    M anchors of all classes equally often. shares: how many devices share a batch in equal parts.
+    Raises InputError where k does not divide batch_size, or where the recipe needs classes, and
+    only pairs are known.
     """
     # a training that was resumed after its last epoch still builds its model from a batch
-    (size, last) = (recipe.training.batch_size, recipe.training.epochs)
+    (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
+    last = recipe.training.epochs
     epochs = range(min(first_epoch, last - 1), last)
     if train.labels is None:
-        if recipe.training.pairing in ("batch", "triplets"):
+        if pairing in ("batch", "triplets"):
             raise InputError(
-                "Expected classes, which this recipe draws its pairs from. Received: a folder of "
-                "ready pairs. Recipes for it: pairs, article, bce, keras-io, dogs."
+                "Expected classes, which this recipe draws its pairs from. Received: ready pairs. "
+                "Recipes for them: pairs, article, bce, keras-io, dogs."
             )
-    elif recipe.training.pairing == "batch":
+    elif pairing == "batch":
         return image_batches(train.images, train.labels, size, epochs, seed, recipe, shares)
-    pairs = train.drawn
-    if recipe.training.pairing == "triplets":
-        size *= pairs.others.shape[1]
-    return pair_batches(train.images, pairs, size, epochs, seed, recipe, train.labels, shares)
-
-
-def pair_batches(
-    images: np.ndarray | Rows,
-    pairs: Pairs,
-    batch_size: int,
-    epochs: range,
-    seed: int,
-    recipe: Recipe | None = None,
-    labels: np.ndarray | None = None,
-    shares: int = 1,
-) -> Batches:
-    """Batches of pairs for fit: ((anchors, others), y), the k pairs of an anchor side by side.
-
-    images: uint8 (N, H, W, C). pairs: M anchors with k others each. recipe: how images are moved,
-    see moved; None: not at all.
-    A step holds batch_size / k anchors (B / k, H, W, C), their others in turn (B, H, W, C),
-    and y (B, 1). Every epoch holds every anchor once, in an order of its own; with labels, int
-    (N,), of classes of very different size, it holds M anchors of all classes equally often.
-    Raises InputError where k does not divide batch_size.
-    """
-    (count, k) = pairs.others.shape
-    if batch_size % k:
-        raise InputError(
-            "Expected an even batch size: each image brings a positive and a negative pair. "
-            f"Received: {batch_size}."
-        )
-    pixels = _gatherer(images, recipe)
-    (anchors, others, y_of) = (tf.constant(x) for x in pairs)
+    (count, k) = train.drawn.others.shape
+    if pairing != "triplets":
+        if size % k:
+            raise InputError(f"Expected an even batch size: pairs come by twos. Received: {size}.")
+        size //= k
+    pixels = _gatherer(train.images, recipe)
+    (anchors, others, y_of) = (tf.constant(x) for x in train.drawn)
 
     def gather(indices, seed):
         of_step = tf.reshape(tf.gather(others, indices), [-1])
         y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
         return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
 
-    (steps, size) = steps_and_size(count, batch_size // k, False, shares)
+    (steps, size) = steps_and_size(count, size, False, shares)
     order = shuffled(count)
-    if labels is not None and are_uneven(_sizes(labels[pairs.anchors])):
-        order = balanced(labels[pairs.anchors], count, together=1)
+    if train.labels is not None:
+        labels = train.labels[train.drawn.anchors]
+        if are_uneven(np.unique(labels, return_counts=True)[1]):
+            order = balanced(labels, count, together=1)
     return _batches(order, steps, size, epochs, seed, gather), steps
 
 
@@ -113,9 +94,9 @@ def image_batches(
 
     (steps, size) = steps_and_size(len(labels), batch_size, shares=shares)
     order = shuffled(len(labels))
-    classes = len(_sizes(labels))
-    if are_uneven(_sizes(labels)) or (steps > 1 and size < IMAGES_OF_A_CLASS * classes):
-        together = max(size // classes, min(IMAGES_OF_A_CLASS, size // 2))
+    sizes = np.unique(labels, return_counts=True)[1]
+    if are_uneven(sizes) or (steps > 1 and size < IMAGES_OF_A_CLASS * len(sizes)):
+        together = max(size // len(sizes), min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)
         size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts
         order = balanced(labels, steps * size, together)
@@ -153,10 +134,6 @@ def _gatherer(images, recipe):
         return moved(pixels, recipe, seed) if recipe else pixels
 
     return gather
-
-
-def _sizes(labels):
-    return np.unique(labels, return_counts=True)[1]
 
 
 def _batches(order, steps, size, epochs, seed, gather, whole=False):

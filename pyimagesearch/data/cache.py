@@ -1,7 +1,7 @@
 """Pixels, embeddings and features are kept between runs, in one SQLite table.
 
-A row holds a store's name, a key and the value as bytes. The key of a photo's pixels or embedding
-is a digest of the file's content: a file that was moved or copied is not decoded again.
+A row holds a store's name, a key and the value as bytes. The key of what comes from a file is
+made of its path, size, times and inode; its value begins with a digest of its content.
 Each block of new values is one transaction: an interrupted run goes on where it was, and several
 programs can share the cache. A cache that cannot be used costs time, and stops no run.
 """
@@ -12,13 +12,12 @@ import math
 import os
 import sqlite3
 import tempfile
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -30,12 +29,14 @@ from pyimagesearch.system.terminal import ProgressBar
 
 log = logging.getLogger(__name__)
 Shape = tuple[int, int, int]
+# some places in keys, a progress bar -> (a place, its value) of those that have one
+Rows = Callable[[list[int], ProgressBar], list[tuple[int, bytes]]]
 
-FILE = "contrastive-2.sqlite"  # where the table or the reader changes, the number does
+FILE = "contrastive-3.sqlite"  # where the table or the reader changes, the number does
+OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
-# its journal, and the files of earlier versions, belong to the cache, too
-OWN_FILES = ("contrastive-*.sqlite*", "contrastive-*.rows", "contrastive.lock")
+CONTENT_BYTES = 8  # of the digest of a file's content
 BLOCK_FILES = 1000  # files, or images, that are kept together
 MANY = 100  # keys that one query asks for
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
@@ -47,7 +48,7 @@ class Reading(NamedTuple):
     good: list[int]  # the places of these N in the list that was asked for
     values: np.ndarray  # (N, D), on disk
     contents: np.ndarray  # uint64 (N,), digests of the files' contents
-    messages: dict[int, str]  # one for each other file, by its place
+    messages: dict[int, str]  # one for each other file, by its place, in order
     computed: int  # how many of the N were not there before
 
 
@@ -58,7 +59,7 @@ def read_files(
     dtype: DTypeLike = np.uint8,
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> Reading:
-    """What is computed of the pixels of image files, once for each content.
+    """What is computed of the pixels of image files, once for each file.
 
     store: names what is computed. shape: (H, W, C), of the pixels; None: images.look instead.
     compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype; by default
@@ -67,58 +68,31 @@ def read_files(
     images.opencv()  # where it is missing no file is to blame
     side = max(shape[:2]) if shape else images.SAMPLE
     finish = partial(images.fit, shape=shape) if shape else images.look
-    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
-    keys = []  # what tells a file from every other, and from itself after it was written anew
-    for path in paths:
-        try:
-            s = os.stat(path)
-            text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
-            keys.append(hashlib.blake2b(os.fsencode(text), digest_size=16).digest())
-        except (OSError, ValueError):  # said when it is read
-            keys.append(os.urandom(16))
+    messages: dict[int, str] = {}
 
-    def work(cache):
-        found = cache.find("contents", keys)
-        known = cache.find(store, list(found.values()), "1")
-        contents = [c if (c := found.get(key)) in known else None for key in keys]
-        (messages, computed) = ({}, 0)
+    def read(path):
+        data = images.read_bytes(path)
+        digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
+        return digest, finish(images.decode(data, path, side))
 
-        def read(k):
+    def rows(block, progress):
+        (places, found) = ([], [])
+        for k, future in [(k, pool.submit(read, paths[k])) for k in block]:
             try:
-                data = images.read_bytes(paths[k])
-                content = hashlib.blake2b(data, digest_size=16).digest()
-                known = cache.find(store, [content], "1")
-                return content, None if known else finish(images.decode(data, paths[k], side))
+                found.append(future.result())
+                places.append(k)
             except InputError as error:
-                return None, str(error)
+                messages[k] = str(error)
+            progress.add(1)
+        values = np.asarray(compute(np.stack([x for _, x in found])) if found else [], dtype)
+        return [(k, digest + x.tobytes()) for k, (digest, _), x in zip(places, found, values)]
 
-        wanted = [k for k, content in enumerate(contents) if content is None]
-        pool = ThreadPoolExecutor(images.THREADS)
-        with ProgressBar(len(wanted), "images read") as progress, pool:
-            for start in range(0, len(wanted), step):
-                block = wanted[start : start + step]
-                (rows, new) = ([], {})
-                for k, (content, seen) in zip(block, pool.map(read, block)):
-                    progress.add(1)
-                    if content is None:
-                        messages[k] = seen
-                        continue
-                    contents[k] = content
-                    rows.append(("contents", keys[k], content))
-                    if seen is not None:
-                        new[content] = seen
-                        computed += 1
-                if new:
-                    values = np.asarray(compute(np.stack(list(new.values()))), dtype)
-                    rows += [(store, key, value.tobytes()) for key, value in zip(new, values)]
-                cache.add(rows)
-        good = [k for k, content in enumerate(contents) if content]
-        of_good = list(filter(None, contents))
-        digests = np.frombuffer(b"".join(of_good), ">u8")[::2].astype(np.uint64)
-        values = cache.array(store, of_good, dtype)
-        return Reading(good, values, digests, messages, computed)
-
-    return _use(work)
+    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
+    with ThreadPoolExecutor(images.THREADS) as pool:
+        (good, found, new) = _kept(store, list(map(_key, paths)), rows, "images read", step)
+    contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
+    values = found[:, CONTENT_BYTES:].view(dtype)
+    return Reading(good, values, contents, messages, new)
 
 
 def embeddings_of(
@@ -134,9 +108,8 @@ def embeddings_of(
     other file, how many of the N were there before). Where no file could be read D is 0.
     """
     store = f"embeddings {model_digest} {images.described(shape)}"
-    found = read_files(store, paths, shape, np.float32, embed)
-    bad = [found.messages[k] for k in sorted(found.messages)]
-    return [paths[k] for k in found.good], found.values, bad, len(found.good) - found.computed
+    (good, values, _, messages, computed) = read_files(store, paths, shape, np.float32, embed)
+    return [paths[k] for k in good], values, list(messages.values()), len(good) - computed
 
 
 def cached(
@@ -152,93 +125,84 @@ def cached(
     keys: uint64 (N,), digests of what it is computed from. compute: int (n,), places in keys ->
     the values (n, D). what: for the progress bar, "images looked at".
     """
-    names = [key.tobytes() for key in keys]
 
-    def work(cache):
-        known = cache.find(store, names, "1")
-        first = np.sort(np.unique(keys, return_index=True)[1])
-        missing = np.array([k for k in first if names[k] not in known], int)
-        with ProgressBar(len(missing), what) as progress:
-            for start in range(0, len(missing), BLOCK_FILES):
-                block = missing[start : start + BLOCK_FILES]
-                values = np.asarray(compute(block), dtype)
-                cache.add((store, names[k], value.tobytes()) for k, value in zip(block, values))
-                progress.add(len(block))
-        return cache.array(store, names, dtype)
+    def rows(block, progress):
+        values = np.asarray(compute(np.array(block)), dtype)
+        progress.add(len(block))
+        return [(k, value.tobytes()) for k, value in zip(block, values)]
 
-    return _use(work)
+    return _kept(store, [key.tobytes() for key in keys], rows, what)[1].view(dtype)
 
 
-class Cache:
-    """The table, for one process.
+def _key(path: str) -> bytes:
+    """What tells a file from every other, and from itself after it was written anew."""
+    try:
+        s = os.stat(path)
+    except (OSError, ValueError):  # said when it is read
+        return os.urandom(16)
+    text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
+    return hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
 
-    folder: where it lies; None: in a temporary file of SQLite's own.
-    Raises OSError or sqlite3.Error where it cannot be used.
+
+def _kept(
+    store: str, keys: list[bytes], rows: Rows, what: str, step: int = BLOCK_FILES
+) -> tuple[list[int], np.ndarray, int]:
+    """The places of the keys that have a value, these, and how many were not there before.
+
+    rows: asked for what the store lacks, at most `step` keys at a time. The values are uint8
+    (N, D). Where the cache fails, all of it is done once more with a temporary one.
     """
+    try:
+        return _kept_in(place(), store, keys, rows, what, step)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        log.info(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
+        if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
+            with suppress(OSError):
+                clear()
+    return _kept_in(None, store, keys, rows, what, step)
 
-    def __init__(self, folder: Path | None):
-        self.folder = folder
-        self.turn = threading.Lock()  # of the threads that ask
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE if folder else ""
-        self.db = sqlite3.connect(path, PATIENCE, 0, "IMMEDIATE", check_same_thread=False)
-        self.close = self.db.close
 
-    def find(self, store: str, keys: Sequence[bytes], column: str = "value") -> dict[bytes, Any]:
-        """{key: value} of those keys that the store has; column "1": only whether it has them."""
-        found: dict[bytes, Any] = {}
-        for start in range(0, len(keys), MANY):
-            some = keys[start : start + MANY]
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT key, {column} FROM kept WHERE store = ? AND key IN ({marks})"
-            with self.turn:
-                found.update(self.db.execute(query, (store, *some)))
-        return found
+def _kept_in(
+    folder: Path | None, store: str, keys: list[bytes], rows: Rows, what: str, step: int
+) -> tuple[list[int], np.ndarray, int]:
+    """_kept, with the table in a folder, or for None in a temporary file of SQLite's own."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / FILE).exists():
+            log.info(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
+                     "names another place")  # fmt: skip
+    path = folder / FILE if folder else ""
+    with closing(sqlite3.connect(path, PATIENCE, isolation_level="IMMEDIATE")) as db:
+        db.execute(TABLE)
 
-    def add(self, rows: Iterable[tuple[str, bytes, bytes]]) -> None:
-        """Keep a block of (store, key, value), all or none."""
-        with self.db:
-            self.db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", rows)
-
-    def array(self, store: str, keys: Sequence[bytes], dtype: DTypeLike) -> np.ndarray:
-        """The values of N keys, (N, D), written to a temporary file and mapped from it.
-
-        So they take no memory, and stay when the cache is cleared.
-        """
-        if not keys:
-            return np.empty((0, 0), dtype)
-        with tempfile.TemporaryFile(dir=self.folder) as file:
+        def find(column):  # (k, value) of each key, None where it has none
             for start in range(0, len(keys), MANY):
                 some = keys[start : start + MANY]
-                values = self.find(store, some)
-                file.writelines(values[key] for key in some)
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT key, {column} FROM kept WHERE store = ? AND key IN ({marks})"
+                found = dict(db.execute(query, (store, *some)))
+                yield from enumerate(map(found.get, some), start)
+
+        missing = [k for k, value in find("1") if value is None]
+        new = 0
+        with ProgressBar(len(missing), what) as progress:
+            for start in range(0, len(missing), step):
+                block = [(store, keys[k], value)
+                         for k, value in rows(missing[start : start + step], progress)]  # fmt: skip
+                new += len(block)
+                with db:  # all or none
+                    db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)
+        # mapped from a file they take no memory, and stay when the cache is cleared
+        good: list[int] = []
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for k, value in find("value"):
+                if value is not None:
+                    good.append(k)
+                    file.write(value)
             file.flush()
-            return np.asarray(np.memmap(file, dtype, mode="r")).reshape(len(keys), -1)
-
-
-def _use(work: Callable[[Cache], Any]) -> Any:
-    """work(cache); where the cache fails, once more with a temporary one."""
-    for folder in (place(), None):
-        try:
-            first = folder and not (folder / FILE).exists()
-            with closing(Cache(folder)) as cache:
-                cache.db.execute(TABLE)
-                result = work(cache)
-            if first:
-                log.info(
-                    f"pixels and embeddings are kept in {printable(place())}; CONTRASTIVE_CACHE "
-                    "names another place"
-                )
-            return result
-        except (OSError, sqlite3.Error) as error:
-            if folder is None:
-                raise
-            reason = getattr(error, "strerror", None) or error
-            log.info(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
-            if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
-                with suppress(OSError):
-                    clear()
+            values = np.memmap(file, np.uint8, mode="r") if good else np.empty(0, np.uint8)
+    return good, np.asarray(values).reshape(len(good), -1 if good else 0), new
 
 
 def place() -> Path:
@@ -250,7 +214,7 @@ def place() -> Path:
 def size() -> int:
     """How many bytes the cache has."""
     total = 0
-    for path in _own_files():
+    for path in place().glob(OWN_FILES):
         with suppress(OSError):  # a journal comes and goes
             total += path.stat().st_size
     return total
@@ -258,9 +222,5 @@ def size() -> int:
 
 def clear() -> None:
     """Delete the cache, and nothing else in its folder."""
-    for path in _own_files():
+    for path in place().glob(OWN_FILES):
         path.unlink(missing_ok=True)
-
-
-def _own_files() -> list[Path]:
-    return [path for pattern in OWN_FILES for path in place().glob(pattern)]

@@ -1,6 +1,5 @@
 """A name, a folder or a list comes in; four parts with their pairs go out: DataSet."""
 
-import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,9 @@ import keras
 import numpy as np
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import copies, folders, splits
-from pyimagesearch.data.listing import few_of
+from pyimagesearch.data import folders, splits
+from pyimagesearch.data.copies import near_copies
+from pyimagesearch.data.listing import few_of, say
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
@@ -21,9 +21,7 @@ MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
-FEW_CLASSES = 5  # to choose by, where none of them is trained on
-
-log = logging.getLogger(__name__)
+FEW_CLASSES = 10  # to choose by, where none of them is trained on
 
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -46,9 +44,7 @@ def load_keras(name: str) -> Arrays:
     try:
         parts = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises whatever its download met
-        raise InputError(
-            f"Expected {name} on this disk, or a network to fetch it. Received: {error}."
-        ) from None
+        raise InputError(f"Expected {name}, or a network to fetch it. Received: {error}.") from None
     (train, test) = ((x.reshape(*x.shape[:3], -1), y.ravel().astype(np.int32)) for x, y in parts)
     return train, test
 
@@ -81,47 +77,43 @@ def load(
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
-    reading = recipe.reading
     if name in DATASETS:
         if split or any(flag is not None for flag in flags.values()):
             raise InputError(
                 "Expected --image-size, --channels, --split, --class-level and --group-by with "
                 f"a folder alone. Received: --dataset {name}."
             )
-        arrays = DATASETS[name]()
-        (pixels, labels) = (np.concatenate(both) for both in zip(*arrays))
+        ((trainX, trainY), (testX, testY)) = DATASETS[name]()
+        (pixels, labels) = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
         names = tuple(str(number) for number in range(labels.max() + 1))
-        images = ImageSet(pixels, labels, None, names, contents=pixel_digests(pixels))
-        given: np.ndarray | None = np.repeat([TRAIN, TEST], [len(y) for _, y in arrays])
+        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
+        images = ImageSet(pixels, labels, None, names, None, pixel_digests(pixels), given)
         counts: dict[str, Any] = {}
     elif os.path.exists(name):
-        (images, _, given, counts) = folders.read_folder(name, reading, **flags)
+        (images, counts) = folders.read_folder(name, recipe.reading, **flags)
     else:
         raise InputError(
-            f"Expected --dataset {', '.join(DATASETS)}, a folder, or a list of images that "
-            f"ends in .csv. Received: {printable(name)}, not there."
+            f"Expected {', '.join(DATASETS)}, a folder or a list. Received: {printable(name)}, "
+            "not there."
         )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
-    (part, by) = splits.split(images, given, reading, seed, split, trained)
+    (part, by) = splits.split(images, images.splits, recipe.reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
     )
     validation = held if len(held) else test
     if images.labels is not None:  # pairs for training, and for the loss of validation
+        (rng, rng_held) = (np.random.default_rng([seed, kind]) for kind in (TRAIN, VALIDATION))
         if recipe.training.pairing != "batch":  # whose loss forms the pairs
-            rng = np.random.default_rng([seed, TRAIN])
-            pairs = SAMPLERS[recipe.training.pairing](train.labels, rng)
-            train = replace(train, pairs=pairs)
-        if len(held):
-            pairs = sample_many_pairs(held.labels, np.random.default_rng([seed, VALIDATION]))
-        else:
-            pairs = sample_pairs(test.labels, seed)
+            train = replace(train, pairs=SAMPLERS[recipe.training.pairing](train.labels, rng))
+        pairs = (sample_many_pairs(held.labels, rng_held) if len(held)
+                 else sample_pairs(test.labels, seed))  # fmt: skip
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
-    near = {
-        kind: copies.near_copies(some.images, train.images)
+    copies = {
+        kind: near_copies(some.images, train.images)
         for kind, some in (("test", test), ("choices", choices))
         if name not in DATASETS and some is not train  # DATASETS are known to hold few
     }
@@ -136,12 +128,13 @@ def load(
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty,
         "clean": dirty == 0,
-        "near_copies": near,
+        "near_copies": {kind: {"found": len(x), "of": of} for kind, (x, of) in copies.items()},
     }
-    new = (images.labels is not None and not some & trained_on for some in (tested_on, chosen_by))
-    data = DataSet(train, validation, choices, test, parts, *new)
-    for line in describe(data):
-        log.info("%s", line)
+    (new_classes, new_choices) = (images.labels is not None and not some & trained_on
+                                  for some in (tested_on, chosen_by))  # fmt: skip
+    data = DataSet(train, validation, choices, test, parts, new_classes, new_choices,
+                   copies.get("test", (np.empty(0, int), 0))[0])  # fmt: skip
+    say(describe(data))
     return data
 
 
@@ -165,34 +158,30 @@ def describe(data: DataSet) -> list[str]:
         line += f", {parts['copies']} copies left out"
     lines = [line]
 
-    (tested, chosen) = (classes_of(test.labels), classes_of(choices.labels))
-    untested = classes_of(data.train.labels) - tested
+    untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
-        lines.append(f"trained on and not tested, too few images: {_named(data, untested)}")
+        names = [data.train.class_names[number] for number in sorted(untested)]
+        lines.append(f"trained on and not tested, too few images: {few_of(names, MOST_NAMES)}")
     if len(test) < FEW:
         lines.append(f"{len(test)} test images: figures on so few say little")
+    chosen = classes_of(choices.labels)
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
         of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
         lines.append(
-            f"{len(choices)} images{of} to choose by: the threshold is a rough one; more of "
-            "them, or evaluate --calibrate with others, make it a better one"
+            f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
+            "evaluate --calibrate with more makes it a better one"
         )
     if not parts["clean"]:
         lines.append(
             f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
             "images were trained on before"
         )
-    for part, what in (("test", "test images"), ("choices", "images to choose by")):
-        near = parts["near_copies"].get(part, {"found": 0})
-        if near["found"]:
-            lines.append(
-                f"{near['found']} of {near['of']} {what} have a near copy in training: keep what "
-                "belongs together apart with --group-by"
-            )
+    what = {"test": "test images", "choices": "images to choose by"}
+    lines += [
+        f"{near['found']} of {near['of']} {what[part]} have a near copy in training: keep what "
+        "belongs together apart with --group-by"
+        for part, near in parts["near_copies"].items()
+        if near["found"]
+    ]
     return lines
-
-
-def _named(data, numbers):
-    """The names of some classes, in one line."""
-    return few_of([data.train.class_names[number] for number in sorted(numbers)], MOST_NAMES)

@@ -21,12 +21,11 @@ from pyimagesearch.system.terminal import ProgressBar, at_once
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
 # so that no file takes much over a second or a gigabyte
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
-MOST_DECODED = 25_000_000  # pixels of the formats that can be decoded at a reduced size
+MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, or of a JPEG 2000
 MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 THREADS = at_once()
@@ -53,23 +52,16 @@ def read_images(
     paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-
-    def read(path):
-        try:
-            return read_image(path, shape), None
-        except InputError as error:
-            return None, str(error)
-
     paths = list(paths)
     (good, images, bad) = ([], [], [])
     with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
-        for path, (image, error) in zip(paths, pool.map(read, paths)):
-            progress.add(1)
-            if error is None:
+        for path, image in [(path, pool.submit(read_image, path, shape)) for path in paths]:
+            try:
+                images.append(image.result())
                 good.append(path)
-                images.append(image)
-            else:
-                bad.append(error)
+            except InputError as error:
+                bad.append(str(error))
+            progress.add(1)
     return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
 
 
@@ -84,18 +76,16 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
 def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content. Raises InputError, naming it, where that cannot be had."""
+    shown = printable(path)
     try:
-        size = os.stat(path).st_size
-        if not os.path.isfile(path):  # a pipe would be waited for
-            raise ValueError("not a file")
-        if size > MAX_BYTES:
-            raise ValueError(f"{size:,} bytes, more than {MAX_BYTES:,}")
+        if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
+            raise InputError(f"{shown}: not a file")
+        if os.stat(path).st_size > MAX_BYTES:
+            raise InputError(f"{shown}: more than {MAX_BYTES:,} bytes")
         with open(path, "rb") as f:
             return f.read()
     except OSError as error:
-        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"{printable(path)}: {error}") from None
+        raise InputError(f"{shown}: cannot be opened ({error.strerror})") from None
 
 
 def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
@@ -122,11 +112,7 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
                 ImageOps.exif_transpose(picture, in_place=True)
             return _opaque(picture)
     except UnidentifiedImageError:
-        reason = "no image of a known format"
-        if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS and "HEIF" not in formats():
-            reason = "HEIC: pip install pi-heif, and it is read"
-        elif data[:4] in (b"II*\0", b"MM\0*"):
-            reason = "a TIFF of a rare kind: save it as PNG"
+        reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
@@ -142,21 +128,15 @@ def _prepare(picture: Any, side: int | None) -> None:
     while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
     if codec == "jpeg":
-        scans = 1
-        # several scans are decoded whole: progressive ones, or where the first lacks a channel
-        channels = data[data.rfind(b"\xff\xda", 0, picture.fp.tell()) + 4]
-        if picture.info.get("progressive") or channels < len(picture.getbands()):
-            scans = len(re.findall(JPEG_SCAN, data))
-        else:
+        scans = len(re.findall(JPEG_SCAN, data)) if picture.info.get("progressive") else 1
+        if scans == 1:
             most = pixels  # Pillow's own limit is 179 million
         # each scan is a pass over all pixels, and each block of 8 x 8 takes a bit at least
         if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):
             raise ValueError("too many scans, or too little data for its size")
         picture.draft(None, (width // shrink, height // shrink))
     elif codec == "jpeg2k":
-        # the marker of the coding, 2 bytes of its length, 5 of style, how often it can be halved
-        picture.reduce = halved = min(shrink.bit_length() - 1, data[data.find(b"\xff\x52") + 9])
-        (pixels, most) = (pixels >> 2 * halved, MOST_DECODED)  # it takes 16 bytes a pixel
+        most = MOST_DECODED  # it takes 16 bytes a pixel
     elif picture.format == "TIFF":
         tags = picture.tag_v2
         bits = max(tags.get(258, (1,)))

@@ -4,8 +4,8 @@ import logging
 import os
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -27,13 +27,12 @@ PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing", "eval"), TEST),
 }
+# a word of these in a name, between what is no letter and no digit
+PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
 MOST_LINES = 20  # of one kind
 UNPAIRED = "in no pair that is used"
-
-# (its name's parts from the listing's folder on, how many images lie directly in it)
-Folders = Mapping[tuple[str, ...], int]
 
 
 class File(NamedTuple):
@@ -50,14 +49,16 @@ class File(NamedTuple):
         return printable(self.name) + (f" (line {self.line})" if self.line else "")
 
 
+ReadyPair = tuple[File, File, int, str]  # two files, y, their group or ""
+
+
 @dataclass(frozen=True)
 class Listing:
     """What a folder or a list holds, before anything is read."""
 
     base: str  # the folder that the files' names begin at
     files: list[File]  # sorted: training first
-    pairs: list[tuple[int, int, int, str]] | None = None  # two files, y, their group or ""
-    parted: bool = False  # whether folders or a list say what is trained and tested on
+    pairs: list[ReadyPair] | None = None
     skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
 
 
@@ -69,39 +70,26 @@ def find(
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
-    subfolders, named "alphabet/character". similar_all_images/ and dissimilar_all_images/ hold
-    ready pairs, NAME_first beside NAME_second.
+    subfolders, named "alphabet/character"; 0: there are no classes. similar_all_images/ and
+    dissimilar_all_images/ hold ready pairs, NAME_first beside NAME_second.
     plain: ready pairs, and images in no subfolder, are taken as images without classes.
     Logs what is left out. Raises InputError where there are no images in subfolders and, without
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (names, cut, skipped) = _scan(directory)
-    all_folders = Counter(cut[os.path.dirname(name)] for name in names)
-    depth = _inner([all_folders], 0)  # of the folders that count
-    folders = {folder: count for folder, count in all_folders.items() if len(folder) >= depth}
-    if depth:
-        around = os.sep.join(next(iter(folders))[:depth])
-        log.info(f"everything lies in {printable(around)}: its subfolders are what counts")
-    sizes = _sizes(folders, depth)
-    paired = sizes.keys() >= PAIR_FOLDERS.keys()
-    if plain and names and (paired or not sizes):
-        return Listing(directory, [File(name) for name in names], skipped=skipped)
+    (root, left_out) = _scan(directory)
+    (top,) = _inner([root])
+    paired = top.folders.keys() >= PAIR_FOLDERS.keys()
     pairs = None
-    if paired:
-        tops = [cut[os.path.dirname(name)][depth : depth + 1] for name in names]
-        inside = [name for name, top in zip(names, tops) if PAIR_FOLDERS.keys() & top]
-        (files, pairs) = _in_pairs(inside, depth, skipped)
+    if class_level == 0 or (plain and (paired or not top.folders)):
+        files = [File(name) for name in sorted(root.images())]
+    elif paired:
+        (files, pairs) = _pair_files(top, left_out)
     else:
-        classes = _classes(folders, depth, class_level, printable(directory), cut.values(), skipped)
-        found = [(name, classes.get(cut[os.path.dirname(name)])) for name in names]
-        files = [File(name, *of) for name, of in found if of]
-        files.sort(key=attrgetter("part", "name"))
-    if beside := len(names) - len(files) - skipped[UNPAIRED]:
-        log.info(f"left out {beside:,} images beside the class folders")
-        skipped["beside the class folders"] = beside
-    parted = len({file.part for file in files}) > 1
-    return Listing(directory, files, pairs, parted, +skipped)
+        files = _class_files(top, class_level, printable(directory))
+    others = {*root.images()} - {file.name for file in files} - {*left_out[UNPAIRED]}
+    left_out["beside the class folders"] = sorted(others)
+    return Listing(directory, files, pairs, counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -109,172 +97,163 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 
     Raises InputError where the folder is missing or holds none.
     """
-    names = _scan(os.fspath(directory))[0]
-    if not names:
-        raise InputError(
-            f"Expected a folder with images ({' '.join(endings())}). "
-            f"Received: {printable(directory)} with none."
-        )
-    return [os.path.join(directory, name) for name in names]
+    return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-def _scan(directory: str) -> tuple[list[str], dict[str, tuple[str, ...]], Counter[str]]:
-    """The image files, sorted, the folders with their names' parts, and how much else there is.
+@dataclass
+class Folder:
+    """What a folder holds of images."""
 
-    Names begin at the directory; their parts have the one form that Unicode has for accents.
-    A file without an ending is taken where it begins as an image does. A link to a folder is
-    followed, but not to one around it, nor inside a linked folder. Hidden files and folders are
-    left out, and __MACOSX, whose files are named as images and are none.
+    files: list[str] = field(default_factory=list)  # paths of the images directly in it
+    # those in it with images, by name, in the one form that Unicode has for accents
+    folders: dict[str, "Folder"] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)  # the names of the others
+
+    def images(self) -> Iterator[str]:
+        """All that it holds, in itself and below, in no order."""
+        stack = [self]
+        while stack:
+            folder = stack.pop()
+            yield from folder.files
+            stack += folder.folders.values()
+
+
+def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
+    """What a folder holds, and the names of what is left out, by their ending or the reason.
+
+    Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
+    and so is __MACOSX, whose files are named as images and are none. A file without an ending is
+    taken where it begins as an image does.
+    Raises InputError where the folder is missing or holds no images.
     """
-    kinds = endings()
-    (files, left_out, others) = (list[str](), list[tuple[str, str]](), Counter[str]())
-    folders = {"": tuple[str, ...]()}
-    stack = [("", False)]
+    (kinds, top) = (endings(), Path(directory).resolve())
+    (folders, seen, left_out) = (list[Folder](), set[Path](), defaultdict[str, list[str]](list))
+    # a folder, what it lies in, why that is left out; recursion would end at a depth of a thousand
+    stack = [("", Folder(), "")]
     while stack:
-        (folder, linked) = stack.pop()
-        path = os.path.join(directory, folder)
+        (name, around, reason) = stack.pop()
+        real = Path(top, name).resolve()
+        # a link, to what is read by its own name, or to a folder around it all
+        known = real != top / name and (real.is_relative_to(top) or top.is_relative_to(real))
+        if known or real in seen:
+            left_out["another name of a folder that is read"].append(name)
+            continue
+        seen.add(real)
         try:
-            entries = list(os.scandir(path))
-        except OSError as error:
-            if not folder:
-                how = f"which cannot be opened ({error.strerror})"
-                how = how if os.path.isdir(path) else "no such folder"
-                raise InputError(
-                    f"Expected a folder of images. Received: {printable(directory)}, {how}."
-                ) from None
-            left_out.append((folder, "cannot be opened"))
-            continue
-        if folder and OUTPUTS & {entry.name for entry in entries}:
-            left_out.append((folder, "output of a training"))
-            continue
-        if folder:
-            folders[folder] = tuple(unicodedata.normalize("NFC", folder).split(os.sep))
-        for entry in entries:
-            name = os.path.join(folder, entry.name)
             # a link may lead to itself; of others the folder's own list says what they are
-            is_link = entry.is_symlink()
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
-                inside = [file for _, _, found in os.walk(entry.path) for file in found]
-                count = sum(file[0] != "." and file.lower().endswith(kinds) for file in inside)
-                left_out += [(name, "in a folder that begins with a dot")] * count
-            elif not (os.path.isdir(entry) if is_link else entry.is_dir()):
-                ending = os.path.splitext(name)[1].lower()
-                is_image = ending in kinds
-                if not ending and os.path.isfile(entry):  # a pipe would be waited for
-                    with suppress(Exception):  # other files make Pillow raise nearly anything
-                        Image.open(entry.path, formats=formats()).close()
-                        is_image = True
-                if is_image:
-                    files.append(name)
-                else:
-                    others[ending or "no ending"] += 1
-            elif is_link and (
-                linked or Path(path).resolve().is_relative_to(os.path.realpath(entry))
-            ):
-                left_out.append((name, "link to a folder around it, or inside a linked one"))
-            else:
-                stack.append((name, linked or is_link))
-    say(
-        f"left out {printable(name)}: {reason}" + (f" ({count:,} images)" if count > 1 else "")
-        for (name, reason), count in sorted(Counter(left_out).items())
-    )
-    for ending, count in others.most_common(MOST_LINES):
-        how = "not read; pictures can be saved as PNG or JPEG"
-        if ending in (".heic", ".heif", ".hif"):
-            how = "pip install pi-heif, and they are read"
-        log.info(f"skipped {count:,} files, {printable(ending)}: {how}")
-    return sorted(files), folders, others + Counter(reason for _, reason in left_out)
+            is_folder = {entry.name: os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()
+                         for entry in os.scandir(top / name)}  # fmt: skip
+        except OSError:
+            left_out["cannot be opened"].append(name)
+            continue
+        label = unicodedata.normalize("NFC", os.path.basename(name))
+        if label.startswith((".", "__MACOSX")):
+            reason = "hidden"
+        elif name and is_folder.keys() & OUTPUTS:
+            reason = "output of a training"
+        folder = Folder() if reason else around.folders.setdefault(label, Folder())
+        folders.append(folder)
+        inside = sorted(file for file in is_folder if is_folder[file])
+        stack += [(os.path.join(name, inner), folder, reason) for inner in reversed(inside)]
+        for file in sorted(is_folder.keys() - inside):
+            (path, ending) = (os.path.join(name, file), os.path.splitext(file)[1].lower())
+            why = "hidden" if file.startswith(".") else reason
+            if not (why or ending in kinds or (not ending and _is_image(top / path))):
+                why = ending or "no ending"
+            (left_out[why] if why else folder.files).append(path)
+    for folder in reversed(folders):  # from within
+        folder.empty = [name for name, of in folder.folders.items() if not (of.files or of.folders)]
+        for name in folder.empty:
+            del folder.folders[name]
+    root = folders[0] if folders else Folder()
+    if not (root.files or root.folders):
+        how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
+        raise InputError(
+            "Expected a folder with images. Received: "
+            f"{printable(directory)}, {how if os.path.isdir(directory) else 'no such folder'}."
+        )
+    return root, left_out
 
 
-def _sizes(folders: Folders, depth: int) -> Counter[str]:
-    """How many images each folder at a depth holds, in itself and below."""
-    sizes = Counter[str]()
-    for folder, count in folders.items():
-        if len(folder) > depth:
-            sizes[folder[depth]] += count
-    return sizes
+def _is_image(path: Path) -> bool:
+    """Whether a file begins as an image does."""
+    with suppress(Exception):  # other files make Pillow raise nearly anything
+        if os.path.isfile(path):  # a pipe would be waited for
+            Image.open(path, formats=formats()).close()
+            return True
+    return False
 
 
-def _inner(branches: Sequence[Folders], depth: int) -> int:
-    """The depth of the folders that count: those below a single folder around all others."""
-    while all(len(_sizes(folders, depth)) == 1 for folders in branches):
-        inside = _sizes(branches[0], depth + 1)
-        if not inside or (len(inside) == 1 and depth + 1 in map(len, branches[0])):
-            break
-        depth += 1
-    return depth
+def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
+    """How much is left out, by its ending or the reason; logs it with some of the names.
 
-
-def _classes(
-    folders: Folders, depth: int, class_level: int | None, shown: str,
-    scanned: Iterable[tuple[str, ...]], skipped: Counter[str],
-) -> dict[tuple[str, ...], tuple[str, int]]:  # fmt: skip
-    """The class and the part of the images in each folder.
-
-    depth: of the folders of the classes, or of the parts. scanned: folders without images, too.
+    left_out: names by the reason. most: of the names in a line.
     """
-    part_depth = depth
-    parts = _parts(folders, depth, class_level)
+    skipped = Counter({reason: len(names) for reason, names in left_out.items() if names})
+    hint = dict.fromkeys((".heic", ".heif", ".hif"), " (pip install pi-heif, and they are read)")
+    say(f"left out {count:,}, {printable(reason)}: {few_of(left_out[reason], most)}"
+        + hint.get(reason, "") for reason, count in skipped.most_common())  # fmt: skip
+    return skipped
+
+
+def _inner(folders: list[Folder]) -> list[Folder]:
+    """The folders that count: those below a single folder around all others in each."""
+    while all(len(folder.folders) == 1 for folder in folders):
+        inside = [inner for folder in folders for inner in folder.folders.values()]
+        if not inside[0].folders or (len(inside[0].folders) == 1 and inside[0].files):
+            break
+        folders = inside
+    return folders
+
+
+def _class_files(top: Folder, class_level: int | None, shown: str) -> list[File]:
+    """The files in class folders, or in those of parts, training first, by name."""
+    (parts, branches) = (_parts(top, class_level), [top])
     if parts:
         log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
-        inside = [
-            {folder: count for folder, count in folders.items() if (top,) == folder[depth:][:1]}
-            for top in sorted(parts, key=lambda top: parts[top])
-        ]
-        depth = _inner(inside, depth + 1)
-        for some in inside:
-            if not _sizes(some, depth):
-                (top, count) = (next(iter(some))[part_depth], sum(some.values()))
-                log.info(f"left out {printable(top)}: its {count:,} images are in no class folders")
-        if _sizes(folders, depth).keys() >= PAIR_FOLDERS.keys():
+        branches = _inner([top.folders[name] for name in parts])
+        if any(branch.folders.keys() >= PAIR_FOLDERS.keys() for branch in branches):
             raise InputError(
                 f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
                 f"Received: such in {few_of(parts)}."
             )
-    around = {folder[:depth] for folder in folders}
-    full = {folder[: depth + 1] for folder in folders}
-    empty = {folder for folder in scanned if len(folder) == depth + 1 and folder[:depth] in around}
-    say(
-        f"left out class {printable(folder[-1])}: it holds no images that can be read"
-        for folder in sorted(empty - full)
-    )
-    folders = {folder: count for folder, count in folders.items() if len(folder) > depth}
-    level = class_level or _level(folders, depth, shown)
-    classes = {
-        folder: ("/".join(folder[depth : depth + level]), parts.get(folder[part_depth], TRAIN))
-        for folder in folders
-        if len(folder) >= depth + level
-    }
-    if not classes:
-        left_out = f" (left out: {few_of(skipped)})" if skipped else ""
+    level = class_level or _level(branches, shown)
+    files = []
+    for branch, (name, part) in zip(branches, parts.items() or [("", TRAIN)]):
+        say(f"left out class {printable(os.path.join(name, label))}: it holds no images"
+            for label in branch.empty)  # fmt: skip
+        if parts and not branch.folders:
+            count = len(branch.files)
+            log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
+        classes = list(branch.folders.items())
+        for _ in range(level - 1):
+            classes = [(f"{label}/{name}", inner) for label, folder in classes
+                       for name, inner in folder.folders.items()]  # fmt: skip
+        files += [File(name, label, part) for label, folder in classes for name in folder.images()]
+    if not files:
+        levels = f", {level} levels below it" if level > 1 else ""
         raise InputError(
             "Expected a folder with a subfolder for each class, and images in these"
-            f"{f', {level} levels below it' if class_level else ''}. Received: {shown} "
-            f"without{left_out}."
+            f"{levels}. Received: {shown} without."
         )
-    return classes
+    return sorted(files, key=attrgetter("part", "name"))
 
 
-def _parts(folders, depth, class_level):
-    """The part that each folder at a depth is named for; {} where they are named for none."""
-    sizes = _sizes(folders, depth)
-    named: dict[str, dict[str, int]] = {}  # by the rest of the name: "seg_" of seg_train
-    for top in sizes:
-        words = re.split(r"([^\W_]+)", top.casefold())
-        of_parts = [word for word in words if word in PARTS]
-        if len(of_parts) == 1:
-            words.remove(of_parts[0])
-            named.setdefault("".join(words), {})[top] = PARTS[of_parts[0]]
+def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
+    """The part that each folder is named for, training first; {} where they are named for none."""
+    named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
+    for name in top.folders:
+        if len(words := PART_WORD.findall(name.casefold())) == 1:
+            named[PART_WORD.sub("", name.casefold())][name] = PARTS[words[0]]
     parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
-    if not parts:
-        return {}
-    deep = {folder[depth] for folder in folders if len(folder) > depth + 1}
-    others = [top for top in sizes if top not in parts]
-    if not others and any(parts[top] == min(parts.values()) for top in deep):
+    parts = dict(sorted(parts.items(), key=lambda item: (item[1], item[0])))
+    others = sorted(top.folders.keys() - parts)
+    in_folders = [part for name, part in parts.items() if top.folders[name].folders]
+    if not parts or (not others and min(parts.values()) in in_folders):
         return parts
     if class_level:
         return {}
-    what = few_of({top: sizes[top] for top in parts}, 9)
+    what = few_of(parts)
     what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
     raise InputError(
         "Expected either classes, or parts of a data set (train, val, test) with a folder for each "
@@ -282,42 +261,35 @@ def _parts(folders, depth, class_level):
     )
 
 
-def _level(folders, depth, shown):
+def _level(branches: list[Folder], shown: str) -> int:
     """1, the level of the classes, where there is no doubt."""
-    inner: dict[str, set] = {}  # of each first folder those below that hold images
-    for folder in folders:
-        inner.setdefault(folder[depth], set()).add(folder[depth + 1 :])
-    branched = sum(len(places) > 1 and () not in places for places in inner.values())
-    if not branched or 2 * branched < len(inner):
+    classes = [item for branch in branches for item in branch.folders.items()]
+    branched = sum(not inner.files and len(_inner([inner])[0].folders) > 1 for _, inner in classes)
+    if not branched or 2 * branched < len(classes):
         return 1
-    second = sorted({"/".join(folder[depth : depth + 2]) for folder in folders})
+    first = {name for name, _ in classes}
+    second = {f"{name}/{below}" for name, inner in classes for below in inner.folders}
     raise InputError(
         f"Expected one level of class folders. Received: {shown}, where the classes can be "
-        f"{few_of(_sizes(folders, depth))} or {few_of(second)}. Choose with --class-level 1 or "
+        f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
         "--class-level 2, or name the folder that holds the classes."
     )
 
 
-def _in_pairs(names, depth, skipped):
+def _pair_files(top: Folder, left_out: dict[str, list[str]]) -> tuple[list[File], list[ReadyPair]]:
     """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
+    same = {name: y for kind, y in PAIR_FOLDERS.items() for name in top.folders[kind].images()}
     halves: dict[str, dict[str, str]] = {}
-    for name in names:
-        stem = "/".join(os.path.splitext(name)[0].split(os.sep)[depth:])
-        if match := re.fullmatch(r"(.*)_(first|second)", stem, re.DOTALL):
-            halves.setdefault(match[1], {}).setdefault(match[2], name)
-    whole = {stem: pair for stem, pair in halves.items() if len(pair) == 2}
-    files = sorted(name for pair in whole.values() for name in pair.values())
-    alone = sorted({*names} - {*files})
-    say(f"left out {printable(name)}: not one of a NAME_first and a NAME_second" for name in alone)
-    skipped[UNPAIRED] += len(alone)
+    for name in sorted(same):
+        (pair, _, half) = os.path.splitext(name)[0].rpartition("_")
+        halves.setdefault(pair, {}).setdefault(half, name)
+    pairs = [(File(of["first"]), File(of["second"]), same[of["first"]], "")
+             for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
+    files = sorted(file for pair in pairs for file in pair[:2])
+    left_out[UNPAIRED] = sorted({*same} - {file.name for file in files})
     if not files:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    place = {name: k for k, name in enumerate(files)}
-    pairs = [
-        (place[pair["first"]], place[pair["second"]], PAIR_FOLDERS[stem.split("/")[0]], "")
-        for stem, pair in whole.items()
-    ]
-    return [File(name) for name in files], pairs
+    return files, pairs
 
 
 def say(messages: Iterable[str]) -> None:
@@ -333,7 +305,6 @@ def few_of(names: Iterable[str] | Mapping[str, int], count: int = 3) -> str:
     """The first of some names, with their sizes where these are known: "a (3), b (2), …"."""
     sizes = names if isinstance(names, Mapping) else {}
     names = list(names)
-    shown = [
-        printable(name) + (f" ({sizes[name]:,})" if name in sizes else "") for name in names[:count]
-    ]
+    shown = [printable(name) + (f" ({sizes[name]:,})" if name in sizes else "")
+             for name in names[:count]]  # fmt: skip
     return ", ".join(shown + ["…"] * (len(names) > count))

@@ -8,7 +8,6 @@ semicolon or tab may stand for the comma. Every fault is named with its line.
 """
 
 import csv
-import io
 import logging
 import os
 import re
@@ -16,7 +15,7 @@ import unicodedata
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from pyimagesearch.data.listing import PARTS, File, Listing
+from pyimagesearch.data.listing import PARTS, File, Listing, ReadyPair
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
@@ -51,19 +50,6 @@ class Row(NamedTuple):
         return SAME[text]
 
 
-def is_list(path: str | os.PathLike) -> bool:
-    """Whether a path is that of a file that ends in .csv."""
-    return os.fspath(path).casefold().endswith(".csv") and os.path.isfile(path)
-
-
-def holds_pairs(path: str | os.PathLike) -> bool:
-    """Whether the header of a list is that of pairs; False where it cannot be read."""
-    try:
-        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
-    except InputError:
-        return False
-
-
 def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
     """Which kind a CSV file is of, and its lines but empty ones, with names in small letters.
 
@@ -73,26 +59,19 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     shown = printable(path)
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
-            text = f.read()
-        if text.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-            raise csv.Error("UTF-16: save it as CSV UTF-8")
-        first = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=first.count)
-        table = csv.DictReader(
-            io.StringIO(text, newline=""), None, None, "", delimiter=delimiter,
-            skipinitialspace=True,
-        )  # fmt: skip
-        table.fieldnames = [name.strip().casefold() for name in table.fieldnames or ()]
-        rows = [Row(table.line_num, cells) for cells in table
-                if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
-    except OSError as error:
-        raise InputError(
-            f"Expected a list in a CSV file. Received: {shown}, which cannot be opened "
-            f"({error.strerror})."
-        ) from None
-    except csv.Error as error:
-        raise InputError(f"Expected a CSV file. Received: {shown} ({error}).") from None
-    header = list(table.fieldnames)
+            first = f.readline()
+            if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+                raise csv.Error("UTF-16: save it as CSV UTF-8")
+            f.seek(0)
+            mark = max(",;\t", key=first.count)
+            table = csv.DictReader(f, None, None, "", delimiter=mark, skipinitialspace=True)
+            header = [name.strip().casefold() for name in table.fieldnames or ()]
+            table.fieldnames = header
+            rows = [Row(table.line_num, cells) for cells in table
+                    if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
+    except (OSError, csv.Error) as error:
+        raise InputError(f"Expected a folder, or a list in a CSV file. Received: {shown} "
+                         f"({getattr(error, 'strerror', None) or error}).") from None  # fmt: skip
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or len(known) > len(set(known)):
@@ -108,15 +87,9 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
 def find(path: str | os.PathLike) -> Listing:
     """What a list says of its files, as listing.find says it of a folder's.
 
-    Raises InputError with the first line that is at fault, and how many more are: a cell is empty,
-    or is none of those that are known in its column, or a file is not there.
+    Raises InputError with the first line that is at fault: a cell is empty, or is none of those
+    that are known in its column, or a file is not there.
     """
-    if not is_list(path):
-        how = "a file that does not end in .csv" if os.path.isfile(path) else "not there"
-        raise InputError(
-            "Expected a folder, or a list of images that ends in .csv. Received: "
-            f"{printable(path)}, {how}."
-        )
     (wanted, rows) = rows_of(path, CLASSES, PAIRS)
     # a column without a name is the index that pandas writes
     if unused := {*filter(None, rows[0].cells)} - {*wanted, *OPTIONAL, "unnamed: 0"}:
@@ -124,41 +97,33 @@ def find(path: str | os.PathLike) -> Listing:
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
     files: dict[tuple, File] = {}  # by what a line says of them
-    pairs: list[tuple[File, File, int, str]] = []
-    faults: list[str] = []
+    pairs: list[ReadyPair] = []
     for row in rows:
         try:
-            cells = row.named(*wanted[:2])
+            names = row.named(*wanted[:2])
             part = row.cells["split"].strip() if parted else "train"
             if part.casefold() not in PARTS:
                 received = printable(part) if part else "nothing, which other lines have"
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
             group = row.cells.get("group", "").strip()
-            label = ""
+            (label, of_file) = ("", "")
             if wanted == CLASSES:
-                label = unicodedata.normalize("NFC", cells.pop().strip())
                 # 1.0 is what pandas makes of 1 beside a gap
-                label = re.sub(r"^(-?\d+)\.0+$", r"\1", label)
-            ends = []
-            for name in cells:
-                where = os.path.join(base, name)
-                if not os.path.isfile(where):
-                    there = "no file" if os.path.exists(where) else "not there"
-                    raise InputError(
-                        f"Expected an image file. Received: {printable(where)}, {there}."
-                    )
-                said = (os.path.normpath(name), label, PARTS[part.casefold()])
-                of_file = group if wanted == CLASSES else ""
-                ends.append(files.setdefault((*said, of_file), File(*said, of_file, row.number)))
+                label = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip())
+                (label, of_file) = (unicodedata.normalize("NFC", label), group)
+            of_row = []
+            for name in names:
+                if not os.path.isfile(where := os.path.join(base, name)):
+                    mark = "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
+                    where = f"{printable(where)}, not there{mark}"
+                    raise InputError(f"Expected a file. Received: {where}.")
+                file = File(os.path.normpath(name), label, PARTS[part.casefold()], of_file,
+                            row.number)  # fmt: skip
+                of_row.append(files.setdefault(file[:-1], file))
             if wanted == PAIRS:
-                pairs.append((*ends, row.same(), group))
+                pairs.append((of_row[0], of_row[1], row.same(), group))
         except InputError as fault:
-            faults.append(f"{printable(path)} line {row.number} is at fault: {fault}")
-    if faults:
-        more = f" More lines at fault: {len(faults) - 1:,}." if len(faults) > 1 else ""
-        raise InputError(faults[0] + more)
+            raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
     in_order = sorted(files.values(), key=attrgetter("part", "name"))
-    place = {file: k for k, file in enumerate(in_order)}
-    ready = [(place[a], place[b], same, group) for a, b, same, group in pairs]
     log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
-    return Listing(base, in_order, ready if wanted == PAIRS else None, parted)
+    return Listing(base, in_order, pairs if wanted == PAIRS else None)

@@ -1,21 +1,40 @@
-"""Images with what is known of them: pairs and labels, image sets, the four parts of a data set."""
+"""Images with what is known of them: rows on disk, pairs, image sets, the parts of a data set."""
 
 import hashlib
-import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data.rows import Rows
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import at_once
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
 BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
+
+
+class Rows:
+    """Some rows of an array on disk, read when they are asked for.
+
+    array: (M, ...), mapped from a file. rows: int (N,), which of its rows. Indexing takes what
+    NumPy takes for one axis (a slice, integers, a mask) and returns an array in memory.
+    """
+
+    def __init__(self, array: np.ndarray, rows: np.ndarray):
+        self.array, self.rows = array, rows
+        self.shape = (len(rows), *array.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return np.asarray(self.array[self.rows[key]])
 
 
 class Pairs(NamedTuple):
@@ -60,6 +79,7 @@ class ImageSet:
     class_names: tuple[str, ...] = ()
     groups: np.ndarray | None = None  # int32 (N,): images that belong together have one number
     contents: np.ndarray | None = None  # uint64 (N,): a digest of each file's content
+    splits: np.ndarray | None = None  # int8 (N,): TRAIN, VALIDATION, TEST, as the data says it
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,21 +91,17 @@ class ImageSet:
             raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
         return self.pairs
 
-    def replace(self, **changes: Any) -> "ImageSet":
-        """The same set with other values."""
-        return replace(self, **changes)
-
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
-        known = (self.labels, self.groups, self.contents)
-        (labels, groups, contents) = (None if x is None else x[rows] for x in known)
+        known = (self.labels, self.groups, self.contents, self.splits)
+        (labels, *others) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
         images: np.ndarray | Rows
         if isinstance(self.images, Rows):  # left on disk
             images = Rows(self.images.array, self.images.rows[rows])
         else:
             images = self.images[rows]
-        return ImageSet(images, labels, pairs, self.class_names, groups, contents)
+        return ImageSet(images, labels, pairs, self.class_names, *others)
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,30 @@ class DataSet:
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
     new_choices: bool = False  # whether no class of the choices is
+    # int (C,), rows of the test images that have a near copy in training
+    copies: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
+def in_batches(
+    function: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray | Rows,
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
+
+    batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
+    """
+    batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
+    starts = range(0, len(images), batch_size)
+    with ThreadPoolExecutor(at_once()) as pool:
+        # a batch is taken from the images, which may be on disk, when its turn comes
+        parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
+        return np.concatenate(list(parts))
 
 
 def class_numbers(labels: Any) -> np.ndarray:
@@ -113,12 +153,12 @@ def class_numbers(labels: Any) -> np.ndarray:
     )
     values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in values]
     texts = all(isinstance(value, str) for value in values)
-    for value in values:
-        if not (texts or (isinstance(value, (Real, np.bool_)) and value % 1 == 0)):
-            raise InputError(
-                "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
-                f"Received: {value!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
-            )
+    wrong = [v for v in values if not (isinstance(v, (Real, np.bool_)) and v % 1 == 0)]
+    if wrong and not texts:
+        raise InputError(
+            "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
+            f"Received: {wrong[0]!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
+        )
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
 
@@ -134,15 +174,11 @@ def are_uneven(sizes: np.ndarray) -> bool:
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     """A number for each image that tells its shape and pixels from all others: uint64 (N,).
 
-    images: uint8 (N, H, W, C), read in blocks. The first eight bytes of BLAKE2b, little-endian.
+    images: uint8 (N, H, W, C). The first eight bytes of BLAKE2b, little-endian.
     """
     shape = np.array(images.shape[1:], "<u8").tobytes()
-    block = max(BLOCK_BYTES // max(math.prod(images.shape[1:]), 1), 1)
-    digests = [
-        hashlib.blake2b(shape + np.ascontiguousarray(image).tobytes(), digest_size=8).digest()
-        for start in range(0, len(images), block)
-        for image in images[start : start + block]
-    ]
+    digests = [hashlib.blake2b(shape + images[k].tobytes(), digest_size=8).digest()
+               for k in range(len(images))]  # fmt: skip
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 

@@ -9,7 +9,7 @@ class into or out of each part.
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import chain, product
+from itertools import product
 
 import numpy as np
 
@@ -50,10 +50,9 @@ def split(
     part = np.zeros(len(images), np.int8) if given is None else np.array(given, np.int8)
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
+        what = "such a part" if tests else "ready pairs"
         raise InputError(
-            "Expected --split classes with classes that have no test part of their own, a folder "
-            "test/ or test in a list. Received: "
-            f"{'such a part' if tests else 'ready pairs'}."
+            f"Expected --split classes with no test part of its own. Received: {what}."
         )
     tested = 0 if tests else reading.tested
     held_out = 0 if (part == VALIDATION).any() else reading.held_out * (1 - tested)
@@ -92,8 +91,8 @@ def split(
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
                 f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
-                "More of them are needed, or another --split, no --group-by, or none of the parts "
-                "that are given (train/, val/, test/, or a list's column split)."
+                "More of them are needed, or another --split, no --group-by, or no parts (train/, "
+                "val/, test/, or a list's column split)."
             )
     return part, how
 
@@ -213,7 +212,7 @@ def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
 
 def connected(
     count: int,
-    edges: Iterable[Sequence[int]] | np.ndarray = (),
+    edges: Sequence[Sequence[int]] | np.ndarray = (),
     groups: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Which things hang together: int32 (count,), numbered as they appear.
@@ -221,18 +220,17 @@ def connected(
     edges: two things each that belong together. groups: int (count,) each; things of one
     number belong together.
     """
-    leader = list(range(count))  # of each thing one with a lower number, or itself
-
-    def find(k):
-        while leader[k] != k:
-            leader[k] = leader[leader[k]]
-            k = leader[k]
-        return k
-
-    first_of = [
-        np.unique(numbers, return_index=True, return_inverse=True)[1:] for numbers in groups
-    ]
-    for a, b in chain(edges, *(enumerate(first[group]) for first, group in first_of)):
-        (low, high) = sorted((find(a), find(b)))
-        leader[high] = low
-    return np.unique(list(map(find, range(count))), return_inverse=True)[1].astype(np.int32)
+    found = [np.reshape(np.asarray(edges, int), (-1, 2))]
+    for numbers in groups:
+        (_, first, group) = np.unique(numbers, return_index=True, return_inverse=True)
+        found.append(np.stack([first[group], np.arange(count)], axis=1))
+    (a, b) = np.concatenate(found).T
+    leader = np.arange(count)  # of each thing one with a lower number, or itself
+    before = leader - 1
+    while not np.array_equal(leader, before):
+        before = leader.copy()
+        low = np.minimum(before[a], before[b])
+        np.minimum.at(leader, before[a], low)
+        np.minimum.at(leader, before[b], low)
+        leader = leader[leader]
+    return np.unique(leader, return_inverse=True)[1].astype(np.int32)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.pairs import Pairs
-from pyimagesearch.data.rows import Rows, in_batches
+from pyimagesearch.data.sets import Rows, in_batches
 from pyimagesearch.evaluation.distances import Comparison
 
 

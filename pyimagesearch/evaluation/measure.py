@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.rows import Rows, in_batches
-from pyimagesearch.data.sets import ImageSet, are_uneven
+from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval

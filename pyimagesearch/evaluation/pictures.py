@@ -12,7 +12,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pyimagesearch.data.rows import Rows, evenly
+from pyimagesearch.data.sets import Rows, evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement

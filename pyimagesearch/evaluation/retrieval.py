@@ -15,7 +15,7 @@ figure and not one that depends on the images' order.
 
 import numpy as np
 
-from pyimagesearch.data.rows import evenly
+from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import Figure, interval
 

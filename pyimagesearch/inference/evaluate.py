@@ -44,12 +44,17 @@ def evaluate(
     if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
     threshold = model.threshold_for(fmr)
-    read = read_folder(folder, shape=model.image_shape, class_level=class_level, group_by=group_by)
-    (test, part) = (read.images, None)
+    (images, counts) = read_folder(
+        folder, shape=model.image_shape, class_level=class_level, group_by=group_by
+    )
+    (test, part) = (images, None)
     for number in (TEST, VALIDATION):
-        if part is None and read.splits is not None and np.any(read.splits == number):
-            (test, part) = (test.part(np.flatnonzero(read.splits == number)), PART_NAMES[number])
-            log.info(f"evaluated on its {part}/ part: {len(test)} of {len(read.files)} images")
+        if part is None and images.splits is not None and np.any(images.splits == number):
+            (test, part) = (
+                images.part(np.flatnonzero(images.splits == number)),
+                PART_NAMES[number],
+            )
+            log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
     known = trained_on(model)
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
@@ -99,7 +104,7 @@ def evaluate(
         perfect = measured.accuracy.value == 1
         what = "no errors; the hardest pairs" if perfect else "the worst errors"
         log.info(f"{what}: {printable(figure)}")
-    answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": read.counts}
+    answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
     return answer | {"report": f"{measure.report(measured, printable(folder))}\n{verdict}"}
 
 

@@ -21,7 +21,7 @@ from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
 from pyimagesearch.data.cache import embeddings_of
 from pyimagesearch.data.images import FITS, read_image
-from pyimagesearch.data.rows import Rows, in_batches
+from pyimagesearch.data.sets import Rows, in_batches
 from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest

@@ -3,15 +3,13 @@
 import argparse
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import lists
 from pyimagesearch.data.datasets import DATASETS
+from pyimagesearch.data.folders import holds_pairs
 from pyimagesearch.data.images import FITS
-from pyimagesearch.data.listing import PAIR_FOLDERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError, printable
@@ -76,15 +74,7 @@ def default_recipe(dataset: str) -> str:
     """The recipe for a data set where none is asked for."""
     if dataset in DATASETS:
         return "article"
-    if lists.is_list(dataset):
-        return "pairs" if lists.holds_pairs(dataset) else "photos"
-    # ready pairs lie in the folder itself, or in single folders around everything
-    folders = [Path(dataset)]
-    while len(folders) == 1 and folders[0].is_dir():
-        folders = [path for path in folders[0].iterdir() if path.is_dir()]
-        if {path.name for path in folders} >= PAIR_FOLDERS.keys():
-            return "pairs"
-    return "photos"
+    return "pairs" if holds_pairs(dataset) else "photos"
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:

@@ -15,8 +15,7 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.rows import evenly
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, evenly
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file

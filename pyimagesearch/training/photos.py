@@ -21,8 +21,7 @@ from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.cache import cached
-from pyimagesearch.data.rows import Rows, evenly
-from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
+from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
 from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.evaluation.verification import curve_of

@@ -41,23 +41,10 @@ def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, 
     assert sorted(decoded) == ["3.png", "5.png", "9.png"]
     assert found.values[:, 0].tolist() == [0, 10, 20, 200, 40, 90]
     assert found.good == [0, 1, 2, 3, 4, 6] and found.computed == 2
-    assert found.messages[5].endswith("5.png: cannot be read (no image of a known format)")
+    assert found.messages[5].startswith(f"{files[5]}: cannot be read (no image of a known")
     assert found.messages[7].startswith("none.png: cannot be opened")
     write("5.png", (0, 0, 55), size=(20, 25))
     assert reds([*files, new]) == [0, 10, 20, 200, 40, 55, 90]
-
-
-def test_a_moved_touched_copied_or_linked_file_is_not_decoded_again(files, decoded, tmp_path):
-    read(files)
-    decoded.clear()
-    os.utime(files[0], ns=(1, 1))
-    moved, copy = (str(tmp_path / "in" / name) for name in ("moved.jpg", "copy.png"))
-    os.rename(files[1], moved)
-    Path(copy).write_bytes(Path(files[2]).read_bytes())
-    os.symlink(tmp_path / "in", tmp_path / "link")
-    linked = str(tmp_path / "link" / "3.png")
-    assert reds([files[0], moved, files[2], copy, linked]) == [0, 10, 20, 20, 30]
-    assert decoded == []
 
 
 def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
@@ -165,20 +152,11 @@ def test_a_damaged_cache_costs_time_alone(files, decoded, cache):
     assert reds(files) == REDS and decoded == []
 
 
-@pytest.mark.parametrize("fault", ["a file", "below a file", "a folder for the table", "full"])
+@pytest.mark.parametrize("fault", ["a file", "below a file", "a folder for the table"])
 def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch, said, fault):
     place = tmp_path / "place"
     if fault == "a folder for the table":
         (place / FILE / "full").mkdir(parents=True)
-    elif fault == "full":
-        add = caching.Cache.add
-
-        def full(self, rows):
-            if self.folder == place:
-                raise sqlite3.OperationalError("database or disk is full")
-            add(self, rows)
-
-        monkeypatch.setattr(caching.Cache, "add", full)
     else:
         place.write_bytes(b"")
         place = place / "below" if fault == "below a file" else place
@@ -190,7 +168,7 @@ def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch,
 
 
 def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):
-    for name in ("mine.txt", "contrastive-index.sqlite", "contrastive-0a.rows"):
+    for name in ("mine.txt", "contrastive-1.sqlite"):
         (cache / name).write_text("mine, or of an earlier version")
     values = read(files).values
     assert caching.size() >= 6 * 72

@@ -2,9 +2,14 @@
 
 import json
 import os
+import tempfile
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.folders import read_folder
@@ -27,40 +32,29 @@ def test_what_is_good_is_used_and_the_rest_is_named(write, read, tmp_path, said)
     write("one/0.png", (7, 7, 7))
     write("top.png", (9, 9, 9))
     write("cats/notes.txt", b"words")
-    found = read()
-    images = found.images
-    assert images.pairs is None and found.splits is None and images.groups is None
+    (images, counts) = read()
+    assert images.pairs is None and not images.splits.any() and images.groups is None
     assert images.class_names == ("cats", "dogs")
     assert images.labels.tolist() == [0] * 2 + [1] * 3 and images.labels.dtype == np.int32
     assert images.images.shape == (5, 20, 20, 3)  # the shorter side, below 64
     # blue of the cats without the one that is also a dog; red of the dogs: RGB, not BGR
     assert images.images[:2][:, 0, 0].tolist() == [[0, 0, 0], [0, 0, 20]]
     assert sorted(images.images[2:][:, 0, 0, 0].tolist()) == [100, 110, 120]
-    assert found.files[0] == os.path.join("cats", "deep er", "ä 0.png")
     assert images.contents.dtype == np.uint64 and len(set(images.contents.tolist())) == 5
     for line in (
-        "3 files skipped",
-        "left out the classes of which nothing can be read: bad (3)",
-        "ä 1.png and dogs/a cat.png: the same file in several classes",
+        "bad/2.png: cannot be read (no image of a known format",
+        "left out class bad: 0 images, 2 needed",
+        "left out 2, in several classes: cats/deep er/ä 1.png, dogs/a cat.png",
         "left out class one: 1 images, 2 needed",
-        "1 copies of other files left out",
+        "left out 1, copies: dogs/copy of 1.png",
         "2 classes: cats (2), dogs (3)",
     ):
         assert line in said()
     skipped = {".txt": 1, "beside the class folders": 1, "unreadable": 3}
     skipped |= {"in several classes": 2, "in classes of fewer than two": 1}
-    assert found.counts == json.loads(json.dumps(found.counts)) == {
+    assert counts == json.loads(json.dumps(counts)) == {
         "files": 12, "read": 9, "used": 5, "copies": 1, "classes": 2, "skipped": skipped
     }  # fmt: skip
-
-
-def test_a_class_behind_many_bad_files_is_named(write, read, said):
-    for k in range(25):
-        write(f"a/bad{k}.png", b"words")
-        write(f"z/{k}.png", b"words")
-        write(f"{'ab'[k % 2]}/{k}.png", (k, 0, 0))
-    assert read().images.class_names == ("a", "b")
-    assert "and 30 more like this" in said() and "nothing can be read: z (25)" in said()
 
 
 def test_shapes(write, read, tmp_path, said):
@@ -68,16 +62,16 @@ def test_shapes(write, read, tmp_path, said):
         write(f"{'ab'[k % 2]}/{k}.png", (9 * k, 9 * k, 9 * k), size=(200, 100))
 
     def shape(*args, **flags):
-        return read_folder(tmp_path / "in", *args, **flags).images.images.shape
+        return read_folder(tmp_path / "in", *args, **flags)[0].images.shape
 
-    assert shape() == (4, 64, 64, 1) and "in grey at 64x64" in said()
+    assert shape() == (4, 64, 64, 1) and "in grey at 64x64" in said()  # 100 wide, 64 at most
     assert shape(channels=3) == (4, 64, 64, 3) and shape(image_size=(4, 6)) == (4, 4, 6, 1)
-    assert shape(shape=(5, 7, 3)) == (4, 5, 7, 3) and shape(Reading(least_shape=(80, 8, 3))) == (
-        4,
-        80,
-        64,
-        3,
-    )
+    assert shape(shape=(5, 7, 3)) == (4, 5, 7, 3)
+    assert shape(Reading(least_shape=(80, 8, 3))) == (4, 80, 64, 3)
+    write("a/0.png", (0, 0, 0), size=(9, 190))
+    write("b/1.png", (9, 9, 9), size=(9, 190))
+    # the shorter side of the median; whole images need the longer one
+    assert [shape(Reading(fit=fit, side=128))[1] for fit in ("stretch", "whole")] == [54, 128]
 
 
 @pytest.mark.parametrize("root", ["", "around/"])
@@ -90,16 +84,16 @@ def test_ready_pairs(write, read, said, root):
     write(f"{root}dissimilar_all_images/3_first.png", (0, 8, 0))  # that of number 1
     write(f"{root}similar_all_images/bad_first.jpg", b"words")
     write(f"{root}similar_all_images/bad_second.jpg", (77, 7, 7))
-    found = read()
-    (pixels, pairs, groups) = (found.images.images, found.images.pairs, found.images.groups)
-    assert found.images.labels is None and found.images.class_names == ()
+    (images, counts) = read()
+    (pixels, pairs, groups) = (images.images, images.pairs, images.groups)
+    assert images.labels is None and images.class_names == ()
     assert sorted(pairs.y.ravel().tolist()) == [0] * 4 + [1] * 4
     for a, b, y in zip(pairs.anchors, pairs.others[:, 0], pairs.y[:, 0]):
         (green, red) = (pixels[[a]][0, 0, 0, 1], pixels[[b]][0, 0, 0, 0])
         assert (red > 60) if y else green in (0, 8, 16)
     assert len(set(pairs.anchors[pairs.y.ravel() == 0])) == 3  # copies are one image
-    assert len(pixels) == len(found.files) == 15 and found.counts["copies"] == 1
-    assert found.counts["skipped"] == {"unreadable": 1, "in no pair that is used": 1}
+    assert len(pixels) == 15 and counts["copies"] == 1
+    assert counts["skipped"] == {"unreadable": 1, "in no pair that is used": 1}
     assert "left out 1 pairs of files that cannot be read" in said()
     # eight pairs, of which two hang together by one image
     assert len(set(groups.tolist())) == 7
@@ -111,27 +105,23 @@ def test_pairs_that_contradict_each_other_are_left_out_and_named(write, read, sa
         for k, (a, b) in enumerate(names.split()):
             write(f"{kind}_all_images/{k}_first.png", (ord(a), 0, 0))
             write(f"{kind}_all_images/{k}_second.png", (ord(b), 0, 0))
-    found = read()
+    (images, counts) = read()
     # ab and ac are both, gg and ff say nothing; what is left: ad and ef the same, eg different
-    assert sorted(found.images.pairs.y.ravel().tolist()) == [0, 1, 1] and len(found.files) == 5
+    assert sorted(images.pairs.y.ravel().tolist()) == [0, 1, 1] and len(images) == 5
     assert said().count("left out the pair of ") == 6
-    assert (
-        found.counts["read"]
-        == 18
-        == 5 + found.counts["copies"] + sum(found.counts["skipped"].values())
-    )
-    with pytest.raises(InputError, match=r"group-by to match names .* xyz, which matches none of"):
+    assert counts["read"] == 18 == 5 + counts["copies"] + sum(counts["skipped"].values())
+    with pytest.raises(InputError, match=r"group-by to match names .* xyz, which does not match"):
         read(group_by="xyz")
-    assert set(read(group_by="similar").images.groups.tolist()) == {0}  # joins what pairs have not
+    assert set(read(group_by="similar")[0].groups.tolist()) == {0}  # joins what pairs have not
 
 
 def test_groups_by_a_part_of_the_name(write, read, said):
     for k, name in enumerate(["a/clip1_0", "a/clip1_1", "a/clip2_0", "b/clip1_2", "b/odd", "b/x"]):
         write(f"{name}.png", (k, 0, 0))
-    groups = read(group_by=r"(clip\d+)_").images.groups
+    groups = read(group_by=r"(clip\d+)_")[0].groups
     assert groups.tolist() == [0, 0, 1, 0, 2, 3] and groups.dtype == np.int32
     assert "2 groups by (clip\\d+)_; 2 images are in none" in said()
-    assert read(group_by=r"^\w+/clip\d").images.groups.tolist() == [0, 0, 1, 2, 3, 4]
+    assert read(group_by=r"^\w+/clip\d")[0].groups.tolist() == [0, 0, 1, 2, 3, 4]
     with pytest.raises(InputError, match=r"regular expression.*Received: '\('"):
         read(group_by="(")
 
@@ -142,37 +132,64 @@ def test_train_and_test_are_parts(write, read, said):
             write(f"{place}/{k}.png", (sum(map(ord, place)) % 200, 9 * k, k))
     for place in ("train", "Test"):  # a copy of an image that is trained on
         write(f"{place}/cat/3.png", (1, 2, 3))
-    found = read()
-    assert found.images.class_names == ("cat", "dog") and found.splits.dtype == np.int8
-    sizes = [[int(np.sum((found.images.labels == c) & (found.splits == part)))
+    images = read()[0]
+    assert images.class_names == ("cat", "dog") and images.splits.dtype == np.int8
+    sizes = [[int(np.sum((images.labels == c) & (images.splits == part)))
               for part in (0, 1, 2)] for c in (0, 1)]  # fmt: skip
     assert sizes == [[4, 3, 3], [3, 0, 3]]
-    assert "1 copies of other files left out; 1 were in another part" in said()
-    with pytest.raises(InputError, match=r"in train and .* in val, .* one group"):
+    assert "left out 1, copies of images in another part: Test/cat/3.png" in said()
+    with pytest.raises(InputError, match=r"in train and .* in val\. Move them together"):
         read(group_by="(t)/")
 
 
-def test_names_in_any_script_and_of_any_length(write, read, tmp_path):
+@pytest.mark.parametrize("value, word", [(3, "dark"), (250, "bright")])
+def test_images_that_show_little_or_nothing(write, read, said, value, word):
+    for name in ("a/0.png", "a/1.bmp", "b/0.ppm", "b/1.tif"):  # none is a copy of another
+        write(name, (value,) * 3)
+    with pytest.raises(InputError, match=rf"Received: 4, in which every pixel is {value}\."):
+        read()
+    write("a/0.png", (value, value, value + 1))
+    read()
+    assert f"the images are {word}: their mean is {value} of 255" in said()
+
+
+NAMES = ["0.png", "1.PNG", "no ending", "words.txt", ".hidden.png", "photo.heic"]
+PLACES = [".", "a", "a/deep", "b", "c", ".hidden/a", "out", "empty/words"]
+CONTENTS = st.sampled_from([*range(6), b"words", b""])  # a colour or bytes
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.dictionaries(st.tuples(st.sampled_from(PLACES), st.sampled_from(NAMES)), CONTENTS),
+    st.sampled_from([[""], ["train", "test"]]),
+)
+def test_every_file_is_used_or_counted(files, parts):
+    """The files below a folder: those used, copies, and those skipped for a reason."""
+    with tempfile.TemporaryDirectory() as folder:
+        base = {(place, f"{name}{k}.png"): 100 * k + 10 * len(part) + ord(name)
+                for part in parts for k in range(2) for name in "ab"
+                for place in [f"{part}/{name}"]}  # fmt: skip
+        files = {(f"{parts[-1]}/{place}", name): content
+                 for (place, name), content in files.items()}  # fmt: skip
+        for (place, name), content in {**base, **files, ("out", "metrics.json"): b""}.items():
+            path = Path(folder, place.lstrip("/"), name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not isinstance(content, bytes):
+                pixels = np.full((3, 3, 3), content, np.uint8)
+                content = cv2.imencode(".png", pixels)[1].tobytes()
+            path.write_bytes(content)
+        (images, counts) = read_folder(folder)
+        below = sum(len(names) for _, _, names in os.walk(folder))
+    assert len(images) == counts["used"] >= 4
+    assert below == counts["used"] + counts["copies"] + sum(counts["skipped"].values())
+
+
+def test_names_in_any_script_and_of_any_length(write, read):
     for name in ["猫", "قط", "café", os.fsdecode(b"caf\xe9"), "b" * 200]:
         for k in range(2):
             write(f"{name}/{name} {k}.png", (sum(map(ord, name)) % 250, k, 0))
-    found = read()
-    assert set(found.images.class_names) == {"猫", "قط", "café", "caf\\udce9", "b" * 200}
-    assert np.bincount(found.images.labels).tolist() == [2] * 5
-    assert found.images.labels.nbytes == 4 * 10
-    assert all(os.path.exists(tmp_path / "in" / file) for file in found.files)
-
-
-@pytest.mark.parametrize(
-    "names, message",
-    [
-        (["a/0.png", "a/1.png"], "two classes.*Received: 1 such"),
-        (["a/0.png", "b/0.png"], "two classes.*Received: 0 such"),
-        (["a/0.txt.png", "b/0.txt.png"], r"readable images\. Received: none\. .*0\.txt\.png"),
-    ],
-)
-def test_folders_that_cannot_be_used(write, read, names, message):
-    for k, name in enumerate(names):
-        write(name, b"words" if "txt" in name else (k, 0, 0))
-    with pytest.raises(InputError, match=message):
-        read()
+    images = read()[0]
+    assert set(images.class_names) == {"猫", "قط", "café", "caf\\udce9", "b" * 200}
+    assert np.bincount(images.labels).tolist() == [2] * 5 and images.labels.nbytes == 4 * 10

@@ -6,6 +6,7 @@ import pytest
 
 from pyimagesearch.data import listing
 from pyimagesearch.system.errors import InputError
+from tests.data.pictures import gradient, pillow_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"  # an image by its beginning; nothing is decoded here
 
@@ -74,17 +75,11 @@ def test_what_the_classes_are(tree, names, sizes):
 def test_parts_in_any_case(tree, said, train, test, validation):
     names = several(f"{train}/a", f"{train}/b", f"{test}/b", f"{test}/c", f"{validation}/a")
     (sizes, found) = tree(*names, f"{train}/labels.csv", "readme.md")
-    assert found.parted and sizes == {"a": 4, "b": 4, "c": 2}
+    assert sizes == {"a": 4, "b": 4, "c": 2}
     parts = {file.name.replace("\\", "/").split("/")[0]: file.part for file in found.files}
     assert parts == {train: 0, validation: 1, test: 2} and found.files[0].part == 0
     assert found.skipped == {".csv": 1, ".md": 1}
     assert "are used as what they are named for" in said()
-
-
-def test_loose_images_of_a_part_are_left_out_and_named(tree, said):
-    (_, found) = tree(*ASL)
-    assert not found.parted and found.skipped == {"beside the class folders": 1}
-    assert "left out asl_test: its 1 images are in no class folders" in said()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +100,7 @@ def test_two_levels_that_could_be_the_classes(tree):
     with pytest.raises(InputError) as error:
         tree(*ALPHABETS)
     text = str(error.value)
-    assert "can be Greek (6), Latin (9) or Greek/alpha, Greek/beta, Latin/a, …." in text
+    assert "can be Greek, Latin or Greek/alpha, Greek/beta, Latin/a, …." in text
     assert "--class-level 1 or --class-level 2" in text and "\n" not in text
     assert tree(class_level=1)[0] == {"Greek": 6, "Latin": 9}
     (sizes, found) = tree("Greek/0.png", class_level=2)
@@ -119,17 +114,18 @@ def test_two_levels_that_could_be_the_classes(tree):
         # a stray image does not settle it
         ([*ALPHABETS, *several("Runic/a", "Runic/b"), "Greek/0.png"], "--class-level 2"),
         ([f"{part}/{name}" for part in ("train", "test") for name in ALPHABETS], "-level 2"),
-        # one of two branches
-        (several("x/x/a", "x/x/b", "y/y"), r"can be x \(4\), y \(2\) or x/x, y/y\."),
         (several(*(f"{p}/{c}" for p in ("train", "test") for c in listing.PAIR_FOLDERS)),
             "in one folder"),
-        ([], "a subfolder for each class"),
+        (several("x/x/a", "x/x/b", "y/y"), r"can be x, y or x/x, y/y\."),  # one of two branches
+        ([], r"with images\. Received: .*in, with none \(left out: nothing\)"),
         (["0.png", "1.png"], "a subfolder for each class"),
-        ([".a/0.png", ".b/0.png"], "a subfolder for each class"),
+        ([".a/0.png", ".b/0.png"], r"with none \(left out: hidden \(2\)\)"),
+        (["a/0.heic", "b/1.HEIC"], r"with none \(left out: \.heic \(2\)\)"),
         (["similar_all_images/a.png", "dissimilar_all_images/b_first.png"], "pairs of files NAME"),
     ],
 )  # fmt: skip
-def test_folders_that_are_refused_in_one_line(tree, tmp_path, names, message):
+def test_folders_that_are_refused_in_one_line(tree, tmp_path, monkeypatch, names, message):
+    monkeypatch.setattr(listing, "endings", lambda: (".png",))  # as without pi-heif
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError, match=message) as error:
         tree(*names)
@@ -139,67 +135,78 @@ def test_folders_that_are_refused_in_one_line(tree, tmp_path, names, message):
 def test_a_folder_or_a_level_that_is_not_there(tree, tmp_path):
     with pytest.raises(InputError, match=r"in these, 2 levels below it"):
         tree(*several("a", "b"), class_level=2)
-    for ask in (listing.find, listing.list_images):
-        with pytest.raises(InputError, match="no such folder"):
-            ask(tmp_path / "missing")
+    with pytest.raises(InputError, match="no such folder"):
+        listing.list_images(tmp_path / "missing")
 
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
+    """Every file below the folder is used, or counted with its ending or the reason."""
     monkeypatch.setattr(listing, "endings", lambda: (".png",))  # as without pi-heif
-    for name in ["a/x.heic", "a/y.HEIC", "b/film.mp4", "a/deep/noise", "table.csv"]:
-        path = tmp_path / "in" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"words")
     images = [*several("a", "b", "store/c", "store/c/deep"), "top.png", "a/._0.png"]
     images += [".NET/0.png", ".NET/more/1.png", "b/.cache/words.txt", "__MACOSX/a/._0.png"]
     images += ["output/metrics.json", "output/picture.png", "runs/x/contrastive_siamese_model/x"]
-    for folder in ("empty", "store/c"):
+    images += ["a/x.heic", "a/y.HEIC", "b/film.mp4", "a/deep/noise", "table.csv"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "0.png").write_bytes(PNG)
+    for folder in ("a", "empty", "store/c"):
         os.makedirs(tmp_path / "in" / folder)
-    os.symlink(tmp_path / "in" / "store" / "c", tmp_path / "in" / "linked")
-    os.symlink(tmp_path / "in" / "store", tmp_path / "in" / "store" / "c" / "around")
-    os.symlink(".", tmp_path / "in" / "all over again")
-    os.symlink("itself", tmp_path / "in" / "itself")
+    for link, target in {
+        "linked": elsewhere, "all over again": ".", "itself": "itself",
+        "again": tmp_path / "in" / "store", "store/c/around": tmp_path / "in" / "store",
+        "a/other": tmp_path / "in" / "b",
+    }.items():  # fmt: skip
+        os.symlink(target, tmp_path / "in" / link)
     (sizes, found) = tree(*images)
-    assert sizes == {"a": 2, "b": 2, "store": 4, "linked": 4}  # a linked class is followed
+    assert sizes == {"a": 2, "b": 2, "store": 4, "linked": 1}  # a link is followed
     assert found.skipped == {
         ".heic": 2, ".mp4": 1, "no ending": 2, ".csv": 1, "beside the class folders": 1,
-        "link to a folder around it, or inside a linked one": 3,
-        "in a folder that begins with a dot": 2, "output of a training": 2,
+        "another name of a folder that is read": 4, "hidden": 5, "output of a training": 3,
     }  # fmt: skip
+    # the link to itself is a file; four are folders
+    assert sum(sizes.values()) - 1 + sum(found.skipped.values()) - 4 - 1 == len(images)
     for line in (
-        "skipped 2 files, .heic: pip install pi-heif, and they are read",
-        "skipped 1 files, .mp4: not read",
-        "left out .NET: in a folder that begins with a dot (2 images)",
-        "left out all over again: link to a folder around it",
-        "left out output: output of a training",
-        "left out 1 images beside the class folders",
-        "left out class empty: it holds no images",
+        "left out 2, .heic: a/x.heic, a/y.HEIC (pip install pi-heif, and they are read)",
+        "left out 1, .mp4: b/film.mp4\n",
+        "left out 5, hidden: ",
+        "left out 3, output of a training: output/metrics.json, output/picture.png, runs/x",
+        "left out 1, beside the class folders: top.png",
     ):
         assert line in said()
-    assert said().count("left out class") == 2  # empty, and runs
 
 
-def test_a_folder_of_what_cannot_be_read_says_so(tree, said, monkeypatch):
-    monkeypatch.setattr(listing, "endings", lambda: (".png",))
-    with pytest.raises(InputError, match=r"without \(left out: \.heic \(4\)\)"):
-        tree("a/0.heic", "a/1.heic", "b/0.heic", "b/1.heic")
-    assert "skipped 4 files, .heic: pip install pi-heif" in said()
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among files")
+def test_a_file_without_an_ending_is_known_by_its_beginning(tree, tmp_path, said):
+    tree(*several("a", "b"))
+    for kind in ("PNG", "JPEG"):
+        (tmp_path / "in/a" / kind).write_bytes(pillow_bytes(gradient(), kind))
+    (tmp_path / "in/a/words").write_bytes(b"words")
+    os.mkfifo(tmp_path / "in/a/pipe")
+    (sizes, found) = tree()
+    assert sizes == {"a": 4, "b": 2} and found.skipped == {"no ending": 2}
+    assert "left out 2, no ending: a/pipe, a/words" in said()
+
+
+def test_classes_and_parts_without_images_are_named(tree, tmp_path, said):
+    (tmp_path / "in/train/none/deep").mkdir(parents=True)
+    (sizes, _) = tree(*several("train/a", "train/b", "val/a", "test"), "train/words/0.txt")
+    assert sizes == {"a": 4, "b": 2}
+    for line in (
+        "left out class train/none: it holds no images",
+        "left out class train/words: it holds no images",
+        "left out test: its 2 images are in no class folders",
+        "left out 2, beside the class folders: test/0.png, test/1.png",
+    ):
+        assert line in said()
 
 
 def test_ready_pairs(tree, said):
-    pair = [f"similar_all_images/{k}_{half}.png" for k in "ab" for half in ("first", "second")]
-    odd = ["a_first.jpg", "b.png", "c_first.png"]
-    odd = [f"similar_all_images/{name}" for name in odd]
+    names = ["a_first.jpg", "a_first.png", "a_second.png", "b.png", "c_first.png"]
+    names = [f"similar_all_images/{name}" for name in names]
     other = ["dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png"]
-    (_, found) = tree(*pair, *odd, *other, "x/0.png")
-    names = [file.name.split("_all_images/") for file in found.files]
-    assert [(names[a], names[b], y) for a, b, y, _ in found.pairs] == [
-        (["dissimilar", "a_first.png"], ["dissimilar", "a_second.png"], 0),
-        (["similar", "a_first.jpg"], ["similar", "a_second.png"], 1),
-        (["similar", "b_first.png"], ["similar", "b_second.png"], 1),
-    ]
-    assert found.skipped == {
-        "in no pair that is used": 3, "beside the class folders": 1
-    }  # fmt: skip
-    assert said().count("not one of a NAME_first and a NAME_second") == 3
-    assert tree(plain=True)[0] == {"": 10}
+    (_, found) = tree(*names, *other, "x/0.png")
+    pairs = [(a.name, b.name, y) for a, b, y, _ in found.pairs]
+    assert pairs == [(*other, 0), (names[0], names[2], 1)]
+    assert found.skipped == {"in no pair that is used": 3, "beside the class folders": 1}
+    assert f"left out 3, in no pair that is used: {names[1]}, " in said()
+    assert tree(plain=True)[0] == {"": 8}

@@ -44,7 +44,7 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     "make, message",
     [
         (lambda path: None, "a folder, or a list"),
-        (lambda path: path.mkdir(), "a subfolder for each class"),
+        (lambda path: path.mkdir(), "a folder with images"),
         (lambda path: small_model.write_folder(path, 1, 3), "at least two classes"),
         (lambda path: small_model.write_folder(path, 2, 1), "at least two classes"),
     ],

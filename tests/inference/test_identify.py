@@ -126,7 +126,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     "kind, message",
     [
         ("absent", "no such folder"),
-        ("empty", "and images in these"),
+        ("empty", "Expected a folder with images"),
         ("flat", "a subfolder for each person or thing"),
         ("broken", "Expected readable images"),
         ("query", "absent.png: cannot be opened"),

@@ -14,8 +14,7 @@ import small_model
 import tensorflow as tf
 
 from pyimagesearch import config
-from pyimagesearch.data.rows import Rows
-from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.data.sets import TRAINED_ON, Rows
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.evaluate import trained_on
 from pyimagesearch.inference.model import SETTINGS, SiameseModel
