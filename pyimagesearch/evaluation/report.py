@@ -13,6 +13,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.all_pairs import MOST_CLASSES, ImagePairs
 from pyimagesearch.evaluation.embeddings import embed, pair_distances
 from pyimagesearch.evaluation.measure import Measurement
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -61,7 +63,18 @@ def write(
     loss = float(metrics.pair_loss(recipe, y, distances))
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
 
+    without = []
     of_test = measured.as_dict() | {"loss": loss}
+    rest = np.setdiff1d(np.arange(len(test)), data.copies)
+    with suppress(InputError):  # where too few are left
+        if 1 < len(rest) < len(test):
+            new = [embeddings[rest], test.part(rest), settings, comparison, data.new_classes]
+            figure = Measurement(ImagePairs(*new), settings).accuracy
+            of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
+            without.append(
+                f"without test images that have a near copy in training, {len(rest)} images: "
+                f"{figure.percent()} right"
+            )
     content = {
         "classes": of_test.pop("classes", None),
         "test": of_test,
@@ -86,7 +99,7 @@ def write(
     pictures.plot_worst(test.images, measured, os.path.join(output, "contrastive_worst.png"))
     right = f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
-    notes = [summary, *datasets.describe(data)]
+    notes = [summary, *without, *datasets.describe(data)]
     if measured.collapsed:
         notes.append("The network has collapsed: all distances are alike.")
     if raw.auc.value > measured.auc.value:
@@ -97,6 +110,8 @@ def write(
     of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
     log.info(f"the raw pixels, the line to beat: {of_raw}")
     log.info(measure.report(measured, "the network on test images"))
+    for note in without:
+        log.info(note)
     log.info(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f}")
     log.info(summary)
     return measured

@@ -42,13 +42,14 @@ def image_set(n, seed, names=HOSTILE, classes=3, noise=40, ready=False):
     return ImageSet(images, None, pairs) if ready else ImageSet(images, labels, pairs, names)
 
 
-def written(output, history=None, new_classes=False, scale=1 / 255, **how):
+def written(output, history=None, new_classes=False, scale=1 / 255, copies=(), **how):
     """What a training with a made network leaves; returns its Measurement."""
     output.mkdir()
     recipe = config.RECIPES["article"]
     (train, choices, test) = (image_set(how.pop("n", 300), k, **how) for k in range(3))
     parts = PARTS | {"classes_tested": how.get("classes", 3)}
-    data = DataSet(train, choices, choices, test, parts, new_classes, new_classes)
+    known = (new_classes, new_classes, np.array(copies, int))
+    data = DataSet(train, choices, choices, test, parts, *known)
     inputs = keras.Input((4, 4, 1), dtype="uint8")
     brightness = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(scale)(inputs))
     encoder = keras.Model(inputs, brightness)
@@ -66,7 +67,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         lines = []
         patch.setattr(report.log, "info", lines.append)
-        measured = written(output)
+        measured = written(output, copies=range(30))
     return output, measured, "\n".join(lines)
 
 
@@ -82,6 +83,9 @@ def test_numbers_are_written_with_the_parts_and_the_classes(trained):
     stored = json.loads((output / "metrics.json").read_text())
     assert stored["test"]["accuracy"] == vars(measured.accuracy)
     assert stored["test"]["pairs"] == 300 * 299 / 2 and stored["test"]["loss"] > 0
+    # 30 of the 300 test images have a near copy in training: the figure without them, too
+    assert stored["test"]["without_near_copies"]["images"] == 270
+    assert "near copy in training, 270 images: " in data_of(output / "report.html")["notes"][1]
     assert stored["parts"] == PARTS | {"classes_tested": 3}
     assert len(stored["classes"]["figures"]) == 3
     assert "classes" not in stored["test"] and "classes" not in stored["raw_pixels"]
@@ -102,7 +106,7 @@ def test_terminal_page_and_metrics_have_the_same_figures(trained):
     assert f"{right.value:.2%} of 44850 test pairs right, calling them the same" in lines
     for name, network, raw in data["figures"]:
         assert f"  {name:<24}{network}\n" in lines and raw, name
-    assert data["notes"][0] in lines and "2 files skipped" in data["notes"][1]
+    assert data["notes"][0] in lines and "2 files skipped" in data["notes"][2]
     # the slider knows what the model's threshold gives
     figures = (measured.tmr.value, measured.fmr.value, right.value)
     assert data["steps"][data["stops"][0][1]] == [measured.threshold, *figures]
