@@ -63,7 +63,7 @@ def read_folder(
         raise InputError("Expected --class-level with a folder. Received: a list.")
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, plan, reading or Reading(), image_size, channels)
-    found = read_files(f"pixels {described(shape)}", paths, shape)
+    found = read_files("pixels", paths, shape)
     bad = list(found.messages.values())
     if not found.good:
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")

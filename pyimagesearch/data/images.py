@@ -7,14 +7,14 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.terminal import ProgressBar, at_once
@@ -48,21 +48,30 @@ def endings() -> tuple[str, ...]:
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
 
 
+def in_threads(
+    read: Callable[[Any], Any], files: Iterable[Any], progress: ProgressBar
+) -> tuple[dict[Any, Any], dict[Any, str]]:
+    """(what comes of each file that can be read, the message of each other), by file, in order."""
+    (found, messages) = ({}, {})
+    with ThreadPoolExecutor(THREADS) as pool:
+        for file, future in [(file, pool.submit(read, file)) for file in files]:
+            try:
+                found[file] = future.result()
+            except InputError as error:
+                messages[file] = str(error)
+            progress.add(1)
+    return found, messages
+
+
 def read_images(
     paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
     paths = list(paths)
-    (good, images, bad) = ([], [], [])
-    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
-        for path, image in [(path, pool.submit(read_image, path, shape)) for path in paths]:
-            try:
-                images.append(image.result())
-                good.append(path)
-            except InputError as error:
-                bad.append(str(error))
-            progress.add(1)
-    return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
+    with ProgressBar(len(paths), "images read") as progress:
+        (found, messages) = in_threads(partial(read_image, shape=shape), paths, progress)
+    images = np.array(list(found.values()), dtype=np.uint8).reshape(-1, *shape)
+    return list(found), images, list(messages.values())
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:
@@ -154,7 +163,7 @@ def _prepare(picture: Any, side: int | None) -> None:
 
 
 def _opaque(picture: Image.Image) -> np.ndarray:
-    """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
+    """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), in sRGB, without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
         deep = np.asarray(picture)
         # a camera's 12 bits are often stored in 16 as they are: nearly black
@@ -162,18 +171,25 @@ def _opaque(picture: Image.Image) -> np.ndarray:
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
-    if not picture.has_transparency_data:
-        image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-        return image.reshape(*image.shape[:2], -1)
-    picture = picture if picture.mode == mode + "A" else picture.convert(mode + "A")
-    below = ImageOps.invert(picture.getchannel("A"))  # how much of the ground is to be seen
-    for ground in ("white", "black"):
-        flat = picture.convert(mode)
+    whole = mode + "A" if picture.has_transparency_data else mode
+    if picture.mode not in (whole, "CMYK"):
+        picture = picture.convert(whole)
+    below = ImageOps.invert(picture.getchannel("A")) if whole != mode else None  # seen through it
+    with suppress(Exception):  # no profile, a damaged one, one of other channels: as it is stored
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
+        if "sRGB" not in ImageCms.getProfileDescription(profile):
+            srgb = ImageCms.createProfile("sRGB")
+            picture = ImageCms.buildTransform(profile, srgb, picture.mode, "RGB").apply(picture)
+    if picture.mode != mode:
+        picture = picture.convert(mode)
+    image = np.asarray(picture)
+    for ground in ("white", "black") if below else ():
+        flat = picture.copy()
         flat.paste(ground, mask=below)
-        image = np.asarray(flat).reshape(*flat.size[::-1], -1)
+        image = np.asarray(flat)
         if image.min() < 250:  # there is something to see
             break
-    return image
+    return image.reshape(*image.shape[:2], -1)
 
 
 class WholeShape(tuple):

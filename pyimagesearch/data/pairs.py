@@ -71,8 +71,6 @@ def _pairs(anchors, others):
 
 
 def _generator(rng: Rng) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
     return np.random.default_rng(np.random.randint(2**31) if rng is None else rng)
 
 
@@ -83,8 +81,7 @@ def _sorted_by_class(labels):
     if len(sizes) < 2:
         raise InputError(f"Expected labels of at least two classes. Received: {len(sizes)}.")
     by_class = np.argsort(class_of, kind="stable")
-    place = np.empty_like(by_class)
-    place[by_class] = np.arange(len(class_of))
+    place = np.argsort(by_class)
     return by_class, place, (np.cumsum(sizes) - sizes)[class_of], sizes[class_of]
 
 

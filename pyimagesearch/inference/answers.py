@@ -121,11 +121,11 @@ def compare_pairs(args: argparse.Namespace) -> None:
     for pair in pairs:
         pair["paths"] = [os.path.join(folder, pair[end]) for end in "ab"]
     paths = list(dict.fromkeys(path for pair in pairs for path in pair["paths"]))
-    (good, embeddings, messages, _) = kept.embeddings_of(
-        paths, model.digest, model.image_shape, model.embed
+    (good, embeddings, _, messages, _) = kept.read_files(
+        f"embeddings {model.digest}", paths, model.image_shape, model.embed, np.float32
     )
-    place = {path: k for k, path in enumerate(good)}
-    unread = dict(zip((path for path in paths if path not in place), messages))
+    place = {paths[k]: row for row, k in enumerate(good)}
+    unread = {paths[k]: message for k, message in messages.items()}
     (lines, compared, ends) = ({}, [], [])
     for pair in pairs:
         both = pair.pop("paths")

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.listing import few_of, find, list_images, say
 from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
 from pyimagesearch.inference.model import BLOCK, SiameseModel
@@ -94,9 +94,10 @@ def embed_folder(
         paths = paths[shard.rows(len(paths))]
         if not paths:
             log.info("shard %d/%d holds no files: the folder has %d", *shard[:2], len(class_of))
-    (good, embeddings, messages, reused) = embeddings_of(
-        paths, model.digest, model.image_shape, model.embed
+    (places, embeddings, _, unread, reused) = read_files(
+        f"embeddings {model.digest}", paths, model.image_shape, model.embed, np.float32
     )
+    (good, messages) = ([paths[k] for k in places], list(unread.values()))
     if not good and shard is None:
         received = f"{printable(directory)} with none. {'; '.join(messages[:3])}"
         raise InputError(f"Expected readable images. Received: {received}")

@@ -36,16 +36,19 @@ def features_of(
 
     digests = pixel_digests(images)
 
-    def compute(places):
-        pixels = images[places]
+    def compute(places, progress):
+        pixels = images[np.array(places)]
         if recipe:
             draws = [
                 np.random.default_rng([key, *view]).uniform(-1, 1, DRAWN) for key in digests[places]
             ]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
-        return embed(network, pixels)
+        progress.add(len(places))
+        features = np.asarray(embed(network, pixels), np.float16)
+        return {place: feature.tobytes() for place, feature in zip(places, features)}
 
-    return cached(store, digests, compute, "images looked at", np.float16)
+    keys = {place: digest.tobytes() for place, digest in enumerate(digests)}
+    return cached(store, keys, compute, "images looked at")[1].view(np.float16)
 
 
 def whitening(

@@ -109,9 +109,9 @@ def train(
             if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
                 own = own.changed(epochs=epochs)
             epochs = own.training.epochs
-            train = batches.image_batches(vectors, labels, 256, range(epochs), seed)
+            train = batches.batches(ImageSet(vectors, labels), own, seed, move=False)
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-            validation = (held, data.validation.labels)
+            validation = ImageSet(held, data.validation.labels)
             chain = [stop, Record(Progress(epochs))]
             histories[name] = _fit(model, train, validation, own, seed, chain)
             encoder = keras.Model(whitened.input, head(whitened.output))
@@ -129,7 +129,7 @@ def train(
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
         chain = [stop, Record(progress), keras.callbacks.ProgbarLogger(), checkpoint]
-        validation = (data.validation.images, data.validation.labels)
+        validation = data.validation
         train = (train_batches, steps)
         histories["trained on"] = _fit(model, train, validation, recipe, seed, chain, checkpoint)
         doubt = -1 if len(data.train) >= MANY_IMAGES else int(data.new_choices)
@@ -150,10 +150,10 @@ def train(
 
 
 def _fit(model, train, held, recipe, seed, callbacks, checkpoint=None):
-    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history.
+    # train: (batches, steps of an epoch). held: images or vectors. Returns the history.
     # checkpoint: of a training that shows its progress and can be resumed
-    (size, (dataset, steps)) = (recipe.training.batch_size, train)
-    (validation, count) = batches.image_batches(held[0], held[1], size, range(1), seed)
+    (dataset, steps) = train
+    (validation, count) = batches.batches(held, recipe.changed(epochs=1), seed, move=False)
     model.compile(**build.compiling(recipe, steps))
     return model.fit(
         dataset,
