@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +18,6 @@ LEAST_STEPS = 10  # in one call, where an epoch has many
 LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
 IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
 
-Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
-Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
-
 
 def batches(
     train: ImageSet,
@@ -28,7 +26,7 @@ def batches(
     first_epoch: int = 0,
     shares: int = 1,
     move: bool = True,
-) -> Batches:
+) -> tuple[tf.data.Dataset, int]:
     """The training batches of a recipe: (dataset of all epochs from first_epoch on, steps of one).
 
     Pairing "batch": a step is (images (B, H, W, C), labels (B,)), for a loss that forms the pairs.
@@ -54,20 +52,17 @@ def batches(
     # of ready pairs none is drawn more often than another
     labels = np.zeros(len(train), int) if train.labels is None else train.labels
     pixels = _pixels_of(train.images, recipe if move else None)
+    k = 1 if in_batch or pairing == "triplets" else train.drawn.others.shape[1]
+    if size % k or (in_batch and size < 2):
+        raise InputError(f"Expected an even batch size, 2 or more. Received: {size}.")
     if in_batch:
         class_of = tf.constant(labels, tf.int32)
-        if size < 2:
-            raise InputError(f"Expected at least 2 images a batch. Received: {size}.")
 
         def gather(indices, seed):
             return pixels(indices, seed), tf.gather(class_of, indices)
     else:
         (anchors, others, y_of) = (tf.constant(x) for x in train.drawn)
         labels = labels[train.drawn.anchors]
-        k = 1 if pairing == "triplets" else others.shape[1]
-        if size % k:
-            raise InputError(f"Expected an even batch size: pairs come by twos. Received: {size}.")
-        size //= k
 
         def gather(indices, seed):
             of_step = tf.reshape(tf.gather(others, indices), [-1])
@@ -75,7 +70,7 @@ def batches(
             return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
 
     count = len(labels)
-    (steps, size) = steps_and_size(count, size, in_batch, shares)
+    (steps, size) = steps_and_size(count, size // k, in_batch, shares)
     sizes = np.unique(labels, return_counts=True)[1]
     together = int(are_uneven(sizes))
     if in_batch and (together or (steps > 1 and size < IMAGES_OF_A_CLASS * len(sizes))):
@@ -83,7 +78,8 @@ def batches(
         unit = math.lcm(together, shares)
         size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts
         count = steps * size
-    order = balanced(labels, count, together) if together else shuffled(count)
+    shuffled = partial(tf.random.experimental.stateless_shuffle, tf.range(count))
+    order = balanced(labels, count, together) if together else shuffled  # by (seed, epoch)
     # a training that was resumed after its last epoch still builds its model from a batch
     last = recipe.training.epochs
     epochs = range(min(first_epoch, last - 1), last)
@@ -124,15 +120,11 @@ def _dataset(order, steps, size, whole, epochs, seed, gather):
     return dataset.flat_map(one_epoch).prefetch(4).with_options(options)
 
 
-def shuffled(n: int) -> Order:
-    """Each of n images once, in random order."""
-    return lambda key: tf.random.experimental.stateless_shuffle(tf.range(n), seed=key)
-
-
-def balanced(labels: np.ndarray, count: int, together: int) -> Order:
+def balanced(labels: np.ndarray, count: int, together: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """`count` images, `together` of one class after each other, all classes equally often.
 
-    labels: int (N,). count: a multiple of `together`.
+    labels: int (N,). count: a multiple of `together`. Returns a function of (seed, epoch), int32
+    (2,), to the numbers of the images, int32 (count,).
     The classes come in rounds, each once, in random order. Each class gives the images of an
     endless row, which holds all of its images in random order, then all in another, and so on.
     """
@@ -157,16 +149,15 @@ def balanced(labels: np.ndarray, count: int, together: int) -> Order:
 
 def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of a batch of either kind: (images_a, images_b, y), `count` same, then different."""
-    (inputs, y) = batch
+    (inputs, y) = (batch[0], batch[1].numpy().ravel())
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
         (images_a, images_b) = (x.numpy() for x in inputs)
         images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
-        y = y.numpy().ravel()
     else:  # every pair inside the batch
         order = np.random.default_rng(0).permutation(len(y) * (len(y) - 1) // 2)
         (a, b) = (indices[order] for indices in np.triu_indices(len(y), 1))
         images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
-        y = (y.numpy()[a] == y.numpy()[b]).astype(int)
+        y = (y[a] == y[b]).astype(int)
     some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
     return images_a[some], images_b[some], y[some]
 

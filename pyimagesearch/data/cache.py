@@ -26,7 +26,6 @@ from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import ProgressBar
 
 log = logging.getLogger(__name__)
-Shape = tuple[int, int, int]
 # some things, a progress bar -> the value of each thing that has one
 Rows = Callable[[list[Any], ProgressBar], dict[Any, bytes]]
 
@@ -52,7 +51,7 @@ class Reading(NamedTuple):
 def read_files(
     what: str,
     paths: Sequence[str],
-    shape: Shape | None,
+    shape: tuple[int, int, int] | None,
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
     dtype: DTypeLike = np.uint8,
 ) -> Reading:
@@ -162,12 +161,8 @@ def place() -> Path:
 
 
 def size() -> int:
-    """How many bytes the cache has."""
-    total = 0
-    for path in place().glob(OWN_FILES):
-        with suppress(OSError):  # a journal comes and goes
-            total += path.stat().st_size
-    return total
+    """How many bytes the cache has, without the journal, which comes and goes."""
+    return sum(path.stat().st_size for path in place().glob(OWN_FILES.removesuffix("*")))
 
 
 def clear() -> None:

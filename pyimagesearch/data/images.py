@@ -7,7 +7,7 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 import io
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -26,7 +26,7 @@ JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
 MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, or of a JPEG 2000
-MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
+MOST_IN_PYTHON = 2**20  # values of four bytes of text, where Pillow decodes in Python
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 THREADS = at_once()
 
@@ -48,9 +48,7 @@ def endings() -> tuple[str, ...]:
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
 
 
-def in_threads(
-    read: Callable[[Any], Any], files: Iterable[Any], progress: ProgressBar
-) -> tuple[dict[Any, Any], dict[Any, str]]:
+def in_threads(read: Callable, files: Iterable, progress: ProgressBar) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order."""
     (found, messages) = ({}, {})
     with ThreadPoolExecutor(THREADS) as pool:
@@ -64,10 +62,9 @@ def in_threads(
 
 
 def read_images(
-    paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
+    paths: Sequence[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    paths = list(paths)
     with ProgressBar(len(paths), "images read") as progress:
         (found, messages) = in_threads(partial(read_image, shape=shape), paths, progress)
     images = np.array(list(found.values()), dtype=np.uint8).reshape(-1, *shape)
@@ -138,8 +135,7 @@ def _prepare(picture: Any, side: int | None) -> None:
         shrink *= 2
     if codec == "jpeg":
         scans = len(re.findall(JPEG_SCAN, data)) if picture.info.get("progressive") else 1
-        if scans == 1:
-            most = pixels  # Pillow's own limit is 179 million
+        most = pixels if scans == 1 else MAX_PIXELS  # Pillow's own limit is 179 million
         # each scan is a pass over all pixels, and each block of 8 x 8 takes a bit at least
         if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):
             raise ValueError("too many scans, or too little data for its size")
@@ -154,10 +150,10 @@ def _prepare(picture: Any, side: int | None) -> None:
             raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
         raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
-    elif codec in ("ppm", "ppm_plain", "bmp_rle"):
-        comments = codec == "ppm_plain" and data.count(b"#") > 1000
-        if comments or pixels * len(picture.getbands()) > MOST_IN_PYTHON:
-            raise ValueError("it would take long: save it as PNG")
+    elif codec in ("ppm", "ppm_plain", "bmp_rle") and (
+        max(pixels * len(picture.getbands()), len(data) // 4) > MOST_IN_PYTHON
+    ):
+        raise ValueError("it would take long: save it as PNG")
     if pixels > most:
         raise ValueError(f"{width} x {height} pixels, more than {most:,}")
 

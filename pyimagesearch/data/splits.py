@@ -51,9 +51,7 @@ def split(
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
         what = "such a part" if tests else "ready pairs"
-        raise InputError(
-            f"Expected --split classes with no test part of its own. Received: {what}."
-        )
+        raise InputError(f"Expected classes, no test part, for --split classes. Received: {what}.")
     tested = 0 if tests else reading.tested
     held_out = 0 if (part == VALIDATION).any() else reading.held_out * (1 - tested)
     free = np.flatnonzero(part == TRAIN)
@@ -75,12 +73,10 @@ def split(
             large = all(np.mean(some == kind) >= shares[kind] / 2 for kind in shares)
             has_pairs = all(_has_pairs(rest, some, kind) for kind in (*shares, TRAIN))
             if has_pairs and (large or not known.any()):
-                if how == "classes" and by is None:
-                    log.info(
-                        f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole "
-                        "classes choose and are tested on (--split images takes some of each)"
-                    )
                 break
+        if how == "classes" and by is None:
+            log.info(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
+                     "choose and are tested on (--split images takes some of each)")  # fmt: skip
         if how == "images" and images.groups is not None:
             how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
@@ -90,8 +86,7 @@ def split(
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
                 f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
-                "More of them are needed, or another --split, no --group-by, or no parts (train/, "
-                "val/, test/, or a list's column split)."
+                "More of them are needed, or another --split, no --group-by or no given parts."
             )
     return part, how
 
@@ -101,18 +96,16 @@ def _has_pairs(images, part, kind):
     rows = np.flatnonzero(part == kind)
     if images.labels is None:
         return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
-    sizes = np.bincount(images.labels[rows])
-    enough = int(np.sum(sizes >= LEAST_IMAGES))
-    return enough >= 2 or (kind != TRAIN and enough == 1 and np.count_nonzero(sizes) >= 2)
+    (second, first) = np.sort(np.bincount(images.labels[rows], minlength=2))[-2:]  # classes
+    return first >= LEAST_IMAGES and second >= (LEAST_IMAGES if kind == TRAIN else 1)
 
 
 def _split(images, shares, seed, by, kept):
     """The part of each image: int8 (N,). kept: bool (N,), what stays in training."""
     groups = np.arange(len(images)) if images.groups is None else images.groups
     if by == "classes":  # those that share a group stay together
-        (classes, things) = (images.labels, 1 + groups.max())
-        edges = np.stack([groups, things + classes], axis=1)
-        groups = connected(things + len(images.class_names), edges)[groups]
+        edges = np.stack([images.labels, len(images.class_names) + groups], axis=1)
+        groups = connected(edges.max() + 1, edges)[images.labels]
     (_, firsts, units, sizes) = np.unique(groups, True, True, True)
     labels = None if images.labels is None else images.labels[firsts]
     of_class = chances((name.encode(errors="surrogateescape") for name in images.class_names), seed)

@@ -202,7 +202,7 @@ def test_parts_that_are_given_are_obeyed():
     assert (split(images, given, NO_CHOICES, 0)[0] == given).all()
     given[:6] = given[40:46] = VALIDATION
     assert (split(images, given, USUAL, 0)[0] == given).all()
-    with pytest.raises(InputError, match="no test part of its own"):
+    with pytest.raises(InputError, match="no test part"):
         split(images, given, USUAL, 0, "classes")
     given[given == TEST] = TRAIN  # train/ and val/ alone: the test is taken from training
     part, _ = split(images, given, USUAL, 0)
