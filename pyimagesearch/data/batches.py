@@ -45,10 +45,7 @@ def batches(
     (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
     in_batch = pairing == "batch"
     if train.labels is None and pairing in ("batch", "triplets"):
-        raise InputError(
-            "Expected classes, which this recipe draws its pairs from. Received: ready pairs. "
-            "Recipes for them: pairs, article, bce, keras-io, dogs."
-        )
+        raise InputError("Expected classes. Received: ready pairs, which --recipe pairs trains on.")
     # of ready pairs none is drawn more often than another
     labels = np.zeros(len(train), int) if train.labels is None else train.labels
     pixels = _pixels_of(train.images, recipe if move else None)
@@ -88,19 +85,16 @@ def batches(
 
 def _pixels_of(images, recipe):
     """A function of (indices, seed): the images, from memory or disk, moved as the recipe asks."""
-    if in_memory := not isinstance(images, Rows):
+
+    def from_disk(indices):
+        pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
+        return tf.ensure_shape(pixels, (None, *images.shape[1:]))
+
+    read = from_disk
+    if not isinstance(images, Rows):
         with tf.device("CPU:0"):  # the batches are made there: no card is to hold them all
-            images = tf.constant(images)
-
-    def pixels(indices, seed):
-        if in_memory:
-            pixels = tf.gather(images, indices)
-        else:
-            pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
-            pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
-        return moved(pixels, recipe, seed) if recipe else pixels
-
-    return pixels
+            read = partial(tf.gather, tf.constant(images))
+    return lambda indices, seed: moved(read(indices), recipe, seed) if recipe else read(indices)
 
 
 def _dataset(order, steps, size, whole, epochs, seed, gather):
@@ -154,8 +148,8 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
         (images_a, images_b) = (x.numpy() for x in inputs)
         images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
     else:  # every pair inside the batch
-        order = np.random.default_rng(0).permutation(len(y) * (len(y) - 1) // 2)
-        (a, b) = (indices[order] for indices in np.triu_indices(len(y), 1))
+        ends = np.transpose(np.triu_indices(len(y), 1))
+        (a, b) = np.random.default_rng(0).permutation(ends).T
         images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
         y = (y[a] == y[b]).astype(int)
     some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
@@ -180,14 +174,14 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     size = max(min(size, n), shares)
     ranked = []
     # an image alone makes no pair
-    for other in range(max(size // 2, min(2, n) if whole else 1), min(3 * size, n) + 1):
-        if other % shares == 0:
-            steps = n // other if whole else -(-n // other)
-            while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
-                steps -= 1
-            lost = max(n - steps * other - LEFT_OUT * n, 0)
-            away = abs(other - size)
-            ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
+    least = max(size // 2, min(2, n) if whole else 1)
+    for other in range(-(-least // shares) * shares, min(3 * size, n) + 1, shares):
+        steps = n // other if whole else -(-n // other)
+        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+            steps -= 1
+        lost = max(n - steps * other - LEFT_OUT * n, 0)
+        away = abs(other - size)
+        ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
     return min(ranked)[1:]
 
 

@@ -65,11 +65,12 @@ def read_files(
     images.opencv()  # where it is missing no file is to blame
     side = max(shape[:2]) if shape else images.SAMPLE
     messages: dict[int, str] = {}
+    several: list[str] = []
 
     def read(k):
         data = images.read_bytes(paths[k])
         digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
-        pixels = images.decode(data, paths[k], side)
+        pixels = images.decode(data, paths[k], side, several)
         return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, progress):
@@ -83,6 +84,8 @@ def read_files(
     step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
     keys = dict(enumerate(map(_key, paths)))
     (good, found, reused) = cached(store, keys, rows, "images read", step)
+    if several and shape:
+        log.info(f"{len(several):,} files hold several pictures: the first of each is read")
     contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
     return Reading(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)
 

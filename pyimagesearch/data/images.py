@@ -94,7 +94,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise InputError(f"{shown}: cannot be opened ({error.strerror})") from None
 
 
-def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
+def decode(
+    data: bytes, path: str | os.PathLike, side: int | None = None, several: list | None = None
+) -> np.ndarray:
     """The picture in a file's bytes as a person sees it; the first of several.
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
@@ -102,6 +104,7 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
     show nothing.
     path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
     half, a quarter or an eighth of its size, but at twice that side or more.
+    several: gets the path where there are more pictures, the pages of a TIFF or an animation.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
     Raises InputError, naming the file, where it cannot be read whole.
     """
@@ -109,14 +112,19 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
         if not data:
             raise ValueError("empty")
         if data.startswith(b"\x89PNG"):
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-                picture.verify()  # all checksums, of which decoding looks at few
+            # all checksums, of which decoding looks at few
+            Image.open(io.BytesIO(data), formats=["PNG"]).verify()
         with Image.open(io.BytesIO(data), formats=formats()) as picture:
-            _prepare(picture, side)
+            _prepare(picture, data, side)
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
-            return _opaque(picture)
+            image = _opaque(picture)
+            with suppress(Exception):  # there is no second picture
+                if several is not None and picture.format != "MPO":  # a camera's has previews
+                    picture.seek(1)
+                    several.append(path)
+            return image
     except UnidentifiedImageError:
         reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
@@ -124,12 +132,12 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
 
 
-def _prepare(picture: Any, side: int | None) -> None:
+def _prepare(picture: Any, data: bytes, side: int | None) -> None:
     """Refuse what would take too much or be read wrongly; set the size to decode at."""
-    data = picture.fp.getvalue() if picture.fp else b""
     (width, height) = picture.size
     (pixels, most) = (width * height, MAX_PIXELS)
     codec = picture.tile[0].codec_name if picture.tile else ""
+    values = max(pixels * len(picture.getbands()), len(data) // 4)
     shrink = max(min(width, height) // (2 * side), 1) if side else 1
     while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
@@ -150,9 +158,7 @@ def _prepare(picture: Any, side: int | None) -> None:
             raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
         raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
-    elif codec in ("ppm", "ppm_plain", "bmp_rle") and (
-        max(pixels * len(picture.getbands()), len(data) // 4) > MOST_IN_PYTHON
-    ):
+    elif codec in ("ppm", "ppm_plain", "bmp_rle") and values > MOST_IN_PYTHON:
         raise ValueError("it would take long: save it as PNG")
     if pixels > most:
         raise ValueError(f"{width} x {height} pixels, more than {most:,}")

@@ -112,8 +112,7 @@ def _split(images, shares, seed, by, kept):
     if by == "classes":
         chance = of_class[labels]  # so that images that are added move no class
     else:
-        contents = images.contents[firsts].astype("<u8")
-        chance = chances((content.tobytes() for content in contents), seed)
+        chance = chances((x.tobytes() for x in images.contents[firsts].astype("<u8")), seed)
     order = np.argsort(chance, kind="stable")
     order = order[~np.isin(order, units[kept])]
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
@@ -200,10 +199,7 @@ def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
 
 
 def connected(count: int, edges: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
-    """Which of some things hang together: int32 (count,), numbered as they appear.
-
-    edges: two things each that belong together.
-    """
+    """Which things hang together, by edges of two: int32 (count,), numbered as they appear."""
     (a, b) = np.reshape(np.asarray(edges, int), (-1, 2)).T
     leader = np.arange(count)  # of each thing one with a lower number, or itself
     while (leader[a] != leader[b]).any():
