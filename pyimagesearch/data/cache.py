@@ -59,8 +59,7 @@ def read_files(
 
     what: names what is computed; a digest of weights belongs into it.
     shape: (H, W, C), of the pixels; None: images.look instead.
-    compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype; by default
-    they are the values.
+    compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype.
     """
     images.opencv()  # where it is missing no file is to blame
     side = max(shape[:2]) if shape else images.SAMPLE

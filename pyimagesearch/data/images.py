@@ -26,7 +26,7 @@ JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
 MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, or of a JPEG 2000
-MOST_IN_PYTHON = 2**20  # values of four bytes of text, where Pillow decodes in Python
+MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 THREADS = at_once()
 
@@ -137,7 +137,6 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
     (width, height) = picture.size
     (pixels, most) = (width * height, MAX_PIXELS)
     codec = picture.tile[0].codec_name if picture.tile else ""
-    values = max(pixels * len(picture.getbands()), len(data) // 4)
     shrink = max(min(width, height) // (2 * side), 1) if side else 1
     while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
@@ -158,8 +157,10 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
             raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
         raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
-    elif codec in ("ppm", "ppm_plain", "bmp_rle") and values > MOST_IN_PYTHON:
-        raise ValueError("it would take long: save it as PNG")
+    elif codec in ("ppm", "ppm_plain", "bmp_rle"):
+        comments = codec == "ppm_plain" and data.count(b"#") > 1000
+        if comments or pixels * len(picture.getbands()) > MOST_IN_PYTHON:
+            raise ValueError("it would take long: save it as PNG")
     if pixels > most:
         raise ValueError(f"{width} x {height} pixels, more than {most:,}")
 
