@@ -110,7 +110,7 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path):
         (("--epochs", "0"), "from 1 up, received '0'"),
         (("--batch-size", "many"), "from 1 up, received 'many'"),
         (("--batch-size", "63"), "even batch size.*63"),
-        (("--recipe", "fast", "--batch-size", "1"), "at least 2 images"),
+        (("--recipe", "fast", "--batch-size", "1"), "an even batch size, 2 or more"),
         (("--dataset", "nowhere"), "a folder or a list.*Received: nowhere, not there"),
         (("--image-size", "0x3"), "from 1 to 4096, received '0'"),
         (("--image-size", "64"), "with a folder alone"),

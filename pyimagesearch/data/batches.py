@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -17,126 +18,86 @@ LEAST_STEPS = 10  # in one call, where an epoch has many
 LEFT_OUT = 0.05  # of the images: the most that an epoch may leave out
 IMAGES_OF_A_CLASS = 4  # in a batch, where chance alone would bring fewer
 
-Batches = tuple[tf.data.Dataset, int]  # the batches of all epochs, and the steps of one
-Order = Callable[[tf.Tensor], tf.Tensor]  # (seed, epoch), int32 (2,) -> int32 (n,), which images
-
 
 def batches(
-    train: ImageSet, recipe: Recipe, seed: int, first_epoch: int = 0, shares: int = 1
-) -> Batches:
+    train: ImageSet,
+    recipe: Recipe,
+    seed: int,
+    first_epoch: int = 0,
+    shares: int = 1,
+    move: bool = True,
+) -> tuple[tf.data.Dataset, int]:
     """The training batches of a recipe: (dataset of all epochs from first_epoch on, steps of one).
 
-    train: with pairs for all pairings but "batch", see image_batches for that: M anchors with k
-    others each. A step is ((anchors, others), y): batch_size / k anchors (B / k, H, W, C), or
-    batch_size of them for "triplets", the k others of each side by side (B, H, W, C), y (B, 1).
-    Every epoch holds every anchor once, in an order of its own; of classes of very different size
-    M anchors of all classes equally often. shares: how many devices share a batch in equal parts.
+    Pairing "batch": a step is (images (B, H, W, C), labels (B,)), for a loss that forms the pairs.
+    Where classes are of very different size, or a batch would hold fewer than four images of a
+    class, it is of P classes with K images each, see balanced. What an epoch leaves out, see
+    steps_and_size, has its chance in the next one.
+    Others: train has pairs, M anchors with k others each. A step is ((anchors, others), y):
+    batch_size / k anchors (B / k, H, W, C), or batch_size of them for "triplets", the k others of
+    each side by side (B, H, W, C), y (B, 1). Every epoch holds every anchor once, in an order of
+    its own; of classes of very different size M anchors of all classes equally often.
+    shares: how many devices share a batch in equal parts. move: whether images are moved at
+    random, as the recipe asks.
     Raises InputError where k does not divide batch_size, or where the recipe needs classes, and
     only pairs are known.
     """
-    # a training that was resumed after its last epoch still builds its model from a batch
     (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
-    last = recipe.training.epochs
-    epochs = range(min(first_epoch, last - 1), last)
-    if train.labels is None:
-        if pairing in ("batch", "triplets"):
-            raise InputError(
-                "Expected classes, which this recipe draws its pairs from. Received: ready pairs. "
-                "Recipes for them: pairs, article, bce, keras-io, dogs."
-            )
-    elif pairing == "batch":
-        return image_batches(train.images, train.labels, size, epochs, seed, recipe, shares)
-    (count, k) = train.drawn.others.shape
-    if pairing != "triplets":
-        if size % k:
-            raise InputError(f"Expected an even batch size: pairs come by twos. Received: {size}.")
-        size //= k
-    pixels = _gatherer(train.images, recipe)
-    (anchors, others, y_of) = (tf.constant(x) for x in train.drawn)
+    in_batch = pairing == "batch"
+    if train.labels is None and pairing in ("batch", "triplets"):
+        raise InputError("Expected classes. Received: ready pairs, which --recipe pairs trains on.")
+    # of ready pairs none is drawn more often than another
+    labels = np.zeros(len(train), int) if train.labels is None else train.labels
+    pixels = _pixels_of(train.images, recipe if move else None)
+    k = 1 if in_batch or pairing == "triplets" else train.drawn.others.shape[1]
+    if size % k or (in_batch and size < 2):
+        raise InputError(f"Expected an even batch size, 2 or more. Received: {size}.")
+    if in_batch:
+        class_of = tf.constant(labels, tf.int32)
 
-    def gather(indices, seed):
-        of_step = tf.reshape(tf.gather(others, indices), [-1])
-        y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
-        return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
+        def gather(indices, seed):
+            return pixels(indices, seed), tf.gather(class_of, indices)
+    else:
+        (anchors, others, y_of) = (tf.constant(x) for x in train.drawn)
+        labels = labels[train.drawn.anchors]
 
-    (steps, size) = steps_and_size(count, size, False, shares)
-    order = shuffled(count)
-    if train.labels is not None:
-        labels = train.labels[train.drawn.anchors]
-        if are_uneven(np.unique(labels, return_counts=True)[1]):
-            order = balanced(labels, count, together=1)
-    return _batches(order, steps, size, epochs, seed, gather), steps
+        def gather(indices, seed):
+            of_step = tf.reshape(tf.gather(others, indices), [-1])
+            y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
+            return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
 
-
-def image_batches(
-    images: np.ndarray | Rows,
-    labels: np.ndarray,
-    batch_size: int,
-    epochs: range,
-    seed: int,
-    recipe: Recipe | None = None,
-    shares: int = 1,
-) -> Batches:
-    """Batches of images, uint8 (B, H, W, C), with labels (B,), for a loss that forms the pairs.
-
-    images: uint8 (N, H, W, C). labels: int32 (N,). recipe: how images are moved; None: not.
-    Where classes are of very different size, or a batch would hold fewer than four images of a
-    class, a batch is of P classes with K images each, see balanced. What an epoch leaves out, see
-    steps_and_size, has its chance in the next one.
-    """
-    if batch_size < 2:
-        raise InputError(f"Expected at least 2 images a batch. Received: {batch_size}.")
-    pixels = _gatherer(images, recipe)
-    class_of = tf.constant(np.asarray(labels, np.int32))
-
-    def gather(indices, seed):
-        return pixels(indices, seed), tf.gather(class_of, indices)
-
-    (steps, size) = steps_and_size(len(labels), batch_size, shares=shares)
-    order = shuffled(len(labels))
+    count = len(labels)
+    (steps, size) = steps_and_size(count, size // k, in_batch, shares)
     sizes = np.unique(labels, return_counts=True)[1]
-    if are_uneven(sizes) or (steps > 1 and size < IMAGES_OF_A_CLASS * len(sizes)):
+    together = int(are_uneven(sizes))
+    if in_batch and (together or (steps > 1 and size < IMAGES_OF_A_CLASS * len(sizes))):
         together = max(size // len(sizes), min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)
         size = unit * max(round(size / unit), 1)  # P classes x K images, in equal parts
-        order = balanced(labels, steps * size, together)
-    return _batches(order, steps, size, epochs, seed, gather, whole=True), steps
+        count = steps * size
+    shuffled = partial(tf.random.experimental.stateless_shuffle, tf.range(count))
+    order = balanced(labels, count, together) if together else shuffled  # by (seed, epoch)
+    # a training that was resumed after its last epoch still builds its model from a batch
+    last = recipe.training.epochs
+    epochs = range(min(first_epoch, last - 1), last)
+    return _dataset(order, steps, size, in_batch, epochs, seed, gather), steps
 
 
-def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of a batch of either kind: (images_a, images_b, y), `count` same, then different."""
-    (inputs, y) = batch
-    if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
-        (images_a, images_b) = (x.numpy() for x in inputs)
-        images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
-        y = y.numpy().ravel()
-    else:  # every pair inside the batch
-        order = np.random.default_rng(0).permutation(len(y) * (len(y) - 1) // 2)
-        (a, b) = (indices[order] for indices in np.triu_indices(len(y), 1))
-        images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
-        y = (y.numpy()[a] == y.numpy()[b]).astype(int)
-    some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
-    return images_a[some], images_b[some], y[some]
-
-
-def _gatherer(images, recipe):
+def _pixels_of(images, recipe):
     """A function of (indices, seed): the images, from memory or disk, moved as the recipe asks."""
-    if in_memory := isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
+
+    def from_disk(indices):
+        pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
+        return tf.ensure_shape(pixels, (None, *images.shape[1:]))
+
+    read = from_disk
+    if not isinstance(images, Rows):
         with tf.device("CPU:0"):  # the batches are made there: no card is to hold them all
-            images = tf.constant(images)
-
-    def gather(indices, seed):
-        if in_memory:
-            pixels = tf.gather(images, indices)
-        else:
-            pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
-            pixels = tf.ensure_shape(pixels, (None, *images.shape[1:]))
-        return moved(pixels, recipe, seed) if recipe else pixels
-
-    return gather
+            read = partial(tf.gather, tf.constant(images))
+    return lambda indices, seed: moved(read(indices), recipe, seed) if recipe else read(indices)
 
 
-def _batches(order, steps, size, epochs, seed, gather, whole=False):
+def _dataset(order, steps, size, whole, epochs, seed, gather):
     def one_epoch(epoch):
         def made(step, indices):
             return gather(indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)]))
@@ -153,15 +114,11 @@ def _batches(order, steps, size, epochs, seed, gather, whole=False):
     return dataset.flat_map(one_epoch).prefetch(4).with_options(options)
 
 
-def shuffled(n: int) -> Order:
-    """Each of n images once, in random order."""
-    return lambda key: tf.random.experimental.stateless_shuffle(tf.range(n), seed=key)
-
-
-def balanced(labels: np.ndarray, count: int, together: int) -> Order:
+def balanced(labels: np.ndarray, count: int, together: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """`count` images, `together` of one class after each other, all classes equally often.
 
-    labels: int (N,). count: a multiple of `together`.
+    labels: int (N,). count: a multiple of `together`. Returns a function of (seed, epoch), int32
+    (2,), to the numbers of the images, int32 (count,).
     The classes come in rounds, each once, in random order. Each class gives the images of an
     endless row, which holds all of its images in random order, then all in another, and so on.
     """
@@ -184,6 +141,21 @@ def balanced(labels: np.ndarray, count: int, together: int) -> Order:
     return lambda key: tf.ensure_shape(tf.numpy_function(order, [key], tf.int32), (count,))
 
 
+def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of a batch of either kind: (images_a, images_b, y), `count` same, then different."""
+    (inputs, y) = (batch[0], batch[1].numpy().ravel())
+    if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
+        (images_a, images_b) = (x.numpy() for x in inputs)
+        images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
+    else:  # every pair inside the batch
+        ends = np.transpose(np.triu_indices(len(y), 1))
+        (a, b) = np.random.default_rng(0).permutation(ends).T
+        images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
+        y = (y[a] == y[b]).astype(int)
+    some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
+    return images_a[some], images_b[some], y[some]
+
+
 def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tuple[int, int]:
     """Steps of an epoch of n images in batches of about `size`, and the size that these have.
 
@@ -202,14 +174,14 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     size = max(min(size, n), shares)
     ranked = []
     # an image alone makes no pair
-    for other in range(max(size // 2, min(2, n) if whole else 1), min(3 * size, n) + 1):
-        if other % shares == 0:
-            steps = n // other if whole else -(-n // other)
-            while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
-                steps -= 1
-            lost = max(n - steps * other - LEFT_OUT * n, 0)
-            away = abs(other - size)
-            ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
+    least = max(size // 2, min(2, n) if whole else 1)
+    for other in range(-(-least // shares) * shares, min(3 * size, n) + 1, shares):
+        steps = n // other if whole else -(-n // other)
+        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+            steps -= 1
+        lost = max(n - steps * other - LEFT_OUT * n, 0)
+        away = abs(other - size)
+        ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
     return min(ranked)[1:]
 
 

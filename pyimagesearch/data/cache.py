@@ -13,32 +13,28 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
 from pyimagesearch.data.sets import BLOCK_BYTES
-from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import ProgressBar
 
 log = logging.getLogger(__name__)
-Shape = tuple[int, int, int]
-# some places in keys, a progress bar -> (a place, its value) of those that have one
-Rows = Callable[[list[int], ProgressBar], list[tuple[int, bytes]]]
+# some things, a progress bar -> the value of each thing that has one
+Rows = Callable[[list[Any], ProgressBar], dict[Any, bytes]]
 
-FILE = "contrastive-3.sqlite"  # where the table or the reader changes, the number does
+FILE = "contrastive-4.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
 CONTENT_BYTES = 8  # of the digest of a file's content
 BLOCK_FILES = 1000  # files, or images, that are kept together
-MANY = 100  # keys that one query asks for
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
 
 
@@ -49,89 +45,48 @@ class Reading(NamedTuple):
     values: np.ndarray  # (N, D), on disk
     contents: np.ndarray  # uint64 (N,), digests of the files' contents
     messages: dict[int, str]  # one for each other file, by its place, in order
-    computed: int  # how many of the N were not there before
+    reused: int  # how many of the N were there before
 
 
 def read_files(
-    store: str,
+    what: str,
     paths: Sequence[str],
-    shape: Shape | None,
-    dtype: DTypeLike = np.uint8,
+    shape: tuple[int, int, int] | None,
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    dtype: DTypeLike = np.uint8,
 ) -> Reading:
     """What is computed of the pixels of image files, once for each file.
 
-    store: names what is computed. shape: (H, W, C), of the pixels; None: images.look instead.
-    compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype; by default
-    they are the values.
+    what: names what is computed; a digest of weights belongs into it.
+    shape: (H, W, C), of the pixels; None: images.look instead.
+    compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype.
     """
     images.opencv()  # where it is missing no file is to blame
     side = max(shape[:2]) if shape else images.SAMPLE
-    finish = partial(images.fit, shape=shape) if shape else images.look
     messages: dict[int, str] = {}
+    several: list[str] = []
 
-    def read(path):
-        data = images.read_bytes(path)
+    def read(k):
+        data = images.read_bytes(paths[k])
         digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
-        return digest, finish(images.decode(data, path, side))
+        pixels = images.decode(data, paths[k], side, several)
+        return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, progress):
-        (places, found) = ([], [])
-        for k, future in [(k, pool.submit(read, paths[k])) for k in block]:
-            try:
-                found.append(future.result())
-                places.append(k)
-            except InputError as error:
-                messages[k] = str(error)
-            progress.add(1)
-        values = np.asarray(compute(np.stack([x for _, x in found])) if found else [], dtype)
-        return [(k, digest + x.tobytes()) for k, (digest, _), x in zip(places, found, values)]
+        (found, unread) = images.in_threads(read, block, progress)
+        messages.update(unread)
+        pixels = [x for _, x in found.values()]
+        values = np.asarray(compute(np.stack(pixels)) if pixels else [], dtype)
+        return {k: found[k][0] + x.tobytes() for k, x in zip(found, values)}
 
+    store = f"{what} {images.described(shape)}" if shape else what
     step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
-    with ThreadPoolExecutor(images.THREADS) as pool:
-        (good, found, new) = _kept(store, list(map(_key, paths)), rows, "images read", step)
+    keys = dict(enumerate(map(_key, paths)))
+    (good, found, reused) = cached(store, keys, rows, "images read", step)
+    if several and shape:
+        log.info(f"{len(several):,} files hold several pictures: the first of each is read")
     contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
-    values = found[:, CONTENT_BYTES:].view(dtype)
-    return Reading(good, values, contents, messages, new)
-
-
-def embeddings_of(
-    paths: Sequence[str],
-    model_digest: str,
-    shape: Shape,
-    embed: Callable[[np.ndarray], np.ndarray],
-) -> tuple[list[str], np.ndarray, list[str], int]:
-    """Embeddings of image files, each embedded once for a model.
-
-    embed: uint8 (n, H, W, C) -> float32 (n, D), called for one block of new files at a time.
-    Returns (paths that could be read, float32 (N, D) in their order, on disk, a message for each
-    other file, how many of the N were there before). Where no file could be read D is 0.
-    """
-    store = f"embeddings {model_digest} {images.described(shape)}"
-    (good, values, _, messages, computed) = read_files(store, paths, shape, np.float32, embed)
-    return [paths[k] for k in good], values, list(messages.values()), len(good) - computed
-
-
-def cached(
-    store: str,
-    keys: np.ndarray,
-    compute: Callable[[np.ndarray], np.ndarray],
-    what: str,
-    dtype: DTypeLike = np.float32,
-) -> np.ndarray:
-    """What is computed for each of N keys, once for each key: (N, D), on disk.
-
-    store: names what is computed; a digest of weights and settings belongs into it.
-    keys: uint64 (N,), digests of what it is computed from. compute: int (n,), places in keys ->
-    the values (n, D). what: for the progress bar, "images looked at".
-    """
-
-    def rows(block, progress):
-        values = np.asarray(compute(np.array(block)), dtype)
-        progress.add(len(block))
-        return [(k, value.tobytes()) for k, value in zip(block, values)]
-
-    return _kept(store, [key.tobytes() for key in keys], rows, what)[1].view(dtype)
+    return Reading(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)
 
 
 def _key(path: str) -> bytes:
@@ -144,65 +99,61 @@ def _key(path: str) -> bytes:
     return hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
 
 
-def _kept(
-    store: str, keys: list[bytes], rows: Rows, what: str, step: int = BLOCK_FILES
-) -> tuple[list[int], np.ndarray, int]:
-    """The places of the keys that have a value, these, and how many were not there before.
+def cached(
+    store: str, keys: dict[Any, bytes], compute: Rows, what: str, step: int = BLOCK_FILES
+) -> tuple[list, np.ndarray, int]:
+    """The things that have a value, these values, and how many of them were there before.
 
-    rows: asked for what the store lacks, at most `step` keys at a time. The values are uint8
-    (N, D). Where the cache fails, all of it is done once more with a temporary one.
+    store: names what is computed; a digest of weights and settings belongs into it.
+    keys: of each thing, a digest of what its value is computed from. compute: asked for the values
+    that the store lacks, of at most `step` things at a time. what: for the progress bar, "images
+    looked at". The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
+    Where the cache fails, all of it is done once more with a temporary one.
     """
+    folder = place()
     try:
-        return _kept_in(place(), store, keys, rows, what, step)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / FILE).exists():
+            log.info(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
+                     "names another place")  # fmt: skip
+        return _cached_in(folder, store, keys, compute, what, step)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         log.info(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
         if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
             with suppress(OSError):
                 clear()
-    return _kept_in(None, store, keys, rows, what, step)
+    with tempfile.TemporaryDirectory() as temporary:
+        return _cached_in(Path(temporary), store, keys, compute, what, step)
 
 
-def _kept_in(
-    folder: Path | None, store: str, keys: list[bytes], rows: Rows, what: str, step: int
-) -> tuple[list[int], np.ndarray, int]:
-    """_kept, with the table in a folder, or for None in a temporary file of SQLite's own."""
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / FILE).exists():
-            log.info(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
-                     "names another place")  # fmt: skip
-    path = folder / FILE if folder else ""
-    with closing(sqlite3.connect(path, PATIENCE, isolation_level="IMMEDIATE")) as db:
+def _cached_in(folder, store, keys, compute, what, step):
+    """cached, with the table in a folder."""
+    things = list(keys)
+    with closing(sqlite3.connect(folder / FILE, PATIENCE, isolation_level="IMMEDIATE")) as db:
         db.execute(TABLE)
-
-        def find(column):  # (k, value) of each key, None where it has none
-            for start in range(0, len(keys), MANY):
-                some = keys[start : start + MANY]
-                marks = ", ".join("?" * len(some))
-                query = f"SELECT key, {column} FROM kept WHERE store = ? AND key IN ({marks})"
-                found = dict(db.execute(query, (store, *some)))
-                yield from enumerate(map(found.get, some), start)
-
-        missing = [k for k, value in find("1") if value is None]
-        new = 0
+        db.execute("CREATE TEMP TABLE asked (k INTEGER PRIMARY KEY, key BLOB)")
+        with db:
+            db.executemany("INSERT INTO asked VALUES (?, ?)", enumerate(keys.values()))
+        found = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key ORDER BY k"
+        absent = db.execute(f"SELECT kept.key IS NULL {found}", (store,)).fetchall()
+        missing = [thing for thing, (is_missing,) in zip(things, absent) if is_missing]
         with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), step):
-                block = [(store, keys[k], value)
-                         for k, value in rows(missing[start : start + step], progress)]  # fmt: skip
-                new += len(block)
+                new = compute(missing[start : start + step], progress)
+                block = [(store, keys[thing], value) for thing, value in new.items()]
                 with db:  # all or none
                     db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)
         # mapped from a file they take no memory, and stay when the cache is cleared
-        good: list[int] = []
+        good = []
         with tempfile.TemporaryFile(dir=folder) as file:
-            for k, value in find("value"):
+            for thing, (value,) in zip(things, db.execute(f"SELECT value {found}", (store,))):
                 if value is not None:
-                    good.append(k)
+                    good.append(thing)
                     file.write(value)
             file.flush()
-            values = np.memmap(file, np.uint8, mode="r") if good else np.empty(0, np.uint8)
-    return good, np.asarray(values).reshape(len(good), -1 if good else 0), new
+            values = np.asarray(np.memmap(file, np.uint8, mode="r") if good else [], np.uint8)
+    return good, values.reshape(len(good), -1 if good else 0), len(things) - len(missing)
 
 
 def place() -> Path:
@@ -212,12 +163,8 @@ def place() -> Path:
 
 
 def size() -> int:
-    """How many bytes the cache has."""
-    total = 0
-    for path in place().glob(OWN_FILES):
-        with suppress(OSError):  # a journal comes and goes
-            total += path.stat().st_size
-    return total
+    """How many bytes the cache has, without the journal, which comes and goes."""
+    return sum(path.stat().st_size for path in place().glob(OWN_FILES.removesuffix("*")))
 
 
 def clear() -> None:

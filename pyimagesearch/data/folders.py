@@ -55,7 +55,7 @@ def read_folder(
     plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, reading or Reading(), image_size, channels)
-    found = read_files(f"pixels {described(shape)}", paths, shape)
+    found = read_files("pixels", paths, shape)
     bad = list(found.messages.values())
     if not found.good:
         raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")

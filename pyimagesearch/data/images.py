@@ -7,14 +7,14 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.terminal import ProgressBar, at_once
@@ -48,21 +48,27 @@ def endings() -> tuple[str, ...]:
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
 
 
+def in_threads(read: Callable, files: Iterable, progress: ProgressBar) -> tuple[dict, dict]:
+    """(what comes of each file that can be read, the message of each other), by file, in order."""
+    (found, messages) = ({}, {})
+    with ThreadPoolExecutor(THREADS) as pool:
+        for file, future in [(file, pool.submit(read, file)) for file in files]:
+            try:
+                found[file] = future.result()
+            except InputError as error:
+                messages[file] = str(error)
+            progress.add(1)
+    return found, messages
+
+
 def read_images(
-    paths: Iterable[str | os.PathLike], shape: tuple[int, int, int]
+    paths: Sequence[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    paths = list(paths)
-    (good, images, bad) = ([], [], [])
-    with ProgressBar(len(paths), "images read") as progress, ThreadPoolExecutor(THREADS) as pool:
-        for path, image in [(path, pool.submit(read_image, path, shape)) for path in paths]:
-            try:
-                images.append(image.result())
-                good.append(path)
-            except InputError as error:
-                bad.append(str(error))
-            progress.add(1)
-    return good, np.array(images, dtype=np.uint8).reshape(-1, *shape), bad
+    with ProgressBar(len(paths), "images read") as progress:
+        (found, messages) = in_threads(partial(read_image, shape=shape), paths, progress)
+    images = np.array(list(found.values()), dtype=np.uint8).reshape(-1, *shape)
+    return list(found), images, list(messages.values())
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:
@@ -88,7 +94,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise InputError(f"{shown}: cannot be opened ({error.strerror})") from None
 
 
-def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
+def decode(
+    data: bytes, path: str | os.PathLike, side: int | None = None, several: list | None = None
+) -> np.ndarray:
     """The picture in a file's bytes as a person sees it; the first of several.
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
@@ -96,6 +104,7 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
     show nothing.
     path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
     half, a quarter or an eighth of its size, but at twice that side or more.
+    several: gets the path where there are more pictures, the pages of a TIFF or an animation.
     Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
     Raises InputError, naming the file, where it cannot be read whole.
     """
@@ -103,14 +112,19 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
         if not data:
             raise ValueError("empty")
         if data.startswith(b"\x89PNG"):
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-                picture.verify()  # all checksums, of which decoding looks at few
+            # all checksums, of which decoding looks at few
+            Image.open(io.BytesIO(data), formats=["PNG"]).verify()
         with Image.open(io.BytesIO(data), formats=formats()) as picture:
-            _prepare(picture, side)
+            _prepare(picture, data, side)
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
-            return _opaque(picture)
+            image = _opaque(picture)
+            with suppress(Exception):  # there is no second picture
+                if several is not None and picture.format != "MPO":  # a camera's has previews
+                    picture.seek(1)
+                    several.append(path)
+            return image
     except UnidentifiedImageError:
         reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
@@ -118,9 +132,8 @@ def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.
     raise InputError(f"{printable(path)}: cannot be read ({reason})")
 
 
-def _prepare(picture: Any, side: int | None) -> None:
+def _prepare(picture: Any, data: bytes, side: int | None) -> None:
     """Refuse what would take too much or be read wrongly; set the size to decode at."""
-    data = picture.fp.getvalue() if picture.fp else b""
     (width, height) = picture.size
     (pixels, most) = (width * height, MAX_PIXELS)
     codec = picture.tile[0].codec_name if picture.tile else ""
@@ -129,8 +142,7 @@ def _prepare(picture: Any, side: int | None) -> None:
         shrink *= 2
     if codec == "jpeg":
         scans = len(re.findall(JPEG_SCAN, data)) if picture.info.get("progressive") else 1
-        if scans == 1:
-            most = pixels  # Pillow's own limit is 179 million
+        most = pixels if scans == 1 else MAX_PIXELS  # Pillow's own limit is 179 million
         # each scan is a pass over all pixels, and each block of 8 x 8 takes a bit at least
         if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):
             raise ValueError("too many scans, or too little data for its size")
@@ -154,7 +166,7 @@ def _prepare(picture: Any, side: int | None) -> None:
 
 
 def _opaque(picture: Image.Image) -> np.ndarray:
-    """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), without transparency."""
+    """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), in sRGB, without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
         deep = np.asarray(picture)
         # a camera's 12 bits are often stored in 16 as they are: nearly black
@@ -162,18 +174,25 @@ def _opaque(picture: Image.Image) -> np.ndarray:
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
-    if not picture.has_transparency_data:
-        image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-        return image.reshape(*image.shape[:2], -1)
-    picture = picture if picture.mode == mode + "A" else picture.convert(mode + "A")
-    below = ImageOps.invert(picture.getchannel("A"))  # how much of the ground is to be seen
-    for ground in ("white", "black"):
-        flat = picture.convert(mode)
+    whole = mode + "A" if picture.has_transparency_data else mode
+    if picture.mode not in (whole, "CMYK"):
+        picture = picture.convert(whole)
+    below = ImageOps.invert(picture.getchannel("A")) if whole != mode else None  # seen through it
+    with suppress(Exception):  # no profile, a damaged one, one of other channels: as it is stored
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
+        if "sRGB" not in ImageCms.getProfileDescription(profile):
+            srgb = ImageCms.createProfile("sRGB")
+            picture = ImageCms.buildTransform(profile, srgb, picture.mode, "RGB").apply(picture)
+    if picture.mode != mode:
+        picture = picture.convert(mode)
+    image = np.asarray(picture)
+    for ground in ("white", "black") if below else ():
+        flat = picture.copy()
         flat.paste(ground, mask=below)
-        image = np.asarray(flat).reshape(*flat.size[::-1], -1)
+        image = np.asarray(flat)
         if image.min() < 250:  # there is something to see
             break
-    return image
+    return image.reshape(*image.shape[:2], -1)
 
 
 class WholeShape(tuple):

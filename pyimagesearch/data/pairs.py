@@ -30,9 +30,8 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     positive = first + (place - first + step) % size
 
     negative = _places_outside(first, size, len(place), rng)
-    others = np.stack([by_class[positive], by_class[negative]], axis=1)
-    anchors = np.arange(len(others)) if alone else np.flatnonzero(size > 1)
-    return _pairs(anchors, others[anchors])
+    anchors = np.arange(len(place)) if alone else np.flatnonzero(size > 1)
+    return _pairs(anchors, by_class[positive[anchors]], by_class[negative[anchors]])
 
 
 def sample_many_pairs(labels: Any, rng: Rng = None, least: int = 4000) -> Pairs:
@@ -60,19 +59,17 @@ def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
     anchors = np.flatnonzero((rank % 2 == 0) & (rank + 1 < size))
     positive = place[anchors] + 1
     negative = _places_outside(first[anchors], size[anchors], len(place), rng)
-    others = np.stack([by_class[positive], by_class[negative]], axis=1)
-    return _pairs(order[anchors], order[others])
+    return _pairs(order[anchors], order[by_class[positive]], order[by_class[negative]])
 
 
-def _pairs(anchors, others):
+def _pairs(anchors, positive, negative):
     if not len(anchors):
         raise InputError("Expected a class with two images at least. Received: none.")
+    others = np.stack([positive, negative], axis=1)
     return Pairs(anchors, others, np.tile([1, 0], (len(anchors), 1)))
 
 
 def _generator(rng: Rng) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
     return np.random.default_rng(np.random.randint(2**31) if rng is None else rng)
 
 
@@ -83,8 +80,7 @@ def _sorted_by_class(labels):
     if len(sizes) < 2:
         raise InputError(f"Expected labels of at least two classes. Received: {len(sizes)}.")
     by_class = np.argsort(class_of, kind="stable")
-    place = np.empty_like(by_class)
-    place[by_class] = np.arange(len(class_of))
+    place = np.argsort(by_class)
     return by_class, place, (np.cumsum(sizes) - sizes)[class_of], sizes[class_of]
 
 

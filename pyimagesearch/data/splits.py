@@ -42,8 +42,8 @@ def split(
     most of 20 or more are small, or where nothing else is possible.
     trained: bool (N,), what an earlier model was trained on: it stays in training where that
     leaves half of each share at least.
-    Images that groups or pairs connect are of one part. How: "folders", "images", "groups" or
-    "classes".
+    Images of one group are of one part; of ready pairs the groups hold what the pairs connect.
+    How: "folders", "images", "groups" or "classes".
     Raises InputError where a part could have no same or no different pairs, or training not two
     classes of two images.
     """
@@ -51,9 +51,7 @@ def split(
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
         what = "such a part" if tests else "ready pairs"
-        raise InputError(
-            f"Expected --split classes with no test part of its own. Received: {what}."
-        )
+        raise InputError(f"Expected classes, no test part, for --split classes. Received: {what}.")
     tested = 0 if tests else reading.tested
     held_out = 0 if (part == VALIDATION).any() else reading.held_out * (1 - tested)
     free = np.flatnonzero(part == TRAIN)
@@ -73,54 +71,48 @@ def split(
         for how, known in product(ways, (kept, np.zeros_like(kept))):
             part[free] = some = _split(rest, shares, seed, how, known)
             large = all(np.mean(some == kind) >= shares[kind] / 2 for kind in shares)
-            has_pairs = [_has_pairs(rest.labels, rest.pairs, some, k) for k in (*shares, TRAIN)]
-            if all(has_pairs) and (large or not known.any()):
-                if how == "classes" and by is None:
-                    log.info(
-                        f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole "
-                        "classes choose and are tested on (--split images takes some of each)"
-                    )
+            has_pairs = all(_has_pairs(rest, some, kind) for kind in (*shares, TRAIN))
+            if has_pairs and (large or not known.any()):
                 break
+        if how == "classes" and by is None:
+            log.info(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
+                     "choose and are tested on (--split images takes some of each)")  # fmt: skip
         if how == "images" and images.groups is not None:
             how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
         count = np.sum(part == kind)
-        if not _has_pairs(images.labels, images.pairs, part, kind) and (
-            kind != VALIDATION or count or held_out
-        ):
+        needed = kind != VALIDATION or count or held_out
+        if needed and not _has_pairs(images, part, kind):
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
                 f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
-                "More of them are needed, or another --split, no --group-by, or no parts (train/, "
-                "val/, test/, or a list's column split)."
+                "More of them are needed, or another --split, no --group-by or no given parts."
             )
     return part, how
 
 
-def _has_pairs(labels, pairs, part, kind):
+def _has_pairs(images, part, kind):
     """Whether a part has both kinds of pairs; for training two classes of two images are needed."""
     rows = np.flatnonzero(part == kind)
-    if labels is None:
-        return set(np.unique(pairs.within(rows).y)) == {0, 1}
-    sizes = np.bincount(labels[rows])
-    enough = int(np.sum(sizes >= LEAST_IMAGES))
-    return enough >= 2 or (kind != TRAIN and enough == 1 and np.count_nonzero(sizes) >= 2)
+    if images.labels is None:
+        return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
+    (second, first) = np.sort(np.bincount(images.labels[rows], minlength=2))[-2:]  # classes
+    return first >= LEAST_IMAGES and second >= (LEAST_IMAGES if kind == TRAIN else 1)
 
 
 def _split(images, shares, seed, by, kept):
     """The part of each image: int8 (N,). kept: bool (N,), what stays in training."""
-    groups = [] if images.groups is None else [images.groups]
-    if by == "classes":
-        groups.append(images.labels)
-    units = connected(len(images), () if images.pairs is None else images.pairs.indices(), groups)
-    (firsts, sizes) = np.unique(units, return_index=True, return_counts=True)[1:]
+    groups = np.arange(len(images)) if images.groups is None else images.groups
+    if by == "classes":  # those that share a group stay together
+        edges = np.stack([images.labels, len(images.class_names) + groups], axis=1)
+        groups = connected(edges.max() + 1, edges)[images.labels]
+    (_, firsts, units, sizes) = np.unique(groups, True, True, True)
     labels = None if images.labels is None else images.labels[firsts]
     of_class = chances((name.encode(errors="surrogateescape") for name in images.class_names), seed)
     if by == "classes":
         chance = of_class[labels]  # so that images that are added move no class
     else:
-        contents = images.contents[firsts].astype("<u8")
-        chance = chances((content.tobytes() for content in contents), seed)
+        chance = chances((x.tobytes() for x in images.contents[firsts].astype("<u8")), seed)
     order = np.argsort(chance, kind="stable")
     order = order[~np.isin(order, units[kept])]
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
@@ -133,7 +125,7 @@ def _split(images, shares, seed, by, kept):
         taken = 0
         for unit in order[:: 1 if kind == TEST else -1]:
             full = taken + sizes[unit] / 2 > share * len(images)
-            if full and _has_pairs(images.labels, images.pairs, part[units], kind):
+            if full and _has_pairs(images, part[units], kind):
                 break
             if part[unit] == TRAIN and sizes[unit] <= len(images) / 2:
                 part[unit] = kind
@@ -152,10 +144,11 @@ def _within_classes(labels, sizes, order, class_order, shares):
     too: two images of one class and one of another are the least.
     """
     part = np.zeros(len(labels), np.int8)
-    images = np.bincount(labels, sizes).astype(int)  # of each class
-    ends = np.cumsum(np.bincount(labels[order], minlength=len(images)))
+    classes = len(class_order)
+    images = np.bincount(labels, sizes, classes).astype(int)  # of each class
+    ends = np.cumsum(np.bincount(labels[order], minlength=classes))
     free = np.split(order[np.argsort(labels[order], kind="stable")], ends[:-1])
-    given = {kind: np.zeros(len(images), int) for kind in shares}
+    given = np.zeros((1 + max(shares), classes), int)  # images of each class in each part
 
     def give(kind, k, wanted, most):
         # units of class k from the part's end of the order, until they have so many images
@@ -166,8 +159,7 @@ def _within_classes(labels, sizes, order, class_order, shares):
                 count += sizes[unit]
         if count >= min(wanted, LEAST_IMAGES):
             part[chosen] = kind
-            given[kind][k] = count
-        return given[kind][k]
+            given[kind, k] = count
 
     total = sum(shares.values())
     of_test = shares.get(TEST, 0) / total
@@ -178,25 +170,21 @@ def _within_classes(labels, sizes, order, class_order, shares):
             wanted = max(int(takes * shares[kind] + 0.5), LEAST_IMAGES)
             wanted = min(wanted, MOST_TAKEN - given[kind].sum())
             if images[k] >= SMALL_CLASS and wanted >= LEAST_IMAGES:
-                room -= give(kind, k, wanted, room)
+                give(kind, k, wanted, room - given[:, k].sum())
 
     def lacking(kind):  # 2: two images of a class; 1: one of another class
-        return 2 if max(given[kind]) < 2 else int(np.count_nonzero(given[kind]) < 2)
-
-    def spare(k):
-        return images[k] - LEAST_IMAGES - sum(given[kind][k] for kind in shares)
+        return 2 if given[kind].max() < 2 else int(np.count_nonzero(given[kind]) < 2)
 
     if any(map(lacking, shares)):
+        spare = images - LEAST_IMAGES
         largest_first = sorted(class_order, key=lambda k: -images[k])
-        for wanted in (2, 1):
-            for kind in shares:
-                for k in largest_first:
-                    if lacking(kind) == wanted and not given[kind][k]:
-                        give(kind, k, wanted, spare(k))
+        for wanted, kind, k in product((2, 1), shares, largest_first):
+            if lacking(kind) == wanted and not given[kind, k]:
+                give(kind, k, wanted, spare[k] - given[:, k].sum())
         for k in largest_first:
-            if not any(given[kind][k] for kind in shares):
+            if not given[:, k].any():
                 kind = min(shares, key=lambda kind: given[kind].sum())
-                give(kind, k, min(spare(k), LEAST_IMAGES), spare(k))
+                give(kind, k, min(spare[k], LEAST_IMAGES), spare[k])
     return part
 
 
@@ -210,27 +198,13 @@ def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8")
 
 
-def connected(
-    count: int,
-    edges: Sequence[Sequence[int]] | np.ndarray = (),
-    groups: Sequence[np.ndarray] = (),
-) -> np.ndarray:
-    """Which things hang together: int32 (count,), numbered as they appear.
-
-    edges: two things each that belong together. groups: int (count,) each; things of one
-    number belong together.
-    """
-    found = [np.reshape(np.asarray(edges, int), (-1, 2))]
-    for numbers in groups:
-        (_, first, group) = np.unique(numbers, return_index=True, return_inverse=True)
-        found.append(np.stack([first[group], np.arange(count)], axis=1))
-    (a, b) = np.concatenate(found).T
+def connected(count: int, edges: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
+    """Which things hang together, by edges of two: int32 (count,), numbered as they appear."""
+    (a, b) = np.reshape(np.asarray(edges, int), (-1, 2)).T
     leader = np.arange(count)  # of each thing one with a lower number, or itself
-    before = leader - 1
-    while not np.array_equal(leader, before):
-        before = leader.copy()
-        low = np.minimum(before[a], before[b])
-        np.minimum.at(leader, before[a], low)
-        np.minimum.at(leader, before[b], low)
+    while (leader[a] != leader[b]).any():
+        low = np.minimum(leader[a], leader[b])
+        np.minimum.at(leader, leader[a], low)
+        np.minimum.at(leader, leader[b], low)
         leader = leader[leader]
     return np.unique(leader, return_inverse=True)[1].astype(np.int32)

@@ -22,7 +22,7 @@ import numpy as np
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing
-from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.intervals import of_pairs
@@ -112,9 +112,10 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     threshold = model.threshold_for(args.fmr)
     folder = os.path.dirname(args.pairs)  # where paths begin
     listed = rows_of(args.pairs, PAIRS[:2])[1]
-    files = dict.fromkeys(os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
-    (good, feats, *_) = embeddings_of(list(files), model.digest, model.image_shape, model.embed)
-    embeddings = dict(zip(good, feats))
+    named = (os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
+    (files, store) = (list(dict.fromkeys(named)), f"embeddings {model.digest}")
+    found = read_files(store, files, model.image_shape, model.embed, np.float32)
+    embeddings = dict(zip([files[k] for k in found.good], found.values))
     pairs: list[dict[str, Any]] = []
     (ends, faults, lines) = ([], [], [])
     for line in listed:

@@ -139,7 +139,8 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     units = np.arange(len(images)) if images.groups is None else images.groups
     if images.labels is None:
         ends = images.drawn.indices()
-        units = connected(len(images), ends, [units])
+        # of a folder they hold what the pairs connect
+        units = connected(len(images), ends) if images.groups is None else units
         (unit_of, kinds) = (units[ends[:, 0]], images.drawn.labels().ravel())  # of each pair
     else:
         (unit_of, kinds) = (units, images.labels)

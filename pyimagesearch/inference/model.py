@@ -19,7 +19,7 @@ import numpy as np
 
 from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
-from pyimagesearch.data.cache import embeddings_of
+from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import Rows, in_batches
 from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
@@ -242,17 +242,21 @@ class SiameseModel:
         (number, of) = shard or (1, 1)
         count = len(label_of)
         (first, last) = (count * (number - 1) // of, count * number // of)
-        (good, embeddings, messages, reused) = embeddings_of(
-            list(label_of)[first:last], self.digest, self.image_shape, self.embed
+        paths = list(label_of)[first:last]
+        found = read_files(
+            f"embeddings {self.digest}", paths, self.image_shape, self.embed, np.float32
         )
+        (good, messages) = ([paths[k] for k in found.good], list(found.messages.values()))
         if not good and not shard:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
-        log.info("%s, %d of them embedded by an earlier run", counted(len(good), "image"), reused)
+        log.info(
+            "%s, %d of them embedded by an earlier run", counted(len(good), "image"), found.reused
+        )
         labels = tuple(label_of[path] for path in good)
         return Gallery(
-            np.asarray(embeddings).reshape(len(good), self.embedding_dim),
+            np.asarray(found.values).reshape(len(good), self.embedding_dim),
             tuple(path[start:] for path in good),
             labels if any(labels) else None,
             self.digest,

@@ -109,8 +109,8 @@ def train(
             inputs = Input(of_views.shape[1:])
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-            train = batches.image_batches(of_views, labels, 256, range(epochs), seed)
-            (given, progress) = ((of_held, held.labels), Progress(epochs, stopped))
+            train = batches.batches(ImageSet(of_views, labels), own, seed, move=False)
+            (given, progress) = (ImageSet(of_held, held.labels), Progress(epochs, stopped))
             histories[name] = _fit(model, train, given, own, seed, progress, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(of_held, verbose=0))
@@ -129,8 +129,8 @@ def train(
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
-        (train, given) = ((train_batches, steps), (held.images, held.labels))
-        histories["trained on"] = _fit(model, train, given, recipe, seed, checkpoint)
+        train = (train_batches, steps)
+        histories["trained on"] = _fit(model, train, held, recipe, seed, checkpoint)
         chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)
@@ -146,11 +146,9 @@ def train(
 
 
 def _fit(model, train, held, recipe, seed, progress, **how):
-    # train: (batches, steps of an epoch). held: (images or vectors, labels). Returns the history
-    ((x, labels), (dataset, steps)) = (held, train)
-    (validation, count) = batches.image_batches(
-        x, labels, recipe.training.batch_size, range(1), seed
-    )
+    # train: (batches, steps of an epoch). held: images or vectors. Returns the history
+    (dataset, steps) = train
+    (validation, count) = batches.batches(held, recipe.changed(epochs=1), seed, move=False)
     model.compile(**build.compiling(recipe, steps))
     how |= {"validation_data": validation, "validation_steps": count}
     chain = [keras.callbacks.ProgbarLogger(), progress]
@@ -244,16 +242,19 @@ def features_of(
 
     digests = pixel_digests(images)
 
-    def compute(places):
-        pixels = images[places]
+    def compute(places, progress):
+        pixels = images[np.array(places)]
         if recipe:
             draws = [
                 np.random.default_rng([key, *view]).uniform(-1, 1, DRAWN) for key in digests[places]
             ]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
-        return embed(network, pixels)
+        progress.add(len(places))
+        features = np.asarray(embed(network, pixels), np.float16)
+        return {place: feature.tobytes() for place, feature in zip(places, features)}
 
-    return cached(store, digests, compute, "images looked at", np.float16)
+    keys = {place: digest.tobytes() for place, digest in enumerate(digests)}
+    return cached(store, keys, compute, "images looked at")[1].view(np.float16)
 
 
 def whitening(

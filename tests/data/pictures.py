@@ -36,7 +36,7 @@ SMALL = (4, 6, 3)  # of the pictures of one colour that a cache is asked for
 
 
 def read(paths, shape=SMALL):
-    return read_files(f"pixels {shape}", paths, shape)
+    return read_files("pixels", paths, shape)
 
 
 def reds(paths):

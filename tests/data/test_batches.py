@@ -6,12 +6,7 @@ import pytest
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data import batches as drawing
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.batches import (
-    image_batches,
-    pairs_of_a_batch,
-    steps_and_size,
-    steps_of_a_call,
-)
+from pyimagesearch.data.batches import pairs_of_a_batch, steps_and_size, steps_of_a_call
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
 from pyimagesearch.data.sets import ImageSet
 
@@ -22,6 +17,12 @@ def pair_batches(images, pairs, size, epochs, seed=0, labels=None):
     """The batches of pairs that a recipe asks for which moves no image."""
     recipe = STILL.changed(pairing="pairs", batch_size=size, epochs=epochs[-1] + 1)
     return drawing.batches(ImageSet(images, labels, pairs), recipe, seed, epochs[0])
+
+
+def image_batches(images, labels, size, epochs=1, seed=0, recipe=STILL):
+    """The batches of images with labels that such a recipe asks for."""
+    recipe = recipe.changed(pairing="batch", batch_size=size, epochs=epochs)
+    return drawing.batches(ImageSet(images, labels), recipe, seed)
 
 
 def numbered_images(n):
@@ -59,7 +60,7 @@ def test_pair_batches_hold_every_pair_once_an_epoch():
 
 def test_image_batches_bring_the_labels_of_the_set():
     labels = np.array([3, 1] * 10, np.int32)
-    batches, steps = image_batches(numbered_images(20), labels, 8, range(1), 0)
+    batches, steps = image_batches(numbered_images(20), labels, 8)
     batches = list(batches)
     assert steps == len(batches) == 2  # of ten images: with eight, a fifth would be left out
     for images, y in batches:
@@ -98,7 +99,7 @@ UNEVEN = np.repeat(np.arange(9), [900] + 8 * [12]).astype(np.int32)
 
 def test_uneven_classes_come_equally_often():
     # nine classes, batches of 64: seven images of each in every batch, 63
-    batches, steps = image_batches(numbered_images(996), UNEVEN, 64, range(9), 3)
+    batches, steps = image_batches(numbered_images(996), UNEVEN, 64, 9, seed=3)
     assert steps == 15  # as 996 // 64
     batches = [(pixels(x), np.asarray(y)) for x, y in batches]
     assert len(batches) == 9 * 15
@@ -117,7 +118,7 @@ def test_uneven_classes_come_equally_often():
 def test_many_classes_come_by_fours(sizes):
     # 40 classes, batches of 32: 8 of them with 4 images each
     labels = np.repeat(np.arange(40), sizes).astype(np.int32)
-    batches, steps = image_batches(numbered_images(len(labels)), labels, 32, range(5), 0)
+    batches, steps = image_batches(numbered_images(len(labels)), labels, 32, 5)
     drawn = np.array([np.asarray(y) for _, y in batches])
     assert steps == 5 and drawn.shape == (25, 32)
     fours = drawn.reshape(-1, 4)
@@ -149,7 +150,7 @@ def dots():
 
 def test_shift_moves_whole_images():
     recipe = RECIPES["fast"].changed(shift=2)
-    (batch, _), *_ = image_batches(dots(), np.arange(64) % 2, 64, range(1), 0, recipe)[0]
+    (batch, _), *_ = image_batches(dots(), np.arange(64) % 2, 64, recipe=recipe)[0]
     image, row, column, _ = np.nonzero(batch.numpy())
     assert image.tolist() == list(range(64))  # still one dot in each
     assert set(row) == set(column) == {1, 2, 3, 4, 5}
@@ -175,7 +176,7 @@ def test_pairs_of_a_batch_tell_the_truth():
     images, labels = numbered_images(20), np.arange(20) % 4
     for batches, _ in (
         pair_batches(images, sample_pairs(labels, 0), 12, range(1), 0),
-        image_batches(images, labels, 20, range(1), 0),
+        image_batches(images, labels, 20),
     ):
         a, b, y = pairs_of_a_batch(next(iter(batches)), count=3)
         assert y.tolist() == [1, 1, 1, 0, 0, 0]

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data.cache import FILE, cached, embeddings_of
+from pyimagesearch.data.cache import FILE, cached, read_files
 from tests.data.pictures import SMALL as SHAPE
 from tests.data.pictures import mean, read, reds
 
 ROOT = Path(__file__).parents[2]
 REDS = [0, 10, 20, 30, 40, 50]  # of the fixture `files`
+
+
+def embeddings_of(paths, model="model", embed=mean):
+    return read_files(f"embeddings {model}", paths, SHAPE, embed, np.float32)
 
 
 def test_the_second_run_decodes_nothing(files, decoded, cache, said):
@@ -40,7 +44,7 @@ def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, 
     found = read([*files, new, "none.png"])
     assert sorted(decoded) == ["3.png", "5.png", "9.png"]
     assert found.values[:, 0].tolist() == [0, 10, 20, 200, 40, 90]
-    assert found.good == [0, 1, 2, 3, 4, 6] and found.computed == 2
+    assert found.good == [0, 1, 2, 3, 4, 6] and found.reused == 4
     assert found.messages[5].startswith(f"{files[5]}: cannot be read (no image of a known")
     assert found.messages[7].startswith("none.png: cannot be opened")
     write("5.png", (0, 0, 55), size=(20, 25))
@@ -53,10 +57,10 @@ def test_two_files_that_change_places_keep_their_own_embedding(files, tmp_path):
     for path in (a, b):
         Path(path).write_bytes(Path(path).read_bytes().ljust(999, b"\0"))
         os.utime(path, ns=(10**18, 10**18))
-    assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [0, 10]
+    assert embeddings_of([a, b]).values[:, 0].tolist() == [0, 10]
     for old, new in ((a, tmp_path / "c"), (b, a), (tmp_path / "c", b)):
         os.rename(old, new)
-    assert embeddings_of([a, b], "model", SHAPE, mean)[1][:, 0].tolist() == [10, 0]
+    assert embeddings_of([a, b]).values[:, 0].tolist() == [10, 0]
 
 
 def test_embeddings_are_made_once_for_a_model(files, write):
@@ -67,35 +71,36 @@ def test_embeddings_are_made_once_for_a_model(files, write):
         return mean(batch)
 
     write("2.png", b"words")
-    (paths, embeddings, messages, reused) = embeddings_of(files, "a", SHAPE, embed)
-    assert paths == [files[k] for k in (0, 1, 3, 4, 5)] and len(messages) == 1 and reused == 0
-    assert embeddings.tolist() == [[0, 1], [10, 1], [30, 1], [40, 1], [50, 1]]
-    assert embeddings.dtype == np.float32 and embedded == [5]
+    found = embeddings_of(files, "a", embed)
+    assert found.good == [0, 1, 3, 4, 5] and list(found.messages) == [2]
+    assert found.values.tolist() == [[0, 1], [10, 1], [30, 1], [40, 1], [50, 1]]
+    assert found.values.dtype == np.float32 and found.reused == 0 and embedded == [5]
     new = str(write("6.png", (0, 0, 60)))
-    (paths, embeddings, _, reused) = embeddings_of([new, *files], "a", SHAPE, embed)
-    assert embeddings[:, 0].tolist() == [60, 0, 10, 30, 40, 50] and reused == 5
+    found = embeddings_of([new, *files], "a", embed)
+    assert found.values[:, 0].tolist() == [60, 0, 10, 30, 40, 50] and found.reused == 5
     assert embedded == [5, 1]
-    assert embeddings_of(files, "b", SHAPE, embed)[3] == 0 and embedded == [5, 1, 5]
-    (paths, embeddings, messages, reused) = embeddings_of(files[2:3], "a", SHAPE, embed)
-    assert (paths, len(embeddings), len(messages), reused) == ([], 0, 1, 0)
+    assert embeddings_of(files, "b", embed).reused == 0 and embedded == [5, 1, 5]
+    found = embeddings_of(files[2:3], "a", embed)
+    assert (found.good, len(found.values), len(found.messages), found.reused) == ([], 0, 1, 0)
+
+
+def squares(numbers, store, asked):
+    """Each number's square, from the cache where it is there; asked: how many were computed."""
+
+    def compute(places, progress):
+        asked.append(len(places))
+        return {k: np.float16(numbers[k] ** 2).tobytes() for k in places}
+
+    keys = {k: str(number).encode() for k, number in enumerate(numbers)}
+    return cached(store, keys, compute, "made")[1].view(np.float16)
 
 
 def test_what_is_cached_by_keys_is_computed_once():
-    keys = np.arange(5, dtype=np.uint64) + 2**60
     asked = []
-
-    def compute(order, store="s"):
-        def squares(places):
-            asked.append(len(places))
-            return (keys[order][places] % 2**60)[:, np.newaxis] ** 2
-
-        return cached(store, keys[order], squares, "made", "f2")
-
-    found = compute([0, 1, 2])
-    assert found.tolist() == [[0], [1], [4]] and found.dtype == np.float16
+    assert squares([0, 1, 2], "s", asked).tolist() == [[0], [1], [4]]
     # in another order, one of them twice, two more: those two alone are computed
-    assert compute([4, 0, 0, 3, 2, 1]).ravel().tolist() == [16, 0, 0, 9, 4, 1] and asked == [3, 2]
-    compute(range(5), "others")
+    assert squares([4, 0, 0, 3, 2, 1], "s", asked).ravel().tolist() == [16, 0, 0, 9, 4, 1]
+    squares(range(5), "others", asked)
     assert asked == [3, 2, 5]
 
 
@@ -119,8 +124,8 @@ def embed(batch):
     if len(calls) == 2 and END:
         os.kill(os.getpid(), END)
     return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
-(_, found, _, _) = cache.embeddings_of(sys.argv[1:], "model", (4, 6, 3), embed)
-sys.exit(found[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * (len(found) // 6))
+found = cache.read_files("embeddings model", sys.argv[1:], (4, 6, 3), embed, np.float32)
+sys.exit(found.values[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * (len(found.good) // 6))
 """
 
 
@@ -129,9 +134,9 @@ sys.exit(found[:, 0].tolist() != [0, 10, 20, 30, 40, 50] * (len(found) // 6))
 def test_a_killed_search_goes_on_where_it_was(files, decoded):
     code = RUN.replace("END", str(int(signal.SIGKILL)))
     assert subprocess.run([sys.executable, "-c", code, *files], cwd=ROOT).returncode == -9
-    (_, embeddings, _, reused) = embeddings_of(files, "model", SHAPE, mean)
-    assert reused == 4 and sorted(decoded) == ["4.png", "5.png"]
-    assert embeddings[:, 0].tolist() == REDS
+    found = embeddings_of(files)
+    assert found.reused == 4 and sorted(decoded) == ["4.png", "5.png"]
+    assert found.values[:, 0].tolist() == REDS
 
 
 @pytest.mark.slow
@@ -163,8 +168,7 @@ def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch,
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
     assert reds(files) == REDS
     assert said().count("the cache cannot be used") == 1
-    keys = np.arange(3, dtype=np.uint64)
-    assert cached("s", keys, lambda k: k[:, np.newaxis], "made").ravel().tolist() == [0, 1, 2]
+    assert squares([1, 2, 3], "s", []).ravel().tolist() == [1, 4, 9]
 
 
 def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):

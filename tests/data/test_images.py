@@ -13,14 +13,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from benchmarks.fuzz_images import HEIC as HEIC_PHOTO
 from pyimagesearch.data import images
 from pyimagesearch.data.images import MAX_BYTES, WholeShape, decode, fit, read_image, read_images
 from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.errors import printable
-from tests.data.pictures import opencv_bytes, pillow_bytes, seen
+from tests.data.pictures import opencv_bytes, pillow_bytes, read, seen
 
 ROOT = Path(__file__).parents[2]
 # pytest lets through the warnings that the scripts turn off
@@ -135,6 +135,53 @@ def test_cmyk_as_pillow_shows_it(photo, kind):
     assert np.abs(expected.astype(int) - photo[:, :, ::-1]).mean() < 6
 
 
+def profile(name="ours", *changes):
+    """sRGB's colour profile under another name, with parts of it exchanged for others."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for old, new in [("sRGB".encode("utf-16-be"), name.encode("utf-16-be")), *changes]:
+        assert old in data
+        data = data.replace(old, new)
+    return data
+
+
+# what is called red is green in truth
+EXCHANGED = ((b"rXYZ", b"kept"), (b"gXYZ", b"rXYZ"), (b"kept", b"gXYZ"))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
+def test_a_colour_profile_is_followed(kind):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    colour = Image.new("RGB", (8, 8), (200, 100, 50))
+    for name, changes, shown in (
+        ("ours", EXCHANGED, (100, 200, 50)),
+        ("sRGB", EXCHANGED, (200, 100, 50)),  # known by its name: nothing is computed
+    ):
+        data = pillow_bytes(colour, kind, icc_profile=profile(name, *changes), **options)
+        assert np.abs(seen(data).astype(int) - shown).max() <= 2
+
+
+def test_a_colour_profile_with_transparency_and_of_grey():
+    rgba = Image.new("RGBA", (2, 2), (200, 100, 50, 51))
+    data = pillow_bytes(rgba, "PNG", icc_profile=profile("ours", *EXCHANGED))
+    # 51 / 255 = 0.2 of (100, 200, 50), and 0.8 * 255 = 204 of white
+    assert np.abs(seen(data).astype(int) - (224, 244, 214)).max() <= 1
+    # grey with the curve that sRGB has, too: as it is, and still grey
+    grey = profile("ours", (b"RGB XYZ ", b"GRAYXYZ "), (b"rTRC", b"kTRC"))
+    for mode, shown in (("L", 100), ("LA", 224)):  # 0.2 * 100 + 204
+        image = Image.new(mode, (2, 2), 100 if mode == "L" else (100, 51))
+        image = seen(pillow_bytes(image, "PNG", icc_profile=grey))
+        assert image.shape == (2, 2, 1) and np.abs(image.astype(int) - shown).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"words", bytes(600), profile()[:300], profile("ours", (b"RGB XYZ ", b"CMYKXYZ "))]
+)
+def test_with_a_damaged_profile_a_picture_is_as_it_is_stored(damaged):
+    for mode, colour in (("RGB", (200, 100, 50)), ("L", (100,))):
+        image = Image.new(mode, (2, 2), colour if mode == "RGB" else 100)
+        assert (seen(pillow_bytes(image, "PNG", icc_profile=damaged)) == colour).all()
+
+
 UPRIGHT = {
     1: lambda a: a,
     2: np.fliplr,
@@ -168,11 +215,17 @@ def test_a_damaged_exif_block_is_ignored(photo):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
-def test_first_of_several_pictures(kind):
+def test_first_of_several_pictures(tmp_path, said, kind):
     frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
-    image = seen(pillow_bytes(frames[0], kind, save_all=True, append_images=frames[1:]))
+    data = pillow_bytes(frames[0], kind, save_all=True, append_images=frames[1:])
+    image = seen(data)
     assert image.shape == (4, 6, 3)
     assert np.abs(image.astype(int) - (255, 0, 0)).max() <= 3
+    for name, content in (("a", data), ("b", data), ("c", pillow_bytes(frames[0], kind))):
+        (tmp_path / name).write_bytes(content)
+    for paths in (["a", "b", "c"], ["c"]):
+        read([str(tmp_path / name) for name in paths])
+    assert said().count("several pictures") == 1 and "2 files hold several pictures" in said()
 
 
 @pytest.mark.parametrize(

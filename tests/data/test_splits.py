@@ -162,7 +162,8 @@ def ready_pairs(people=8, n=4):
     (a, b, y) = np.array(pairs).T
     pixels = np.arange(rows.size, dtype=np.uint8).reshape(-1, 1, 1, 1)
     pairs = Pairs(a, b[:, np.newaxis], y[:, np.newaxis])
-    return ImageSet(pixels, None, pairs, contents=pixel_digests(pixels))
+    groups = connected(rows.size, pairs.indices())
+    return ImageSet(pixels, None, pairs, groups=groups, contents=pixel_digests(pixels))
 
 
 def test_ready_pairs_are_split_where_they_hang_together():
@@ -170,7 +171,7 @@ def test_ready_pairs_are_split_where_they_hang_together():
     for seed in range(20):
         part, how = split(images, None, USUAL, seed)
         persons = part.reshape(8, 8)
-        assert how == "images" and (persons == persons[:, :1]).all()
+        assert how == "groups" and (persons == persons[:, :1]).all()
         assert np.sum(persons[:, 0] == TRAIN) >= 4
         for kind in (TRAIN, VALIDATION, TEST):
             some = images.part(np.flatnonzero(part == kind))
@@ -188,7 +189,7 @@ def test_connected():
     assert connected(7, [(5, 4), (1, 3), (4, 2), (3, 1)]).tolist() == [0, 1, 2, 1, 2, 2, 3]
     line = [(k, k + 1) for k in range(9_999)]
     assert set(connected(10_000, line[::-1]).tolist()) == {0}
-    assert connected(4, [(0, 1)], [np.array([7, 8, 8, 9])]).tolist() == [0, 0, 0, 1]
+    assert connected(3, []).tolist() == [0, 1, 2]
 
 
 def test_parts_that_are_given_are_obeyed():
@@ -201,11 +202,20 @@ def test_parts_that_are_given_are_obeyed():
     assert (split(images, given, NO_CHOICES, 0)[0] == given).all()
     given[:6] = given[40:46] = VALIDATION
     assert (split(images, given, USUAL, 0)[0] == given).all()
-    with pytest.raises(InputError, match="no test part of its own"):
+    with pytest.raises(InputError, match="no test part"):
         split(images, given, USUAL, 0, "classes")
     given[given == TEST] = TRAIN  # train/ and val/ alone: the test is taken from training
     part, _ = split(images, given, USUAL, 0)
     assert ((part == VALIDATION) == (given == VALIDATION)).all() and (part == TEST).any()
+
+
+def test_a_class_of_the_test_part_alone_is_tested_on():
+    images = image_set([40, 40, 10])  # train/a, train/b, test/c
+    given = np.repeat([TRAIN, TEST], [80, 10]).astype(np.int8)
+    given[:5] = TEST
+    part, how = split(images, given, USUAL, 0)
+    # 15 % of what is not tested: 5.25 of 35, 6 of 40
+    assert how == "images" and counts(images, part).tolist() == [[30, 5, 5], [34, 6, 0], [0, 0, 10]]
 
 
 def test_parts_that_are_given_must_be_measurable():
