@@ -11,9 +11,8 @@ import small_model
 import tensorflow as tf
 
 from pyimagesearch import SiameseModel, config, siamese_network
-from pyimagesearch.inference import export as exporting
 from pyimagesearch.inference import saving
-from pyimagesearch.inference.export import export
+from pyimagesearch.inference.saving import export
 from pyimagesearch.system.errors import InputError
 
 NO_ONNX = not all(find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime"))
@@ -97,7 +96,7 @@ def test_a_network_that_litert_cannot_run_alone_is_refused(tmp_path):
 
 
 def test_onnx_without_its_packages_says_what_to_install(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    monkeypatch.setattr(saving, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install tf2onnx"):
         export(SiameseModel(model), tmp_path / "net.onnx", pictures())
     assert not list(tmp_path.glob("net*"))

@@ -8,8 +8,8 @@ import pytest
 import small_model
 
 from pyimagesearch.inference import commands
-from pyimagesearch.inference.export import export
 from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.saving import export
 from tests.scripts import python
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
