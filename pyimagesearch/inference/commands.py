@@ -96,8 +96,8 @@ def compare(args: argparse.Namespace) -> None:
     With --pairs the same of many pairs, a line each.
     """
     if len(args.images) != (0 if args.pairs else 2):
-        received = f"{len(args.images)}{' and --pairs' if args.pairs else ''}"
-        raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
+        received = f"{len(args.images)} images."
+        raise InputError(f"Expected two images, or --pairs LIST.csv alone. Received: {received}")
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
@@ -277,8 +277,7 @@ def export(args: argparse.Namespace) -> None:
     done = export(model, output, tried)
     answer = {"file": output, "settings": f"{output}.json"}
     answer |= {name: done[name] for name in ("difference", "images_checked")}
-    alike = "{difference:.1g} off the model on {images_checked} images".format(**done)
-    say(args, answer, f"{output}, settings: {output}.json; {alike}")
+    say(args, answer, f"{output}, settings: {output}.json")
 
 
 def page(args: argparse.Namespace) -> None:

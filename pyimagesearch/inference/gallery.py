@@ -136,5 +136,4 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     names = tuple(name for part in parts for name in part.names)
     classes = tuple(name for part in parts for name in part.classes)
     embeddings = np.concatenate([part.embeddings for part in parts])
-    files = (0, bounds[-1], bounds[-1])
-    return Gallery(embeddings, names, classes, parts[0].model, files)
+    return Gallery(embeddings, names, classes, parts[0].model, (0, bounds[-1], bounds[-1]))

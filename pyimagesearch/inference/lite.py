@@ -26,12 +26,11 @@ class Encoder:
         from ai_edge_litert.interpreter import Interpreter
 
         file = model.parent / ENCODER
-        beside = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
+        exported = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))["export"]
         content = file.read_bytes()
-        if not digest or beside["export"].get("model") != digest:
-            raise ValueError("it is of another model, or an older version has exported it")
-        if beside["export"]["sha256"] != hashlib.sha256(content).hexdigest():
-            raise ValueError("it is not the file that its settings speak of")
+        known = {"model": digest, "sha256": hashlib.sha256(content).hexdigest()}
+        if exported | known != exported:
+            raise ValueError("it is damaged, of another model, or of an older version")
         head = None
         if settings.get("head") not in (None, "none"):
             (weight, bias) = (settings["head_parameters"][name] for name in ("weight", "bias"))

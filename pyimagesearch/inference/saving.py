@@ -1,8 +1,4 @@
-"""A model -> a SavedModel directory, and its encoder for LiteRT (.tflite) or ONNX.
-
-None of these needs this package. The exported encoder takes uint8 (B, H, W, C), any B, and gives
-float32 (B, D); the JSON file beside it says how embeddings are compared.
-"""
+"""A model as files that need nothing of this package: a SavedModel, LiteRT (.tflite) or ONNX."""
 
 import errno
 import hashlib
@@ -13,7 +9,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +91,9 @@ def save(
     try:
         with whole_file(path.parent / "encoder.keras") as file, whole_directory(path) as new:
             encoder.save(file)
-            os.makedirs(new, exist_ok=True)
+            (Path(new) / SETTINGS).parent.mkdir(parents=True)
             with plain_path(new) as plain:
                 archive.write_out(plain, verbose=False)
-            (Path(new) / SETTINGS).parent.mkdir(exist_ok=True)
             _write(Path(new) / SETTINGS, settings)
             if trained_on is not None:
                 np.save(Path(new) / TRAINED_ON, np.unique(trained_on.astype(np.uint64)))
@@ -115,16 +109,13 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     Raises InputError where its directory now holds another model than the one that was loaded:
     the settings belong to that one.
     """
-    try:
-        if digest(model.path) != model.digest:
-            raise FileNotFoundError
-        # in a folder inside the model's, which goes with it where it is replaced now
-        with whole_file(model.path / SETTINGS) as new:
-            _write(Path(new), settings)
-    except FileNotFoundError:
+    if digest(model.path) != model.digest:
         wanted = f"in {printable(model.path)} the model that was loaded"
         received = "another, the model was replaced while it was measured: run again."
-        raise InputError(f"Expected {wanted}. Received: {received}") from None
+        raise InputError(f"Expected {wanted}. Received: {received}")
+    # in a folder inside the model's, which goes with it where it is replaced now
+    with whole_file(model.path / SETTINGS) as new:
+        _write(Path(new), settings)
     for file in model.path.parent.glob("*.json"):
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
             exported = json.loads(file.read_text(encoding="utf-8"))["export"]
@@ -141,6 +132,7 @@ def _write(file: Path, settings: dict[str, Any]) -> None:
 def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[str, Any]:
     """Write a model's encoder, and its settings beside it; both whole or not at all.
 
+    The file takes uint8 (B, H, W, C), any B, and gives float32 (B, D).
     path: NAME.tflite or NAME.onnx; the settings are NAME.tflite.json or NAME.onnx.json.
     images: uint8 (N, H, W, C), real ones, one at least. The encoder is run on one of them and on
     all, and must give what model.embed gives, or no file is written.
@@ -149,9 +141,6 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
     network cannot be converted.
     """
     suffix = Path(path).suffix.lower()
-    if suffix == ".onnx" and not all(map(find_spec, ("tf2onnx", "onnx", "onnxruntime"))):
-        advice = "pip install tf2onnx onnxruntime, or take --format tflite."
-        raise InputError(f"Expected tf2onnx for ONNX. Received: none installed. {advice}")
     wanted = np.concatenate([model.embed(images[:1]), model.embed(images)])
     try:
         with warnings.catch_warnings():
@@ -159,6 +148,9 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
             (content, embed) = (_to_onnx if suffix == ".onnx" else _to_tflite)(model)
         found = np.concatenate([embed(images[:1]), embed(images)])
         difference = float(np.abs(found - wanted).max())
+    except ImportError:
+        advice = "pip install tf2onnx onnxruntime, or take --format tflite."
+        raise InputError(f"Expected tf2onnx for ONNX. Received: none. {advice}") from None
     except Exception as error:  # a converter raises all kinds for what it does not know
         network = f"a network of which {suffix} knows all operations"
         received = first_line(error)[:200]
