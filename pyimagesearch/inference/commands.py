@@ -101,8 +101,7 @@ def compare(args: argparse.Namespace) -> None:
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
-    (a, b) = args.images
-    answer = model.compare(a, b, args.fmr)
+    answer = model.compare(args.images[0], args.images[1], args.fmr)
     text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
     say(args, answer, text + VERDICT[answer["same"]])
     sys.exit(0 if answer["same"] else 1)
@@ -274,9 +273,7 @@ def export(args: argparse.Namespace) -> None:
         (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
         listing.say(f"skipped {message}" for message in bad)
         tried = np.concatenate([tried, pixels])
-    done = export(model, output, tried)
-    answer = {"file": output, "settings": f"{output}.json"}
-    answer |= {name: done[name] for name in ("difference", "images_checked")}
+    answer = export(model, output, tried) | {"file": output, "settings": f"{output}.json"}
     say(args, answer, f"{output}, settings: {output}.json")
 
 
@@ -307,8 +304,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("search evaluate matrix", "directory", {}, None),
     ("compare", "--pairs", {"metavar": "LIST.csv"}, "CSV with the columns a, b, perhaps same"),
     ("compare search evaluate matrix page", "--fmr", {"type": float}, "use this rate's threshold"),
-    ("identify page", "--fpir", {"type": flags.share, "default": FPIR},
-        f"the false positive identification rate that the threshold holds ({FPIR})"),
+    ("identify page", "--fpir", {"type": flags.share, "default": FPIR}, f"FPIR to hold ({FPIR})"),
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),

@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 
 LEAST_OF_CLASS = 4  # images, to calibrate with
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
-CALIBRATED = ("threshold", "operating_points", "operating_bounds", "identification")
 
 
 def evaluate(
@@ -64,15 +63,14 @@ def evaluate(
     if calibrate:
         (choices, test) = halves(test)
         rested = model.settings.get("operating_images") or 0
-        least = min(rested, FEW)
-        if len(choices) < least and not force:
-            wanted = f"at least {least} images to choose by: the thresholds rest on {rested}"
+        if len(choices) < min(rested, FEW) and not force:
+            wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
             received = f"{len(choices)}, half of {printable(folder)}. Take more, or --force."
             raise InputError(f"Expected {wanted}. Received: {received}")
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
-        found = measure.calibrate(pairs, threshold)
-        before = {name: model.settings.get(name) for name in CALIBRATED}
-        settings |= {"operating_bounds": {}, **found, "calibrated_before": before}
+        found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
+        before = {name: model.settings.get(name) for name in found}
+        settings |= found | {"calibrated_before": before}
     pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
     measured = measure.Measurement(pairs, settings)
     suits = "suits" if measured.suits else "does not suit"
@@ -110,12 +108,11 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
         say(f"left out class {name}: {n} {why}" for name, n in named if 0 < n < LEAST_OF_CLASS)
         images = images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
     units = np.arange(len(images)) if images.groups is None else images.groups
-    if images.labels is None:
+    (unit_of, kinds) = (units, images.labels)
+    if kinds is None:
         ends = images.drawn.indices()
         units = connected(len(images), ends, [units])
         (unit_of, kinds) = (units[ends[:, 0]], images.drawn.labels().ravel())  # of each pair
-    else:
-        (unit_of, kinds) = (units, images.labels)
     (numbers, first, sizes) = np.unique(unit_of, return_index=True, return_counts=True)
     # every second unit, of one class after another and, in it, of one size after another
     second = np.isin(units, numbers[np.lexsort((sizes, kinds[first]))][1::2])

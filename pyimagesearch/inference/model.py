@@ -209,8 +209,7 @@ class SiameseModel:
             except InputError as error:
                 bad.append(str(error))
         if bad:
-            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-            raise InputError(f"Expected readable images. Received: {'; '.join(bad[:3])}{more}.")
+            raise InputError(f"Expected readable images. Received: {listing.few_of(bad)}.")
         return np.array(pixels, np.uint8).reshape(-1, *self.image_shape)
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:

@@ -114,13 +114,12 @@ def compare(model: SiameseModel, fmr: float | None, a: str, b: str) -> tuple:
 
 def find(model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str) -> tuple:
     """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
-    (who, text) = (None, "")
-    if not any(gallery.classes):
-        found = model.search(file, gallery, TOP, fmr)["results"]
-    else:
+    if any(gallery.classes):
         answer = model.identify(file, gallery, fpir, TOP)
         (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
         found = answer["candidates"]
+    else:
+        (who, text, found) = (None, "", model.search(file, gallery, TOP, fmr)["results"])
     shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
     words = [f"{printable(one.get('name', one['file']))}: {NUMBERS.format(**one)}" for one in found]
     return who, text, list(zip(shown, words))
