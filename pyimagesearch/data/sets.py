@@ -28,7 +28,7 @@ class Rows:
 
     def __init__(self, array: np.ndarray, rows: np.ndarray):
         self.array, self.rows = array, rows
-        self.shape = (len(rows), *array.shape[1:])
+        self.shape, self.dtype = (len(rows), *array.shape[1:]), array.dtype
 
     def __len__(self) -> int:
         return len(self.rows)

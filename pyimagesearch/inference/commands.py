@@ -27,7 +27,7 @@ from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
-from pyimagesearch.inference.export import ENCODER
+from pyimagesearch.inference.lite import ENCODER
 from pyimagesearch.inference.model import FPIR, SiameseModel
 from pyimagesearch.system import flags, terminal
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
@@ -74,7 +74,7 @@ def picture(args: argparse.Namespace, name: str) -> str | None:
 def check(path: str, *endings: str) -> None:
     """Raise InputError where no file of this name can be written."""
     if not path.lower().endswith(endings):
-        wanted = f"a file that ends with {' or '.join(endings)}"
+        wanted = f"--output with a file that ends with {' or '.join(endings)}"
         raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
     check_writable(os.path.dirname(path) or ".")
 
@@ -96,13 +96,12 @@ def compare(args: argparse.Namespace) -> None:
     With --pairs the same of many pairs, a line each.
     """
     if len(args.images) != (0 if args.pairs else 2):
-        received = f"{len(args.images)}{' and --pairs' if args.pairs else ''}"
-        raise InputError(f"Expected two images, or --pairs LIST.csv. Received: {received}.")
+        received = f"{len(args.images)} images."
+        raise InputError(f"Expected two images, or --pairs LIST.csv alone. Received: {received}")
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
-    (a, b) = args.images
-    answer = model.compare(a, b, args.fmr)
+    answer = model.compare(args.images[0], args.images[1], args.fmr)
     text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
     say(args, answer, text + VERDICT[answer["same"]])
     sys.exit(0 if answer["same"] else 1)
@@ -116,41 +115,40 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     (files, store) = (list(dict.fromkeys(named)), f"embeddings {model.digest}")
     found = read_files(store, files, model.image_shape, model.embed, np.float32)
     embeddings = dict(zip([files[k] for k in found.good], found.values))
+    unread = {files[k]: message for k, message in found.messages.items()}
     pairs: list[dict[str, Any]] = []
-    (ends, faults, lines) = ([], [], [])
+    (known, faults, lines) = ([], [], [])  # known: is it right, and its images
     for line in listed:
         try:
             (a, b) = line.named("a", "b")
             expected = bool(line.same()) if line.cells.get("same", "").strip() else None
             both = [os.path.join(folder, name) for name in (a, b)]
-            for file in [file for file in both if file not in embeddings]:
-                images.read_image(file, model.image_shape)  # which says why it cannot be read
-            (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
+            if missing := [unread[file] for file in both if file in unread]:
+                raise InputError(missing[0])
         except InputError as fault:
             faults.append({"line": line.number, "fault": str(fault)})
             lines.append(f"line {line.number} not compared: {fault}")
             continue
+        (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
         pair = {"line": line.number, "a": a, "b": b, "expected": expected}
         pairs.append(pair | model.judge(distance, threshold))
-        ends.append(both)
-        wrong = "  wrong" if expected not in (None, pairs[-1]["same"]) else ""
-        lines.append(f"{row(pairs[-1])}  {a}  {b}{wrong}")
+        wrong = expected not in (None, pairs[-1]["same"])
+        lines.append(f"{row(pairs[-1])}  {a}  {b}{'  wrong' * wrong}")
+        if expected is not None:
+            known.append((not wrong, both))
     same = sum(pair["same"] for pair in pairs)
     summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
-    if known := [k for k, pair in enumerate(pairs) if pair["expected"] is not None]:
-        right = np.array([pairs[k]["same"] == pairs[k]["expected"] for k in known])
-        figure = of_pairs(right, np.array(ends)[known])  # its interval counts images
+    if known:
+        figure = of_pairs(*map(np.array, zip(*known)))  # its interval counts images
         summary |= {"known": len(known), "right": vars(figure)}
         text += f"; of {len(known)} whose answer is given {figure.percent()} right"
     answer = {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}
     say(args, answer, *lines, text)
     if faults:
-        received = f"{len(faults)} of {len(lines)} that are none, the first on line"
-        raise InputError(
-            f"Expected a pair of images on each line of {printable(args.pairs)}. Received: "
-            f"{received} {faults[0]['line']}: {str(faults[0]['fault']).rstrip('.')}."
-        )
+        first = f"{faults[0]['line']}: {faults[0]['fault']}"
+        received = f"{len(faults)} of {len(lines)} that are none, the first on line {first}"
+        raise InputError(f"Expected image pairs in {printable(args.pairs)}. Received: {received}")
 
 
 def sentence(answer: dict[str, Any]) -> str:
@@ -201,26 +199,23 @@ def embed(args: argparse.Namespace) -> None:
     if (args.directory is None) != bool(args.merge) or (args.merge and args.shard):
         wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
         raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
-    if args.shard and not str(args.output).lower().endswith(".npz"):
-        received = printable(args.output or "none")
-        raise InputError(f"Expected --output PART.npz with --shard. Received: {received}.")
-    if output:
+    if args.shard:  # each part has a file of its own, which --merge reads
+        check(args.output or "none", ".npz")
+    elif output:
         check(output, ".npz", ".csv")
-    if output and os.path.realpath(output) in map(os.path.realpath, args.merge or ()):
-        raise InputError(f"Expected --output beside the parts. Received: {printable(output)}, one.")
     if args.merge:
         found = galleries.merge(args.merge)
     else:
         found = load(args).embed_folder(args.directory, args.class_level, shard=args.shard)
     (count, size) = found.embeddings.shape
+    kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if any(found.classes) else ""
     answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
     if output:
         galleries.write(output, found)
         answer["file"] = output
     else:
-        answer |= {"names": found.names, "classes": found.classes}
+        answer |= {"names": found.names, "classes": found.classes if kinds else None}
         answer["embeddings"] = found.embeddings.tolist()
-    kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if found.classes else ""
     say(args, answer, f"{counted(count, 'image')}{kinds}, {size} numbers each: {output}")
 
 
@@ -269,7 +264,7 @@ def evaluate(args: argparse.Namespace) -> None:
 def export(args: argparse.Namespace) -> None:
     """The encoder as a file for programs without TensorFlow, with its settings beside it."""
     model = load(args, lite=False)
-    from pyimagesearch.inference.export import export
+    from pyimagesearch.inference.saving import export
 
     output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
     check(output, f".{args.format}")
@@ -279,9 +274,7 @@ def export(args: argparse.Namespace) -> None:
         (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
         listing.say(f"skipped {message}" for message in bad)
         tried = np.concatenate([tried, pixels])
-    done = export(model, output, tried)
-    answer = {"file": output, "settings": f"{output}.json", "difference": done["difference"]}
-    answer["images_checked"] = done["images_checked"]
+    answer = export(model, output, tried) | {"file": output, "settings": f"{output}.json"}
     say(args, answer, f"{output}, settings: {output}.json")
 
 
@@ -310,19 +303,14 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("identify", "gallery", {}, None),
     ("embed", "directory", {"nargs": "?"}, None),
     ("search evaluate matrix", "directory", {}, None),
-    ("compare", "--pairs", {"metavar": "LIST.csv"},
-        "a CSV file with the columns a and b, paths from its folder on, and same (1 or 0)"),
-    ("compare search evaluate matrix page", "--fmr", {"type": float},
-        "use the threshold stored for this rate"),
-    ("identify page", "--fpir", {"type": flags.share, "default": FPIR},
-        f"the false positive identification rate that the threshold holds ({FPIR})"),
+    ("compare", "--pairs", {"metavar": "LIST.csv"}, "CSV with the columns a, b, perhaps same"),
+    ("compare search evaluate matrix page", "--fmr", {"type": float}, "use this rate's threshold"),
+    ("identify page", "--fpir", {"type": flags.share, "default": FPIR}, f"FPIR to hold ({FPIR})"),
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),
-    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard},
-        "the Kth of N parts of the folder alone, into a file that --merge reads"),
-    ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"},
-        "no folder, but all parts that --shard has written, made one"),
+    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard}, "the Kth of N parts alone"),
+    ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "all parts of --shard, made one"),
     ("embed", "--output", {}, f"ends with .npz or .csv ({VECTORS}; with --json none)"),
     ("search evaluate matrix", "--output", {}, "the figure's file (in output/; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
@@ -340,9 +328,8 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and end the program; argv: its words, by default the program's own."""
     name = os.path.basename(sys.argv[0])
-    parser = flags.Parser(
-        prog="python -m pyimagesearch" if name == "__main__.py" else name, description=__doc__
-    )
+    prog = "python -m pyimagesearch" if name == "__main__.py" else name
+    parser = flags.Parser(prog=prog, description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for answer in COMMANDS:
         (name, question) = (answer.__name__, answer.__doc__)

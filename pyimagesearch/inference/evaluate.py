@@ -8,18 +8,17 @@ import numpy as np
 
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.listing import say
-from pyimagesearch.data.sets import TRAINED_ON, ImageSet, pixel_digests, read_trained_on
+from pyimagesearch.data.sets import ImageSet, pixel_digests
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
-from pyimagesearch.inference.model import SiameseModel, digest
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
 
 log = logging.getLogger(__name__)
 
 LEAST_OF_CLASS = 4  # images, to calibrate with
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
-CALIBRATED = ("threshold", "operating_points", "operating_bounds", "identification")
 
 
 def evaluate(
@@ -37,7 +36,7 @@ def evaluate(
     Of a folder with train/ and test/ the test's images are evaluated, else val's; else all.
     calibrate: choose new thresholds by half of the images, store them in the model's directory,
     report on the other half; force: also by fewer than 30 images, where the model's rest on more.
-    figure: the file of a picture of the worst errors.
+    figure: the file of a picture of the worst pairs.
     Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
     images (None: unknown), "folder": what was read and left out, "report": all of it as text.
     """
@@ -55,7 +54,7 @@ def evaluate(
                 PART_NAMES[number],
             )
             log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
-    known = trained_on(model)
+    known = model.trained_on
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
     if used:
         log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
@@ -67,22 +66,16 @@ def evaluate(
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
     }
     if calibrate:
-        (choices, test) = halves(_without_small_classes(test))
+        (choices, test) = halves(test)
         rested = model.settings.get("operating_images") or 0
         if len(choices) < min(rested, FEW) and not force:
-            wanted = (
-                f"{min(rested, FEW)} images to choose by: the model's thresholds rest on {rested}"
-            )
+            wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
             received = f"{len(choices)}, half of {printable(folder)}. Take more, or --force."
-            raise InputError(f"Expected at least {wanted}. Received: {received}")
+            raise InputError(f"Expected {wanted}. Received: {received}")
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
-        found = measure.calibrate(pairs, threshold)
-        before = {name: model.settings.get(name) for name in CALIBRATED}
-        settings |= {"operating_bounds": {}, **found, "calibrated_before": before}
-        for rate, limit in model.operating_points.items():
-            if limit is not None and found["operating_points"].get(rate) is None:
-                rate = f"{100 * float(rate):g} % FMR"
-                log.info(f"too few images for a threshold of {rate}, which the model had")
+        found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
+        before = {name: model.settings.get(name) for name in found}
+        settings |= found | {"calibrated_before": before}
     pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
     measured = measure.Measurement(pairs, settings)
     suits = "suits" if measured.suits else "does not suit"
@@ -101,33 +94,9 @@ def evaluate(
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
         pictures.plot_worst(test.images, measured, figure)
-        perfect = measured.accuracy.value == 1
-        what = "no errors; the hardest pairs" if perfect else "the worst errors"
-        log.info(f"{what}: {printable(figure)}")
+        log.info(f"the worst pairs: {printable(figure)}")
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
     return answer | {"report": f"{measure.report(measured, printable(folder))}\n{verdict}"}
-
-
-def trained_on(model: SiameseModel) -> np.ndarray:
-    """pixel_digests of what a model was trained on: uint64 (N,); none where that is unknown."""
-    try:
-        digests = read_trained_on(model.path)
-    except FileNotFoundError:
-        return np.zeros(0, np.uint64)
-    except ValueError:
-        file = f"{printable(model.path / TRAINED_ON)}, a damaged file"
-        raise InputError(f"Expected uint64 numbers. Received: {file}. Remove it.") from None
-    return digests if digest(model.path) == model.digest else digests[:0]  # replaced meanwhile
-
-
-def _without_small_classes(images: ImageSet) -> ImageSet:
-    # the images of classes with two to choose by and two to report on
-    if images.labels is None:
-        return images
-    sizes = np.bincount(images.labels, minlength=len(images.class_names))
-    say(f"left out class {name}: {size} images, {LEAST_OF_CLASS} needed to calibrate with"
-        for name, size in zip(images.class_names, sizes) if 0 < size < LEAST_OF_CLASS)  # fmt: skip
-    return images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
 
 
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
@@ -135,17 +104,22 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
 
     About half of each class (of each kind of pair) is in each, and images that belong together
     by their groups, or that pairs connect, are on one side. No chance has a part in it.
+    Classes of fewer than four images, two for each side, are left out by name.
     """
+    if images.labels is not None:
+        sizes = np.bincount(images.labels, minlength=len(images.class_names))
+        why = f"images, {LEAST_OF_CLASS} needed to calibrate with"
+        named = zip(images.class_names, sizes)
+        say(f"left out class {name}: {n} {why}" for name, n in named if 0 < n < LEAST_OF_CLASS)
+        images = images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
     units = np.arange(len(images)) if images.groups is None else images.groups
-    if images.labels is None:
+    (unit_of, kinds) = (units, images.labels)
+    if kinds is None:
         ends = images.drawn.indices()
         # of a folder they hold what the pairs connect
         units = connected(len(images), ends) if images.groups is None else units
         (unit_of, kinds) = (units[ends[:, 0]], images.drawn.labels().ravel())  # of each pair
-    else:
-        (unit_of, kinds) = (units, images.labels)
     (numbers, first, sizes) = np.unique(unit_of, return_index=True, return_counts=True)
     # every second unit, of one class after another and, in it, of one size after another
     second = np.isin(units, numbers[np.lexsort((sizes, kinds[first]))][1::2])
-    (choices, test) = (images.part(np.flatnonzero(side)) for side in (~second, second))
-    return choices, test
+    return images.part(np.flatnonzero(~second)), images.part(np.flatnonzero(second))

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,7 @@ class Gallery:
 
     embeddings: np.ndarray  # float32 (N, D)
     names: tuple[str, ...]  # N, of the files, from the folder on
-    classes: tuple[str, ...] | None  # N, the name of each one's class; None: not known
+    classes: tuple[str, ...]  # N, the name of each one's class, or "" where it is not known
     model: str  # the digest of the model that made them, SiameseModel.digest
     files: tuple[int, int, int]  # which of the folder's: from, to (without it), of how many
     directory: str = ""  # the folder; no file holds it
@@ -47,12 +46,11 @@ def shard(text: str) -> tuple[int, int]:
 
 def nearest(
     query: np.ndarray, embeddings: np.ndarray, top: int = 5, distance: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest of N embeddings: (indices (top,), distances (top,)), nearest first.
+) -> np.ndarray:
+    """Which of N embeddings are nearest: int (top,), the nearest first, equal ones by index.
 
     query: (D,). embeddings: (N, D) float32, of which no copy is made. distance: in
-    NUMPY_DISTANCES, None: euclidean. Equal ones come by index.
-    Raises InputError for NaN or infinite embeddings.
+    NUMPY_DISTANCES, None: euclidean. Raises InputError for NaN or infinite embeddings.
     """
     squares = np.einsum("nd,nd->n", embeddings, embeddings)  # |g|^2 of each row
     length = float(query @ query)
@@ -68,31 +66,28 @@ def nearest(
     if not len(rows):
         raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
     distances = NUMPY_DISTANCES[distance or "euclidean"](embeddings[rows], query[np.newaxis])
-    order = np.argsort(distances, kind="stable")[:top]
-    return rows[order], distances[order]
+    return rows[np.argsort(distances, kind="stable")[:top]]
 
 
 def write(path: str | Path, gallery: Gallery) -> None:
     """Write a gallery, whole or not at all, as the ending of a path says.
 
     .npz  arrays embeddings float32 (N, D), names, classes, model, files; read gives them back
-    .csv  a header; name, class (where known), model, e0 … e{D-1} with nine digits, which is all
-          that a float32 has. UTF-8; a name that is none keeps its bytes
+    .csv  a header; name, class, model, e0 … e{D-1} with nine digits, which is all that a float32
+          has. UTF-8; a name that is none keeps its bytes
     """
-    texts = [gallery.names] + ([] if gallery.classes is None else [gallery.classes])
+    arrays = {name: value for name, value in vars(gallery).items() if name != "directory"}
     with whole_file(path) as new:
         if Path(path).suffix.lower() == ".npz":
-            arrays: dict[str, Any] = dict(zip(("names", "classes"), map(np.array, texts)))
-            arrays |= {"embeddings": gallery.embeddings, "model": gallery.model}
             with open(new, "wb") as f:  # to a path NumPy would add an ending
-                np.savez(f, files=gallery.files, **arrays)
+                np.savez(f, **arrays)
             return
         with open(new, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
             rows = csv.writer(f)
             numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
-            rows.writerow([*["name", "class"][: len(texts)], "model", *numbers])
-            for *cells, row in zip(*texts, gallery.embeddings):
-                rows.writerow([*map(cell, cells), gallery.model, *(f"{x:.9g}" for x in row)])
+            rows.writerow(["name", "class", "model", *numbers])
+            for *texts, row in zip(gallery.names, gallery.classes, gallery.embeddings):
+                rows.writerow([*map(cell, texts), gallery.model, *(f"{x:.9g}" for x in row)])
 
 
 def cell(text: str) -> str:
@@ -104,19 +99,15 @@ def read(path: str | Path) -> Gallery:
     """What write put into an .npz file. Raises InputError where it is damaged or another's."""
     try:
         with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
-            known = {name: data[name] for name in data.files}
-        embeddings = known["embeddings"].astype(np.float32, copy=False)
-        names = tuple(map(str, known["names"].tolist()))
-        classes = tuple(map(str, known["classes"].tolist())) if "classes" in known else None
-        (first, last, count) = map(int, known["files"].tolist())
-        if not len(embeddings) == len(names) == len(classes or names) or embeddings.ndim != 2:
+            embeddings = data["embeddings"].astype(np.float32, copy=False)
+            (names, classes) = (tuple(map(str, data[name])) for name in ("names", "classes"))
+            (model, (first, last, count)) = (str(data["model"]), map(int, data["files"].tolist()))
+        if not len(embeddings) == len(names) == len(classes) or embeddings.ndim != 2:
             raise ValueError("not a row of numbers for each name")
-        return Gallery(embeddings, names, classes, str(known["model"]), (first, last, count))
+        return Gallery(embeddings, names, classes, model, (first, last, count))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
-        raise InputError(
-            f"Expected vectors that this project wrote. Received: {printable(path)} "
-            f"({first_line(error)}). Write them again with python -m pyimagesearch embed."
-        ) from None
+        received = f"{printable(path)} ({first_line(error)}). Embed that part again."
+        raise InputError(f"Expected vectors that embed wrote. Received: {received}") from None
 
 
 def merge(paths: Sequence[str | Path]) -> Gallery:
@@ -127,7 +118,7 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     """
     parts = [read(path) for path in paths]
     wholes = {  # what they are parts of, and a file of each
-        (part.files[2], part.model, part.embeddings.shape[1], part.classes is None): printable(path)
+        (part.files[2], part.model, part.embeddings.shape[1]): printable(path)
         for part, path in zip(parts, paths)
     }
     parts.sort(key=lambda part: part.files)
@@ -140,12 +131,9 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     ]
     if len(wholes) > 1 or gaps:
         received = few_of(gaps) if len(wholes) == 1 else f"{' and '.join(wholes.values())}, of two"
-        raise InputError(
-            "Expected all parts that embed --shard has written of one folder with one model, each "
-            f"once. Received: {received}. Embed what is missing, or all again."
-        )
+        wanted = "all parts that embed --shard writes of one folder with one model, each once"
+        raise InputError(f"Expected {wanted}. Received: {received}. Embed what is missing.")
     names = tuple(name for part in parts for name in part.names)
-    classes = tuple(name for part in parts for name in part.classes or ())
+    classes = tuple(name for part in parts for name in part.classes)
     embeddings = np.concatenate([part.embeddings for part in parts])
-    files = (0, bounds[-1], bounds[-1])
-    return Gallery(embeddings, names, classes or None, parts[0].model, files)
+    return Gallery(embeddings, names, classes, parts[0].model, (0, bounds[-1], bounds[-1]))

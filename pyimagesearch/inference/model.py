@@ -21,10 +21,11 @@ from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, read_image
-from pyimagesearch.data.sets import Rows, in_batches
+from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest
+from pyimagesearch.inference.lite import Encoder
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
 
@@ -47,6 +48,7 @@ class SiameseModel:
     it takes; of three channels, red comes first. threshold: two images are the same where their
     distance is below it. operating_points: the threshold for each false match rate, "0.01" and
     the like; None: too few pairs. digest: of weights and graph. embedding_dim: D.
+    trained_on: uint64 (N,), data.sets.pixel_digests of what it was trained on, where it says so.
     lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
 
     The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
@@ -78,9 +80,14 @@ class SiameseModel:
         self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
         self.threshold: float = self.settings["threshold"]
         self.operating_points: dict = self.settings.get("operating_points") or {}
+        try:
+            self.trained_on = read_trained_on(self.path)
+        except FileNotFoundError:  # it is not known
+            self.trained_on = np.zeros(0, np.uint64)
+        except ValueError:
+            file = f"{printable(self.path / TRAINED_ON)}, a damaged file"
+            raise InputError(f"Expected uint64 numbers. Received: {file}. Remove it.") from None
         if lite:
-            from pyimagesearch.inference.export import Encoder
-
             self.archive: Any = Encoder(self.path, self.digest, self.settings)
         try:
             if not lite:
@@ -93,9 +100,8 @@ class SiameseModel:
             self.embedding_dim: int = feats.shape[1]
             self.distance([feats, feats])
         except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
-            received = f"{printable(self.path)} ({first_line(error)})"
-            wanted = "Expected a SavedModel that loads."
-            raise InputError(f"{wanted} Received: {received}. {ADVICE}") from None
+            received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
+            raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
 
     def _embed(self, images: np.ndarray) -> np.ndarray:
         return np.asarray(self.archive.signatures["embed"](images=images)["embedding"])
@@ -124,7 +130,7 @@ class SiameseModel:
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, without=[query], classes=False)
-        (rows, _) = nearest(feats, folder.embeddings, top, self.settings.get("distance"))
+        rows = nearest(feats, folder.embeddings, top, self.settings.get("distance"))
         distances = self.distance([feats[np.newaxis], folder.embeddings[rows]])
         results = [
             {"file": folder.path(row)} | self.judge(distance, threshold)
@@ -148,7 +154,7 @@ class SiameseModel:
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, without=[query])
         size = len(folder.names)
-        if folder.classes is None:
+        if not any(folder.classes):
             received = f"{printable(folder.directory)} without."
             raise InputError(f"Expected a subfolder for each person or thing. Received: {received}")
         calibration = self.settings.get("identification") or {}
@@ -157,9 +163,7 @@ class SiameseModel:
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         new = calibration.get("new_classes")
-        if not held:
-            log.info("FPIR unknown: not calibrated for %g in a gallery of %d", fpir, size)
-        elif new is False:
+        if held and new is False:
             log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
         distances = self.distance([feats[np.newaxis], folder.embeddings])
         row_of: dict[str, int] = {}  # of each class's nearest image
@@ -168,7 +172,11 @@ class SiameseModel:
         # classes at one distance come by name
         ranked = sorted((float(distances[row]), name, row) for name, row in row_of.items())
         candidates = [
-            {"name": name, **self.judge(distance, threshold), "file": folder.path(row)}
+            {
+                "name": name,
+                **self.judge(distance, threshold),
+                "file": folder.path(row),
+            }
             for distance, name, row in ranked[:top]
         ]
         (known, *_) = [candidate.pop("same") for candidate in candidates]
@@ -200,8 +208,7 @@ class SiameseModel:
             except InputError as error:
                 bad.append(str(error))
         if bad:
-            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-            raise InputError(f"Expected readable images. Received: {'; '.join(bad[:3])}{more}.")
+            raise InputError(f"Expected readable images. Received: {listing.few_of(bad)}.")
         return np.array(pixels, np.uint8).reshape(-1, *self.image_shape)
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
@@ -251,14 +258,12 @@ class SiameseModel:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
-        log.info(
-            "%s, %d of them embedded by an earlier run", counted(len(good), "image"), found.reused
-        )
-        labels = tuple(label_of[path] for path in good)
+        read = counted(len(good), "image")
+        log.info("%s, %d of them embedded by an earlier run", read, found.reused)
         return Gallery(
             np.asarray(found.values).reshape(len(good), self.embedding_dim),
             tuple(path[start:] for path in good),
-            labels if any(labels) else None,
+            tuple(label_of[path] for path in good),
             self.digest,
             (first, last, count),
             directory,
@@ -271,15 +276,13 @@ class SiameseModel:
         blue in this order (OpenCV reads them the other way round: images[..., ::-1]).
         Raises InputError for anything else: of floats from 0 to 1, made uint8, all would be black.
         """
-        if isinstance(images, Rows):  # which are uint8
-            self._checked(images[:1])
-        else:
-            images = self._checked(np.asarray(images))
+        images = images if isinstance(images, Rows) else np.asarray(images)
+        self._checked(images)
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
         return self._embed(images[:]) if len(images) <= FEW else in_batches(self._embed, images)
 
-    def _checked(self, images: np.ndarray) -> np.ndarray:
+    def _checked(self, images: np.ndarray | Rows) -> np.ndarray | Rows:
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             raise InputError(
                 f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
@@ -298,9 +301,8 @@ class SiameseModel:
         counts = {shape[:1] for shape in shapes} - {(1,)}
         sizes = {shape[1:] for shape in shapes}
         if len(shapes) != 2 or len(counts) > 1 or sizes != {(self.embedding_dim,)}:
-            wanted = f"a pair (feats_a, feats_b), each floats (B, {self.embedding_dim})"
             received = f"{' and '.join(map(str, shapes))}. A single one is feats[None]."
-            raise InputError(f"Expected {wanted}. Received: {received}")
+            raise InputError(f"Expected a pair of (B, {self.embedding_dim}). Received: {received}")
         (a, b) = np.broadcast_arrays(*(np.asarray(feats, np.float32) for feats in vectors))
         found = self.archive.distance({"embedding_a": a, "embedding_b": b})
         return np.asarray(found["distance"])[:, 0]
@@ -319,8 +321,7 @@ class SiameseModel:
         alike = np.exp2(-values / max(threshold, 1e-12))
         if self.settings.get("distance") == "cosine":
             alike = angular_similarity(values)
-        same = called_same(values, threshold)
-        found = {"distance": values, "similarity": alike, "same": same}
+        found = {"distance": values, "similarity": alike, "same": called_same(values, threshold)}
         return {name: array.tolist() for name, array in found.items()}
 
     def threshold_for(self, fmr: float | None) -> float:
@@ -336,26 +337,23 @@ class SiameseModel:
         return self.threshold if fmr is None else known[fmr]
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
 def _are_rates(value: Any) -> bool:
     # numbers by false match rates, "0.01" and the like; None: too few pairs for that rate
-    return all(0 < float(rate) < 1 and (t is None or _is_number(t)) for rate, t in value.items())
+    known = (value or {}).items()
+    return all(0 < float(rate) < 1 and (t is None or math.isfinite(t)) for rate, t in known)
 
 
 # whether a setting is what saving and calibrating write; None: it need not be there
 KINDS: dict[str, Callable[[Any], bool]] = {
     "format_version": lambda v: v in (None, FORMAT_VERSION),
     "image_shape": lambda v: list(map(type, v)) == [int] * 3 and 0 < min(v) <= max(v) < 2**16,
-    "threshold": _is_number,
+    "threshold": math.isfinite,
     "reading": lambda v: v is None or v.get("fit", "stretch") in FITS,
     "class_names": lambda v: v is None or (type(v) is list and {*map(type, v)} <= {str}),
     "distance": lambda v: v in [None, *MATRICES],
-    "operating_points": lambda v: v is None or _are_rates(v),
+    "operating_points": _are_rates,
     "operating_images": lambda v: v is None or type(v) is int,
-    "identification": lambda v: v is None or _are_rates(v.get("rates") or {}),
+    "identification": lambda v: _are_rates((v or {}).get("rates")),
 }
 
 

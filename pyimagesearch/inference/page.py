@@ -7,19 +7,19 @@ Names of files and classes stand only where Gradio shows text as it is, never HT
 
 import argparse
 import ipaddress
-import json
 import logging
 import os
 import signal
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 from pyimagesearch.data import images
-from pyimagesearch.inference.commands import VERDICT, load, sentence
+from pyimagesearch.inference.commands import VERDICT, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
@@ -87,9 +87,7 @@ def serve(args: argparse.Namespace) -> None:
                 app_kwargs=app,
                 **dict.fromkeys(("share", "run_history", "enable_monitoring"), False),
             )
-            if args.json:
-                print(json.dumps({"url": url}), flush=True)
-            log.info("the page: %s until Ctrl-C", url)
+            say(args, {"url": url}, f"the page: {url} until Ctrl-C")
             threading.Event().wait()
         except KeyboardInterrupt:
             for stop in (signal.SIGINT, signal.SIGTERM):  # a second one would leave uploads behind
@@ -98,36 +96,31 @@ def serve(args: argparse.Namespace) -> None:
     log.info("the page is closed, and what was uploaded is deleted")
 
 
-def compare(model: SiameseModel, fmr: float | None, a: str | None, b: str | None) -> tuple:
-    """Two uploads -> (verdict, the numbers of compare, both as the model reads them)."""
-    if not (a and b):
-        return None, "", []
+def answered(question: Callable[..., tuple], *uploads: str | None) -> tuple:
+    """What a question makes of uploads: nothing until all are there, or why it cannot."""
     try:
-        (found, pixels) = (model.compare(a, b, fmr), model.read([a, b]))
+        return question(*uploads) if all(uploads) else (None, "", [])
     except InputError as error:
         return None, str(error), []
+
+
+def compare(model: SiameseModel, fmr: float | None, a: str, b: str) -> tuple:
+    """Two uploads -> (verdict, the numbers of compare, both as the model reads them)."""
+    (found, pixels) = (model.compare(a, b, fmr), model.read([a, b]))
     limit = f"same where the distance is below {found['threshold']:.4f}"
     shown = list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
     return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
 
 
-def find(
-    model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str | None
-) -> tuple:
+def find(model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str) -> tuple:
     """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
-    (who, text) = (None, "")
-    if not file:
-        return who, text, []
-    try:
-        if gallery.classes is None:
-            found = model.search(file, gallery, TOP, fmr)["results"]
-        else:
-            answer = model.identify(file, gallery, fpir, TOP)
-            (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
-            found = answer["candidates"]
-        shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
-    except InputError as error:
-        return None, str(error), []
+    if any(gallery.classes):
+        answer = model.identify(file, gallery, fpir, TOP)
+        (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
+        found = answer["candidates"]
+    else:
+        (who, text, found) = (None, "", model.search(file, gallery, TOP, fmr)["results"])
+    shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
     words = [f"{printable(one.get('name', one['file']))}: {NUMBERS.format(**one)}" for one in found]
     return who, text, list(zip(shown, words))
 
@@ -155,13 +148,13 @@ def build(
                 both = [place("One image"), place("Another one")]
             shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart")]
             shown.append(gr.Gallery(label="as the model reads them", **look))
-            asked = [one.change for one in both]
-            gr.on(asked, partial(compare, model, args.fmr), both, shown, **event)
+            ask = partial(answered, partial(compare, model, args.fmr))
+            gr.on([one.change for one in both], ask, both, shown, **event)
         if gallery:
             with gr.Tab("Who or what is it?"):
                 image = place("An image")
                 shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
                 shown.append(gr.Gallery(label="nearest to it", **look))
-                ask = partial(find, model, gallery, args.fmr, args.fpir)
+                ask = partial(answered, partial(find, model, gallery, args.fmr, args.fpir))
                 image.change(ask, image, shown, **event)
     return page

@@ -1,10 +1,14 @@
-"""An encoder and its settings -> a SavedModel directory that needs nothing of this package."""
+"""A model as files that need nothing of this package: a SavedModel, LiteRT (.tflite) or ONNX."""
 
 import errno
+import hashlib
 import json
 import logging
 import os
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,15 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
+from pyimagesearch.inference.lite import run
 from pyimagesearch.inference.model import FORMAT_VERSION, SETTINGS, SiameseModel, digest, plain_path
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
+from pyimagesearch.system.terminal import quiet
+
+TOLERANCE = 1e-4  # of an embedding's numbers, where none of them is larger than 1
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +67,12 @@ def save(
     def serve(inputs):
         return distance({f"embedding_{k}": embed(inputs[f"image_{k}"])["embedding"] for k in "ab"})
 
-    def pair(shape, dtype, name):
-        # the names are those of the signature's arguments, too
-        return {key: tf.TensorSpec(shape, dtype, key) for key in (f"{name}_a", f"{name}_b")}
-
     archive = keras.export.ExportArchive()
-    images = tf.TensorSpec(encoder.input_shape, tf.uint8, "images")
-    both = pair(encoder.input_shape, tf.uint8, "image")
+    (shape, feats) = (encoder.input_shape, encoder.output_shape)
+    images = tf.TensorSpec(shape, tf.uint8, "images")
+    # the names are those of the signature's arguments, too
+    both = {k: tf.TensorSpec(shape, tf.uint8, k) for k in ("image_a", "image_b")}
+    vectors = {k: tf.TensorSpec(feats, tf.float32, k) for k in ("embedding_a", "embedding_b")}
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
     endpoints = {"serve": (serve, both), "serving_default": (serve, both), "embed": (embed, images)}
     for name, (function, spec) in endpoints.items():
@@ -73,20 +81,20 @@ def save(
         traced = tf.function(function)
         traced.get_concrete_function(spec)
         archive.add_endpoint(name, traced)
-    feats = pair(encoder.output_shape, tf.float32, "embedding")
-    archive.add_endpoint("distance", distance, [feats])
-    header = {"format_version": FORMAT_VERSION, "versions": versions()}
+    archive.add_endpoint("distance", distance, [vectors])
+    settings = {"format_version": FORMAT_VERSION, "versions": versions()} | settings
+    if head := distance_of(settings, comparison, encoder.output_shape[1]).head:
+        settings["head_parameters"] = dict(zip(("weight", "bias"), head))
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
     # each message of the program around this would appear twice
     logging.root.addHandler(handler := logging.NullHandler())
     try:
         with whole_file(path.parent / "encoder.keras") as file, whole_directory(path) as new:
             encoder.save(file)
-            os.makedirs(new, exist_ok=True)
+            (Path(new) / SETTINGS).parent.mkdir(parents=True)
             with plain_path(new) as plain:
                 archive.write_out(plain, verbose=False)
-            (Path(new) / SETTINGS).parent.mkdir(exist_ok=True)
-            _write(Path(new) / SETTINGS, header | settings | _head_parameters(comparison))
+            _write(Path(new) / SETTINGS, settings)
             if trained_on is not None:
                 np.save(Path(new) / TRAINED_ON, np.unique(trained_on.astype(np.uint64)))
     except tf.errors.OpError as error:  # a full disk, in TensorFlow's words
@@ -101,17 +109,13 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     Raises InputError where its directory now holds another model than the one that was loaded:
     the settings belong to that one.
     """
-    try:
-        if digest(model.path) != model.digest:
-            raise FileNotFoundError
-        # in a folder inside the model's, which goes with it where it is replaced now
-        with whole_file(model.path / SETTINGS) as new:
-            _write(Path(new), settings)
-    except FileNotFoundError:
-        raise InputError(
-            f"Expected the model that was loaded from {printable(model.path)}. Received: "
-            "another; the model was replaced while it was measured: run again."
-        ) from None
+    if digest(model.path) != model.digest:
+        wanted = f"in {printable(model.path)} the model that was loaded"
+        received = "another, the model was replaced while it was measured: run again."
+        raise InputError(f"Expected {wanted}. Received: {received}")
+    # in a folder inside the model's, which goes with it where it is replaced now
+    with whole_file(model.path / SETTINGS) as new:
+        _write(Path(new), settings)
     for file in model.path.parent.glob("*.json"):
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
             exported = json.loads(file.read_text(encoding="utf-8"))["export"]
@@ -125,19 +129,69 @@ def _write(file: Path, settings: dict[str, Any]) -> None:
     file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
-def _head_parameters(comparison: keras.Model) -> dict[str, Any]:
-    """{"head_parameters": {"weight": w, "bias": b}} of a comparison with a head, else {}.
+def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[str, Any]:
+    """Write a model's encoder, and its settings beside it; both whole or not at all.
 
-    Of a distance d it puts out 1 / (1 + exp(-(w d + b))).
+    The file takes uint8 (B, H, W, C), any B, and gives float32 (B, D).
+    path: NAME.tflite or NAME.onnx; the settings are NAME.tflite.json or NAME.onnx.json.
+    images: uint8 (N, H, W, C), real ones, one at least. The encoder is run on one of them and on
+    all, and must give what model.embed gives, or no file is written.
+    Returns what the settings say of the file under "export". Raises InputError where it differs by
+    more than 1e-4 (of the largest number, where that is above 1), a package is missing, or the
+    network cannot be converted.
     """
-    (weight, bias, has_head) = (1.0, 0.0, False)
-    for layer in comparison.layers:
-        numbers = [float(np.ravel(array)[0]) for array in layer.get_weights()]
-        if isinstance(layer, keras.layers.BatchNormalization):
-            (gamma, beta, mean, variance) = numbers
-            scale = gamma / (variance + layer.epsilon) ** 0.5
-            (weight, bias) = (scale * weight, scale * (bias - mean) + beta)
-        elif isinstance(layer, keras.layers.Dense):
-            (factor, offset) = numbers
-            (weight, bias, has_head) = (factor * weight, factor * bias + offset, True)
-    return {"head_parameters": {"weight": weight, "bias": bias}} if has_head else {}
+    suffix = Path(path).suffix.lower()
+    wanted = np.concatenate([model.embed(images[:1]), model.embed(images)])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what only TensorFlow and tf2onnx can change
+            (content, embed) = (_to_onnx if suffix == ".onnx" else _to_tflite)(model)
+        found = np.concatenate([embed(images[:1]), embed(images)])
+        difference = float(np.abs(found - wanted).max())
+    except ImportError:
+        advice = "pip install tf2onnx onnxruntime, or take --format tflite."
+        raise InputError(f"Expected tf2onnx for ONNX. Received: none. {advice}") from None
+    except Exception as error:  # a converter raises all kinds for what it does not know
+        network = f"a network of which {suffix} knows all operations"
+        received = first_line(error)[:200]
+        raise InputError(f"Expected {network}. Received: {received}.") from None
+    limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
+    if not difference <= limit:  # nor NaN
+        received = f"{difference:.2g} off from {printable(path)}: nothing is kept."
+        raise InputError(f"Expected embeddings to within {limit:.1g}. Received: {received}")
+    exported = {
+        "file": Path(path).name,
+        "model": model.digest,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "input": {"dtype": "uint8", "shape": [None, *model.image_shape]},
+        "output": {"dtype": "float32", "shape": [None, model.embedding_dim]},
+        "difference": difference,
+        "images_checked": len(images),
+    }
+    with whole_file(path) as new, whole_file(f"{path}.json") as beside:
+        Path(new).write_bytes(content)
+        _write(Path(beside), model.settings | {"export": exported})
+    return exported
+
+
+# each gives a file's content, and what runs it: uint8 (B, H, W, C) -> float32 (B, D)
+def _to_tflite(model: SiameseModel) -> tuple[bytes, Callable]:
+    with plain_path(model.path) as plain, quiet():
+        converter = tf.lite.TFLiteConverter.from_saved_model(plain, signature_keys=["embed"])
+        # LiteRT's own operations alone: others would want TensorFlow's where it runs
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        content = converter.convert()
+        interpreter = tf.lite.Interpreter(model_content=content)
+        interpreter.allocate_tensors()
+    return content, partial(run, interpreter)
+
+
+def _to_onnx(model: SiameseModel) -> tuple[bytes, Callable]:
+    import onnxruntime
+    import tf2onnx
+
+    embed = tf.function(lambda images: model.archive.embed(images)["embedding"])
+    images = tf.TensorSpec((None, *model.image_shape), tf.uint8, "images")
+    content = tf2onnx.convert.from_function(embed, [images])[0].SerializeToString()
+    session = onnxruntime.InferenceSession(content)
+    return content, lambda images: session.run(None, {"images": images})[0]

@@ -11,7 +11,6 @@ import pytest
 import small_model
 
 from pyimagesearch.inference import commands
-from pyimagesearch.inference.evaluate import trained_on
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.saving import write_settings
 from pyimagesearch.system.errors import InputError
@@ -92,10 +91,10 @@ def test_no_reader_gets_a_mix_of_two_models(start, tmp_path):
         model = SiameseModel(path)
         scale = model.settings["scale_of_it"]
         assert model.embed(white)[0, 0] == pytest.approx(scale)
-        assert trained_on(model).tolist() == [scale]
+        assert model.trained_on.tolist() == [scale]
         loaded += 1
         # settings are written into the model that was loaded, or not at all
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(InputError, OSError):
             write_settings(model, model.settings | {"threshold": 7.0})
     training.join()
     assert training.exitcode == 0 and loaded > 2

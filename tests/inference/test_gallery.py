@@ -19,17 +19,15 @@ def test_nearest_is_exact():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(500, 8)).astype("float32")
     query = rng.normal(size=8).astype("float32")
-    expected = np.linalg.norm(points - query, axis=1)
-    (indices, distances) = nearest(query, points, top=40)
-    assert indices.tolist() == np.argsort(expected)[:40].tolist()
-    np.testing.assert_allclose(distances, np.sort(expected)[:40], rtol=1e-5)
-    assert len(nearest(points[0], points[:3], top=5)[0]) == 3
+    expected = np.argsort(np.linalg.norm(points - query, axis=1))
+    assert nearest(query, points, top=40).tolist() == expected[:40].tolist()
+    assert len(nearest(points[0], points[:3], top=5)) == 3
     # ties by index, and distances that a float32 subtraction of squares would lose
     tied = np.tile([[3, 4], [0, 0]], (500, 1)).astype("float32")
-    assert nearest(np.zeros(2, "float32"), tied, top=3)[0].tolist() == [1, 3, 5]
+    assert nearest(np.zeros(2, "float32"), tied, top=3).tolist() == [1, 3, 5]
     far = 100 + points * 1e-3
     exact = np.linalg.norm(far.astype("float64") - far[0], axis=1)
-    assert nearest(far[0], far, top=5)[0].tolist() == np.argsort(exact)[:5].tolist()
+    assert nearest(far[0], far, top=5).tolist() == np.argsort(exact)[:5].tolist()
     with pytest.raises(InputError, match="Expected finite embeddings"):
         nearest(np.full(8, np.nan, "float32"), points)
 
@@ -40,7 +38,7 @@ NAMES = ("cat/a,b.png", "cat/c\nd.png", "dog/\udcff.png", "=1+1.png")
 CLASSES = ("cat", "cat", "dög", "-")
 
 
-@pytest.mark.parametrize("classes, files", [(CLASSES, (0, 4, 4)), (None, (4, 9, 30))])
+@pytest.mark.parametrize("classes, files", [(CLASSES, (0, 4, 4)), (("",) * 4, (4, 9, 30))])
 def test_npz_is_read_back_as_it_was_written(tmp_path, classes, files):
     file = tmp_path / "vectors.NPZ"
     gallery.write(file, Gallery(EMBEDDINGS, NAMES, classes, "5eed", files))
@@ -125,8 +123,6 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     assert ask("embed", photos, "--shard", "2/4", "--output", "of four.npz")[0] == 0
     assert "Received: files 3 to 4 twice, " in merge("1.npz", "of four.npz", "3.npz")
     assert "absent.npz ([Errno 2] No such file" in merge("1.npz", "absent.npz")
-    error = refused("embed", "--merge", *parts, "--output", "./1.npz")
-    assert "Expected --output beside the parts" in error
     # of another folder
     assert ask("embed", photos / "0", "--shard", "3/3", "--output", "3.npz")[0] == 0
     assert "2.npz and 3.npz, of two" in merge("1.npz", "2.npz", "3.npz")
@@ -141,7 +137,7 @@ def test_fewer_files_than_shards(ask, photos, tmp_path):
         assert code == 0 and out.endswith(f"{count}, 49 numbers each: {k}.npz\n")
     (code, out, _) = ask("embed", "--merge", *(f"{k}.npz" for k in range(1, 6)))
     assert (code, out) == (0, "4 images, 49 numbers each: output/vectors.npz\n")
-    assert gallery.read(tmp_path / "output" / "vectors.npz").classes is None
+    assert gallery.read(tmp_path / "output" / "vectors.npz").classes == ("",) * 4
 
 
 def test_what_does_not_go_together(refused):
@@ -149,7 +145,7 @@ def test_what_does_not_go_together(refused):
         assert "Expected a folder, perhaps with --shard" in refused("embed", *flags)
     for flags in ((), ("--output", "part.csv")):
         error = refused("embed", "photos", "--shard", "1/2", *flags)
-        assert "Expected --output PART.npz with --shard" in error
+        assert "Expected --output with a file that ends with .npz. Received: " in error
     for shard in ("0/16", "17/16", "a/b", "3", "1/0"):
         assert "expected K/N" in refused("embed", "photos", "--shard", shard)
 

@@ -80,12 +80,10 @@ FINE = {"1e-2": 0.4, "2e-3": 0.3, "1e-3": 0.2, "5e-4": 0.1}
     ],
 )
 def test_a_rate_of_a_gallery_is_a_false_match_rate_times_its_size(
-    calibrated, rates, points, size, limit, caplog
+    calibrated, rates, points, size, limit
 ):
-    caplog.set_level("INFO", logger="pyimagesearch")
     found = calibrated(rates, points).identify(BLACK, line(anna=range(size)))
     assert (found["threshold"], found["fpir"]) == limit
-    assert ("FPIR unknown" in caplog.text) == (limit[1] is None)
 
 
 @pytest.fixture
@@ -111,9 +109,6 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     assert lines[1].endswith("gallery/3/0.png") and lines[1].split()[3] == "3"
     (code, out, _) = ask("identify", folder / "7" / "5.png", gallery, *flags)
     assert code == 1 and answers(out)[0].startswith("unknown: distance ") and ">=" in out
-    (code, out, _) = ask("identify", folder / "7" / "5.png", gallery, *flags, "--json")
-    answer = json.loads(out)
-    assert (code, answer["known"], answer["name"], answer["threshold"]) == (1, False, None, 0.6)
     # what is asked about is not found as itself
     (code, out, _) = ask("identify", gallery / "3" / "0.png", gallery, *flags)
     assert code == 1 and "left out " in out and "gallery of 6" in out

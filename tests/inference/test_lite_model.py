@@ -8,8 +8,8 @@ import pytest
 import small_model
 
 from pyimagesearch.inference import commands
-from pyimagesearch.inference.export import export
 from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.saving import export
 from tests.scripts import python
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
@@ -68,33 +68,21 @@ def test_its_distances_are_the_saved_models(tmp_path, settings):
     assert np.ptp(found) > 0.4  # they are not all alike
 
 
-def older_export(model, file, beside):
-    exported = json.loads(beside.read_text())["export"]
-    del exported["model"]
-    beside.write_text(json.dumps({"export": exported}))
-
-
-def damaged(model, file, beside):
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
-
-
 @pytest.mark.parametrize(
-    "change, reason",
+    "change",
     [
-        (lambda model, file, beside: small_model.save(model, scale=2), "it is of another model"),
-        (older_export, "or an older version has exported it"),
-        (damaged, "it is not the file that its settings speak of"),
-        (lambda model, file, beside: beside.unlink(), "No such file"),
+        lambda model, file, beside: small_model.save(model, scale=2),
+        lambda model, file, beside: beside.write_text('{"export": {}}'),  # of an older version
+        lambda model, file, beside: file.write_bytes(file.read_bytes()[:-1] + b"x"),
+        lambda model, file, beside: beside.unlink(),
     ],
 )
-def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(
-    ask, model, seven, change, reason
-):
+def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(ask, model, seven, change):
     file = model.parent / "encoder.tflite"
     change(model, file, model.parent / "encoder.tflite.json")
     (code, out, err) = ask("compare", *seven[:2])
     (line,) = [line for line in out.splitlines() if "encoder.tflite" in line]
-    assert line.startswith(f"[INFO] {file} is not used (") and reason in line
+    assert line.startswith(f"[INFO] {file} is not used (")
     assert line.endswith("): TensorFlow is; export it again")
     file.unlink()
     (code_without, out_without, _) = ask("compare", *seven[:2])

@@ -16,7 +16,6 @@ import tensorflow as tf
 from pyimagesearch import config
 from pyimagesearch.data.sets import TRAINED_ON, Rows
 from pyimagesearch.inference import saving
-from pyimagesearch.inference.evaluate import trained_on
 from pyimagesearch.inference.model import SETTINGS, SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
@@ -115,7 +114,7 @@ def test_all_legal_paths_work(original, loaded, tmp_path, name):
     assert keras.models.load_model(place / "encoder.keras").output_shape == (None, 49)
     again = SiameseModel(path)
     np.testing.assert_allclose(again.embed(images), loaded.embed(images), atol=1e-6)
-    assert len(trained_on(again)) == 3
+    assert len(again.trained_on) == 3
 
 
 BLACK = np.zeros((1, *small_model.SHAPE), np.uint8)
@@ -165,12 +164,12 @@ def test_both_are_written_or_neither(model, monkeypatch):
 
 def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
     path = small_model.save(tmp_path / "model", np.array([7, 2**64 - 1, 3, 7], np.uint64))
-    trained = SiameseModel(path)
-    assert trained_on(trained).tolist() == [3, 7, 2**64 - 1] and len(trained_on(loaded)) == 0
+    assert SiameseModel(path).trained_on.tolist() == [3, 7, 2**64 - 1]
+    assert len(loaded.trained_on) == 0
     for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
         with pytest.raises(InputError, match=r"trained_on\.npy, a damaged file\. Remove it"):
-            trained_on(trained)
+            SiameseModel(path)
 
 
 def test_settings_go_into_the_model_that_was_loaded_alone(model):

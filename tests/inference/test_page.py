@@ -54,22 +54,25 @@ def gallery(place, loaded, tmp_path, monkeypatch):
 
 def test_two_images_and_the_numbers_of_compare(loaded, place):
     (a, b, c) = (str(place / "gallery" / name) for name in ("2/0.png", "2/1.png", "0/0.png"))
+    compare = partial(page.compare, loaded, None)
     for other, word in ((b, "same"), (c, "different")):
         found = loaded.compare(a, other)
-        (verdict, words, pictures) = page.compare(loaded, None, a, other)
+        (verdict, words, pictures) = page.answered(compare, a, other)
         assert verdict == word and "below 1.0000" in words
         assert "distance {distance:.4f}, similarity {similarity:.3f}".format(**found) in words
         assert (pictures[0] == loaded.read([a])[0, :, :, 0]).all() and len(pictures) == 2
-    assert page.compare(loaded, None, a, None) == (None, "", [])
+    assert page.answered(compare, a, None) == (None, "", [])
 
 
 def test_a_broken_file_is_a_sentence(loaded, gallery, tmp_path):
     broken = tmp_path / "cut {off}.png"
     broken.write_bytes(SEVEN.read_bytes()[:100])
-    (verdict, words, pictures) = page.compare(loaded, None, str(SEVEN), str(broken))
+    compare = partial(page.compare, loaded, None)
+    (verdict, words, pictures) = page.answered(compare, str(SEVEN), str(broken))
     assert verdict is None and pictures == [] and "cut {off}.png: cannot be read" in words
-    gone = str(tmp_path / "deleted.png")
-    assert "deleted.png: cannot be opened" in page.find(loaded, gallery, None, 0.01, gone)[1]
+    find = partial(page.find, loaded, gallery, None, 0.01)
+    answer = page.answered(find, str(tmp_path / "deleted.png"))
+    assert "deleted.png: cannot be opened" in answer[1]
 
 
 def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
