@@ -1,7 +1,12 @@
-"""Every link of the pages leads somewhere."""
+"""Every link of the pages leads somewhere, and the tutorial shows the code as it is."""
 
+import inspect
+import json
 import re
 
+import pytest
+
+from pyimagesearch import metrics, siamese_network, utils
 from tests.scripts import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,3 +30,18 @@ def headings(page):
     """The headings of a page as GitHub writes them in a link: "A b: c?" -> "a-b-c"."""
     lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.M)
     return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        utils.make_pairs,
+        utils.euclidean_distance,
+        metrics.contrastive_loss,
+        siamese_network.build_siamese_model,
+    ],
+)
+def test_the_tutorial_shows_the_source_as_it_is(function):
+    cells = json.loads((ROOT / "docs" / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(o.get("text", "")) for cell in cells for o in cell.get("outputs", ())]
+    assert inspect.getsource(function) in [text.rstrip() + "\n" for text in texts]
