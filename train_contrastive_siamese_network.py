@@ -22,7 +22,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.batches import steps_of_a_call
 from pyimagesearch.evaluation import report
 from pyimagesearch.inference import saving
-from pyimagesearch.training import arguments, build, callbacks, checkpoints, run
+from pyimagesearch.training import arguments, build, checkpoints, run
 from keras.models import Model
 from keras.layers import Input
 from keras.layers import Lambda
@@ -80,7 +80,7 @@ def train(args, recipe):
         pairTrain, steps_per_epoch=steps, shuffle=False,
         initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
         verbose=terminal.verbosity(),
-        callbacks=callbacks.make_callbacks(featureExtractor, comparison, data.validation, recipe,
+        callbacks=checkpoints.make_callbacks(featureExtractor, comparison, data.validation, recipe,
             checkpoint))
 
     # choose the distance below which two images are the same

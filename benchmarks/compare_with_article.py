@@ -29,7 +29,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import SAMPLERS, sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.siamese_network import HEADS, NETWORKS
-from pyimagesearch.training import build, callbacks, checkpoints
+from pyimagesearch.training import build, checkpoints
 
 
 def main():
@@ -172,7 +172,7 @@ def ours(pipe, args):
             epochs=recipe.training.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*callbacks.make_callbacks(*parts, validation, recipe, checkpoint), turns],
+            callbacks=[*checkpoints.make_callbacks(*parts, validation, recipe, checkpoint), turns],
         )
     turns.wait()
     turns.report(peak_memory())

@@ -22,7 +22,7 @@ from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import only_writer
-from pyimagesearch.training import arguments, build, callbacks, checkpoints, devices, photos
+from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
 log = logging.getLogger(__name__)
 Settings = dict[str, Any]
@@ -95,7 +95,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             log.info("compiling model...")
             model.compile(**build.compiling(recipe, steps))
             log.info("training model...")
-            chain = callbacks.make_callbacks(
+            chain = checkpoints.make_callbacks(
                 encoder, comparison, data.validation, recipe, checkpoint
             )
             shared = devices.shared_out(train_batches)

@@ -13,7 +13,7 @@ from pyimagesearch.data import batches
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import build, callbacks, checkpoints, devices, run
+from pyimagesearch.training import build, checkpoints, devices, run
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def fit(recipe, images, output, *more):
     checkpoint = checkpoints.Checkpoint(str(output), {}, recipe)
     (dataset, steps) = batches.batches(images, recipe, 0)
     model.compile(**build.compiling(recipe, steps))
-    chain = callbacks.make_callbacks(encoder, comparison, images, recipe, checkpoint)
+    chain = checkpoints.make_callbacks(encoder, comparison, images, recipe, checkpoint)
     devices.fit(model, dataset, steps, checkpoint, [*more, *chain])
     return encoder, checkpoint
 
