@@ -85,10 +85,12 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
     """Keep a folder for one training: no other process or thread has it inside the block.
 
     Raises InputError where another has it, or where no file can be written. A file system without
-    locks is no error.
+    locks is no error. Makes the folder, which goes again where it is still empty after the block.
     """
     check_writable(directory)
     file = Path(directory).resolve() / TRAINING
+    is_new = not file.parent.exists()
+    file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file, timeout=0)
     try:
         lock.acquire()
@@ -106,18 +108,24 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
         if lock.is_locked:
             file.unlink(missing_ok=True)
         lock.release()
+        if is_new:
+            with suppress(OSError):  # not empty
+                file.parent.rmdir()
 
 
 def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
-    """Make the directory where it is missing; raise InputError where no file can be written.
+    """Raise InputError where no file can be written to a directory; make nothing.
 
+    Where the directory is missing, the nearest one above it counts.
     model: a path to become a directory, which must not be a file.
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
         raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
+    folder = Path(directory).absolute()
     try:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=str(directory)) as f:
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder) as f:
             f.write(b"x")
     except OSError as error:
         raise InputError(

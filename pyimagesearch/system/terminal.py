@@ -77,9 +77,13 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
-        import keras as k
-        import tensorflow as tf
+    try:
+        with quiet():
+            import keras as k
+            import tensorflow as tf
+    except (ImportError, ValueError) as error:  # ValueError: a damaged keras.json
+        print(f"{os.path.basename(sys.argv[0])}: error: {first_line(error)}", file=sys.stderr)
+        sys.exit(2)
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py

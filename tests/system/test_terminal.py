@@ -126,6 +126,15 @@ def test_setup_is_quiet_and_starts_no_device_whatever_keras_is_told(tmp_path):
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, [*lines, "float32"], "")
 
 
+@pytest.mark.slow
+def test_a_damaged_keras_json_is_one_line(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float17"}')
+    code = "from pyimagesearch.system import terminal; terminal.setup()"
+    done = python(code, KERAS_HOME=str(tmp_path))
+    assert done.returncode == 2 and ": error: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
     terminal.setup(keras=False)
     for is_terminal in (False, True):
