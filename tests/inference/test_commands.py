@@ -33,9 +33,8 @@ def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
     assert code == 0 and answer["similarity"] == pytest.approx(1, abs=1e-3)
 
 
-def test_compare_fails_with_2(refused, seven, tmp_path):
-    for other in (tmp_path / "missing.png", ROOT / "LICENSE"):
-        assert "Expected readable images" in refused("compare", seven[0], other)
+def test_compare_fails_with_2(refused, seven):
+    assert "Expected readable images" in refused("compare", seven[0], ROOT / "LICENSE")
     error = refused("compare", seven[0], seven[1], "--fmr", "0.3")
     assert "calibrated for: 0.01, 0.001" in error
 
@@ -153,10 +152,9 @@ def test_compare_that_cannot_print_fails_with_2(original):
 
 @pytest.mark.slow
 def test_no_command_falls_over_hostile_files(ask, tmp_path):
-    paths = []
     for name, seed in (("a", 1), ("b", 2)):
         (tmp_path / "hostile" / name).mkdir(parents=True)
-        paths += write_files(tmp_path / "hostile" / name, 20, seed)
+        write_files(tmp_path / "hostile" / name, 20, seed)
     folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
     for arguments in (
         ("search", ROOT / "examples" / "image_01.png", folder, *output),
@@ -168,8 +166,6 @@ def test_no_command_falls_over_hostile_files(ask, tmp_path):
         code, out, err = ask(*arguments)
         code -= arguments[0] == "identify"  # 1: unknown
         assert code == 0 and err == "" and "skipped" in out
-    codes = [ask("compare", path, paths[0])[0] for path in paths[1::5]]
-    assert set(codes) <= {0, 1, 2} and 2 in codes
 
 
 def test_the_test_script_with_names_of_any_bytes(runs, tmp_path):

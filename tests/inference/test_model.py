@@ -192,14 +192,13 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
 NAN = float("nan")
 DAMAGED = [{"image_shape": [28, 28]}, {"image_shape": [28, -1, 1]}, {"image_shape": "all"},
     {"threshold": NAN}, {"threshold": "1"}, {"threshold": None}, {"format_version": 99},
-    {"reading": [1]}, {"class_names": "ab"}, {"class_names": [1]}, {"distance": ["cosine"]},
+    {"reading": [1]}, {"class_names": [1]}, {"distance": ["cosine"]}, {"operating_images": "many"},
     {"operating_points": [1]}, {"operating_points": {"a": 1}}, {"operating_points": {"0.01": "x"}},
-    {"operating_points": {"0.01": NAN}}, {"operating_points": {"nan": 1.0}},
-    {"operating_images": "many"}, {"identification": 3},
-    {"identification": {"rates": {"1e-2": NAN}}}, {"identification": {"rates": [1]}}]  # fmt: skip
+    {"operating_points": {"nan": 1.0}}, {"identification": 3},
+    {"identification": {"rates": {"1e-2": NAN}}}]  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", ["", "[" * 100_000, *DAMAGED], ids=range(22))
+@pytest.mark.parametrize("changes", ["", "[" * 100_000, *DAMAGED], ids=range(19))
 def test_settings_are_untrusted_text(model, refused, changes):
     if isinstance(changes, dict):
         small_model.change(model, **changes)
