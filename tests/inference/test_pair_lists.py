@@ -68,6 +68,9 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     # none at all
     (code, out, err) = ask("compare", "--pairs", write("a,b", "x.png,y.png"), "--json")
     assert code == 2 and json.loads(out)["pairs"] == [] and "1 of 1" in err
+    # a list of something else
+    (code, _, err) = ask("compare", "--pairs", write("path,label", "x.png,y"))
+    assert code == 2 and "columns a and b" in err
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,3 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
 )
 def test_two_images_or_a_list(refused, arguments):
     assert "Expected" in refused("compare", *arguments)
-
-
-def test_a_list_of_something_else(refused, write):
-    assert "columns a and b" in refused("compare", "--pairs", write("path,label", "x.png,y"))
