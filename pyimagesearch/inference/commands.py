@@ -203,6 +203,8 @@ def embed(args: argparse.Namespace) -> None:
         check(args.output or "none", ".npz")
     elif output:
         check(output, ".npz", ".csv")
+    if output and os.path.realpath(output) in map(os.path.realpath, args.merge or ()):
+        raise InputError(f"Expected --output beside the parts. Received: {printable(output)}, one.")
     if args.merge:
         found = galleries.merge(args.merge)
     else:

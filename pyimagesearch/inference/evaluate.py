@@ -76,6 +76,10 @@ def evaluate(
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
         before = {name: model.settings.get(name) for name in found}
         settings |= found | {"calibrated_before": before}
+        known = found["operating_points"]
+        lost = [rate for rate, t in model.operating_points.items() if t and not known.get(rate)]
+        if lost:
+            log.info(f"too few images for FMR {', '.join(lost)}, which the model had")
     pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
     measured = measure.Measurement(pairs, settings)
     suits = "suits" if measured.suits else "does not suit"

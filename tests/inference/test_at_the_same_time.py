@@ -56,27 +56,20 @@ def test_eight_searches_a_matrix_and_an_evaluation(start, tmp_path):
     query = digits / "2" / "0.png"
     questions = [["search", query, digits, "--top", 4]] * 8
     questions += [["matrix", digits], ["evaluate", digits], ["evaluate", digits, "--calibrate"]]
+    questions.append(["compare", query, query])
     processes = [
         start(ask, tmp_path, tmp_path / "cache", number, question)
         for number, question in enumerate(questions)
     ]
-    processes.append(start(ask, tmp_path, tmp_path / "cache", 11, ["compare", query, query]))
     for process in processes:
         process.join()
     errors = {p.name: p.read_text() for p in tmp_path.glob("*.err") if p.read_text()}
     assert [p.exitcode for p in processes] == [0] * 12 and not errors, errors
-    answers = [
-        [line for line in (tmp_path / f"{k}.out").read_text().splitlines() if line[0] != "["]
-        for k in range(8)
-    ]
+    answers = [small_model.answers((tmp_path / f"{k}.out").read_text()) for k in range(8)]
     assert len(answers[0]) == 4 and answers == [answers[0]] * 8
     for name in ("search", "matrix", "evaluate_worst"):
         assert cv2.imread(str(tmp_path / "output" / f"{name}.png")) is not None
-    left = {path.name for path in (tmp_path / "output").iterdir()}
-    assert left == {
-        *("contrastive_siamese_model", "encoder.keras", "evaluate_worst.png", "matrix.csv"),
-        *("matrix.png", "search.png"),
-    }
+    assert len(list((tmp_path / "output").iterdir())) == 6  # with matrix.csv and the model's two
     settings = tmp_path / "output" / "contrastive_siamese_model" / "assets.extra" / "siamese.json"
     assert "calibrated_before" in json.loads(settings.read_text())
 

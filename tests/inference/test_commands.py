@@ -28,14 +28,12 @@ def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
     answer = json.loads(out)
     assert code == 1 and "error" not in err and answer["same"] is False
     assert answer["distance"] > answer["threshold"] and answer["similarity"] < 0.5
-    code, out, _ = ask("compare", seven[0], seven[0], "--json", "--fmr", "0.001")
-    answer = json.loads(out)
-    assert code == 0 and answer["similarity"] == pytest.approx(1, abs=1e-3)
+    answer = json.loads(ask("compare", seven[0], seven[0], "--json", "--fmr", "0.001")[1])
+    assert answer["threshold"] == 0.3 and answer["similarity"] == pytest.approx(1, abs=1e-3)
 
 
-def test_compare_fails_with_2(refused, seven, tmp_path):
-    for other in (tmp_path / "missing.png", ROOT / "LICENSE"):
-        assert "Expected readable images" in refused("compare", seven[0], other)
+def test_compare_fails_with_2(refused, seven):
+    assert "Expected readable images" in refused("compare", seven[0], ROOT / "LICENSE")
     error = refused("compare", seven[0], seven[1], "--fmr", "0.3")
     assert "calibrated for: 0.01, 0.001" in error
 
@@ -121,8 +119,7 @@ def test_the_cache_is_found_and_emptied(ask, folder, seven, tmp_path):
     ask("search", seven[0], folder, "--json")
     answer = json.loads(ask("cache", "--json")[1])
     assert Path(answer["directory"]) == tmp_path / "cache" and answer["bytes"] > 119 * 49 * 4
-    code, out, _ = ask("cache", "--clear")
-    assert code == 0 and "MB, now empty" in out
+    assert "MB, now empty" in ask("cache", "--clear")[1]
     assert json.loads(ask("cache", "--json")[1])["bytes"] == 0
     assert "119 images, 0 of them" in ask("search", seven[0], folder, "--json")[2]
 
@@ -153,23 +150,18 @@ def test_compare_that_cannot_print_fails_with_2(original):
 
 @pytest.mark.slow
 def test_no_command_falls_over_hostile_files(ask, tmp_path):
-    paths = []
     for name, seed in (("a", 1), ("b", 2)):
         (tmp_path / "hostile" / name).mkdir(parents=True)
-        paths += write_files(tmp_path / "hostile" / name, 20, seed)
+        write_files(tmp_path / "hostile" / name, 20, seed)
     folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
     for arguments in (
         ("search", ROOT / "examples" / "image_01.png", folder, *output),
         ("matrix", folder, *output),
         ("evaluate", folder, *output),
         ("embed", folder, "--output", tmp_path / "vectors.npz"),
-        ("identify", ROOT / "examples" / "image_01.png", folder, "--top", 1),
     ):
         code, out, err = ask(*arguments)
-        code -= arguments[0] == "identify"  # 1: unknown
         assert code == 0 and err == "" and "skipped" in out
-    codes = [ask("compare", path, paths[0])[0] for path in paths[1::5]]
-    assert set(codes) <= {0, 1, 2} and 2 in codes
 
 
 def test_the_test_script_with_names_of_any_bytes(runs, tmp_path):

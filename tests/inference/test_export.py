@@ -118,7 +118,6 @@ def test_as_a_user_asks_for_it(ask, model, folder, tmp_path):
     "flags, message",
     [
         (["--format", "tflite", "--output", "e.onnx"], "ends with .tflite"),
-        (["--format", "pickle"], "invalid choice: 'pickle'"),
         (["--format", "tflite", "--images", "absent"], "no such folder"),
         (["--format", "tflite", "--output", "a file/e.tflite"], "can be written to"),
     ],

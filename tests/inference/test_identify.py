@@ -113,30 +113,26 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     (code, out, _) = ask("identify", gallery / "3" / "0.png", gallery, *flags)
     assert code == 1 and "left out " in out and "gallery of 6" in out
     # 0.5 % is 3.5 % of seven images
-    out = ask("identify", folder / "3" / "5.png", gallery)[1]
-    assert "FPIR unknown, gallery of 7" in answers(out)[0]
+    assert "FPIR unknown, gallery of 7" in ask("identify", folder / "3" / "5.png", gallery)[1]
 
 
 @pytest.mark.parametrize(
     "kind, message",
     [
-        ("absent", "no such folder"),
         ("empty", "Expected a folder with images"),
         ("flat", "a subfolder for each person or thing"),
         ("broken", "Expected readable images"),
-        ("query", "absent.png: cannot be opened"),
         ("itself", "Expected readable images"),
     ],
 )
 def test_what_cannot_be_identified(refused, folder, tmp_path, kind, message):
     place = tmp_path / kind
-    if kind != "absent":
-        (place / "anna").mkdir(parents=True)
-    if kind in ("flat", "query"):
+    (place / "anna").mkdir(parents=True)
+    if kind == "flat":
         shutil.copy(folder / "1" / "0.png", place)
     if kind == "broken":
         (place / "anna" / "a.png").write_text("words")
-    query = folder / "absent.png" if kind == "query" else folder / "1" / "1.png"
+    query = folder / "1" / "1.png"
     if kind == "itself":  # the folder holds the query alone
         query = shutil.copy(query, place / "anna")
     assert message in refused("identify", query, place, "--json")

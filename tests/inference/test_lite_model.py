@@ -49,15 +49,10 @@ def test_its_embeddings_are_the_saved_models(whole):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "settings",
-    [
-        {"distance": "euclidean", "head": "normalized_sigmoid"},
-        {"distance": "cosine", "head": "sigmoid"},
-    ],
-    ids=lambda settings: "-".join(settings.values()),
+    "distance, head", [("euclidean", "normalized_sigmoid"), ("cosine", "sigmoid")]
 )
-def test_its_distances_are_the_saved_models(tmp_path, settings):
-    path = exported(tmp_path / "model", **settings)
+def test_its_distances_are_the_saved_models(tmp_path, distance, head):
+    path = exported(tmp_path / "model", distance=distance, head=head)
     (lite, saved) = (SiameseModel(path, lite=True), SiameseModel(path))
     feats = saved.embed(small_model.images(each=2)[0])
     feats = np.concatenate([feats, np.zeros((1, 49), np.float32)])

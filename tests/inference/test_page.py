@@ -82,9 +82,7 @@ def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
     assert len(nearest) == 5 and nearest[0][1].startswith(f"{ODD}: distance 0.")
     small_model.cv2.imwrite(str(tmp_path / "white.png"), np.full((28, 28), 255, "uint8"))
     assert ask(str(tmp_path / "white.png"))[0] == "unknown"
-
-
-def test_a_folder_without_subfolders_is_searched(loaded, gallery, place):
+    # a folder without subfolders is searched
     flat = loaded.embed_folder(place / "gallery" / "2")
     (who, _, nearest) = page.find(loaded, flat, None, 0.01, str(place / "gallery" / "2" / "0.png"))
     assert who is None and len(nearest) == 3 and "2/0.png: distance 0.0003" in nearest[0][1]

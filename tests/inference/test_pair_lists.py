@@ -40,19 +40,9 @@ def test_a_line_for_each_pair_and_a_summary(ask, write):
     assert summary["right"]["low"] < summary["right"]["value"] == 0.9 < summary["right"]["high"]
     assert answer["pairs"][9] | {"same": True, "expected": False} == answer["pairs"][9]
     assert answer["pairs"][9]["line"] == 11 and answer["faults"] == []
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ("a,b", "digits/1/0.png,digits/1/1.png"),  # nothing is right or wrong
-        ("\ufeffa;b", 'digits/1/0.png;"digits/1/1.png"'),  # as Excel writes it
-        ("a\tb\tsame", "digits/1/0.png\tdigits/1/1.png\t"),
-    ],
-)
-def test_forms_of_the_same_list(ask, write, lines):
-    (code, out, _) = ask("compare", "--pairs", write(*lines))
-    assert code == 0 and out.splitlines()[-1] == "1 pair compared: 1 the same, 0 different"
+    # nothing is right or wrong
+    out = ask("compare", "--pairs", write("a,b", "digits/1/0.png,digits/1/1.png"))[1]
+    assert out.splitlines()[-1] == "1 pair compared: 1 the same, 0 different"
 
 
 def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, write):
@@ -78,19 +68,9 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     # none at all
     (code, out, err) = ask("compare", "--pairs", write("a,b", "x.png,y.png"), "--json")
     assert code == 2 and json.loads(out)["pairs"] == [] and "1 of 1" in err
-
-
-@pytest.mark.parametrize(
-    "lines, message",
-    [
-        (["x.png,y.png"], "columns a and b"),
-        (["a,b", ""], "lines below the header"),
-        (["a,b,same", "digits/1/0.png,digits/1/1.png,1,2"], "more cells"),
-        (["a,b", ",digits/1/1.png"], "a missing"),
-    ],
-)
-def test_what_is_no_list(refused, write, lines, message):
-    assert message in refused("compare", "--pairs", write(*lines))
+    # a list of something else
+    (code, _, err) = ask("compare", "--pairs", write("path,label", "x.png,y"))
+    assert code == 2 and "columns a and b" in err
 
 
 @pytest.mark.parametrize(
