@@ -22,7 +22,6 @@ import numpy as np
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing
-from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.intervals import of_pairs
@@ -112,8 +111,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     folder = os.path.dirname(args.pairs)  # where paths begin
     listed = rows_of(args.pairs, PAIRS[:2])[1]
     named = (os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
-    (files, store) = (list(dict.fromkeys(named)), f"embeddings {model.digest}")
-    found = read_files(store, files, model.image_shape, model.embed, np.float32)
+    files = list(dict.fromkeys(named))
+    found = model.embed_kept(files)
     embeddings = dict(zip([files[k] for k in found.good], found.values))
     unread = {files[k]: message for k, message in found.messages.items()}
     pairs: list[dict[str, Any]] = []

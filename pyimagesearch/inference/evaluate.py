@@ -48,11 +48,9 @@ def evaluate(
     )
     (test, part) = (images, None)
     for number in (TEST, VALIDATION):
-        if part is None and images.splits is not None and np.any(images.splits == number):
-            (test, part) = (
-                images.part(np.flatnonzero(images.splits == number)),
-                PART_NAMES[number],
-            )
+        rows = np.flatnonzero(images.splits == number)
+        if part is None and len(rows):
+            (test, part) = (images.part(rows), PART_NAMES[number])
             log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
     known = model.trained_on
     used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None

@@ -19,7 +19,7 @@ import numpy as np
 
 from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
-from pyimagesearch.data.cache import read_files
+from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
@@ -71,8 +71,9 @@ class SiameseModel:
                 time.sleep(0.1)  # a model that is being replaced is missing for a moment
                 if digest(self.path) == self.digest:
                     raise
-            if digest(self.path) == self.digest:
-                return
+            else:
+                if digest(self.path) == self.digest:
+                    return
 
     def _load(self, lite: bool) -> None:
         self.settings = read_settings(self.path)
@@ -172,11 +173,7 @@ class SiameseModel:
         # classes at one distance come by name
         ranked = sorted((float(distances[row]), name, row) for name, row in row_of.items())
         candidates = [
-            {
-                "name": name,
-                **self.judge(distance, threshold),
-                "file": folder.path(row),
-            }
+            {"name": name, **self.judge(distance, threshold), "file": folder.path(row)}
             for distance, name, row in ranked[:top]
         ]
         (known, *_) = [candidate.pop("same") for candidate in candidates]
@@ -215,8 +212,13 @@ class SiameseModel:
         """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
         if not len(paths) or isinstance(paths, str | bytes | Path):
             return self.embed(self.read(paths))
-        size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as rows.in_batches
+        size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as sets.in_batches
         return in_batches(lambda some: self.embed(self.read(some)), paths, size)  # type: ignore
+
+    def embed_kept(self, paths: Sequence[str]) -> Reading:
+        """The embeddings of what can be read of some files, from the cache where it has them."""
+        store = f"embeddings {self.digest}"
+        return read_files(store, paths, self.image_shape, self.embed, np.float32)
 
     def embed_folder(
         self,
@@ -250,9 +252,7 @@ class SiameseModel:
         count = len(label_of)
         (first, last) = (count * (number - 1) // of, count * number // of)
         paths = list(label_of)[first:last]
-        found = read_files(
-            f"embeddings {self.digest}", paths, self.image_shape, self.embed, np.float32
-        )
+        found = self.embed_kept(paths)
         (good, messages) = ([paths[k] for k in found.good], list(found.messages.values()))
         if not good and not shard:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()

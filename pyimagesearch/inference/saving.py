@@ -109,14 +109,17 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     Raises InputError where its directory now holds another model than the one that was loaded:
     the settings belong to that one.
     """
-    # the new file lies in a folder inside the model's and goes with it where that is replaced: so
-    # the model that is looked at is the one that is written into
+    wanted = f"in {printable(model.path)} the model that was loaded"
+    received = "another, the model was replaced while it was measured: run again."
+    replaced = InputError(f"Expected {wanted}. Received: {received}")
+    if digest(model.path) != model.digest:  # it may be gone, and no folder is to be made for it
+        raise replaced
     with whole_file(model.path / SETTINGS) as new:
         _write(Path(new), settings)
+        # the new file lies in a folder inside the model's and goes with it where that is replaced:
+        # so the model that is looked at now is the one that is written into
         if digest(model.path) != model.digest:
-            wanted = f"in {printable(model.path)} the model that was loaded"
-            received = "another, the model was replaced while it was measured: run again."
-            raise InputError(f"Expected {wanted}. Received: {received}")
+            raise replaced
     for file in model.path.parent.glob("*.json"):
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
             exported = json.loads(file.read_text(encoding="utf-8"))["export"]
