@@ -6,6 +6,7 @@ file or directory; for a moment .aside is the directory that is being replaced. 
 writer has left is put back and cleared away by the next one.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -59,8 +60,8 @@ def whole_directory(path: AnyPath) -> Iterator[str]:
         for number in range(100):  # once, but for other writers
             try:
                 return os.rename(new, path)
-            except OSError:
-                if number == 99 or not path.exists():
+            except OSError as error:
+                if number == 99 or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
             with suppress(FileNotFoundError):  # another writer was quicker
                 os.rename(path, new.with_name(f"{ASIDE}{number or ''}"))
@@ -140,17 +141,28 @@ def _beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     restore(path.parent)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
-        lock = FileLock(folder / LOCK, timeout=0)
+        folder, lock = _locked_folder(path.parent)
         try:
-            with suppress(*NO_LOCKS):
-                lock.acquire()
             yield folder / path.name
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
     except OSError as error:  # a full disk says what is wrong, but not with which file
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _locked_folder(parent: Path) -> tuple[Path, FileLock]:
+    while True:  # once, unless another process took the folder for litter before it was locked
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        lock = FileLock(folder / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue
+        except NO_LOCKS:
+            pass
+        if folder.is_dir():
+            return folder, lock
 
 
 def _sync(files: Iterable[Path]) -> None:
