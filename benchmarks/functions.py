@@ -5,7 +5,8 @@
 A photo: a folder of photos is read as a training of the recipe photos-small reads it, up to the
 first batch, with an empty cache. It passes a function that is handed its path, its bytes, its
 pixels, or something that holds them, as an argument. compare: all functions that
-`python -m pyimagesearch compare A B` enters. Modules' top levels and class bodies do not count.
+`python -m pyimagesearch compare A B` enters. Modules' top levels and class bodies do not count,
+nor do comprehensions, which are expressions (Python 3.12 no longer enters them).
 """
 
 import inspect
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 PACKAGE = str(ROOT / "pyimagesearch")
 SIDE = 24  # pixels: no other array of this run has two sides of it
+COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def counting(wanted):
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(PACKAGE) and code not in found:
             is_function = code.co_flags & inspect.CO_OPTIMIZED  # no module, no class body
-            if is_function and wanted(frame):
+            if is_function and code.co_name not in COMPREHENSIONS and wanted(frame):
                 found.add(code)
 
     threading.setprofile(profile)
