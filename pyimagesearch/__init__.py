@@ -1,6 +1,6 @@
 """Siamese networks with contrastive loss: pairs, networks, losses, thresholds.
 
-    from pyimagesearch import SiameseModel
+    from pyimagesearch import SiameseModel, fit
 
 What a program needs by name is here, and loaded when it is asked for: importing the package
 alone imports neither TensorFlow nor anything else.
@@ -13,6 +13,7 @@ PLACES = {
     "build_siamese_model": "siamese_network",
     "contrastive_loss": "metrics",
     "euclidean_distance": "utils",
+    "fit": "training.run",
     "make_pairs": "utils",
 }
 __all__ = list(PLACES)

@@ -7,13 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import folders, splits
 from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.listing import few_of, say
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
-from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
+from pyimagesearch.data.sets import LEAST_IMAGES, DataSet, ImageSet, class_numbers, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
 
@@ -61,6 +62,7 @@ def load(
     recipe: Recipe,
     seed: int,
     *,
+    arrays: tuple[np.ndarray, ArrayLike] | None = None,
     split: str | None = None,
     known: np.ndarray | None = None,
     **flags: Any,
@@ -68,6 +70,7 @@ def load(
     """The four parts of a data set, and what is to be said of them.
 
     name: a key of DATASETS, which brings its own test images, a folder or a list.
+    arrays: images and labels, see of_arrays, instead of what the name says.
     recipe: its reading says which share is tested and held out, its pairing how the training
     pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
     and choices is train.
@@ -77,18 +80,21 @@ def load(
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
-    if name in DATASETS:
-        if split or any(flag is not None for flag in flags.values()):
+    own = arrays is None and name in DATASETS  # with test images of its own
+    counts: dict[str, Any] = {}
+    if arrays is not None or own:
+        if (own and split) or any(flag is not None for flag in flags.values()):
             raise InputError(
                 "Expected --image-size, --channels, --split, --class-level and --group-by with "
                 f"a folder alone. Received: --dataset {name}."
             )
-        ((trainX, trainY), (testX, testY)) = DATASETS[name]()
-        (pixels, labels) = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
-        names = tuple(str(number) for number in range(labels.max() + 1))
-        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
-        images = ImageSet(pixels, labels, None, names, None, pixel_digests(pixels), given)
-        counts: dict[str, Any] = {}
+        if arrays is not None:
+            images = of_arrays(*arrays)
+        else:
+            ((trainX, trainY), (testX, testY)) = DATASETS[name]()
+            given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
+            joined = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
+            images = replace(of_arrays(*joined), splits=given)
     elif os.path.exists(name):
         (images, counts) = folders.read_folder(name, recipe.reading, **flags)
     else:
@@ -115,14 +121,14 @@ def load(
     copies = {
         kind: near_copies(some.images, train.images)
         for kind, some in (("test", test), ("choices", choices))
-        if name not in DATASETS and some is not train  # DATASETS are known to hold few
+        if not own and some is not train  # DATASETS are known to hold few
     }
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,
         **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
-        "split": "own" if name in DATASETS else by,
+        "split": "own" if own else by,
         "classes": len(classes_of(images.labels)),
         "classes_tested": len(tested_on),
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
@@ -136,6 +142,31 @@ def load(
                    copies.get("test", (np.empty(0, int), 0))[0])  # fmt: skip
     say(describe(data))
     return data
+
+
+def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
+    """Images in memory with their classes.
+
+    images: uint8 (N, H, W, C) or (N, H, W), C 1 or 3. labels: see sets.class_numbers. Logs which
+    classes of a single image are left out. Raises InputError for anything else.
+    """
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise InputError(
+            "Expected images uint8 (N, H, W, C), C 1 or 3. Received: "
+            f"{images.dtype} {images.shape}. Floats from 0 to 1 are (images * 255).round()"
+            ".astype('uint8')."
+        )
+    numbers = class_numbers(labels)
+    if len(numbers) != len(images):
+        received = f"{len(numbers)} for {len(images)} images"
+        raise InputError(f"Expected a label for each image. Received: {received}.")
+    names = tuple(map(str, np.unique(np.asarray(labels))))
+    sizes = np.bincount(numbers, minlength=len(names))
+    say(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"
+        for name, size in zip(names, sizes) if size < LEAST_IMAGES)  # fmt: skip
+    some = np.flatnonzero(sizes[numbers] >= LEAST_IMAGES)
+    return ImageSet(images, numbers, None, names, None, pixel_digests(images)).part(some)
 
 
 def classes_of(labels: np.ndarray | None) -> set[int]:

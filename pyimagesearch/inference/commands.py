@@ -12,7 +12,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -342,7 +341,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         for commands, flag, how, text in ARGUMENTS:
             if name in commands.split():
                 sub.add_argument(flag, help=text, **how)
-    args = parser.parse_args(argv)
-    # TensorFlow, which takes seconds, is imported where an answer needs it
-    terminal.setup(program_output=args.json, keras=False)
-    terminal.run(partial(args.run, args), parser.prog)
+
+    def answer_it() -> None:
+        args = parser.parse_args(argv)
+        # TensorFlow, which takes seconds, is imported where an answer needs it
+        terminal.setup(program_output=args.json, keras=False)
+        args.run(args)
+
+    terminal.run(answer_it, parser.prog)

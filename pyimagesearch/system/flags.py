@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from pyimagesearch.system.errors import InputError
+
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, whose errors are one line, without the usage above it, and exit code 2."""
+    """argparse's, whose errors are InputErrors: one line, without the usage above it."""
 
     def parse_known_args(self, args=None, namespace=None):
         self.words = sys.argv[1:] if args is None else args
@@ -20,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         unknown = [flag for flag in flags if not any(name.startswith(flag) for name in known)]
         if "are required" in message and unknown:  # a flag that is missing may be misspelt
             message = f"unrecognized arguments: {' '.join(unknown)}"
-        self.exit(2, f"{self.prog}: error: {message}; --help lists the flags\n")
+        raise InputError(f"{message}; --help lists the flags")
 
 
 # how a folder of classes is read: name, what add_argument takes, help

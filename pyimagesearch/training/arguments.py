@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,9 +18,12 @@ from pyimagesearch.system.files import check_writable
 from pyimagesearch.training import checkpoints, recipes
 
 
-def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
+def parse(
+    description: str | None, words: Sequence[str] | None = None
+) -> tuple[argparse.Namespace, Recipe]:
     """The flags, with the paths of model and plot, and the recipe that they ask for.
 
+    words: what was typed, by default the program's own arguments.
     Raises InputError where the output folder cannot be written to, or where what is asked for
     does not fit together.
     """
@@ -51,7 +55,7 @@ def parse(description: str | None) -> tuple[argparse.Namespace, Recipe]:
     add("--deterministic", action="store_true", help="the same run bit for bit each time, slower")
     add("--resume", action="store_true", help="go on after the last epoch of a run that was ended")
     add("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
-    args = ap.parse_args()
+    args = ap.parse_args(words)
 
     (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
     ways = recipe.training.ways

@@ -222,7 +222,7 @@ class Checkpoint(Progress):
         left = self.epochs - epoch - 1
         if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
             log.info("about %s left", duration(self.history["seconds"][-1] * left))
-        if not devices.is_chief() or self.cut or self.diverged:
+        if not devices.machines()[1] or self.cut or self.diverged:
             return
         state = {name: getattr(self, name) for name in KEPT}
         header = {"settings": self.settings, "progress": state, "ran_on": self._ran_on()}

@@ -36,30 +36,22 @@ GONE = (
 )
 
 
-def machines() -> int:
-    """How many machines share a training: 1 without TF_CONFIG. Raises InputError for a bad one."""
-    return _machines()[0]
+def machines() -> tuple[int, bool]:
+    """How many machines share a training, and whether this one writes: of several, one does.
 
-
-def is_chief() -> bool:
-    """Whether this machine writes model, figures and checkpoints: of several, one does."""
-    return _machines()[1] == 0
-
-
-def _machines() -> tuple[int, int]:
-    # how many there are, and the place of this one, the chief's being 0
+    (1, True) without TF_CONFIG. Raises InputError for one that TensorFlow would wait with for ever.
+    """
     try:
         content = json.loads(os.environ.get("TF_CONFIG") or "{}")
         if not content.get("cluster"):
-            return 1, 0
+            return 1, True
         (cluster, task) = (content["cluster"], content["task"])
         kinds = ("chief", "worker")
         tasks = [(kind, k) for kind in kinds for k in range(len(cluster.get(kind, [])))]
         addresses = {cluster[kind][k] for kind, k in tasks}
-        # TensorFlow would wait for ever
         if len(addresses) < len(tasks) or not all(re.search(r".:\d+$", x) for x in addresses):
             raise ValueError
-        return len(tasks), tasks.index((task["type"], int(task["index"])))
+        return len(tasks), tasks.index((task["type"], int(task["index"]))) == 0
     except (ValueError, TypeError, AttributeError, KeyError):
         raise _refused() from None
 
@@ -85,16 +77,17 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
     Waits for all machines where there are several. A recipe with training.ways takes one card.
     Raises InputError where it was to be shared by machines.
     """
-    if machines() == 1:
+    (count, _) = machines()
+    if count == 1:
         names = cards()
         alone = len(names) == 1 or recipe.training.ways
         return tf.distribute.get_strategy() if alone else tf.distribute.MirroredStrategy(names)
     if recipe.training.ways:
         raise InputError(
             "Expected one machine for a recipe that tries several ways. Received: TF_CONFIG "
-            f"with {machines()}. Unset it, or take recipe photos-small."
+            f"with {count}. Unset it, or take recipe photos-small."
         )
-    log.info("waiting for %d machines; Ctrl-C gives up", machines())
+    log.info("waiting for %d machines; Ctrl-C gives up", count)
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's would wait for TensorFlow
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -113,8 +106,9 @@ def describe(model: keras.Model) -> dict[str, str]:
     of = tf.config.experimental.get_device_details
     gpus = [of(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
     device = ", ".join(gpus) or f"{os.cpu_count()} CPU core{'s' * (os.cpu_count() != 1)}"
-    if machines() > 1:
-        device = f"{machines()} machines with {device} each"
+    (count, _) = machines()
+    if count > 1:
+        device = f"{count} machines with {device} each"
     layers = [model]
     for layer in layers:  # those inside others, too
         inner = [*getattr(layer, "layers", []), getattr(layer, "network", None)]
@@ -168,7 +162,8 @@ def fit(
     where a machine goes: the checkpoint of the last whole epoch stays.
     """
     (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
-    if machines() == 1:
+    (count, is_chief) = machines()
+    if count == 1:
         how = {"verbose": verbosity(), "callbacks": callbacks, "steps_per_epoch": steps} | how
         return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, **how)
     shared = tf.distribute.get_strategy()
@@ -224,7 +219,7 @@ def fit(
         calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
         # whether there is patience for another is the chief's to say, whose figures are kept
         own = checkpoint.stopped.is_set() or checkpoint.diverged
-        if one_wants(own or (is_chief() and model.stop_training)):
+        if one_wants(own or (is_chief and model.stop_training)):
             break
         model.stop_training = checkpoint.out_of_patience = False
     calls.on_train_end()

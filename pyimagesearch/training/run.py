@@ -3,13 +3,19 @@ out, in parts; for every other recipe, data set and several devices as one call,
 
 import argparse
 import logging
+import os
+import random
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
+import matplotlib
+import numpy as np
+from numpy.typing import ArrayLike
 
 from pyimagesearch import config, utils
 from pyimagesearch.config import Recipe
@@ -19,6 +25,7 @@ from pyimagesearch.evaluation import measure, report
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.embeddings import embed
 from pyimagesearch.inference import saving
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import only_writer
@@ -35,12 +42,13 @@ def alone(output: str) -> Iterator[None]:
     After the block the signals do what they did before. Raises InputError where another training
     has the folder, or where another machine of this one is gone.
     """
+    (machines, is_chief) = devices.machines()
     before = {s: signal.getsignal(s) for s in checkpoints.SIGNALS}
     try:
-        with only_writer(output) if devices.is_chief() else nullcontext():
+        with only_writer(output) if is_chief else nullcontext():
             yield
     except devices.GONE:
-        if devices.machines() == 1:
+        if machines == 1:
             raise
         raise InputError(
             "Expected all machines until the training ends. Received: one that is gone. Start all "
@@ -56,19 +64,72 @@ def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
     """Whether this is the article's own training, on MNIST and one device."""
     plain = recipe.changed(batch_size=config.BATCH_SIZE, epochs=config.EPOCHS)
     of_article = args.dataset == "mnist" and plain == config.RECIPES["article"]
-    return of_article and devices.machines() == 1 and len(devices.cards()) == 1
+    return of_article and devices.machines()[0] == 1 and len(devices.cards()) == 1
 
 
-def train(args: argparse.Namespace, recipe: Recipe) -> None:
+def fit(
+    images: np.ndarray | str | os.PathLike,
+    labels: ArrayLike | None = None,
+    output: str | os.PathLike | None = None,
+    **flags: Any,
+) -> SiameseModel:
+    """Train on images in memory, on a folder or on a list, as the train script does.
+
+    images: uint8 (N, H, W, C) or (N, H, W), values from 0 to 255, with labels (N,), whole numbers
+    or strings; or what --dataset takes: the path of a folder or a list, or a name.
+    flags: the script's other flags by their names, recipe="fast" (which images in memory get by
+    default), epochs=3, split="classes", mirror=True, image_size="64x48", each as it is typed.
+    output: the folder for what the script leaves. None: nothing is left on disk.
+    Returns the trained model. The interrupt (Ctrl-C) ends the training early, and what was learned
+    is returned. Signals, and the random numbers of Python and NumPy, are as before afterwards.
+    Raises InputError where the script would end with exit code 2.
+
+        ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
+        model = fit(trainX[:5000], trainY[:5000], epochs=2)
+        model.evaluate(testX, testY)["right"]
+    """
+    arrays = None
+    if isinstance(images, str | os.PathLike):
+        flags["dataset"] = os.fspath(images)
+    else:
+        arrays = (np.asarray(images), labels)
+        flags = {"recipe": "fast", "dataset": "arrays"} | flags
+    (of_python, of_numpy) = (random.getstate(), np.random.get_state())
+    with tempfile.TemporaryDirectory() as folder:
+        flags["output"] = folder if output is None else os.fspath(output)
+        (args, recipe) = arguments.parse(
+            fit.__doc__,
+            [
+                f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+                for name, value in flags.items()
+                if value is not None and value is not False
+            ],
+        )
+        try:
+            with alone(args.output):
+                train(args, recipe, arrays)
+            return SiameseModel(args.model)
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
+
+
+def train(
+    args: argparse.Namespace, recipe: Recipe, arrays: tuple[np.ndarray, Any] | None = None
+) -> None:
     """Train a recipe on a data set, on all devices, and write what a training leaves.
 
-    args, recipe: of arguments.parse. To be called inside of alone.
+    args, recipe: of arguments.parse. arrays: images and labels instead of args.dataset. To be
+    called inside of alone.
     """
+    (_, is_chief) = devices.machines()
     strategy = devices.strategy(recipe)  # one device, several cards, or several machines
     build.set_seed(args.seed, args.deterministic)
     log.info("loading %s dataset...", args.dataset)
     known = build.known_digests(recipe)
-    data = datasets.load(args.dataset, recipe, args.seed, known=known, **arguments.reading(args))
+    data = datasets.load(
+        args.dataset, recipe, args.seed, arrays=arrays, known=known, **arguments.reading(args)
+    )
     recipe = build.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
@@ -82,7 +143,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     log.info("building siamese network...")
     with strategy.scope():
         (model, encoder, comparison) = build.networks(recipe, data.train)
-    if devices.is_chief():  # not before the network stands: what is refused writes nothing
+    if is_chief:  # not before the network stands: what is refused writes nothing
         report.draw_training_pairs(args.output, next(iter(train_batches)))
 
     if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
@@ -100,7 +161,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             )
             shared = devices.shared_out(train_batches)
             history = devices.fit(model, shared, steps, checkpoint, chain)
-    if not devices.is_chief():
+    if not is_chief:
         return
 
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
@@ -108,7 +169,8 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     trained_on = build.trained_on(data, known)
     saving.save(args.model, encoder, comparison, settings, trained_on)
     log.info("plotting training history...")
-    utils.plot_training(history, args.plot)
+    with matplotlib.rc_context():  # its style is for this figure
+        utils.plot_training(history, args.plot)
     log.info("measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
