@@ -148,6 +148,8 @@ def test_a_folder_by_the_script_and_its_model_alone(flags, tmp_path, runs):
         np.testing.assert_allclose(d["distance"].numpy().ravel(), apart, atol=1e-3)
         encoder = keras.models.load_model(sys.argv[1] + "/encoder.keras")
         np.testing.assert_allclose(encoder(images), e, atol=1e-4)
+        layers = [layer for layer in encoder._flatten_layers() if "conv" in layer.name]
+        assert layers and all(layer.trainable for layer in layers)
         assert "pyimagesearch" not in sys.modules
         """,
         tmp_path,
