@@ -16,7 +16,7 @@ from pyimagesearch.system.terminal import at_once
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
 BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
-TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
+TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
 
 
 class Rows:
@@ -90,6 +90,14 @@ class ImageSet:
         if self.pairs is None:
             raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
         return self.pairs
+
+    def digests(self) -> np.ndarray:
+        """What an image is known by, at any size or as another file: uint64 (1 or 2, N).
+
+        The pixel_digests, and digests of the files' contents where there are files.
+        """
+        own = [] if self.contents is None else [self.contents]
+        return np.stack([pixel_digests(self.images), *own])
 
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
@@ -183,7 +191,7 @@ def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
 
 
 def read_trained_on(model: str | Path) -> np.ndarray:
-    """The pixel_digests of what a model was trained on, from its directory: uint64 (N,).
+    """The ImageSet.digests of what a model was trained on, from its directory: uint64 (N,).
 
     Raises FileNotFoundError where it says none, ValueError where they are damaged.
     """

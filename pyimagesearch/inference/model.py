@@ -48,7 +48,7 @@ class SiameseModel:
     it takes; of three channels, red comes first. threshold: two images are the same where their
     distance is below it. operating_points: the threshold for each false match rate, "0.01" and
     the like; None: too few pairs. digest: of weights and graph. embedding_dim: D.
-    trained_on: uint64 (N,), data.sets.pixel_digests of what it was trained on, where it says so.
+    trained_on: uint64 (N,), data.sets.ImageSet.digests of what it was trained on, where it says so.
     lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
 
     The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
