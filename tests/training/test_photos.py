@@ -103,8 +103,10 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
 
 
 @pytest.fixture
-def flags(photos, tmp_path):
-    """A way of each kind, on small images."""
+def flags(photos, tmp_path, monkeypatch):
+    """A way of each kind, on small images, with heads that train for a few steps."""
+    monkeypatch.setattr(photos_module, "HEAD_EPOCHS", 2)
+    monkeypatch.setattr(photos_module, "HEAD_STEPS", 10)
     ways = ["whitened", "linear head", "trained on", "seen again"]
     (tmp_path / "mine.toml").write_text(f'base = "photos"\n[training]\nways = {json.dumps(ways)}\n')
     small = ("--image-size", 32, "--batch-size", 8, "--epochs", 1)
