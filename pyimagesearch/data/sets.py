@@ -80,6 +80,7 @@ class ImageSet:
     groups: np.ndarray | None = None  # int32 (N,): images that belong together have one number
     contents: np.ndarray | None = None  # uint64 (N,): a digest of each file's content
     splits: np.ndarray | None = None  # int8 (N,): TRAIN, VALIDATION, TEST, as the data says it
+    files: np.ndarray | None = None  # object (N,): the files' names, for messages
 
     def __len__(self) -> int:
         return len(self.images)
@@ -101,7 +102,7 @@ class ImageSet:
 
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
-        known = (self.labels, self.groups, self.contents, self.splits)
+        known = (self.labels, self.groups, self.contents, self.splits, self.files)
         (labels, *others) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
         images: np.ndarray | Rows
