@@ -104,7 +104,7 @@ def load(
         )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
-        trained = np.isin(images.digests(), known).any(axis=0)
+        trained = np.any(np.isin(images.digests(), known), axis=0)
     (part, by) = splits.split(images, images.splits, recipe.reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
