@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -49,6 +49,7 @@ class File(NamedTuple):
         return printable(self.name) + (f" (line {self.line})" if self.line else "")
 
 
+Place = tuple[str, ...]  # the folders around a file, in the one form that Unicode has for accents
 ReadyPair = tuple[File, File, int, str]  # two files, y, their group or ""
 
 
@@ -77,17 +78,24 @@ def find(
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (root, left_out) = _scan(directory)
-    (top,) = _inner([root])
-    paired = top.folders.keys() >= PAIR_FOLDERS.keys()
+    (images, folders, left_out) = _scan(directory)
+    places = Counter(images.values())
+    depth = _depth(places, 0, 1)
+    names = {place[depth] for place in places if len(place) > depth}
+    paired = names >= PAIR_FOLDERS.keys()
     pairs = None
-    if class_level == 0 or (plain and (paired or not top.folders)):
-        files = [File(name) for name in sorted(root.images())]
+    if class_level == 0 or (plain and (paired or not names)):
+        files = [File(name) for name in sorted(images)]
     elif paired:
-        (files, pairs) = _pair_files(top, left_out)
+        same = {name: PAIR_FOLDERS[place[depth]] for name, place in images.items()
+                if PAIR_FOLDERS.keys() & {*place[depth : depth + 1]}}  # fmt: skip
+        (files, pairs) = _pairs(same)
+        left_out[UNPAIRED] = sorted(same.keys() - {file.name for file in files})
     else:
-        files = _class_files(top, class_level, printable(directory))
-    others = {*root.images()} - {file.name for file in files} - {*left_out[UNPAIRED]}
+        classes = _classes(places, folders, depth, class_level, printable(directory))
+        files = [File(name, *classes[place]) for name, place in images.items() if place in classes]
+        files.sort(key=attrgetter("part", "name"))
+    others = images.keys() - {file.name for file in files} - {*left_out[UNPAIRED]}
     left_out["beside the class folders"] = sorted(others)
     return Listing(directory, files, pairs, counted(left_out))
 
@@ -100,79 +108,56 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-@dataclass
-class Folder:
-    """What a folder holds of images."""
+def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
+    """The place of each image below a folder, all places, and the names of what is left out.
 
-    files: list[str] = field(default_factory=list)  # paths of the images directly in it
-    # those in it with images, by name, in the one form that Unicode has for accents
-    folders: dict[str, "Folder"] = field(default_factory=dict)
-    empty: list[str] = field(default_factory=list)  # the names of the others
-
-    def images(self) -> Iterator[str]:
-        """All that it holds, in itself and below, in no order."""
-        stack = [self]
-        while stack:
-            folder = stack.pop()
-            yield from folder.files
-            stack += folder.folders.values()
-
-
-def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
-    """What a folder holds, and the names of what is left out, by their ending or the reason.
-
-    Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
-    and so is __MACOSX, whose files are named as images and are none. A file without an ending is
-    taken where it begins as an image does.
+    These are by their ending or the reason. Links to folders are followed, and each folder is
+    read once. What begins with a dot is hidden, and so is __MACOSX, whose files are named as
+    images and are none. A file without an ending is taken where it begins as an image does.
     Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top) = (endings(), Path(directory).resolve())
-    (folders, seen, left_out) = (list[Folder](), set[Path](), defaultdict[str, list[str]](list))
-    # a folder, what it lies in, why that is left out; recursion would end at a depth of a thousand
-    stack = [("", Folder(), "")]
-    while stack:
-        (name, around, reason) = stack.pop()
-        real = Path(top, name).resolve()
+    (images, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
+    left_out = defaultdict[str, list[str]](list)
+    reasons = {Path(): ""}  # why what a folder holds is left out
+
+    def not_opened(error):
+        left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
+
+    for around, folders, files in os.walk(directory, onerror=not_opened, followlinks=True):
+        (folder, real) = (Path(around).relative_to(directory), Path(around).resolve())
         # a link, to what is read by its own name, or to a folder around it all
-        known = real != top / name and (real.is_relative_to(top) or top.is_relative_to(real))
+        known = real != top / folder and (real.is_relative_to(top) or top.is_relative_to(real))
         if known or real in seen:
-            left_out["another name of a folder that is read"].append(name)
+            left_out["another name of a folder that is read"].append(str(folder))
+            folders.clear()
             continue
         seen.add(real)
-        try:
-            # a link may lead to itself; of others the folder's own list says what they are
-            is_folder = {entry.name: os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()
-                         for entry in os.scandir(top / name)}  # fmt: skip
-        except OSError:
-            left_out["cannot be opened"].append(name)
-            continue
-        label = unicodedata.normalize("NFC", os.path.basename(name))
-        if label.startswith((".", "__MACOSX")):
-            reason = "hidden"
-        elif name and is_folder.keys() & OUTPUTS:
-            reason = "output of a training"
-        folder = Folder() if reason else around.folders.setdefault(label, Folder())
-        folders.append(folder)
-        inside = sorted(file for file in is_folder if is_folder[file])
-        stack += [(os.path.join(name, inner), folder, reason) for inner in reversed(inside)]
-        for file in sorted(is_folder.keys() - inside):
-            (path, ending) = (os.path.join(name, file), os.path.splitext(file)[1].lower())
-            why = "hidden" if file.startswith(".") else reason
+        folders.sort()
+        reasons[folder] = reasons[folder.parent]
+        if folder.name.startswith((".", "__MACOSX")):
+            reasons[folder] = "hidden"
+        elif folder.name and OUTPUTS & {*folders, *files}:
+            reasons[folder] = "output of a training"
+        place = Path(unicodedata.normalize("NFC", str(folder))).parts
+        if not reasons[folder]:
+            places.add(place)
+        for file in sorted(files):
+            (path, ending) = (str(folder / file), os.path.splitext(file)[1].lower())
+            why = "hidden" if file.startswith(".") else reasons[folder]
             if not (why or ending in kinds or (not ending and _is_image(top / path))):
                 why = ending or "no ending"
-            (left_out[why] if why else folder.files).append(path)
-    for folder in reversed(folders):  # from within
-        folder.empty = [name for name, of in folder.folders.items() if not (of.files or of.folders)]
-        for name in folder.empty:
-            del folder.folders[name]
-    root = folders[0] if folders else Folder()
-    if not (root.files or root.folders):
+            if why:
+                left_out[why].append(path)
+            else:
+                images[path] = place
+    if not images:
         how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         raise InputError(
             "Expected a folder with images. Received: "
             f"{printable(directory)}, {how if os.path.isdir(directory) else 'no such folder'}."
         )
-    return root, left_out
+    return images, places, left_out
 
 
 def _is_image(path: Path) -> bool:
@@ -196,60 +181,82 @@ def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
     return skipped
 
 
-def _inner(folders: list[Folder]) -> list[Folder]:
-    """The folders that count: those below a single folder around all others in each."""
-    while all(len(folder.folders) == 1 for folder in folders):
-        inside = [inner for folder in folders for inner in folder.folders.values()]
-        if not inside[0].folders or (len(inside[0].folders) == 1 and inside[0].files):
-            break
-        folders = inside
-    return folders
+def _depth(places: Counter[Place], depth: int, branches: int) -> int:
+    """How many folders lie around those that count: a single one around all others does not.
+
+    branches: how many folders there are so deep, each of which must have such a single one.
+    """
+    while True:
+        inside = {place[: depth + 1] for place in places if len(place) > depth}
+        below = {place[: depth + 2] for place in places if len(place) > depth + 1}
+        single = branches == len(inside) == len({place[:depth] for place in inside})
+        if not (single and below) or (len(below) <= branches and inside & places.keys()):
+            return depth
+        depth += 1
 
 
-def _class_files(top: Folder, class_level: int | None, shown: str) -> list[File]:
-    """The files in class folders, or in those of parts, training first, by name."""
-    (parts, branches) = (_parts(top, class_level), [top])
+def _classes(
+    places: Counter[Place], folders: set[Place], top: int, class_level: int | None, shown: str
+) -> dict[Place, tuple[str, int]]:
+    """The class and the part of what lies in each place, but for places beside the classes.
+
+    places: with their numbers of images. folders: all, with images or without. top: how many
+    folders lie around those that count.
+    """
+    parts = _parts(places, top, class_level)
+    depth = top
     if parts:
         log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
-        branches = _inner([top.folders[name] for name in parts])
-        if any(branch.folders.keys() >= PAIR_FOLDERS.keys() for branch in branches):
+        depth = _depth(places, top + 1, len(parts))
+        if {place[depth] for place in places if len(place) > depth} >= PAIR_FOLDERS.keys():
             raise InputError(
                 f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
                 f"Received: such in {few_of(parts)}."
             )
-    level = class_level or _level(branches, shown)
-    files = []
-    for branch, (name, part) in zip(branches, parts.items() or [("", TRAIN)]):
-        say(f"left out class {printable(os.path.join(name, label))}: it holds no images"
-            for label in branch.empty)  # fmt: skip
-        if parts and not branch.folders:
-            count = len(branch.files)
-            log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
-        classes = list(branch.folders.items())
-        for _ in range(level - 1):
-            classes = [(f"{label}/{name}", inner) for label, folder in classes
-                       for name, inner in folder.folders.items()]  # fmt: skip
-        files += [File(name, label, part) for label, folder in classes for name in folder.images()]
-    if not files:
+    inside = defaultdict[Place, set[Place]](set)  # of each class folder
+    for place in places:
+        if len(place) > depth:
+            inside[place[: depth + 1]].add(place[depth + 1 :])
+    level = class_level or 1
+    branched = sum(() not in below and len(below) > 1 for below in inside.values())
+    if branched and 2 * branched >= len(inside) and not class_level:
+        first = {place[depth] for place in inside}
+        second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
+        raise InputError(
+            f"Expected one level of class folders. Received: {shown}, where the classes can be "
+            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
+            "--class-level 2, or name the folder that holds the classes."
+        )
+    around = {place[:depth] for place in places}
+    say(f"left out class {printable('/'.join(folder[top:]))}: it holds no images"
+        for folder in sorted(folders - inside.keys())
+        if len(folder) == depth + 1 and folder[:depth] in around)  # fmt: skip
+    classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[top], TRAIN))
+               for place in places if len(place) >= depth + level}  # fmt: skip
+    for name in parts.keys() - {place[top] for place in classes}:
+        count = sum(places[place] for place in places if place[top : top + 1] == (name,))
+        log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
+    if not classes:
         levels = f", {level} levels below it" if level > 1 else ""
         raise InputError(
             "Expected a folder with a subfolder for each class, and images in these"
             f"{levels}. Received: {shown} without."
         )
-    return sorted(files, key=attrgetter("part", "name"))
+    return classes
 
 
-def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
+def _parts(places: Counter[Place], top: int, class_level: int | None) -> dict[str, int]:
     """The part that each folder is named for, training first; {} where they are named for none."""
+    names = sorted({place[top] for place in places if len(place) > top})
     named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
-    for name in top.folders:
+    for name in names:
         if len(words := PART_WORD.findall(name.casefold())) == 1:
             named[PART_WORD.sub("", name.casefold())][name] = PARTS[words[0]]
     parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
     parts = dict(sorted(parts.items(), key=lambda item: (item[1], item[0])))
-    others = sorted(top.folders.keys() - parts)
-    in_folders = [part for name, part in parts.items() if top.folders[name].folders]
-    if not parts or (not others and min(parts.values()) in in_folders):
+    others = [name for name in names if name not in parts]
+    with_folders = {parts.get(place[top]) for place in places if len(place) > top + 1}
+    if not parts or (not others and min(parts.values()) in with_folders):
         return parts
     if class_level:
         return {}
@@ -261,35 +268,20 @@ def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
     )
 
 
-def _level(branches: list[Folder], shown: str) -> int:
-    """1, the level of the classes, where there is no doubt."""
-    classes = [item for branch in branches for item in branch.folders.items()]
-    branched = sum(not inner.files and len(_inner([inner])[0].folders) > 1 for _, inner in classes)
-    if not branched or 2 * branched < len(classes):
-        return 1
-    first = {name for name, _ in classes}
-    second = {f"{name}/{below}" for name, inner in classes for below in inner.folders}
-    raise InputError(
-        f"Expected one level of class folders. Received: {shown}, where the classes can be "
-        f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
-        "--class-level 2, or name the folder that holds the classes."
-    )
+def _pairs(same: dict[str, int]) -> tuple[list[File], list[ReadyPair]]:
+    """The files of ready pairs, sorted, and these: NAME_first beside NAME_second.
 
-
-def _pair_files(top: Folder, left_out: dict[str, list[str]]) -> tuple[list[File], list[ReadyPair]]:
-    """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
-    same = {name: y for kind, y in PAIR_FOLDERS.items() for name in top.folders[kind].images()}
-    halves: dict[str, dict[str, str]] = {}
+    same: the y of the pair that each file belongs to.
+    """
+    halves = defaultdict[str, dict[str, str]](dict)
     for name in sorted(same):
         (pair, _, half) = os.path.splitext(name)[0].rpartition("_")
-        halves.setdefault(pair, {}).setdefault(half, name)
+        halves[pair].setdefault(half, name)
     pairs = [(File(of["first"]), File(of["second"]), same[of["first"]], "")
              for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
-    files = sorted(file for pair in pairs for file in pair[:2])
-    left_out[UNPAIRED] = sorted({*same} - {file.name for file in files})
-    if not files:
+    if not pairs:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    return files, pairs
+    return sorted(file for pair in pairs for file in pair[:2]), pairs
 
 
 def say(messages: Iterable[str]) -> None:
