@@ -15,7 +15,7 @@ from pyimagesearch.config import Reading
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import File, Listing, ReadyPair, few_of, say
+from pyimagesearch.data.listing import File, ReadyPair, few_of, say
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
@@ -77,24 +77,39 @@ def read_folder(
     first_of = {file: read[k] for file, k in zip(read, first[content])}
     left_out = defaultdict[str, list[str]](list)
     left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
-    (used, listed) = _used(plan, first_of, left_out)
-    skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
-    row_of = {file: row for row, file in enumerate(read)}
-    rows = np.array([row_of[file] for file in used])
-    if listed is None:
-        (pairs, of_list) = (None, list(enumerate(file.group for file in used)))
+    usable: list[ReadyPair] = []
+    if plan.pairs is None:
+        reasons = _reasons(plan.files, first_of)
     else:
-        ends = np.array([[row_of[first_of[file]] for file in pair[:2]] for pair in listed])
-        y = np.array([[pair[2]] for pair in listed])
-        pairs = Pairs(ends[:, 0], ends[:, 1:], y).within(rows)
-        of_list = [(int(row), pair[3]) for row, pair in zip(pairs.anchors, listed)]
+        usable = _usable_pairs(plan.pairs, first_of)
+        named = {first_of[file] for (a, b, _) in usable for file in (a, b)}
+        reasons = {first: "" if first in named else listing.UNPAIRED for first in first_of.values()}
+    for file, first in sorted(first_of.items(), key=itemgetter(1)):  # those of one image together
+        copy = "copies" if file.part == first.part else "copies of images in another part"
+        if why := reasons[first] or (copy if file != first else ""):
+            left_out[why].append(file.shown())
+    skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
+    used = sorted((file for file, why in reasons.items() if not why),
+                  key=attrgetter("label", "part", "name"))  # fmt: skip
+
+    place = {file: k for k, file in enumerate(used)}
+    place_of = {file: place[first] for file, first in first_of.items() if first in place}
+    row_of = dict(zip(read, range(len(read))))
+    rows = np.array([row_of[file] for file in used])
+    (labels, pairs) = (None, None)
+    if usable:
+        (a, b, y) = np.array([(place_of[a], place_of[b], y) for a, b, y in usable]).T
+        pairs = Pairs(a, b[:, np.newaxis], y[:, np.newaxis])
+    else:
+        labels = class_numbers([file.label for file in used])
     names = [] if pairs else sorted({file.label for file in used})
+    by_list = [(place_of[file], group) for file, group in plan.groups if file in place_of]
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
-        None if pairs else class_numbers([file.label for file in used]),
+        labels,
         pairs,
         tuple(map(printable, names)),
-        _groups(used, pairs, of_list, group_by),
+        _groups(used, pairs, by_list, group_by),
         found.contents[rows],
         np.array([file.part for file in used], np.int8),
     )
@@ -135,29 +150,6 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-def _used(
-    plan: Listing, first_of: dict[File, File], left_out: dict[str, list[str]]
-) -> tuple[list[File], list[ReadyPair] | None]:
-    """Which files are used, class by class, and which ready pairs, where these are listed.
-
-    first_of: of each file that was read the first with its content. left_out: takes the names of
-    the other files, by the reason.
-    """
-    pairs = None
-    if plan.pairs is None:
-        reasons = _reasons(plan.files, first_of)
-    else:
-        pairs = _usable_pairs(plan.pairs, first_of)
-        named = {first_of[file] for pair in pairs for file in pair[:2]}
-        reasons = {first: "" if first in named else listing.UNPAIRED for first in first_of.values()}
-    for file, first in sorted(first_of.items(), key=itemgetter(1)):  # those of one image together
-        copy = "copies" if file.part == first.part else "copies of images in another part"
-        if why := reasons[first] or (copy if file != first else ""):
-            left_out[why].append(file.shown())
-    used = (file for file, why in reasons.items() if not why)
-    return sorted(used, key=attrgetter("label", "part", "name")), pairs
-
-
 def _reasons(files: list[File], first_of: dict[File, File]) -> dict[File, str]:
     """Why each content, by the first file with it, is not used; "" where it is.
 
@@ -193,10 +185,11 @@ def _usable_pairs(listed: list[ReadyPair], first_of: dict[File, File]) -> list[R
     read = [pair for pair in listed if first_of.keys() >= {*pair[:2]}]
     if lost := len(listed) - len(read):
         log.info(f"left out {lost:,} pairs of files that cannot be read")
-    images = {pair: frozenset(first_of[file] for file in pair[:2]) for pair in read}
-    answers = {(images[pair], pair[2]) for pair in read}
-    pairs = [pair for pair in read
-             if len(images[pair]) == 2 and (images[pair], 1 - pair[2]) not in answers]  # fmt: skip
+    answers = defaultdict[frozenset[File], set[int]](set)  # of each two images
+    for a, b, y in read:
+        answers[frozenset((first_of[a], first_of[b]))].add(y)
+    right = {both for both, some in answers.items() if len(both) == 2 and len(some) == 1}
+    pairs = [pair for pair in read if frozenset(first_of[file] for file in pair[:2]) in right]
     say(f"left out the pair of {pair[0].shown()} and {pair[1].shown()}: copies of one image, or of "
         "two that stand in a pair with another answer"
         for pair in sorted({*read} - {*pairs}))  # fmt: skip
@@ -208,14 +201,14 @@ def _usable_pairs(listed: list[ReadyPair], first_of: dict[File, File]) -> list[R
 
 
 def _groups(
-    files: list[File], pairs: Pairs | None, of_list: list[tuple[int, str]], group_by: str | None
+    files: list[File], pairs: Pairs | None, by_list: list[tuple[int, str]], group_by: str | None
 ) -> np.ndarray | None:
     """int32 (N,): one number for images that belong together; None where nothing says it.
 
-    These are images of one pair, and of one group: as a list says it, or where a regular
-    expression, or its first group, finds the same in the files' names.
+    These are images of one pair, and of one group: as a list says it of some rows, or where a
+    regular expression, or its first group, finds the same in the files' names.
     """
-    named = {"the list": of_list}
+    named = {"the list": by_list}
     if group_by:
         try:
             found = [re.search(group_by, file.name.replace(os.sep, "/")) for file in files]
@@ -229,13 +222,13 @@ def _groups(
                 "Expected --group-by to match names of files. "
                 f"Received: {group_by}, which does not match {files[0].shown()} or any other."
             )
-        named[group_by] = list(enumerate(keys))
+        named[group_by] = [(row, key) for row, key in enumerate(keys) if key]
     edges = [] if pairs is None else pairs.indices().tolist()
-    for how, of_group in named.items():
+    for how, members in named.items():
         first: dict[str, int] = {}
-        edges += [(first.setdefault(group, row), row) for row, group in of_group if group]
+        edges += [(first.setdefault(group, row), row) for row, group in members]
         if first:
-            without = sum(not group for _, group in of_group)
+            without = len(files) - len({row for row, _ in members})
             log.info(f"{len(first):,} groups by {how}; {without:,} images are in none")
     if not edges:
         return None

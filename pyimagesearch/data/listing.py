@@ -41,7 +41,6 @@ class File(NamedTuple):
     name: str  # its path from the listing's folder on
     label: str = ""  # the name of its class; "" where classes are not known
     part: int = TRAIN  # or VALIDATION, TEST
-    group: str = ""  # which a list says that it belongs to
     line: int = 0  # of the list, which names it first
 
     def shown(self) -> str:
@@ -50,7 +49,7 @@ class File(NamedTuple):
 
 
 Place = tuple[str, ...]  # the folders around a file, in the one form that Unicode has for accents
-ReadyPair = tuple[File, File, int, str]  # two files, y, their group or ""
+ReadyPair = tuple[File, File, int]  # two files and y
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class Listing:
     base: str  # the folder that the files' names begin at
     files: list[File]  # sorted: training first
     pairs: list[ReadyPair] | None = None
+    groups: list[tuple[File, str]] = field(default_factory=list)  # which a list says it is of
     skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
 
 
@@ -97,7 +97,7 @@ def find(
         files.sort(key=attrgetter("part", "name"))
     others = images.keys() - {file.name for file in files} - {*left_out[UNPAIRED]}
     left_out["beside the class folders"] = sorted(others)
-    return Listing(directory, files, pairs, counted(left_out))
+    return Listing(directory, files, pairs, skipped=counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -277,7 +277,7 @@ def _pairs(same: dict[str, int]) -> tuple[list[File], list[ReadyPair]]:
     for name in sorted(same):
         (pair, _, half) = os.path.splitext(name)[0].rpartition("_")
         halves[pair].setdefault(half, name)
-    pairs = [(File(of["first"]), File(of["second"]), same[of["first"]], "")
+    pairs = [(File(of["first"]), File(of["second"]), same[of["first"]])
              for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
     if not pairs:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
