@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pyimagesearch.config import Recipe
+from pyimagesearch.config import Reading, Recipe
 from pyimagesearch.data import folders, splits
 from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.listing import few_of, say
@@ -56,6 +56,27 @@ DATASETS = {
 }
 
 
+def images_of(
+    name: str, reading: Reading, split: str | None = None, **flags: Any
+) -> tuple[ImageSet, dict[str, Any]]:
+    """The images of a data set, see load; and what was read and left out, for JSON."""
+    if name in DATASETS:
+        if split or any(flag is not None for flag in flags.values()):
+            raise InputError(
+                "Expected --image-size, --channels, --split, --class-level and --group-by with "
+                f"a folder alone. Received: --dataset {name}."
+            )
+        ((trainX, trainY), (testX, testY)) = DATASETS[name]()
+        (pixels, labels) = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
+        names = tuple(str(number) for number in range(labels.max() + 1))
+        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
+        return ImageSet(pixels, labels, None, names, None, pixel_digests(pixels), given), {}
+    if not os.path.exists(name):
+        expected = f"{', '.join(DATASETS)}, a folder or a list"
+        raise InputError(f"Expected {expected}. Received: {printable(name)}, not there.")
+    return folders.read_folder(name, reading, **flags)
+
+
 def load(
     name: str,
     recipe: Recipe,
@@ -77,25 +98,7 @@ def load(
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
-    if name in DATASETS:
-        if split or any(flag is not None for flag in flags.values()):
-            raise InputError(
-                "Expected --image-size, --channels, --split, --class-level and --group-by with "
-                f"a folder alone. Received: --dataset {name}."
-            )
-        ((trainX, trainY), (testX, testY)) = DATASETS[name]()
-        (pixels, labels) = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
-        names = tuple(str(number) for number in range(labels.max() + 1))
-        given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
-        images = ImageSet(pixels, labels, None, names, None, pixel_digests(pixels), given)
-        counts: dict[str, Any] = {}
-    elif os.path.exists(name):
-        (images, counts) = folders.read_folder(name, recipe.reading, **flags)
-    else:
-        raise InputError(
-            f"Expected {', '.join(DATASETS)}, a folder or a list. Received: {printable(name)}, "
-            "not there."
-        )
+    (images, counts) = images_of(name, recipe.reading, split=split, **flags)
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
@@ -112,12 +115,12 @@ def load(
                  else sample_pairs(test.labels, seed))  # fmt: skip
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
-    copies = {
-        kind: near_copies(some.images, train.images)
-        for kind, some in (("test", test), ("choices", choices))
-        if name not in DATASETS and some is not train  # DATASETS are known to hold few
-    }
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
+    (copies, near) = (np.empty(0, int), {})  # of the data sets by name few are known
+    for kind, some in (("choices", choices), ("test", test)):
+        if name not in DATASETS and some is not train:
+            (copies, looked_at) = near_copies(some.images, train.images)
+            near[kind] = {"found": len(copies), "of": looked_at}
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,
@@ -128,12 +131,11 @@ def load(
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty,
         "clean": dirty == 0,
-        "near_copies": {kind: {"found": len(x), "of": of} for kind, (x, of) in copies.items()},
+        "near_copies": near,
     }
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip
-    data = DataSet(train, validation, choices, test, parts, new_classes, new_choices,
-                   copies.get("test", (np.empty(0, int), 0))[0])  # fmt: skip
+    data = DataSet(train, validation, choices, test, parts, new_classes, new_choices, copies)
     say(describe(data))
     return data
 
@@ -168,20 +170,14 @@ def describe(data: DataSet) -> list[str]:
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
         of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
-        lines.append(
-            f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
-            "evaluate --calibrate with more makes it a better one"
-        )
+        lines.append(f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
+                     "evaluate --calibrate with more makes it a better one")  # fmt: skip
     if not parts["clean"]:
-        lines.append(
-            f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
-            "images were trained on before"
-        )
-    what = {"test": "test images", "choices": "images to choose by"}
-    lines += [
-        f"{near['found']} of {near['of']} {what[part]} have a near copy in training: keep what "
-        "belongs together apart with --group-by"
-        for part, near in parts["near_copies"].items()
-        if near["found"]
-    ]
+        lines.append(f"these figures are not clean: {parts['trained_before']} of {parts['test']} "
+                     "test images were trained on before")  # fmt: skip
+    for part, what in (("test", "test images"), ("choices", "images to choose by")):
+        near = parts["near_copies"].get(part, {"found": 0})
+        if near["found"]:
+            lines.append(f"{near['found']} of {near['of']} {what} have a near copy in training: "
+                         "keep what belongs together apart with --group-by")  # fmt: skip
     return lines

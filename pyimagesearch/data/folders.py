@@ -24,6 +24,8 @@ MOST_NAMED = 12  # classes, or files that are left out, in one line
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
 
+UNPAIRED = "in no pair that is used"
+
 log = logging.getLogger(__name__)
 
 
@@ -63,13 +65,11 @@ def read_folder(
     log.info(f"{len(found.good):,} images read, {described(shape)}")
     some = found.values[evenly(len(found.good), LOOKED_AT)]
     if some.min() == some.max() and found.values.min() == found.values.max():
-        raise InputError(
-            f"Expected images that show something. Received: {len(found.good):,}, in which every "
-            f"pixel is {some.min()}. Look at the files."
-        )
+        received = f"{len(found.good):,}, in which every pixel is {some.min()}. Look at the files."
+        raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
-        log.info(f"the images are {'dark' if mean < DARK else 'bright'}: "
-                 f"their mean is {mean:.0f} of 255")  # fmt: skip
+        look = "dark" if mean < DARK else "bright"
+        log.info(f"the images are {look}: their mean is {mean:.0f} of 255")
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
@@ -83,7 +83,7 @@ def read_folder(
     else:
         usable = _usable_pairs(plan.pairs, first_of)
         named = {first_of[file] for (a, b, _) in usable for file in (a, b)}
-        reasons = {first: "" if first in named else listing.UNPAIRED for first in first_of.values()}
+        reasons = {first: "" if first in named else UNPAIRED for first in first_of.values()}
     for file, first in sorted(first_of.items(), key=itemgetter(1)):  # those of one image together
         copy = "copies" if file.part == first.part else "copies of images in another part"
         if why := reasons[first] or (copy if file != first else ""):
@@ -92,21 +92,19 @@ def read_folder(
     used = sorted((file for file, why in reasons.items() if not why),
                   key=attrgetter("label", "part", "name"))  # fmt: skip
 
-    place = {file: k for k, file in enumerate(used)}
-    place_of = {file: place[first] for file, first in first_of.items() if first in place}
-    row_of = dict(zip(read, range(len(read))))
+    place_of = {file: k for k, file in enumerate(used)}
+    row_of = {file: row for row, file in enumerate(read)}
     rows = np.array([row_of[file] for file in used])
-    (labels, pairs) = (None, None)
+    names = sorted({file.label for file in used}) if plan.pairs is None else []
+    pairs = None
     if usable:
-        (a, b, y) = np.array([(place_of[a], place_of[b], y) for a, b, y in usable]).T
-        pairs = Pairs(a, b[:, np.newaxis], y[:, np.newaxis])
-    else:
-        labels = class_numbers([file.label for file in used])
-    names = [] if pairs else sorted({file.label for file in used})
-    by_list = [(place_of[file], group) for file, group in plan.groups if file in place_of]
+        ends = np.array([[place_of[first_of[file]] for file in pair[:2]] for pair in usable])
+        pairs = Pairs(ends[:, 0], ends[:, 1:], np.array([[y] for (_, _, y) in usable]))
+    by_list = [(place_of[first_of[file]], group) for file, group in plan.groups
+               if first_of.get(file) in place_of]  # fmt: skip
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
-        labels,
+        None if pairs else class_numbers([file.label for file in used]),
         pairs,
         tuple(map(printable, names)),
         _groups(used, pairs, by_list, group_by),
@@ -128,8 +126,7 @@ def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
     with suppress(OSError, InputError):
         if os.path.isdir(path):
-            some = min(listing.PAIR_FOLDERS)
-            # in it, or in a folder or two around them
+            some = min(listing.PAIR_FOLDERS)  # in it, or in a folder or two around them
             return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
         return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
     return False
@@ -142,11 +139,11 @@ def _shape(
     # by chance, but always the same: two cameras might take turns
     order = np.random.default_rng(0).permutation(len(paths))[:LOOKED_AT]
     looks = read_files("looks", [paths[k] for k in order], None).values
-    side, least = reading.side, reading.least_shape
+    (side, least, colour) = (reading.side, reading.least_shape, False)
     if len(looks):
         side = int(min(np.median(looks[:, int(reading.fit == "whole")]), side))
+        colour = bool(looks[:, 2].any())
     (height, width) = size or np.maximum(side, least[:2]).tolist()
-    colour = len(looks) and looks[:, 2].any()
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
@@ -218,10 +215,8 @@ def _groups(
             ) from None
         keys = [((*match.groups(), "")[0] or match[0]) if match else "" for match in found]
         if not any(keys):
-            raise InputError(
-                "Expected --group-by to match names of files. "
-                f"Received: {group_by}, which does not match {files[0].shown()} or any other."
-            )
+            received = f"{group_by}, which does not match {files[0].shown()} or any other"
+            raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
         named[group_by] = [(row, key) for row, key in enumerate(keys) if key]
     edges = [] if pairs is None else pairs.indices().tolist()
     for how, members in named.items():
@@ -233,9 +228,9 @@ def _groups(
     if not edges:
         return None
     groups = connected(len(files), edges)
-    leaders: dict[int, File] = {}
-    for file, group in zip(files, groups.tolist()):
-        leader = leaders.setdefault(group, file)
+    leaders = np.unique(groups, return_index=True)[1]  # the first image of each
+    for file, group in zip(files, groups):
+        leader = files[leaders[group]]
         if file.part != leader.part:
             raise InputError(
                 f"Expected each group in one part. Received: {leader.shown()} in "

@@ -5,9 +5,10 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +33,6 @@ PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
 MOST_LINES = 20  # of one kind
-UNPAIRED = "in no pair that is used"
 
 
 class File(NamedTuple):
@@ -87,16 +87,14 @@ def find(
     if class_level == 0 or (plain and (paired or not names)):
         files = [File(name) for name in sorted(images)]
     elif paired:
-        same = {name: PAIR_FOLDERS[place[depth]] for name, place in images.items()
-                if PAIR_FOLDERS.keys() & {*place[depth : depth + 1]}}  # fmt: skip
-        (files, pairs) = _pairs(same)
-        left_out[UNPAIRED] = sorted(same.keys() - {file.name for file in files})
+        same = {File(name): PAIR_FOLDERS[place[depth]] for name, place in sorted(images.items())
+                if len(place) > depth and place[depth] in PAIR_FOLDERS}  # fmt: skip
+        (files, pairs) = (list(same), _pairs(same))
     else:
         classes = _classes(places, folders, depth, class_level, printable(directory))
         files = [File(name, *classes[place]) for name, place in images.items() if place in classes]
         files.sort(key=attrgetter("part", "name"))
-    others = images.keys() - {file.name for file in files} - {*left_out[UNPAIRED]}
-    left_out["beside the class folders"] = sorted(others)
+    left_out["beside the class folders"] = sorted(images.keys() - {file.name for file in files})
     return Listing(directory, files, pairs, skipped=counted(left_out))
 
 
@@ -134,17 +132,17 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
             continue
         seen.add(real)
         folders.sort()
-        reasons[folder] = reasons[folder.parent]
+        reason = reasons[folder.parent]
         if folder.name.startswith((".", "__MACOSX")):
-            reasons[folder] = "hidden"
+            reason = "hidden"
         elif folder.name and OUTPUTS & {*folders, *files}:
-            reasons[folder] = "output of a training"
+            reason = "output of a training"
+        reasons[folder] = reason
         place = Path(unicodedata.normalize("NFC", str(folder))).parts
-        if not reasons[folder]:
-            places.add(place)
+        places |= set() if reason else {place}
         for file in sorted(files):
             (path, ending) = (str(folder / file), os.path.splitext(file)[1].lower())
-            why = "hidden" if file.startswith(".") else reasons[folder]
+            why = "hidden" if file.startswith(".") else reason
             if not (why or ending in kinds or (not ending and _is_image(top / path))):
                 why = ending or "no ending"
             if why:
@@ -153,10 +151,8 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
                 images[path] = place
     if not images:
         how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
-        raise InputError(
-            "Expected a folder with images. Received: "
-            f"{printable(directory)}, {how if os.path.isdir(directory) else 'no such folder'}."
-        )
+        how = how if os.path.isdir(directory) else "no such folder"
+        raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     return images, places, left_out
 
 
@@ -209,17 +205,15 @@ def _classes(
         log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
         depth = _depth(places, top + 1, len(parts))
         if {place[depth] for place in places if len(place) > depth} >= PAIR_FOLDERS.keys():
-            raise InputError(
-                f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
-                f"Received: such in {few_of(parts)}."
-            )
+            wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
+            raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
     inside = defaultdict[Place, set[Place]](set)  # of each class folder
     for place in places:
         if len(place) > depth:
             inside[place[: depth + 1]].add(place[depth + 1 :])
     level = class_level or 1
     branched = sum(() not in below and len(below) > 1 for below in inside.values())
-    if branched and 2 * branched >= len(inside) and not class_level:
+    if not class_level and branched and 2 * branched >= len(inside):
         first = {place[depth] for place in inside}
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
@@ -237,11 +231,9 @@ def _classes(
         count = sum(places[place] for place in places if place[top : top + 1] == (name,))
         log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
     if not classes:
-        levels = f", {level} levels below it" if level > 1 else ""
-        raise InputError(
-            "Expected a folder with a subfolder for each class, and images in these"
-            f"{levels}. Received: {shown} without."
-        )
+        wanted = "a folder with a subfolder for each class, and images in these"
+        wanted += f", {level} levels below it" if level > 1 else ""
+        raise InputError(f"Expected {wanted}. Received: {shown} without.")
     return classes
 
 
@@ -260,7 +252,7 @@ def _parts(places: Counter[Place], top: int, class_level: int | None) -> dict[st
         return parts
     if class_level:
         return {}
-    what = few_of(parts)
+    what = few_of(list(parts))
     what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
     raise InputError(
         "Expected either classes, or parts of a data set (train, val, test) with a folder for each "
@@ -268,20 +260,17 @@ def _parts(places: Counter[Place], top: int, class_level: int | None) -> dict[st
     )
 
 
-def _pairs(same: dict[str, int]) -> tuple[list[File], list[ReadyPair]]:
-    """The files of ready pairs, sorted, and these: NAME_first beside NAME_second.
-
-    same: the y of the pair that each file belongs to.
-    """
-    halves = defaultdict[str, dict[str, str]](dict)
-    for name in sorted(same):
-        (pair, _, half) = os.path.splitext(name)[0].rpartition("_")
-        halves[pair].setdefault(half, name)
-    pairs = [(File(of["first"]), File(of["second"]), same[of["first"]])
+def _pairs(same: dict[File, int]) -> list[ReadyPair]:
+    """The ready pairs among some files: NAME_first beside NAME_second. same: the y of each file."""
+    halves = defaultdict[str, dict[str, File]](dict)
+    for file in same:
+        (pair, _, half) = os.path.splitext(file.name)[0].rpartition("_")
+        halves[pair].setdefault(half, file)
+    pairs = [(of["first"], of["second"], same[of["first"]])
              for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
     if not pairs:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    return sorted(file for pair in pairs for file in pair[:2]), pairs
+    return pairs
 
 
 def say(messages: Iterable[str]) -> None:
@@ -293,10 +282,9 @@ def say(messages: Iterable[str]) -> None:
         log.info(f"and {len(messages) - MOST_LINES:,} more like this")
 
 
-def few_of(names: Iterable[str] | Mapping[str, int], count: int = 3) -> str:
+def few_of(names: Collection[str], count: int = 3) -> str:
     """The first of some names, with their sizes where these are known: "a (3), b (2), …"."""
     sizes = names if isinstance(names, Mapping) else {}
-    names = list(names)
-    shown = [printable(name) + (f" ({sizes[name]:,})" if name in sizes else "")
-             for name in names[:count]]  # fmt: skip
+    shown = [printable(name) + (f" ({sizes[name]:,})" if sizes else "")
+             for name in islice(names, count)]  # fmt: skip
     return ", ".join(shown + ["…"] * (len(names) > count))

@@ -200,13 +200,12 @@ def test_classes_and_parts_without_images_are_named(tree, tmp_path, said):
         assert line in said()
 
 
-def test_ready_pairs(tree, said):
+def test_ready_pairs(tree):
     names = ["a_first.jpg", "a_first.png", "a_second.png", "b.png", "c_first.png"]
     names = [f"similar_all_images/{name}" for name in names]
     other = ["dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png"]
     (_, found) = tree(*names, *other, "x/0.png")
-    pairs = [(a.name, b.name, y) for a, b, y, _ in found.pairs]
+    pairs = [(a.name, b.name, y) for a, b, y in found.pairs]
     assert pairs == [(*other, 0), (names[0], names[2], 1)]
-    assert found.skipped == {"in no pair that is used": 3, "beside the class folders": 1}
-    assert f"left out 3, in no pair that is used: {names[1]}, " in said()
+    assert found.skipped == {"beside the class folders": 1}
     assert tree(plain=True)[0] == {"": 8}
