@@ -78,23 +78,22 @@ def find(
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (images, folders, left_out) = _scan(directory)
-    places = Counter(images.values())
-    depth = _depth(places, 0, 1)
-    names = {place[depth] for place in places if len(place) > depth}
+    (place_of, folders, left_out) = _scan(directory)
+    places = Counter(place_of.values())
+    names = {place[0] for place in places if place}
     paired = names >= PAIR_FOLDERS.keys()
     pairs = None
     if class_level == 0 or (plain and (paired or not names)):
-        files = [File(name) for name in sorted(images)]
+        files = [File(name) for name in sorted(place_of)]
     elif paired:
-        same = {File(name): PAIR_FOLDERS[place[depth]] for name, place in sorted(images.items())
-                if len(place) > depth and place[depth] in PAIR_FOLDERS}  # fmt: skip
+        same = {File(name): PAIR_FOLDERS[place[0]] for name, place in sorted(place_of.items())
+                if place and place[0] in PAIR_FOLDERS}  # fmt: skip
         (files, pairs) = (list(same), _pairs(same))
     else:
-        classes = _classes(places, folders, depth, class_level, printable(directory))
-        files = [File(name, *classes[place]) for name, place in images.items() if place in classes]
+        known = _classes(places, folders, class_level, printable(directory))
+        files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
         files.sort(key=attrgetter("part", "name"))
-    left_out["beside the class folders"] = sorted(images.keys() - {file.name for file in files})
+    left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
     return Listing(directory, files, pairs, skipped=counted(left_out))
 
 
@@ -109,13 +108,14 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
     """The place of each image below a folder, all places, and the names of what is left out.
 
-    These are by their ending or the reason. Links to folders are followed, and each folder is
-    read once. What begins with a dot is hidden, and so is __MACOSX, whose files are named as
-    images and are none. A file without an ending is taken where it begins as an image does.
+    Places begin in a single folder around all others. Names are by their ending or the reason.
+    Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
+    and so is __MACOSX, whose files are named as images and are none. A file without an ending is
+    taken where it begins as an image does.
     Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top) = (endings(), Path(directory).resolve())
-    (images, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
+    (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
     left_out = defaultdict[str, list[str]](list)
     reasons = {Path(): ""}  # why what a folder holds is left out
 
@@ -148,12 +148,15 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
             if why:
                 left_out[why].append(path)
             else:
-                images[path] = place
-    if not images:
+                place_of[path] = place
+    if not place_of:
         how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         how = how if os.path.isdir(directory) else "no such folder"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
-    return images, places, left_out
+    depth = _depth({*place_of.values()}, 0, 1)
+    counts = {place[:depth] for place in place_of.values()}
+    places = {place[depth:] for place in places if place[:depth] in counts}
+    return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
 def _is_image(path: Path) -> bool:
@@ -177,7 +180,7 @@ def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
     return skipped
 
 
-def _depth(places: Counter[Place], depth: int, branches: int) -> int:
+def _depth(places: Collection[Place], depth: int, branches: int) -> int:
     """How many folders lie around those that count: a single one around all others does not.
 
     branches: how many folders there are so deep, each of which must have such a single one.
@@ -186,49 +189,43 @@ def _depth(places: Counter[Place], depth: int, branches: int) -> int:
         inside = {place[: depth + 1] for place in places if len(place) > depth}
         below = {place[: depth + 2] for place in places if len(place) > depth + 1}
         single = branches == len(inside) == len({place[:depth] for place in inside})
-        if not (single and below) or (len(below) <= branches and inside & places.keys()):
+        if not (single and below) or (len(below) <= branches and inside & {*places}):
             return depth
         depth += 1
 
 
 def _classes(
-    places: Counter[Place], folders: set[Place], top: int, class_level: int | None, shown: str
+    places: Counter[Place], folders: set[Place], class_level: int | None, shown: str
 ) -> dict[Place, tuple[str, int]]:
     """The class and the part of what lies in each place, but for places beside the classes.
 
-    places: with their numbers of images. folders: all, with images or without. top: how many
-    folders lie around those that count.
+    places: with their numbers of images. folders: all places, with images or without.
     """
-    parts = _parts(places, top, class_level)
-    depth = top
-    if parts:
-        log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
-        depth = _depth(places, top + 1, len(parts))
-        if {place[depth] for place in places if len(place) > depth} >= PAIR_FOLDERS.keys():
-            wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
-            raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
+    parts = _parts(places, class_level)
+    depth = _depth(places, 1, len(parts)) if parts else 0
     inside = defaultdict[Place, set[Place]](set)  # of each class folder
     for place in places:
         if len(place) > depth:
             inside[place[: depth + 1]].add(place[depth + 1 :])
+    first = {place[depth] for place in inside}
+    if parts and first >= PAIR_FOLDERS.keys():
+        wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
+        raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
     level = class_level or 1
     branched = sum(() not in below and len(below) > 1 for below in inside.values())
     if not class_level and branched and 2 * branched >= len(inside):
-        first = {place[depth] for place in inside}
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
             f"Expected one level of class folders. Received: {shown}, where the classes can be "
             f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
             "--class-level 2, or name the folder that holds the classes."
         )
-    around = {place[:depth] for place in places}
-    say(f"left out class {printable('/'.join(folder[top:]))}: it holds no images"
-        for folder in sorted(folders - inside.keys())
-        if len(folder) == depth + 1 and folder[:depth] in around)  # fmt: skip
-    classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[top], TRAIN))
+    say(f"left out class {printable('/'.join(folder))}: it holds no images"
+        for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
+    classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
                for place in places if len(place) >= depth + level}  # fmt: skip
-    for name in parts.keys() - {place[top] for place in classes}:
-        count = sum(places[place] for place in places if place[top : top + 1] == (name,))
+    for name in parts.keys() - {place[0] for place in classes}:
+        count = sum(count for place, count in places.items() if name in place[:1])
         log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
     if not classes:
         wanted = "a folder with a subfolder for each class, and images in these"
@@ -237,27 +234,28 @@ def _classes(
     return classes
 
 
-def _parts(places: Counter[Place], top: int, class_level: int | None) -> dict[str, int]:
+def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
     """The part that each folder is named for, training first; {} where they are named for none."""
-    names = sorted({place[top] for place in places if len(place) > top})
     named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
-    for name in names:
+    for name in (names := sorted({place[0] for place in places if place})):
         if len(words := PART_WORD.findall(name.casefold())) == 1:
             named[PART_WORD.sub("", name.casefold())][name] = PARTS[words[0]]
     parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
     parts = dict(sorted(parts.items(), key=lambda item: (item[1], item[0])))
     others = [name for name in names if name not in parts]
-    with_folders = {parts.get(place[top]) for place in places if len(place) > top + 1}
-    if not parts or (not others and min(parts.values()) in with_folders):
-        return parts
-    if class_level:
+    with_folders = {parts.get(place[0]) for place in places if len(place) > 1}
+    plain = not others and (not parts or min(parts.values()) in with_folders)
+    if not parts or (class_level and not plain):
         return {}
-    what = few_of(list(parts))
-    what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
-    raise InputError(
-        "Expected either classes, or parts of a data set (train, val, test) with a folder for each "
-        f"class in them. Received: {what}. If all are classes, say --class-level 1."
-    )
+    if not plain:
+        what = few_of(list(parts))
+        what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
+        raise InputError(
+            "Expected either classes, or parts of a data set (train, val, test) with a folder for "
+            f"each class in them. Received: {what}. If all are classes, say --class-level 1."
+        )
+    log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+    return parts
 
 
 def _pairs(same: dict[File, int]) -> list[ReadyPair]:
