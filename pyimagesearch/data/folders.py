@@ -73,35 +73,37 @@ def read_folder(
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # of each file the first with its content: it, or what it is a copy of
-    first_of = {file: read[k] for file, k in zip(read, first[content])}
-    left_out = defaultdict[str, list[str]](list)
-    left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
+    # of each file the first row with its content: its own, or that of what it is a copy of
+    row_of = dict(zip(read, first[content].tolist()))
     usable: list[ReadyPair] = []
     if plan.pairs is None:
-        reasons = _reasons(plan.files, first_of)
+        labels = defaultdict[int, set[str]](set)  # of each content
+        for file, row in row_of.items():
+            labels[row].add(file.label)
+        reasons = _reasons(labels, sorted({file.label for file in plan.files}))
     else:
-        usable = _usable_pairs(plan.pairs, first_of)
-        named = {first_of[file] for (a, b, _) in usable for file in (a, b)}
-        reasons = {first: "" if first in named else UNPAIRED for first in first_of.values()}
-    for file, first in sorted(first_of.items(), key=itemgetter(1)):  # those of one image together
-        copy = "copies" if file.part == first.part else "copies of images in another part"
-        if why := reasons[first] or (copy if file != first else ""):
+        usable = _usable_pairs(plan.pairs, row_of)
+        named = {row_of[file] for pair in usable for file in pair[:2]}
+        reasons = {row: "" if row in named else UNPAIRED for row in row_of.values()}
+    left_out = defaultdict[str, list[str]](list)
+    left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
+    for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
+        copy = "copies" if file.part == read[row].part else "copies of images in another part"
+        if why := reasons[row] or (copy if file != read[row] else ""):
             left_out[why].append(file.shown())
     skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
-    used = sorted((file for file, why in reasons.items() if not why),
-                  key=attrgetter("label", "part", "name"))  # fmt: skip
 
-    place_of = {file: k for k, file in enumerate(used)}
-    row_of = {file: row for row, file in enumerate(read)}
-    rows = np.array([row_of[file] for file in used])
+    wanted = [row for row, why in reasons.items() if not why]
+    wanted.sort(key=lambda row: attrgetter("label", "part", "name")(read[row]))
+    (rows, used) = (np.array(wanted), [read[row] for row in wanted])
+    place_of = {row: k for k, row in enumerate(wanted)}
     names = sorted({file.label for file in used}) if plan.pairs is None else []
     pairs = None
     if usable:
-        ends = np.array([[place_of[first_of[file]] for file in pair[:2]] for pair in usable])
+        ends = np.array([[place_of[row_of[file]] for file in pair[:2]] for pair in usable])
         pairs = Pairs(ends[:, 0], ends[:, 1:], np.array([[y] for (_, _, y) in usable]))
-    by_list = [(place_of[first_of[file]], group) for file, group in plan.groups
-               if first_of.get(file) in place_of]  # fmt: skip
+    by_list = [(place_of[row_of[file]], group) for file, group in plan.groups
+               if row_of.get(file) in place_of]  # fmt: skip
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
         None if pairs else class_numbers([file.label for file in used]),
@@ -147,52 +149,46 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-def _reasons(files: list[File], first_of: dict[File, File]) -> dict[File, str]:
-    """Why each content, by the first file with it, is not used; "" where it is.
+def _reasons(labels: dict[int, set[str]], names: list[str]) -> dict[int, str]:
+    """Why each content, by the first row with it, is not used; "" where it is.
 
-    files: all that were listed. first_of: of each file that was read the first with its content.
-    Raises InputError where fewer than two classes are left.
+    labels: of each content. names: of all classes. Raises InputError where fewer than two are left.
     """
-    labels = defaultdict[File, set[str]](set)  # of each content
-    for file, first in first_of.items():
-        labels[first].add(file.label)
-    sizes = Counter(dict.fromkeys(sorted({file.label for file in files}), 0))
-    sizes.update(first.label for first, some in labels.items() if len(some) == 1)
+    sizes = Counter(dict.fromkeys(names, 0))
+    sizes.update(name for some in labels.values() if len(some) == 1 for name in some)
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     if len(large) < 2:
-        raise InputError(
-            f"Expected at least two classes of two readable images. Received: {len(large)} such."
-        )
+        wanted = "at least two classes of two readable images"
+        raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    reasons = {first: "" if first.label in large else "in classes of fewer than two"
-               for first in labels}  # fmt: skip
-    # one class is wrong, and nobody knows which
-    wrong = [first for first, some in labels.items() if len(some) > 1]
-    return reasons | dict.fromkeys(wrong, "in several classes")
+    # of several classes one is wrong, and nobody knows which
+    return {row: "in several classes" if len(some) > 1
+            else "" if some <= large.keys() else "in classes of fewer than two"
+            for row, some in labels.items()}  # fmt: skip
 
 
-def _usable_pairs(listed: list[ReadyPair], first_of: dict[File, File]) -> list[ReadyPair]:
+def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
     """The pairs of two images that were read, all pairs of which have one answer.
 
-    first_of: of each file that was read the first with its content.
+    row_of: of each file that was read the first row with its content.
     Raises InputError where there are none.
     """
-    read = [pair for pair in listed if first_of.keys() >= {*pair[:2]}]
+    read = [pair for pair in listed if row_of.keys() >= {*pair[:2]}]
     if lost := len(listed) - len(read):
         log.info(f"left out {lost:,} pairs of files that cannot be read")
-    answers = defaultdict[frozenset[File], set[int]](set)  # of each two images
+    answers = defaultdict[frozenset[int], set[int]](set)  # of each two images
     for a, b, y in read:
-        answers[frozenset((first_of[a], first_of[b]))].add(y)
+        answers[frozenset((row_of[a], row_of[b]))].add(y)
     right = {both for both, some in answers.items() if len(both) == 2 and len(some) == 1}
-    pairs = [pair for pair in read if frozenset(first_of[file] for file in pair[:2]) in right]
+    pairs = [pair for pair in read if {row_of[file] for file in pair[:2]} in right]
     say(f"left out the pair of {pair[0].shown()} and {pair[1].shown()}: copies of one image, or of "
         "two that stand in a pair with another answer"
         for pair in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
         raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
-    same = sum(pair[2] for pair in pairs)
+    same = sum(y for (_, _, y) in pairs)
     log.info(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
     return pairs
 
