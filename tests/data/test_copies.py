@@ -5,20 +5,13 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import copies
-from pyimagesearch.data.copies import near_copies, thumbnails
+from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.images import decode, fit
 from pyimagesearch.data.sets import Rows
 from tests.data.pictures import pillow_bytes
 
 SHAPE = (64, 64, 3)
-
-
-def test_thumbnails_multiply_to_the_correlation_of_the_pixels():
-    images = np.random.default_rng(0).integers(0, 255, (6, 24, 24, 3), dtype=np.uint8)
-    thumbs = thumbnails(images, np.arange(6))
-    np.testing.assert_allclose(thumbs @ thumbs.T, np.corrcoef(images.reshape(6, -1)), atol=1e-5)
-    assert not thumbnails(np.full((1, 4, 4, 1), 7, np.uint8), [0]).any()  # plain
 
 
 def saved(quality):
@@ -69,8 +62,6 @@ def test_photos_that_are_cropped_or_shrunk(photos, change):
 
 def test_photos_of_different_things_are_no_copies(photos):
     images = np.array([fit(photo, SHAPE) for photo in photos])
-    thumbs = thumbnails(images, np.arange(40))
-    assert np.sum((thumbs[:20] @ thumbs[20:].T).max(axis=1) > copies.LIKELY) >= 10  # alike
     assert near_copies(images[:20], images[20:])[0].tolist() == []
 
 

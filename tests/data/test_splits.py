@@ -7,15 +7,7 @@ import pytest
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
-from pyimagesearch.data.splits import (
-    MOST_TAKEN,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    chances,
-    connected,
-    split,
-)
+from pyimagesearch.data.splits import MOST_TAKEN, TEST, TRAIN, VALIDATION, chances, connected, split
 from pyimagesearch.system.errors import InputError
 
 USUAL = Reading(tested=0.2, held_out=0.15)  # recipe photos: 20 % tested, 12 % chosen by
@@ -183,13 +175,6 @@ def test_ready_pairs_are_split_where_they_hang_together():
         split(ready_pairs(people=1), None, NO_CHOICES, 0)
     with pytest.raises(InputError, match=r"--split classes.*Received: ready pairs"):
         split(images, None, USUAL, 0, "classes")
-
-
-def test_connected():
-    assert connected(7, [(5, 4), (1, 3), (4, 2), (3, 1)]).tolist() == [0, 1, 2, 1, 2, 2, 3]
-    line = [(k, k + 1) for k in range(9_999)]
-    assert set(connected(10_000, line[::-1]).tolist()) == {0}
-    assert connected(3, []).tolist() == [0, 1, 2]
 
 
 def test_parts_that_are_given_are_obeyed():
