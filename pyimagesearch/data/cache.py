@@ -126,23 +126,22 @@ def cached(
 
 def _cached_in(folder, store, keys, compute, what, step):
     """cached, with the table in a folder."""
-    (good, missing) = ([], [])
     with closing(sqlite3.connect(folder / FILE, PATIENCE, isolation_level="IMMEDIATE")) as db:
         db.execute(TABLE)
-        is_kept = "SELECT 1 FROM kept WHERE store = ? AND key = ?"
+        kept = "FROM kept WHERE store = ? AND key = ?"
         missing = [thing for thing, key in keys.items()
-                   if not db.execute(is_kept, (store, key)).fetchone()]  # fmt: skip
+                   if not db.execute(f"SELECT 1 {kept}", (store, key)).fetchone()]  # fmt: skip
         with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), step):
                 new = compute(missing[start : start + step], progress)
                 block = [(store, keys[thing], value) for thing, value in new.items()]
                 with db:  # all or none
                     db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)
+        good = []
         # mapped from a file they take no memory, and stay when the cache is cleared
         with tempfile.TemporaryFile(dir=folder) as file:
-            value_of = "SELECT value FROM kept WHERE store = ? AND key = ?"
             for thing, key in keys.items():
-                for (value,) in db.execute(value_of, (store, key)):
+                for (value,) in db.execute(f"SELECT value {kept}", (store, key)):
                     good.append(thing)
                     file.write(value)
             file.flush()

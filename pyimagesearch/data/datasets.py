@@ -102,7 +102,7 @@ def load(
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.isin(pixel_digests(images.images), known)
-    (part, by) = splits.split(images, images.splits, recipe.reading, seed, split, trained)
+    (part, by) = splits.split(images, recipe.reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
     )
@@ -152,14 +152,11 @@ def describe(data: DataSet) -> list[str]:
     unit = "classes" if test.labels is not None else "groups of pairs that share images"
     line = f"{parts['train']} to train on{chosen_by} to choose by, {parts['test']} to test with, "
     line += f"{parts['classes'] or parts['groups']} {unit}"
-    if data.new_classes:
-        line += f", {parts['classes_tested']} of them only in the test"
-    if skipped := sum(parts.get("skipped", {}).values()):
-        line += f", {skipped} files skipped in all"
-    if parts.get("copies"):
-        line += f", {parts['copies']} copies left out"
+    line += f", {parts['classes_tested']} of them only in the test" if data.new_classes else ""
+    skipped = sum(parts.get("skipped", {}).values())
+    line += f", {skipped} files skipped in all" if skipped else ""
+    line += f", {parts['copies']} copies left out" if parts.get("copies") else ""
     lines = [line]
-
     untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
         names = [data.train.class_names[number] for number in sorted(untested)]

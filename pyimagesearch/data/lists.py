@@ -124,6 +124,6 @@ def find(path: str | os.PathLike) -> Listing:
                 groups += [(file, group) for file in of_row]
         except InputError as fault:
             raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
-    in_order = sorted(files.values(), key=attrgetter("part", "name"))
     log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
+    in_order = sorted(files.values(), key=attrgetter("part", "name"))
     return Listing(base, in_order, pairs if wanted == PAIRS else None, groups)

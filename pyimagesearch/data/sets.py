@@ -96,11 +96,8 @@ class ImageSet:
         known = (self.labels, self.groups, self.contents, self.splits)
         (labels, *others) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
-        images: np.ndarray | Rows
-        if isinstance(self.images, Rows):  # left on disk
-            images = Rows(self.images.array, self.images.rows[rows])
-        else:
-            images = self.images[rows]
+        images = self.images  # left on disk where they are there
+        images = Rows(images.array, images.rows[rows]) if isinstance(images, Rows) else images[rows]
         return ImageSet(images, labels, pairs, self.class_names, *others)
 
 

@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 def split(
     images: ImageSet,
-    given: np.ndarray | None,
     reading: Reading,
     seed: int,
     by: str | None = None,
@@ -36,8 +35,8 @@ def split(
 ) -> tuple[np.ndarray, str]:
     """Which part each image is of: int8 (N,) of TRAIN, VALIDATION, TEST; and how it was split.
 
-    given: the same where the data itself says it, or None; a part that is missing is taken from
-    its training images. reading: the shares, tested and held_out (of what is not tested).
+    images: where their splits say it, they are obeyed; a part that is missing there is taken from
+    their training images. reading: the shares, tested and held_out (of what is not tested).
     by: "images" (some of every class), "classes" (whole classes), None: images, but classes where
     most of 20 or more are small, or where nothing else is possible.
     trained: bool (N,), what an earlier model was trained on: it stays in training where that
@@ -47,7 +46,7 @@ def split(
     Raises InputError where a part could have no same or no different pairs, or training not two
     classes of two images.
     """
-    part = np.zeros(len(images), np.int8) if given is None else np.array(given, np.int8)
+    part = np.zeros(len(images), np.int8) if images.splits is None else images.splits.copy()
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
         what = "such a part" if tests else "ready pairs"
