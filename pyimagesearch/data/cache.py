@@ -126,27 +126,31 @@ def cached(
 
 def _cached_in(folder, store, keys, compute, what, step):
     """cached, with the table in a folder."""
+    things = list(keys)
     with closing(sqlite3.connect(folder / FILE, PATIENCE, isolation_level="IMMEDIATE")) as db:
         db.execute(TABLE)
-        kept = "FROM kept WHERE store = ? AND key = ?"
-        missing = [thing for thing, key in keys.items()
-                   if not db.execute(f"SELECT 1 {kept}", (store, key)).fetchone()]  # fmt: skip
+        db.execute("CREATE TEMP TABLE asked (k INTEGER PRIMARY KEY, key BLOB)")
+        with db:
+            db.executemany("INSERT INTO asked VALUES (?, ?)", enumerate(keys.values()))
+        asked = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key"
+        absent = db.execute(f"SELECT k {asked} WHERE kept.key IS NULL ORDER BY k", (store,))
+        missing = [things[k] for (k,) in absent.fetchall()]
         with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), step):
                 new = compute(missing[start : start + step], progress)
                 block = [(store, keys[thing], value) for thing, value in new.items()]
                 with db:  # all or none
                     db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)
-        good = []
         # mapped from a file they take no memory, and stay when the cache is cleared
+        good = []
         with tempfile.TemporaryFile(dir=folder) as file:
-            for thing, key in keys.items():
-                for (value,) in db.execute(f"SELECT value {kept}", (store, key)):
-                    good.append(thing)
-                    file.write(value)
+            found = f"SELECT k, value {asked} WHERE value IS NOT NULL ORDER BY k"
+            for k, value in db.execute(found, (store,)):
+                good.append(things[k])
+                file.write(value)
             file.flush()
             values = np.asarray(np.memmap(file, np.uint8, mode="r") if good else [], np.uint8)
-    return good, values.reshape(len(good), -1 if good else 0), len(keys) - len(missing)
+    return good, values.reshape(len(good), -1 if good else 0), len(things) - len(missing)
 
 
 def place() -> Path:
