@@ -193,10 +193,7 @@ def test_parts_that_are_given_are_obeyed():
     given[given == TEST] = TRAIN  # train/ and val/ alone: the test is taken from training
     part, _ = split(replace(images, splits=given), USUAL, 0)
     assert ((part == VALIDATION) == (given == VALIDATION)).all() and (part == TEST).any()
-
-
-def test_a_class_of_the_test_part_alone_is_tested_on():
-    images = image_set([40, 40, 10])  # train/a, train/b, test/c
+    images = image_set([40, 40, 10])  # train/a, train/b, test/c, which is tested on
     given = np.repeat([TRAIN, TEST], [80, 10]).astype(np.int8)
     given[:5] = TEST
     part, how = split(replace(images, splits=given), USUAL, 0)
