@@ -23,7 +23,6 @@ from pyimagesearch.system.errors import InputError, printable
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
-
 UNPAIRED = "in no pair that is used"
 
 log = logging.getLogger(__name__)
@@ -163,10 +162,11 @@ def _reasons(labels: dict[int, set[str]], names: list[str]) -> dict[int, str]:
         wanted = "at least two classes of two readable images"
         raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    # of several classes one is wrong, and nobody knows which
-    return {row: "in several classes" if len(some) > 1
-            else "" if some <= large.keys() else "in classes of fewer than two"
-            for row, some in labels.items()}  # fmt: skip
+    reasons = {row: "" if some <= large.keys() else "in classes of fewer than two"
+               for row, some in labels.items()}  # fmt: skip
+    # one class is wrong, and nobody knows which
+    wrong = [row for row, some in labels.items() if len(some) > 1]
+    return reasons | dict.fromkeys(wrong, "in several classes")
 
 
 def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:

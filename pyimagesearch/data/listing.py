@@ -139,7 +139,8 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
             reason = "output of a training"
         reasons[folder] = reason
         place = Path(unicodedata.normalize("NFC", str(folder))).parts
-        places |= set() if reason else {place}
+        if not reason:
+            places.add(place)
         for file in sorted(files):
             (path, ending) = (str(folder / file), os.path.splitext(file)[1].lower())
             why = "hidden" if file.startswith(".") else reason
@@ -154,8 +155,8 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
         how = how if os.path.isdir(directory) else "no such folder"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth({*place_of.values()}, 0, 1)
-    counts = {place[:depth] for place in place_of.values()}
-    places = {place[depth:] for place in places if place[:depth] in counts}
+    wrappers = {place[:depth] for place in place_of.values()}
+    places = {place[depth:] for place in places if place[:depth] in wrappers}
     return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
@@ -244,10 +245,10 @@ def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
     parts = dict(sorted(parts.items(), key=lambda item: (item[1], item[0])))
     others = [name for name in names if name not in parts]
     with_folders = {parts.get(place[0]) for place in places if len(place) > 1}
-    plain = not others and (not parts or min(parts.values()) in with_folders)
-    if not parts or (class_level and not plain):
+    in_doubt = others or min(parts.values(), default=TRAIN) not in with_folders
+    if not parts or (in_doubt and class_level):
         return {}
-    if not plain:
+    if in_doubt:
         what = few_of(list(parts))
         what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
         raise InputError(
