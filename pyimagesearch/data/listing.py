@@ -213,7 +213,8 @@ def _classes(
         wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
         raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
     level = class_level or 1
-    branched = sum(() not in below and len(below) > 1 for below in inside.values())
+    # classes whose images lie in several folders, side by side
+    branched = sum(os.path.commonprefix([*below]) not in below for below in inside.values())
     if not class_level and branched and 2 * branched >= len(inside):
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
