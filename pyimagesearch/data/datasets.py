@@ -116,7 +116,7 @@ def load(
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    (copies, near) = (np.empty(0, int), {})  # of the data sets by name few are known
+    (copies, near) = (np.empty(0, int), {})  # DATASETS are known to hold few
     for kind, some in (("choices", choices), ("test", test)):
         if name not in DATASETS and some is not train:
             (copies, looked_at) = near_copies(some.images, train.images)
