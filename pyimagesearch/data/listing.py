@@ -213,8 +213,10 @@ def _classes(
         wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
         raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
     level = class_level or 1
-    # classes whose images lie in several folders, side by side
-    branched = sum(os.path.commonprefix([*below]) not in below for below in inside.values())
+    branched = 0  # classes whose images lie in several folders, none of which is around the others
+    for below in inside.values():
+        outer = min(below)
+        branched += any(place[: len(outer)] != outer for place in below)
     if not class_level and branched and 2 * branched >= len(inside):
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
