@@ -8,15 +8,11 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 
-# what is drawn for an image, each number evenly spread over [-1, 1): where it lies, and then
-# what else a recipe may ask for
-PLACE = ("across", "down", "turn", "zoom")
-MORE = (
-    *("window", "longer", "from left", "from top", "mirror"),
-    *("blur", "colour", "cast", "contrast", "light"),
-)
+# what is drawn for an image, each number evenly spread over [-1, 1): where it lies and how it looks
+PLACE = ("across", "down", "turn", "zoom", "window", "longer", "from left", "from top", "mirror")
+DRAWS = (*PLACE, "blur", "colour", "cast", "contrast", "light")
 MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
-DRAWN = len(PLACE + MORE)
+DRAWN = len(DRAWS)
 LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
 GAUSSIAN = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32) / 256  # deviation 1 pixel
 
@@ -41,11 +37,10 @@ def moved(
     lit = bool(training.light or training.colour or training.blur)
     if not (training.shift or bent or training.mirror or lit):
         return images
-    names = PLACE + MORE if training.crop or training.mirror or lit else PLACE
     n = tf.shape(images)[0]
     if draws is None:
-        draws = tf.random.stateless_uniform([len(names), n], seed, -1, 1)
-    drawn = dict(zip(names, tf.unstack(tf.cast(draws, tf.float32), len(names))))
+        draws = tf.random.stateless_uniform([DRAWN, n], seed, -1, 1)
+    drawn = dict(zip(DRAWS, tf.unstack(tf.cast(draws, tf.float32), DRAWN)))
     if training.shift or bent or training.mirror:
         shifts = training.shift * tf.stack([drawn["across"], drawn["down"]])
         if not bent:

@@ -46,26 +46,15 @@ def batches(
     in_batch = pairing == "batch"
     if train.labels is None and pairing in ("batch", "triplets"):
         raise InputError("Expected classes. Received: ready pairs, which --recipe pairs trains on.")
-    # of ready pairs none is drawn more often than another
-    labels = np.zeros(len(train), int) if train.labels is None else train.labels
-    pixels = _pixels_of(train.images, recipe if move else None)
     k = 1 if in_batch or pairing == "triplets" else train.drawn.others.shape[1]
     if size % k or (in_batch and size < 2):
         raise InputError(f"Expected an even batch size, 2 or more. Received: {size}.")
-    if in_batch:
-        class_of = tf.constant(labels, tf.int32)
-
-        def gather(indices, seed):
-            return pixels(indices, seed), tf.gather(class_of, indices)
-    else:
+    # of ready pairs none is drawn more often than another
+    labels = np.zeros(len(train), int) if train.labels is None else train.labels
+    class_of = tf.constant(labels, tf.int32)
+    if not in_batch:
         (anchors, others, y_of) = (tf.constant(x) for x in train.drawn)
         labels = labels[train.drawn.anchors]
-
-        def gather(indices, seed):
-            of_step = tf.reshape(tf.gather(others, indices), [-1])
-            y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
-            return (pixels(tf.gather(anchors, indices), seed), pixels(of_step, seed + 1)), y
-
     count = len(labels)
     (steps, size) = steps_and_size(count, size // k, in_batch, shares)
     sizes = np.unique(labels, return_counts=True)[1]
@@ -77,41 +66,42 @@ def batches(
         count = steps * size
     shuffled = partial(tf.random.experimental.stateless_shuffle, tf.range(count))
     order = balanced(labels, count, together) if together else shuffled  # by (seed, epoch)
-    # a training that was resumed after its last epoch still builds its model from a batch
-    last = recipe.training.epochs
-    epochs = range(min(first_epoch, last - 1), last)
-    return _dataset(order, steps, size, in_batch, epochs, seed, gather), steps
 
+    images = train.images
+    if isinstance(images, Rows):
 
-def _pixels_of(images, recipe):
-    """A function of (indices, seed): the images, from memory or disk, moved as the recipe asks."""
-
-    def from_disk(indices):
-        pixels = tf.numpy_function(lambda i: images[i], [indices], tf.uint8)
-        return tf.ensure_shape(pixels, (None, *images.shape[1:]))
-
-    read = from_disk
-    if not isinstance(images, Rows):
+        def read(rows):
+            pixels = tf.numpy_function(lambda i: images[i], [rows], tf.uint8)
+            return tf.ensure_shape(pixels, (None, *images.shape[1:]))
+    else:
         with tf.device("CPU:0"):  # the batches are made there: no card is to hold them all
             read = partial(tf.gather, tf.constant(images))
-    return lambda indices, seed: moved(read(indices), recipe, seed) if recipe else read(indices)
 
+    def pixels(rows, key):
+        return moved(read(rows), recipe, key) if move else read(rows)
 
-def _dataset(order, steps, size, whole, epochs, seed, gather):
     def one_epoch(epoch):
         def made(step, indices):
-            return gather(indices, tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)]))
+            key = tf.stack([seed, epoch * 1_000_003 + tf.cast(step, tf.int32)])
+            if in_batch:
+                return pixels(indices, key), tf.gather(class_of, indices)
+            of_step = tf.reshape(tf.gather(others, indices), [-1])
+            y = tf.cast(tf.reshape(tf.gather(y_of, indices), [-1, 1]), tf.float32)
+            return (pixels(tf.gather(anchors, indices), key), pixels(of_step, key + 1)), y
 
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
-        batches = batches.batch(size, drop_remainder=whole).take(steps).enumerate()
+        batches = batches.batch(size, drop_remainder=in_batch).take(steps).enumerate()
         # side by side, and in their order all the same
         return batches.map(made, num_parallel_calls=at_once())
 
-    dataset = tf.data.Dataset.range(epochs.start, epochs.stop, output_type=tf.int32)
+    # a training that was resumed after its last epoch still builds its model from a batch
+    last = recipe.training.epochs
+    first = min(first_epoch, last - 1)
+    dataset = tf.data.Dataset.range(first, last, output_type=tf.int32)
     # nothing here is left to autotune, and its thread can hold up the end of fit for a minute
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.flat_map(one_epoch).prefetch(4).with_options(options)
+    return dataset.flat_map(one_epoch).prefetch(4).with_options(options), steps
 
 
 def balanced(labels: np.ndarray, count: int, together: int) -> Callable[[tf.Tensor], tf.Tensor]:

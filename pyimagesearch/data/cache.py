@@ -65,6 +65,14 @@ def read_files(
     side = max(shape[:2]) if shape else images.SAMPLE
     messages: dict[int, str] = {}
     several: list[str] = []
+    keys = {}
+    for k, path in enumerate(paths):
+        try:  # what tells a file from every other, and from itself after it was written anew
+            s = os.stat(path)
+            text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
+            keys[k] = hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
+        except (OSError, ValueError):  # said when it is read
+            keys[k] = os.urandom(16)
 
     def read(k):
         data = images.read_bytes(paths[k])
@@ -81,22 +89,11 @@ def read_files(
 
     store = f"{what} {images.described(shape)}" if shape else what
     step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
-    keys = dict(enumerate(map(_key, paths)))
     (good, found, reused) = cached(store, keys, rows, "images read", step)
     if several and shape:
         log.info(f"{len(several):,} files hold several pictures: the first of each is read")
     contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
     return Reading(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)
-
-
-def _key(path: str) -> bytes:
-    """What tells a file from every other, and from itself after it was written anew."""
-    try:
-        s = os.stat(path)
-    except (OSError, ValueError):  # said when it is read
-        return os.urandom(16)
-    text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
-    return hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
 
 
 def cached(
@@ -135,9 +132,9 @@ def _cached_in(folder, store, keys, compute, what, step):
         db.execute("CREATE TEMP TABLE asked (k INTEGER PRIMARY KEY, key BLOB)")
         with db:
             db.executemany("INSERT INTO asked VALUES (?, ?)", enumerate(keys.values()))
-        found = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key ORDER BY k"
-        absent = db.execute(f"SELECT kept.key IS NULL {found}", (store,)).fetchall()
-        missing = [thing for thing, (is_missing,) in zip(things, absent) if is_missing]
+        asked = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key"
+        absent = db.execute(f"SELECT k {asked} WHERE kept.key IS NULL ORDER BY k", (store,))
+        missing = [things[k] for (k,) in absent.fetchall()]
         with ProgressBar(len(missing), what) as progress:
             for start in range(0, len(missing), step):
                 new = compute(missing[start : start + step], progress)
@@ -147,10 +144,10 @@ def _cached_in(folder, store, keys, compute, what, step):
         # mapped from a file they take no memory, and stay when the cache is cleared
         good = []
         with tempfile.TemporaryFile(dir=folder) as file:
-            for thing, (value,) in zip(things, db.execute(f"SELECT value {found}", (store,))):
-                if value is not None:
-                    good.append(thing)
-                    file.write(value)
+            found = f"SELECT k, value {asked} WHERE value IS NOT NULL ORDER BY k"
+            for k, value in db.execute(found, (store,)):
+                good.append(things[k])
+                file.write(value)
             file.flush()
             values = np.asarray(np.memmap(file, np.uint8, mode="r") if good else [], np.uint8)
     return good, values.reshape(len(good), -1 if good else 0), len(things) - len(missing)

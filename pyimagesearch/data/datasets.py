@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyimagesearch.config import Recipe
+from pyimagesearch.config import Reading, Recipe
 from pyimagesearch.data import folders, splits
 from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.listing import few_of, say
@@ -57,20 +57,45 @@ DATASETS = {
 }
 
 
+def images_of(
+    source: str | tuple[np.ndarray, ArrayLike],
+    reading: Reading,
+    split: str | None = None,
+    **flags: Any,
+) -> tuple[ImageSet, dict[str, Any]]:
+    """The images of a source, see load; and what was read and left out, for JSON."""
+    has_test = isinstance(source, str) and source in DATASETS
+    if isinstance(source, str) and not has_test:
+        if not os.path.exists(source):
+            expected = f"{', '.join(DATASETS)}, a folder or a list"
+            raise InputError(f"Expected {expected}. Received: {printable(source)}, not there.")
+        return folders.read_folder(source, reading, **flags)
+    if (has_test and split) or any(flag is not None for flag in flags.values()):
+        raise InputError(
+            "Expected --image-size, --channels, --split, --class-level and --group-by with "
+            f"a folder alone. Received: --dataset {source if has_test else 'arrays'}."
+        )
+    if not isinstance(source, str):
+        return of_arrays(*source), {}
+    ((trainX, trainY), (testX, testY)) = DATASETS[source]()
+    images = of_arrays(np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
+    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
+    return replace(images, splits=given), {}
+
+
 def load(
-    name: str,
+    source: str | tuple[np.ndarray, ArrayLike],
     recipe: Recipe,
     seed: int,
     *,
-    arrays: tuple[np.ndarray, ArrayLike] | None = None,
     split: str | None = None,
     known: np.ndarray | None = None,
     **flags: Any,
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    name: a key of DATASETS, which brings its own test images, a folder or a list.
-    arrays: images and labels, see of_arrays, instead of what the name says.
+    source: a key of DATASETS, which brings its own test images, a folder or a list; or images
+    and labels, see of_arrays.
     recipe: its reading says which share is tested and held out, its pairing how the training
     pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
     and choices is train.
@@ -80,32 +105,11 @@ def load(
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
     """
-    own = arrays is None and name in DATASETS  # with test images of its own
-    counts: dict[str, Any] = {}
-    if arrays is not None or own:
-        if (own and split) or any(flag is not None for flag in flags.values()):
-            raise InputError(
-                "Expected --image-size, --channels, --split, --class-level and --group-by with "
-                f"a folder alone. Received: --dataset {name}."
-            )
-        if arrays is not None:
-            images = of_arrays(*arrays)
-        else:
-            ((trainX, trainY), (testX, testY)) = DATASETS[name]()
-            given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
-            joined = (np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
-            images = replace(of_arrays(*joined), splits=given)
-    elif os.path.exists(name):
-        (images, counts) = folders.read_folder(name, recipe.reading, **flags)
-    else:
-        raise InputError(
-            f"Expected {', '.join(DATASETS)}, a folder or a list. Received: {printable(name)}, "
-            "not there."
-        )
+    (images, counts) = images_of(source, recipe.reading, split=split, **flags)
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.any(np.isin(images.digests(), known), axis=0)
-    (part, by) = splits.split(images, images.splits, recipe.reading, seed, split, trained)
+    (part, by) = splits.split(images, recipe.reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
     )
@@ -118,12 +122,13 @@ def load(
                  else sample_pairs(test.labels, seed))  # fmt: skip
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
-    copies = {
-        kind: near_copies(some.images, train.images)
-        for kind, some in (("test", test), ("choices", choices))
-        if not own and some is not train  # DATASETS are known to hold few
-    }
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
+    (copies, near) = (np.empty(0, int), {})  # DATASETS are known to hold few
+    own = isinstance(source, str) and source in DATASETS
+    for kind, some in (("choices", choices), ("test", test)):
+        if not own and some is not train:
+            (copies, looked_at) = near_copies(some.images, train.images)
+            near[kind] = {"found": len(copies), "of": looked_at}
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,
@@ -134,12 +139,11 @@ def load(
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty,
         "clean": dirty == 0,
-        "near_copies": {kind: {"found": len(x), "of": of} for kind, (x, of) in copies.items()},
+        "near_copies": near,
     }
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip
-    data = DataSet(train, validation, choices, test, parts, new_classes, new_choices,
-                   copies.get("test", (np.empty(0, int), 0))[0])  # fmt: skip
+    data = DataSet(train, validation, choices, test, parts, new_classes, new_choices, copies)
     say(describe(data))
     return data
 
@@ -181,14 +185,11 @@ def describe(data: DataSet) -> list[str]:
     unit = "classes" if test.labels is not None else "groups of pairs that share images"
     line = f"{parts['train']} to train on{chosen_by} to choose by, {parts['test']} to test with, "
     line += f"{parts['classes'] or parts['groups']} {unit}"
-    if data.new_classes:
-        line += f", {parts['classes_tested']} of them only in the test"
-    if skipped := sum(parts.get("skipped", {}).values()):
-        line += f", {skipped} files skipped in all"
-    if parts.get("copies"):
-        line += f", {parts['copies']} copies left out"
+    line += f", {parts['classes_tested']} of them only in the test" if data.new_classes else ""
+    skipped = sum(parts.get("skipped", {}).values())
+    line += f", {skipped} files skipped in all" if skipped else ""
+    line += f", {parts['copies']} copies left out" if parts.get("copies") else ""
     lines = [line]
-
     untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
         names = [data.train.class_names[number] for number in sorted(untested)]
@@ -199,20 +200,14 @@ def describe(data: DataSet) -> list[str]:
     few_classes = data.new_choices and len(chosen) < FEW_CLASSES
     if len(choices) < FEW or few_classes:
         of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
-        lines.append(
-            f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
-            "evaluate --calibrate with more makes it a better one"
-        )
+        lines.append(f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
+                     "evaluate --calibrate with more makes it a better one")  # fmt: skip
     if not parts["clean"]:
-        lines.append(
-            f"these figures are not clean: {parts['trained_before']} of {parts['test']} test "
-            "images were trained on before"
-        )
-    what = {"test": "test images", "choices": "images to choose by"}
-    lines += [
-        f"{near['found']} of {near['of']} {what[part]} have a near copy in training: keep what "
-        "belongs together apart with --group-by"
-        for part, near in parts["near_copies"].items()
-        if near["found"]
-    ]
+        lines.append(f"these figures are not clean: {parts['trained_before']} of {parts['test']} "
+                     "test images were trained on before")  # fmt: skip
+    for part, what in (("test", "test images"), ("choices", "images to choose by")):
+        near = parts["near_copies"].get(part, {"found": 0})
+        if near["found"]:
+            lines.append(f"{near['found']} of {near['of']} {what} have a near copy in training: "
+                         "keep what belongs together apart with --group-by")  # fmt: skip
     return lines

@@ -15,7 +15,7 @@ from pyimagesearch.config import Reading
 from pyimagesearch.data import listing, lists
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import File, Listing, ReadyPair, few_of, say
+from pyimagesearch.data.listing import File, ReadyPair, few_of, say
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
@@ -23,6 +23,7 @@ from pyimagesearch.system.errors import InputError, printable
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
+UNPAIRED = "in no pair that is used"
 
 log = logging.getLogger(__name__)
 
@@ -63,38 +64,51 @@ def read_folder(
     log.info(f"{len(found.good):,} images read, {described(shape)}")
     some = found.values[evenly(len(found.good), LOOKED_AT)]
     if some.min() == some.max() and found.values.min() == found.values.max():
-        raise InputError(
-            f"Expected images that show something. Received: {len(found.good):,}, in which every "
-            f"pixel is {some.min()}. Look at the files."
-        )
+        received = f"{len(found.good):,}, in which every pixel is {some.min()}. Look at the files."
+        raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
-        log.info(f"the images are {'dark' if mean < DARK else 'bright'}: "
-                 f"their mean is {mean:.0f} of 255")  # fmt: skip
+        look = "dark" if mean < DARK else "bright"
+        log.info(f"the images are {look}: their mean is {mean:.0f} of 255")
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # of each file the first with its content: it, or what it is a copy of
-    first_of = {file: read[k] for file, k in zip(read, first[content])}
+    # of each file the first row with its content: its own, or that of what it is a copy of
+    row_of = dict(zip(read, first[content].tolist()))
+    usable: list[ReadyPair] = []
+    if plan.pairs is None:
+        labels = defaultdict[int, set[str]](set)  # of each content
+        for file, row in row_of.items():
+            labels[row].add(file.label)
+        reasons = _reasons(labels, sorted({file.label for file in plan.files}))
+    else:
+        usable = _usable_pairs(plan.pairs, row_of)
+        named = {row_of[file] for pair in usable for file in pair[:2]}
+        reasons = {row: "" if row in named else UNPAIRED for row in row_of.values()}
     left_out = defaultdict[str, list[str]](list)
     left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
-    (used, listed) = _used(plan, first_of, left_out)
+    for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
+        copy = "copies" if file.part == read[row].part else "copies of images in another part"
+        if why := reasons[row] or (copy if file != read[row] else ""):
+            left_out[why].append(file.shown())
     skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
-    row_of = {file: row for row, file in enumerate(read)}
-    rows = np.array([row_of[file] for file in used])
-    if listed is None:
-        (pairs, of_list) = (None, list(enumerate(file.group for file in used)))
-    else:
-        ends = np.array([[row_of[first_of[file]] for file in pair[:2]] for pair in listed])
-        y = np.array([[pair[2]] for pair in listed])
-        pairs = Pairs(ends[:, 0], ends[:, 1:], y).within(rows)
-        of_list = [(int(row), pair[3]) for row, pair in zip(pairs.anchors, listed)]
-    names = [] if pairs else sorted({file.label for file in used})
+
+    wanted = [row for row, why in reasons.items() if not why]
+    wanted.sort(key=lambda row: attrgetter("label", "part", "name")(read[row]))
+    (rows, used) = (np.array(wanted), [read[row] for row in wanted])
+    place_of = {row: k for k, row in enumerate(wanted)}
+    names = sorted({file.label for file in used}) if plan.pairs is None else []
+    pairs = None
+    if usable:
+        ends = np.array([[place_of[row_of[file]] for file in pair[:2]] for pair in usable])
+        pairs = Pairs(ends[:, 0], ends[:, 1:], np.array([[y] for (_, _, y) in usable]))
+    by_list = [(place_of[row_of[file]], group) for file, group in plan.groups
+               if row_of.get(file) in place_of]  # fmt: skip
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
         None if pairs else class_numbers([file.label for file in used]),
         pairs,
         tuple(map(printable, names)),
-        _groups(used, pairs, of_list, group_by),
+        _groups(used, pairs, by_list, group_by),
         found.contents[rows],
         np.array([file.part for file in used], np.int8),
         np.array([printable(file.name) for file in used], object),
@@ -114,8 +128,7 @@ def holds_pairs(path: str | os.PathLike) -> bool:
     """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
     with suppress(OSError, InputError):
         if os.path.isdir(path):
-            some = min(listing.PAIR_FOLDERS)
-            # in it, or in a folder or two around them
+            some = min(listing.PAIR_FOLDERS)  # in it, or in a folder or two around them
             return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
         return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
     return False
@@ -128,95 +141,68 @@ def _shape(
     # by chance, but always the same: two cameras might take turns
     order = np.random.default_rng(0).permutation(len(paths))[:LOOKED_AT]
     looks = read_files("looks", [paths[k] for k in order], None).values
-    side, least = reading.side, reading.least_shape
+    (side, least, colour) = (reading.side, reading.least_shape, False)
     if len(looks):
         side = int(min(np.median(looks[:, int(reading.fit == "whole")]), side))
+        colour = bool(looks[:, 2].any())
     (height, width) = size or np.maximum(side, least[:2]).tolist()
-    colour = len(looks) and looks[:, 2].any()
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-def _used(
-    plan: Listing, first_of: dict[File, File], left_out: dict[str, list[str]]
-) -> tuple[list[File], list[ReadyPair] | None]:
-    """Which files are used, class by class, and which ready pairs, where these are listed.
+def _reasons(labels: dict[int, set[str]], names: list[str]) -> dict[int, str]:
+    """Why each content, by the first row with it, is not used; "" where it is.
 
-    first_of: of each file that was read the first with its content. left_out: takes the names of
-    the other files, by the reason.
+    labels: of each content. names: of all classes. Raises InputError where fewer than two are left.
     """
-    pairs = None
-    if plan.pairs is None:
-        reasons = _reasons(plan.files, first_of)
-    else:
-        pairs = _usable_pairs(plan.pairs, first_of)
-        named = {first_of[file] for pair in pairs for file in pair[:2]}
-        reasons = {first: "" if first in named else listing.UNPAIRED for first in first_of.values()}
-    for file, first in sorted(first_of.items(), key=itemgetter(1)):  # those of one image together
-        copy = "copies" if file.part == first.part else "copies of images in another part"
-        if why := reasons[first] or (copy if file != first else ""):
-            left_out[why].append(file.shown())
-    used = (file for file, why in reasons.items() if not why)
-    return sorted(used, key=attrgetter("label", "part", "name")), pairs
-
-
-def _reasons(files: list[File], first_of: dict[File, File]) -> dict[File, str]:
-    """Why each content, by the first file with it, is not used; "" where it is.
-
-    files: all that were listed. first_of: of each file that was read the first with its content.
-    Raises InputError where fewer than two classes are left.
-    """
-    labels = defaultdict[File, set[str]](set)  # of each content
-    for file, first in first_of.items():
-        labels[first].add(file.label)
-    sizes = Counter(dict.fromkeys(sorted({file.label for file in files}), 0))
-    sizes.update(first.label for first, some in labels.items() if len(some) == 1)
+    sizes = Counter(dict.fromkeys(names, 0))
+    sizes.update(name for some in labels.values() if len(some) == 1 for name in some)
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     if len(large) < 2:
-        raise InputError(
-            f"Expected at least two classes of two readable images. Received: {len(large)} such."
-        )
+        wanted = "at least two classes of two readable images"
+        raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    reasons = {first: "" if first.label in large else "in classes of fewer than two"
-               for first in labels}  # fmt: skip
+    reasons = {row: "" if some <= large.keys() else "in classes of fewer than two"
+               for row, some in labels.items()}  # fmt: skip
     # one class is wrong, and nobody knows which
-    wrong = [first for first, some in labels.items() if len(some) > 1]
+    wrong = [row for row, some in labels.items() if len(some) > 1]
     return reasons | dict.fromkeys(wrong, "in several classes")
 
 
-def _usable_pairs(listed: list[ReadyPair], first_of: dict[File, File]) -> list[ReadyPair]:
+def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
     """The pairs of two images that were read, all pairs of which have one answer.
 
-    first_of: of each file that was read the first with its content.
+    row_of: of each file that was read the first row with its content.
     Raises InputError where there are none.
     """
-    read = [pair for pair in listed if first_of.keys() >= {*pair[:2]}]
+    read = [pair for pair in listed if row_of.keys() >= {*pair[:2]}]
     if lost := len(listed) - len(read):
         log.info(f"left out {lost:,} pairs of files that cannot be read")
-    images = {pair: frozenset(first_of[file] for file in pair[:2]) for pair in read}
-    answers = {(images[pair], pair[2]) for pair in read}
-    pairs = [pair for pair in read
-             if len(images[pair]) == 2 and (images[pair], 1 - pair[2]) not in answers]  # fmt: skip
+    answers = defaultdict[frozenset[int], set[int]](set)  # of each two images
+    for a, b, y in read:
+        answers[frozenset((row_of[a], row_of[b]))].add(y)
+    right = {both for both, some in answers.items() if len(both) == 2 and len(some) == 1}
+    pairs = [pair for pair in read if {row_of[file] for file in pair[:2]} in right]
     say(f"left out the pair of {pair[0].shown()} and {pair[1].shown()}: copies of one image, or of "
         "two that stand in a pair with another answer"
         for pair in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
         raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
-    same = sum(pair[2] for pair in pairs)
+    same = sum(y for (_, _, y) in pairs)
     log.info(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
     return pairs
 
 
 def _groups(
-    files: list[File], pairs: Pairs | None, of_list: list[tuple[int, str]], group_by: str | None
+    files: list[File], pairs: Pairs | None, by_list: list[tuple[int, str]], group_by: str | None
 ) -> np.ndarray | None:
     """int32 (N,): one number for images that belong together; None where nothing says it.
 
-    These are images of one pair, and of one group: as a list says it, or where a regular
-    expression, or its first group, finds the same in the files' names.
+    These are images of one pair, and of one group: as a list says it of some rows, or where a
+    regular expression, or its first group, finds the same in the files' names.
     """
-    named = {"the list": of_list}
+    named = {"the list": by_list}
     if group_by:
         try:
             found = [re.search(group_by, file.name.replace(os.sep, "/")) for file in files]
@@ -226,24 +212,22 @@ def _groups(
             ) from None
         keys = [((*match.groups(), "")[0] or match[0]) if match else "" for match in found]
         if not any(keys):
-            raise InputError(
-                "Expected --group-by to match names of files. "
-                f"Received: {group_by}, which does not match {files[0].shown()} or any other."
-            )
-        named[group_by] = list(enumerate(keys))
+            received = f"{group_by}, which does not match {files[0].shown()} or any other"
+            raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
+        named[group_by] = [(row, key) for row, key in enumerate(keys) if key]
     edges = [] if pairs is None else pairs.indices().tolist()
-    for how, of_group in named.items():
+    for how, members in named.items():
         first: dict[str, int] = {}
-        edges += [(first.setdefault(group, row), row) for row, group in of_group if group]
+        edges += [(first.setdefault(group, row), row) for row, group in members]
         if first:
-            without = sum(not group for _, group in of_group)
+            without = len(files) - len({row for row, _ in members})
             log.info(f"{len(first):,} groups by {how}; {without:,} images are in none")
     if not edges:
         return None
     groups = connected(len(files), edges)
-    leaders: dict[int, File] = {}
-    for file, group in zip(files, groups.tolist()):
-        leader = leaders.setdefault(group, file)
+    leaders = np.unique(groups, return_index=True)[1]  # the first image of each
+    for file, group in zip(files, groups):
+        leader = files[leaders[group]]
         if file.part != leader.part:
             raise InputError(
                 f"Expected each group in one part. Received: {leader.shown()} in "

@@ -82,16 +82,17 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
 def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content. Raises InputError, naming it, where that cannot be had."""
-    shown = printable(path)
     try:
         if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
-            raise InputError(f"{shown}: not a file")
-        if os.stat(path).st_size > MAX_BYTES:
-            raise InputError(f"{shown}: more than {MAX_BYTES:,} bytes")
-        with open(path, "rb") as f:
-            return f.read()
+            reason = "not a file"
+        elif os.stat(path).st_size > MAX_BYTES:
+            reason = f"more than {MAX_BYTES:,} bytes"
+        else:
+            with open(path, "rb") as f:
+                return f.read()
     except OSError as error:
-        raise InputError(f"{shown}: cannot be opened ({error.strerror})") from None
+        reason = f"cannot be opened ({error.strerror})"
+    raise InputError(f"{printable(path)}: {reason}")
 
 
 def decode(
@@ -209,22 +210,21 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """
     cv2 = opencv()
     (height, width, channels) = shape
+    (h, w) = (height, width)  # of the image in it
     if isinstance(shape, WholeShape):
-        (h, w) = image.shape[:2]
-        scale = min(height / h, width / w)
-        (h, w) = (max(round(scale * h), 1), max(round(scale * w), 1))
-        (above, left) = ((height - h) // 2, (width - w) // 2)
-        around = ((above, height - h - above), (left, width - w - left), (0, 0))
-        return np.pad(fit(image, (h, w, channels)), around, mode="edge")
+        scale = min(height / image.shape[0], width / image.shape[1])
+        (h, w) = (max(round(scale * side), 1) for side in image.shape[:2])
     if image.shape[2] > channels:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if image.shape[:2] != (height, width):
+    if image.shape[:2] != (h, w):
         # INTER_AREA averages, so that nothing is lost when an image shrinks
-        shrinks = image.shape[0] > height or image.shape[1] > width
+        shrinks = image.shape[0] > h or image.shape[1] > w
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (width, height), interpolation=method)
+        image = cv2.resize(image, (w, h), interpolation=method)
+    (above, left) = ((height - h) // 2, (width - w) // 2)
+    around = ((above, height - h - above), (left, width - w - left), (0, 0))
     # grey becomes RGB of three equal channels
-    return np.broadcast_to(image.reshape(height, width, -1), shape).copy()
+    return np.broadcast_to(np.pad(image.reshape(h, w, -1), around, mode="edge"), shape).copy()
 
 
 def look(image: np.ndarray) -> np.ndarray:

@@ -5,9 +5,10 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +33,6 @@ PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
 MOST_LINES = 20  # of one kind
-UNPAIRED = "in no pair that is used"
 
 
 class File(NamedTuple):
@@ -41,7 +41,6 @@ class File(NamedTuple):
     name: str  # its path from the listing's folder on
     label: str = ""  # the name of its class; "" where classes are not known
     part: int = TRAIN  # or VALIDATION, TEST
-    group: str = ""  # which a list says that it belongs to
     line: int = 0  # of the list, which names it first
 
     def shown(self) -> str:
@@ -49,7 +48,8 @@ class File(NamedTuple):
         return printable(self.name) + (f" (line {self.line})" if self.line else "")
 
 
-ReadyPair = tuple[File, File, int, str]  # two files, y, their group or ""
+Place = tuple[str, ...]  # the folders around a file, in the one form that Unicode has for accents
+ReadyPair = tuple[File, File, int]  # two files and y
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Listing:
     base: str  # the folder that the files' names begin at
     files: list[File]  # sorted: training first
     pairs: list[ReadyPair] | None = None
+    groups: list[tuple[File, str]] = field(default_factory=list)  # which a list says it is of
     skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
 
 
@@ -77,19 +78,27 @@ def find(
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (root, left_out) = _scan(directory)
-    (top,) = _inner([root])
-    paired = top.folders.keys() >= PAIR_FOLDERS.keys()
+    try:
+        (place_of, folders, left_out) = _scan(directory)
+    except RecursionError:  # of os.walk, before Python 3.12
+        received = f"{printable(directory)}, deeper than Python can follow"
+        raise InputError(f"Expected folders inside each other. Received: {received}.") from None
+    places = Counter(place_of.values())
+    names = {place[0] for place in places if place}
+    paired = names >= PAIR_FOLDERS.keys()
     pairs = None
-    if class_level == 0 or (plain and (paired or not top.folders)):
-        files = [File(name) for name in sorted(root.images())]
+    if class_level == 0 or (plain and (paired or not names)):
+        files = [File(name) for name in sorted(place_of)]
     elif paired:
-        (files, pairs) = _pair_files(top, left_out)
+        same = {File(name): PAIR_FOLDERS[place[0]] for name, place in sorted(place_of.items())
+                if place and place[0] in PAIR_FOLDERS}  # fmt: skip
+        (files, pairs) = (list(same), _pairs(same))
     else:
-        files = _class_files(top, class_level, printable(directory))
-    others = {*root.images()} - {file.name for file in files} - {*left_out[UNPAIRED]}
-    left_out["beside the class folders"] = sorted(others)
-    return Listing(directory, files, pairs, counted(left_out))
+        known = _classes(places, folders, class_level, printable(directory))
+        files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
+        files.sort(key=attrgetter("part", "name"))
+    left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
+    return Listing(directory, files, pairs, skipped=counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -100,79 +109,60 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-@dataclass
-class Folder:
-    """What a folder holds of images."""
+def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
+    """The place of each image below a folder, all places, and the names of what is left out.
 
-    files: list[str] = field(default_factory=list)  # paths of the images directly in it
-    # those in it with images, by name, in the one form that Unicode has for accents
-    folders: dict[str, "Folder"] = field(default_factory=dict)
-    empty: list[str] = field(default_factory=list)  # the names of the others
-
-    def images(self) -> Iterator[str]:
-        """All that it holds, in itself and below, in no order."""
-        stack = [self]
-        while stack:
-            folder = stack.pop()
-            yield from folder.files
-            stack += folder.folders.values()
-
-
-def _scan(directory: str) -> tuple[Folder, dict[str, list[str]]]:
-    """What a folder holds, and the names of what is left out, by their ending or the reason.
-
+    Places begin in a single folder around all others. Names are by their ending or the reason.
     Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
     and so is __MACOSX, whose files are named as images and are none. A file without an ending is
     taken where it begins as an image does.
     Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top) = (endings(), Path(directory).resolve())
-    (folders, seen, left_out) = (list[Folder](), set[Path](), defaultdict[str, list[str]](list))
-    # a folder, what it lies in, why that is left out; recursion would end at a depth of a thousand
-    stack = [("", Folder(), "")]
-    while stack:
-        (name, around, reason) = stack.pop()
-        real = Path(top, name).resolve()
+    (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
+    left_out = defaultdict[str, list[str]](list)
+    reasons = {Path(): ""}  # why what a folder holds is left out
+
+    def not_opened(error):
+        left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
+
+    for around, folders, files in os.walk(directory, onerror=not_opened, followlinks=True):
+        (folder, real) = (Path(around).relative_to(directory), Path(around).resolve())
         # a link, to what is read by its own name, or to a folder around it all
-        known = real != top / name and (real.is_relative_to(top) or top.is_relative_to(real))
+        known = real != top / folder and (real.is_relative_to(top) or top.is_relative_to(real))
         if known or real in seen:
-            left_out["another name of a folder that is read"].append(name)
+            left_out["another name of a folder that is read"].append(str(folder))
+            folders.clear()
             continue
         seen.add(real)
-        try:
-            # a link may lead to itself; of others the folder's own list says what they are
-            is_folder = {entry.name: os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()
-                         for entry in os.scandir(top / name)}  # fmt: skip
-        except OSError:
-            left_out["cannot be opened"].append(name)
-            continue
-        label = unicodedata.normalize("NFC", os.path.basename(name))
-        if label.startswith((".", "__MACOSX")):
+        folders.sort()
+        reason = reasons[folder.parent]
+        if folder.name.startswith((".", "__MACOSX")):
             reason = "hidden"
-        elif name and is_folder.keys() & OUTPUTS:
+        elif folder.name and OUTPUTS & {*folders, *files}:
             reason = "output of a training"
-        folder = Folder() if reason else around.folders.setdefault(label, Folder())
-        folders.append(folder)
-        inside = sorted(file for file in is_folder if is_folder[file])
-        stack += [(os.path.join(name, inner), folder, reason) for inner in reversed(inside)]
-        for file in sorted(is_folder.keys() - inside):
-            (path, ending) = (os.path.join(name, file), os.path.splitext(file)[1].lower())
+        reasons[folder] = reason
+        place = Path(unicodedata.normalize("NFC", str(folder))).parts
+        prefix = os.path.join(folder, "") if folder.name else ""
+        if not reason:
+            places.add(place)
+        for file in sorted(files):
+            (path, ending) = (prefix + file, os.path.splitext(file)[1].lower())
             why = "hidden" if file.startswith(".") else reason
             if not (why or ending in kinds or (not ending and _is_image(top / path))):
                 why = ending or "no ending"
-            (left_out[why] if why else folder.files).append(path)
-    for folder in reversed(folders):  # from within
-        folder.empty = [name for name, of in folder.folders.items() if not (of.files or of.folders)]
-        for name in folder.empty:
-            del folder.folders[name]
-    root = folders[0] if folders else Folder()
-    if not (root.files or root.folders):
+            if why:
+                left_out[why].append(path)
+            else:
+                place_of[path] = place
+    if not place_of:
         how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
-        raise InputError(
-            "Expected a folder with images. Received: "
-            f"{printable(directory)}, {how if os.path.isdir(directory) else 'no such folder'}."
-        )
-    return root, left_out
+        how = how if os.path.isdir(directory) else "no such folder"
+        raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
+    depth = _depth({*place_of.values()}, 0, 1)
+    wrappers = {place[:depth] for place in place_of.values()}
+    places = {place[depth:] for place in places if place[:depth] in wrappers}
+    return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
 def _is_image(path: Path) -> bool:
@@ -196,100 +186,98 @@ def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
     return skipped
 
 
-def _inner(folders: list[Folder]) -> list[Folder]:
-    """The folders that count: those below a single folder around all others in each."""
-    while all(len(folder.folders) == 1 for folder in folders):
-        inside = [inner for folder in folders for inner in folder.folders.values()]
-        if not inside[0].folders or (len(inside[0].folders) == 1 and inside[0].files):
-            break
-        folders = inside
-    return folders
+def _depth(places: Collection[Place], depth: int, branches: int) -> int:
+    """How many folders lie around those that count: a single one around all others does not.
+
+    branches: how many folders there are so deep, each of which must have such a single one.
+    """
+    while True:
+        inside = {place[: depth + 1] for place in places if len(place) > depth}
+        below = {place[: depth + 2] for place in places if len(place) > depth + 1}
+        single = branches == len(inside) == len({place[:depth] for place in inside})
+        if not (single and below) or (len(below) <= branches and inside & {*places}):
+            return depth
+        depth += 1
 
 
-def _class_files(top: Folder, class_level: int | None, shown: str) -> list[File]:
-    """The files in class folders, or in those of parts, training first, by name."""
-    (parts, branches) = (_parts(top, class_level), [top])
-    if parts:
-        log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
-        branches = _inner([top.folders[name] for name in parts])
-        if any(branch.folders.keys() >= PAIR_FOLDERS.keys() for branch in branches):
-            raise InputError(
-                f"Expected {' and '.join(PAIR_FOLDERS)} in one folder, which the program splits. "
-                f"Received: such in {few_of(parts)}."
-            )
-    level = class_level or _level(branches, shown)
-    files = []
-    for branch, (name, part) in zip(branches, parts.items() or [("", TRAIN)]):
-        say(f"left out class {printable(os.path.join(name, label))}: it holds no images"
-            for label in branch.empty)  # fmt: skip
-        if parts and not branch.folders:
-            count = len(branch.files)
-            log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
-        classes = list(branch.folders.items())
-        for _ in range(level - 1):
-            classes = [(f"{label}/{name}", inner) for label, folder in classes
-                       for name, inner in folder.folders.items()]  # fmt: skip
-        files += [File(name, label, part) for label, folder in classes for name in folder.images()]
-    if not files:
-        levels = f", {level} levels below it" if level > 1 else ""
+def _classes(
+    places: Counter[Place], folders: set[Place], class_level: int | None, shown: str
+) -> dict[Place, tuple[str, int]]:
+    """The class and the part of what lies in each place, but for places beside the classes.
+
+    places: with their numbers of images. folders: all places, with images or without.
+    """
+    parts = _parts(places, class_level)
+    depth = _depth(places, 1, len(parts)) if parts else 0
+    inside = defaultdict[Place, set[Place]](set)  # of each class folder
+    for place in places:
+        if len(place) > depth:
+            inside[place[: depth + 1]].add(place[depth + 1 :])
+    first = {place[depth] for place in inside}
+    if parts and first >= PAIR_FOLDERS.keys():
+        wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
+        raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
+    level = class_level or 1
+    branched = 0  # classes whose images lie in several folders, none of which is around the others
+    for below in inside.values():
+        outer = min(below)
+        branched += any(place[: len(outer)] != outer for place in below)
+    if not class_level and branched and 2 * branched >= len(inside):
+        second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
-            "Expected a folder with a subfolder for each class, and images in these"
-            f"{levels}. Received: {shown} without."
+            f"Expected one level of class folders. Received: {shown}, where the classes can be "
+            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
+            "--class-level 2, or name the folder that holds the classes."
         )
-    return sorted(files, key=attrgetter("part", "name"))
+    say(f"left out class {printable('/'.join(folder))}: it holds no images"
+        for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
+    classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
+               for place in places if len(place) >= depth + level}  # fmt: skip
+    for name in parts.keys() - {place[0] for place in classes}:
+        count = sum(count for place, count in places.items() if name in place[:1])
+        log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
+    if not classes:
+        wanted = "a folder with a subfolder for each class, and images in these"
+        wanted += f", {level} levels below it" if level > 1 else ""
+        raise InputError(f"Expected {wanted}. Received: {shown} without.")
+    return classes
 
 
-def _parts(top: Folder, class_level: int | None) -> dict[str, int]:
+def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
     """The part that each folder is named for, training first; {} where they are named for none."""
     named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
-    for name in top.folders:
+    for name in (names := sorted({place[0] for place in places if place})):
         if len(words := PART_WORD.findall(name.casefold())) == 1:
             named[PART_WORD.sub("", name.casefold())][name] = PARTS[words[0]]
     parts = next((some for some in named.values() if len(set(some.values())) > 1), {})
     parts = dict(sorted(parts.items(), key=lambda item: (item[1], item[0])))
-    others = sorted(top.folders.keys() - parts)
-    in_folders = [part for name, part in parts.items() if top.folders[name].folders]
-    if not parts or (not others and min(parts.values()) in in_folders):
-        return parts
-    if class_level:
+    others = [name for name in names if name not in parts]
+    with_folders = {parts.get(place[0]) for place in places if len(place) > 1}
+    in_doubt = others or min(parts.values(), default=TRAIN) not in with_folders
+    if not parts or (in_doubt and class_level):
         return {}
-    what = few_of(parts)
-    what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
-    raise InputError(
-        "Expected either classes, or parts of a data set (train, val, test) with a folder for each "
-        f"class in them. Received: {what}. If all are classes, say --class-level 1."
-    )
+    if in_doubt:
+        what = few_of(list(parts))
+        what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
+        raise InputError(
+            "Expected either classes, or parts of a data set (train, val, test) with a folder for "
+            f"each class in them. Received: {what}. If all are classes, say --class-level 1."
+        )
+    log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+    return parts
 
 
-def _level(branches: list[Folder], shown: str) -> int:
-    """1, the level of the classes, where there is no doubt."""
-    classes = [item for branch in branches for item in branch.folders.items()]
-    branched = sum(not inner.files and len(_inner([inner])[0].folders) > 1 for _, inner in classes)
-    if not branched or 2 * branched < len(classes):
-        return 1
-    first = {name for name, _ in classes}
-    second = {f"{name}/{below}" for name, inner in classes for below in inner.folders}
-    raise InputError(
-        f"Expected one level of class folders. Received: {shown}, where the classes can be "
-        f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
-        "--class-level 2, or name the folder that holds the classes."
-    )
-
-
-def _pair_files(top: Folder, left_out: dict[str, list[str]]) -> tuple[list[File], list[ReadyPair]]:
-    """The files of ready pairs, sorted, and these: NAME_first beside NAME_second."""
-    same = {name: y for kind, y in PAIR_FOLDERS.items() for name in top.folders[kind].images()}
-    halves: dict[str, dict[str, str]] = {}
-    for name in sorted(same):
-        (pair, _, half) = os.path.splitext(name)[0].rpartition("_")
-        halves.setdefault(pair, {}).setdefault(half, name)
-    pairs = [(File(of["first"]), File(of["second"]), same[of["first"]], "")
+def _pairs(same: dict[File, int]) -> list[ReadyPair]:
+    """The ready pairs among some files: NAME_first beside NAME_second. same: the y of each file."""
+    halves = defaultdict[str, dict[str, File]](dict)
+    for file in same:
+        (pair, _, half) = os.path.splitext(file.name)[0].rpartition("_")
+        halves[pair].setdefault(half, file)
+    pairs = [(of["first"], of["second"], same[of["first"]])
              for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
-    files = sorted(file for pair in pairs for file in pair[:2])
-    left_out[UNPAIRED] = sorted({*same} - {file.name for file in files})
-    if not files:
+    if not pairs:
         raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    return files, pairs
+    return pairs
 
 
 def say(messages: Iterable[str]) -> None:
@@ -301,10 +289,9 @@ def say(messages: Iterable[str]) -> None:
         log.info(f"and {len(messages) - MOST_LINES:,} more like this")
 
 
-def few_of(names: Iterable[str] | Mapping[str, int], count: int = 3) -> str:
+def few_of(names: Collection[str], count: int = 3) -> str:
     """The first of some names, with their sizes where these are known: "a (3), b (2), …"."""
     sizes = names if isinstance(names, Mapping) else {}
-    names = list(names)
-    shown = [printable(name) + (f" ({sizes[name]:,})" if name in sizes else "")
-             for name in names[:count]]  # fmt: skip
+    shown = [printable(name) + (f" ({sizes[name]:,})" if sizes else "")
+             for name in islice(names, count)]  # fmt: skip
     return ", ".join(shown + ["…"] * (len(names) > count))

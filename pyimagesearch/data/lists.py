@@ -97,7 +97,7 @@ def find(path: str | os.PathLike) -> Listing:
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
     files: dict[tuple, File] = {}  # by what a line says of them
-    pairs: list[ReadyPair] = []
+    (pairs, groups) = (list[ReadyPair](), list[tuple[File, str]]())
     for row in rows:
         try:
             names = row.named(*wanted[:2])
@@ -105,25 +105,25 @@ def find(path: str | os.PathLike) -> Listing:
             if part.casefold() not in PARTS:
                 received = printable(part) if part else "nothing, which other lines have"
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
-            group = row.cells.get("group", "").strip()
-            (label, of_file) = ("", "")
+            label = ""
             if wanted == CLASSES:
                 # 1.0 is what pandas makes of 1 beside a gap
                 label = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip())
-                (label, of_file) = (unicodedata.normalize("NFC", label), group)
+                label = unicodedata.normalize("NFC", label)
             of_row = []
             for name in names:
                 if not os.path.isfile(where := os.path.join(base, name)):
                     mark = "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
                     where = f"{printable(where)}, not there{mark}"
                     raise InputError(f"Expected a file. Received: {where}.")
-                file = File(os.path.normpath(name), label, PARTS[part.casefold()], of_file,
-                            row.number)  # fmt: skip
+                file = File(os.path.normpath(name), label, PARTS[part.casefold()], row.number)
                 of_row.append(files.setdefault(file[:-1], file))
             if wanted == PAIRS:
-                pairs.append((of_row[0], of_row[1], row.same(), group))
+                pairs.append((of_row[0], of_row[1], row.same()))
+            if group := row.cells.get("group", "").strip():
+                groups += [(file, group) for file in of_row]
         except InputError as fault:
             raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
-    in_order = sorted(files.values(), key=attrgetter("part", "name"))
     log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
-    return Listing(base, in_order, pairs if wanted == PAIRS else None)
+    in_order = sorted(files.values(), key=attrgetter("part", "name"))
+    return Listing(base, in_order, pairs if wanted == PAIRS else None, groups)

@@ -105,11 +105,8 @@ class ImageSet:
         known = (self.labels, self.groups, self.contents, self.splits, self.files)
         (labels, *others) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
-        images: np.ndarray | Rows
-        if isinstance(self.images, Rows):  # left on disk
-            images = Rows(self.images.array, self.images.rows[rows])
-        else:
-            images = self.images[rows]
+        images = self.images  # left on disk where they are there
+        images = Rows(images.array, images.rows[rows]) if isinstance(images, Rows) else images[rows]
         return ImageSet(images, labels, pairs, self.class_names, *others)
 
 
@@ -156,11 +153,9 @@ def class_numbers(labels: Any) -> np.ndarray:
     labels: (N,) or (N, 1) whole numbers, bools or strings; a list, an array or a tensor.
     Raises InputError for labels that are no classes: fractions, rows, a mixture of kinds.
     """
-    # no array of strings, which would be as wide as the longest
-    values = (
-        labels if isinstance(labels, (list, tuple)) else np.atleast_1d(np.asarray(labels)).tolist()
-    )
-    values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in values]
+    if not isinstance(labels, (list, tuple)):  # no array: of strings as wide as the longest
+        labels = np.atleast_1d(np.asarray(labels)).tolist()
+    values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in labels]
     texts = all(isinstance(value, str) for value in values)
     wrong = [v for v in values if not (isinstance(v, (Real, np.bool_)) and v % 1 == 0)]
     if wrong and not texts:

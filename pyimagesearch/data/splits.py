@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 def split(
     images: ImageSet,
-    given: np.ndarray | None,
     reading: Reading,
     seed: int,
     by: str | None = None,
@@ -36,8 +35,8 @@ def split(
 ) -> tuple[np.ndarray, str]:
     """Which part each image is of: int8 (N,) of TRAIN, VALIDATION, TEST; and how it was split.
 
-    given: the same where the data itself says it, or None; a part that is missing is taken from
-    its training images. reading: the shares, tested and held_out (of what is not tested).
+    images: where their splits say it, they are obeyed; a part that is missing there is taken from
+    their training images. reading: the shares, tested and held_out (of what is not tested).
     by: "images" (some of every class), "classes" (whole classes), None: images, but classes where
     most of 20 or more are small, or where nothing else is possible.
     trained: bool (N,), what an earlier model was trained on: it stays in training where that
@@ -47,7 +46,7 @@ def split(
     Raises InputError where a part could have no same or no different pairs, or training not two
     classes of two images.
     """
-    part = np.zeros(len(images), np.int8) if given is None else np.array(given, np.int8)
+    part = np.zeros(len(images), np.int8) if images.splits is None else images.splits.copy()
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
         what = "such a part" if tests else "ready pairs"
@@ -71,8 +70,8 @@ def split(
         for how, known in product(ways, (kept, np.zeros_like(kept))):
             part[free] = some = _split(rest, shares, seed, how, known)
             large = all(np.mean(some == kind) >= shares[kind] / 2 for kind in shares)
-            has_pairs = all(_has_pairs(rest, some, kind) for kind in (*shares, TRAIN))
-            if has_pairs and (large or not known.any()):
+            paired = (_has_pairs(rest.labels, rest.pairs, some, kind) for kind in (*shares, TRAIN))
+            if all(paired) and (large or not known.any()):
                 break
         if how == "classes" and by is None:
             log.info(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
@@ -82,7 +81,7 @@ def split(
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
         count = np.sum(part == kind)
         needed = kind != VALIDATION or count or held_out
-        if needed and not _has_pairs(images, part, kind):
+        if needed and not _has_pairs(images.labels, images.pairs, part, kind):
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
                 f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
@@ -91,12 +90,12 @@ def split(
     return part, how
 
 
-def _has_pairs(images, part, kind):
+def _has_pairs(labels, pairs, part, kind):
     """Whether a part has both kinds of pairs; for training two classes of two images are needed."""
     rows = np.flatnonzero(part == kind)
-    if images.labels is None:
-        return set(np.unique(images.pairs.within(rows).y)) == {0, 1}
-    (second, first) = np.sort(np.bincount(images.labels[rows], minlength=2))[-2:]  # classes
+    if labels is None:
+        return set(np.unique(pairs.within(rows).y)) == {0, 1}
+    (second, first) = np.sort(np.bincount(labels[rows], minlength=2))[-2:]  # classes
     return first >= LEAST_IMAGES and second >= (LEAST_IMAGES if kind == TRAIN else 1)
 
 
@@ -125,7 +124,7 @@ def _split(images, shares, seed, by, kept):
         taken = 0
         for unit in order[:: 1 if kind == TEST else -1]:
             full = taken + sizes[unit] / 2 > share * len(images)
-            if full and _has_pairs(images, part[units], kind):
+            if full and _has_pairs(images.labels, images.pairs, part[units], kind):
                 break
             if part[unit] == TRAIN and sizes[unit] <= len(images) / 2:
                 part[unit] = kind
@@ -146,8 +145,8 @@ def _within_classes(labels, sizes, order, class_order, shares):
     part = np.zeros(len(labels), np.int8)
     classes = len(class_order)
     images = np.bincount(labels, sizes, classes).astype(int)  # of each class
-    ends = np.cumsum(np.bincount(labels[order], minlength=classes))
-    free = np.split(order[np.argsort(labels[order], kind="stable")], ends[:-1])
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    free = np.split(by_class, np.searchsorted(labels[by_class], np.arange(1, classes)))
     given = np.zeros((1 + max(shares), classes), int)  # images of each class in each part
 
     def give(kind, k, wanted, most):

@@ -128,9 +128,8 @@ def train(
     build.set_seed(args.seed, args.deterministic)
     log.info("loading %s dataset...", args.dataset)
     known = build.known_digests(recipe)
-    data = datasets.load(
-        args.dataset, recipe, args.seed, arrays=arrays, known=known, **arguments.reading(args)
-    )
+    source = args.dataset if arrays is None else arrays
+    data = datasets.load(source, recipe, args.seed, known=known, **arguments.reading(args))
     recipe = build.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)

@@ -3,17 +3,16 @@
 import numpy as np
 
 from pyimagesearch.config import RECIPES
-from pyimagesearch.data.augmentation import DRAWN, MORE, PLACE, moved
+from pyimagesearch.data.augmentation import DRAWN, DRAWS, moved
 
 STILL = RECIPES["fast"].changed(shift=0)
-NAMES = PLACE + MORE
 
 
 def drawn(**numbers):
     """Draws for one image: 0 but for those named."""
     draws = np.zeros((DRAWN, 1), np.float32)
     for name, value in numbers.items():
-        draws[NAMES.index(name.replace("_", " "))] = value
+        draws[DRAWS.index(name.replace("_", " "))] = value
     return draws
 
 

@@ -58,16 +58,6 @@ def test_pair_batches_hold_every_pair_once_an_epoch():
     assert np.concatenate([pixels(a) for (a, _), _ in again]).tolist() == orders[1]
 
 
-def test_image_batches_bring_the_labels_of_the_set():
-    labels = np.array([3, 1] * 10, np.int32)
-    batches, steps = image_batches(numbered_images(20), labels, 8)
-    batches = list(batches)
-    assert steps == len(batches) == 2  # of ten images: with eight, a fifth would be left out
-    for images, y in batches:
-        assert len(images) == 10 and y.dtype == "int32"
-        assert (np.asarray(y) == labels[pixels(images)]).all()
-
-
 @pytest.mark.parametrize(
     "n, size, whole, expected",
     [
@@ -134,10 +124,8 @@ def test_uneven_pairs_have_anchors_of_all_classes(sampler):
     k = pairs.others.shape[1]
     batches, steps = pair_batches(numbered_images(996), pairs, 12, range(1), 0, labels=UNEVEN)
     anchors = np.concatenate([pixels(a) for (a, _), _ in batches])
-    assert (
-        len(anchors) == len(pairs.anchors)
-        and steps == steps_and_size(len(anchors), 12 // k, False)[0]
-    )
+    assert len(anchors) == len(pairs.anchors)
+    assert steps == steps_and_size(len(anchors), 12 // k, False)[0]
     often = np.bincount(UNEVEN[anchors])
     assert often.max() - often.min() <= 1
 

@@ -16,17 +16,12 @@ from pyimagesearch.system.errors import InputError
 PHOTOS, ARTICLE = RECIPES["photos"], RECIPES["article"]
 
 
-def made_up(pixels, labels, class_names=(), counts=None, **known):
+def folder(sizes, **counts):
     """What folders.read_folder gives, of images made up here."""
-    images = ImageSet(pixels, labels, None, class_names, contents=pixel_digests(pixels), **known)
-    return images, counts or {}
-
-
-def folder(sizes, seed=0, **known):
     labels = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
-    pixels = np.random.default_rng(seed).integers(0, 255, (len(labels), 8, 8, 1), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 255, (len(labels), 8, 8, 1), dtype=np.uint8)
     names = tuple(f"class {i}" for i in range(len(sizes)))
-    return made_up(pixels, labels, names, **known)
+    return ImageSet(pixels, labels, None, names, contents=pixel_digests(pixels)), counts
 
 
 @pytest.fixture
@@ -54,9 +49,8 @@ def test_mnist_is_mnist():
 def test_mnist_brings_its_own_test(caplog):
     caplog.set_level(logging.INFO, logger="pyimagesearch")
     data = datasets.load("mnist", RECIPES["fast"], 42)
-    assert caplog.messages == [
-        "54000 to train on, 6000 to choose by, 10000 to test with, 10 classes"
-    ]
+    line = "54000 to train on, 6000 to choose by, 10000 to test with, 10 classes"
+    assert caplog.messages == [line]
     assert (data.test.images == load_mnist()[1][0]).all()
     assert data.validation.images is data.choices.images and not data.new_classes
     assert data.train.pairs is None and data.validation.pairs and data.choices.pairs is None
@@ -68,9 +62,8 @@ def test_mnist_brings_its_own_test(caplog):
     # a model that was trained on some of the test: its figures are said not to be clean
     known = pixel_digests(np.concatenate([data.test.images[:300], data.choices.images[:500]]))
     again = datasets.load("mnist", RECIPES["fast"], 42, known=known)
-    assert "these figures are not clean: 300 of 10000 test images were trained on before" in (
-        caplog.messages
-    )
+    line = "these figures are not clean: 300 of 10000 test images were trained on before"
+    assert line in caplog.messages
     assert (again.parts["clean"], again.parts["trained_before"]) == (False, 300)
     assert not np.isin(pixel_digests(again.choices.images), known).any()
 
@@ -92,19 +85,16 @@ def test_flags_of_a_folder_are_refused_for_mnist():
 
 
 def test_parts_are_counted_and_said(load):
-    counts = {"files": 611, "skipped": {".heic": 7, "unreadable": 2}, "copies": 3}
-    data, lines = load(folder([60] * 10, counts=counts))
+    skipped = {".heic": 7, "unreadable": 2}
+    data, lines = load(folder([60] * 10, files=611, skipped=skipped, copies=3))
     sizes = [len(data.train), len(data.choices), len(data.test)]
     assert sizes == [410, 70, 120]  # of each class 12 tested, 7 to choose by
-    assert lines == [
-        "{} to train on, {} to choose by, {} to test with, 10 classes, "
-        "9 files skipped in all, 3 copies left out".format(*sizes)
-    ]
+    line = "410 to train on, 70 to choose by, 120 to test with, 10 classes"
+    assert lines == [f"{line}, 9 files skipped in all, 3 copies left out"]
     parts = json.loads(json.dumps(data.parts))
     assert [parts[kind] for kind in ("train", "choices", "test")] == sizes
-    assert (parts["files"], parts["copies"], parts["classes"], parts["split"]) == (
-        (611, 3, 10, "images")
-    )
+    kept = {"files": 611, "copies": 3, "classes": 10, "split": "images"}
+    assert parts | kept == parts
     for part in (data.train, data.validation, data.choices, data.test):
         assert part.labels.dtype == np.int32 and part.class_names[9] == "class 9"
 
@@ -145,9 +135,8 @@ def test_what_few_images_cannot_say_is_said(load):
 def test_near_copies_across_the_parts_are_said(load):
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 250, (4, 15, 1, 8, 8, 1))  # fifteen clips in each of four classes
-    pixels = (
-        (clips + rng.integers(0, 5, (4, 15, 6, 8, 8, 1))).reshape(360, 8, 8, 1).astype(np.uint8)
-    )
+    pixels = (clips + rng.integers(0, 5, (4, 15, 6, 8, 8, 1))).astype(np.uint8)
+    pixels = pixels.reshape(360, 8, 8, 1)
     groups = np.repeat(np.arange(60), 6).astype(np.int32)
     (frames, counts) = folder([90] * 4)
     frames = replace(frames, images=pixels, contents=pixel_digests(pixels))

@@ -2,18 +2,14 @@
 
 import json
 import os
-import tempfile
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.system.errors import InputError
+from tests.data.pictures import opencv_bytes
 
 
 @pytest.fixture
@@ -155,34 +151,22 @@ def test_images_that_show_little_or_nothing(write, read, said, value, word):
 
 NAMES = ["0.png", "1.PNG", "no ending", "words.txt", ".hidden.png", "photo.heic"]
 PLACES = [".", "a", "a/deep", "b", "c", ".hidden/a", "out", "empty/words"]
-CONTENTS = st.sampled_from([*range(6), b"words", b""])  # a colour or bytes
+CONTENTS = [*(opencv_bytes(np.full((3, 3), k, np.uint8), ".png") for k in range(6)), b"words", b""]
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    st.dictionaries(st.tuples(st.sampled_from(PLACES), st.sampled_from(NAMES)), CONTENTS),
-    st.sampled_from([[""], ["train", "test"]]),
-)
-def test_every_file_is_used_or_counted(files, parts):
+@pytest.mark.parametrize("seed", range(20))
+def test_every_file_is_used_or_counted(write, read, tmp_path, seed):
     """The files below a folder: those used, copies, and those skipped for a reason."""
-    with tempfile.TemporaryDirectory() as folder:
-        base = {(place, f"{name}{k}.png"): 100 * k + 10 * len(part) + ord(name)
-                for part in parts for k in range(2) for name in "ab"
-                for place in [f"{part}/{name}"]}  # fmt: skip
-        files = {(f"{parts[-1]}/{place}", name): content
-                 for (place, name), content in files.items()}  # fmt: skip
-        for (place, name), content in {**base, **files, ("out", "metrics.json"): b""}.items():
-            path = Path(folder, place.lstrip("/"), name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not isinstance(content, bytes):
-                pixels = np.full((3, 3, 3), content, np.uint8)
-                content = cv2.imencode(".png", pixels)[1].tobytes()
-            path.write_bytes(content)
-        (images, counts) = read_folder(folder)
-        below = sum(len(names) for _, _, names in os.walk(folder))
+    rng = np.random.default_rng(seed)
+    parts = [[""], ["train/", "test/"]][seed % 2]
+    for k, place in enumerate(f"{part}{name}" for part in parts for name in "aabb"):
+        write(f"{place}/same {k}.png", (10 * k + 9, 0, 0))
+    for _ in range(12):
+        write(f"{parts[-1]}{rng.choice(PLACES)}/{rng.choice(NAMES)}", CONTENTS[rng.integers(8)])
+    write("out/metrics.json", b"")
+    (images, counts) = read()
     assert len(images) == counts["used"] >= 4
+    below = sum(len(names) for _, _, names in os.walk(tmp_path))
     assert below == counts["used"] + counts["copies"] + sum(counts["skipped"].values())
 
 

@@ -1,6 +1,5 @@
 """Every format, as a person sees it; broken, hostile and large files are named on one line."""
 
-import base64
 import io
 import os
 import re
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from benchmarks.fuzz_images import HEIC as HEIC_PHOTO
 from pyimagesearch.data import images
 from pyimagesearch.data.images import MAX_BYTES, WholeShape, decode, fit, read_image, read_images
 from pyimagesearch.data.listing import list_images
@@ -256,13 +254,6 @@ def test_heic_is_named_where_its_reader_is_not_installed(tmp_path, monkeypatch):
         list_images(tmp_path)
 
 
-def test_heic_is_read_where_its_reader_is_installed(tmp_path):
-    pytest.importorskip("pi_heif")
-    (tmp_path / "photo.HEIC").write_bytes(base64.b64decode(HEIC_PHOTO))
-    (path,) = list_images(tmp_path)
-    assert np.abs(read_image(path, (8, 8, 3)).astype(int) - (200, 100, 50)).max() < 5
-
-
 def test_grey_and_resize(tmp_path, photo):
     path = str(tmp_path / "photo.png")
     cv2.imwrite(path, photo)
@@ -326,28 +317,25 @@ def test_a_folder_with_many_faults(tmp_path, photo, capfd):
         "huge.png": (png[:16] + (30000).to_bytes(4) * 2 + png[24:], "cannot be read"),
         "rare.tif": (b"II*\0" + bytes(20), "no image of a known format"),
         os.fsdecode(b"caf\xe9.png"): (b"no image\n", "no image of a known format"),
+        "pipe.png": (None, "not a file"),
+        "loop.png": (None, "cannot be opened"),
+        "nowhere.png": (None, "cannot be opened"),
+        "large.png": (b"", "more than 220,000,000"),
     }
     for name, (data, _) in reasons.items():
-        (tmp_path / name).write_bytes(data)
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     (tmp_path / "nowhere.png").symlink_to("missing")
-    with open(tmp_path / "large.png", "wb") as file:
-        file.truncate(MAX_BYTES + 1)
-    others = {
-        "pipe.png": "not a file",
-        "loop.png": "cannot be opened",
-        "nowhere.png": "cannot be opened",
-        "large.png": "more than 220,000,000",
-    }
-    wanted = {name: reason for name, (_, reason) in reasons.items()} | others
+    os.truncate(tmp_path / "large.png", MAX_BYTES + 1)
     for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"):
         (tmp_path / f"good {kind}.png").write_bytes(pillow_bytes(photo, kind))
     (paths, found, messages) = read_images(list_images(tmp_path), (28, 28, 3))
     assert len(paths) == len(found) == 6
     assert all(os.path.basename(path).startswith("good") for path in paths)
-    assert len(messages) == len(wanted) and all(m.isprintable() for m in messages)  # one line
-    for name, reason in wanted.items():
+    assert len(messages) == len(reasons) and all(m.isprintable() for m in messages)  # one line
+    for name, (_, reason) in reasons.items():
         (message,) = [m for m in messages if m.startswith(f"{tmp_path}/{printable(name)}: ")]
         assert reason in message
     assert capfd.readouterr() == ("", "")

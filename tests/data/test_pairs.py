@@ -62,19 +62,13 @@ def test_every_partner_is_equally_likely():
 
 
 def test_seed_generator_and_global_state():
-    labels = [0, 1] * 50
-
-    def others(rng=None):
-        return sample_pairs(labels, rng).others
-
-    assert (others(5) == others(5)).all()
-    assert (others(5) != others(6)).any()
     rng = np.random.default_rng(5)
-    assert (others(rng) != others(rng)).any()
-    np.random.seed(3)
-    first = others()
-    np.random.seed(3)
-    assert (others() == first).all()
+    (a, again, b, c, d) = (sample_pairs([0, 1] * 50, x).others for x in (5, 5, 6, rng, rng))
+    assert (a == again).all() and (a != b).any() and (c != d).any()
+    for seed in (3, 3):
+        np.random.seed(seed)
+        again, first = sample_pairs([0, 1] * 50).others, again
+    assert (again == first).all()
 
 
 def test_triplets_use_each_image_once():

@@ -1,21 +1,14 @@
 """Which image is trained on, chooses, is tested on: by its content, class by class, in groups."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
-from pyimagesearch.data.splits import (
-    MOST_TAKEN,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    chances,
-    connected,
-    split,
-)
+from pyimagesearch.data.splits import MOST_TAKEN, TEST, TRAIN, VALIDATION, chances, connected, split
 from pyimagesearch.system.errors import InputError
 
 USUAL = Reading(tested=0.2, held_out=0.15)  # recipe photos: 20 % tested, 12 % chosen by
@@ -42,7 +35,7 @@ def test_chances_are_the_same_everywhere():
     assert chances([b"", b"name"], 42)[1] == int.from_bytes(digest, "little")
     # the images with the lowest chances are tested on, those with the highest choose
     images = image_set([100, 50])
-    part, how = split(images, None, USUAL, seed=1)
+    part, how = split(images, USUAL, seed=1)
     assert how == "images" and counts(images, part).tolist() == [[68, 12, 20], [34, 6, 10]]
     chance = chances([content.tobytes() for content in images.contents], 1)
     for c in (0, 1):
@@ -57,9 +50,9 @@ def test_an_added_photo_moves_at_most_one_other_of_its_class():
     more.contents[place] = before.contents
     order = np.random.default_rng(3).permutation(361)
     for seed in range(10):
-        old, _ = split(before, None, USUAL, seed)
+        old, _ = split(before, USUAL, seed)
         again = np.empty(361, int)
-        again[order] = split(more.part(order), None, USUAL, seed)[0]
+        again[order] = split(more.part(order), USUAL, seed)[0]
         moved = again[place] != old
         assert moved.sum() <= 2 and not moved[100:].any()
 
@@ -69,7 +62,7 @@ def test_no_class_loses_more_than_half_and_a_small_one_is_trained_on():
     images = image_set(sizes)
     for seed in range(30):
         for reading in (USUAL, NO_CHOICES, Reading(tested=0.2, held_out=0.5)):
-            part, _ = split(images, None, reading, seed, "images")
+            part, _ = split(images, reading, seed, "images")
             (validation, test) = counts(images, part).T[1:]
             assert (validation + test <= sizes // 2).all() and not (validation + test)[:4].any()
             assert (test != 1).all() and (validation != 1).all()  # two images, to compare them
@@ -79,7 +72,7 @@ def test_no_class_loses_more_than_half_and_a_small_one_is_trained_on():
 @pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[8] * 20_000, [60_000, 120_000]])
 def test_no_part_is_larger_than_its_bound(sizes):
-    part, _ = split(image_set(sizes), None, USUAL, 5, "images")
+    part, _ = split(image_set(sizes), USUAL, 5, "images")
     for kind in (TEST, VALIDATION):
         assert 0.7 * MOST_TAKEN < np.sum(part == kind) <= MOST_TAKEN
 
@@ -95,7 +88,7 @@ def test_no_part_is_larger_than_its_bound(sizes):
 def test_few_images_give_each_part_a_same_and_a_different_pair(sizes, reading):
     images = image_set(sizes)
     for seed in range(20):
-        part, how = split(images, None, reading, seed)
+        part, how = split(images, reading, seed)
         of = counts(images, part)
         assert how == "images" and (of[:, 0] >= 2).all()
         for kind in (TEST, VALIDATION)[: 1 + (reading is USUAL)]:
@@ -114,7 +107,7 @@ def test_few_images_give_each_part_a_same_and_a_different_pair(sizes, reading):
 )
 def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, by):
     with pytest.raises(InputError, match=r"Expected .*Received: .*More of them.*--split") as error:
-        split(image_set(sizes), None, reading, 0, by)
+        split(image_set(sizes), reading, 0, by)
     assert "\n" not in str(error.value)
 
 
@@ -122,7 +115,7 @@ def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, by)
 def test_many_small_classes_are_split_by_classes(said, sizes):
     images = image_set(sizes)
     for seed in range(10):
-        part, how = split(images, None, USUAL, seed)
+        part, how = split(images, USUAL, seed)
         of = counts(images, part)
         assert how == "classes" and ((of > 0).sum(axis=1) == 1).all()
         assert (np.sum(of > 0, axis=0) >= 2).all() and of[:, 0].sum() >= len(images) / 3
@@ -135,20 +128,20 @@ def test_groups_are_never_cut():
     few = np.r_[np.arange(44) // 4, np.arange(11, 16)].astype(np.int32)
     for images in (clips, image_set([44, 5], groups=few)):
         for seed in range(20):
-            part, how = split(images, None, USUAL, seed)
+            part, how = split(images, USUAL, seed)
             (_, first, group) = np.unique(images.groups, return_index=True, return_inverse=True)
             assert how == "groups" and (part == part[first[group]]).all()
             assert (counts(images, part) >= [[22, 4, 4], [3, 1, 1]][-1]).all()
     # two clips in each class: one part is all that a class can serve
     images = image_set([8] * 6, groups=np.repeat(np.arange(12), 4).astype(np.int32))
-    assert counts(images, split(images, None, USUAL, 0)[0]).sum(axis=0).min() >= 8
+    assert counts(images, split(images, USUAL, 0)[0]).sum(axis=0).min() >= 8
 
 
 def test_groups_across_classes_are_never_cut():
     # ten writers wrote each of four letters three times
     images = image_set([30] * 4, groups=np.tile(np.arange(10), 12).astype(np.int32))
     for seed in range(20):
-        part, how = split(images, None, USUAL, seed)
+        part, how = split(images, USUAL, seed)
         writers = counts(images, part)[0] / 3
         assert how == "groups" and writers.min() >= 1 and writers[0] >= 5
         assert all(len(set(part[images.groups == writer])) == 1 for writer in range(10))
@@ -169,7 +162,7 @@ def ready_pairs(people=8, n=4):
 def test_ready_pairs_are_split_where_they_hang_together():
     images = ready_pairs()
     for seed in range(20):
-        part, how = split(images, None, USUAL, seed)
+        part, how = split(images, USUAL, seed)
         persons = part.reshape(8, 8)
         assert how == "groups" and (persons == persons[:, :1]).all()
         assert np.sum(persons[:, 0] == TRAIN) >= 4
@@ -180,40 +173,30 @@ def test_ready_pairs_are_split_where_they_hang_together():
             (a, b) = some.images[some.pairs.indices()][:, :, 0, 0, 0].T
             assert (a // 8 == b // 8).all() and ((b % 8 < 4) == (some.pairs.y.ravel() == 1)).all()
     with pytest.raises(InputError, match=r"pairs of both kinds.*Received: 0 of 8 images"):
-        split(ready_pairs(people=1), None, NO_CHOICES, 0)
+        split(ready_pairs(people=1), NO_CHOICES, 0)
     with pytest.raises(InputError, match=r"--split classes.*Received: ready pairs"):
-        split(images, None, USUAL, 0, "classes")
-
-
-def test_connected():
-    assert connected(7, [(5, 4), (1, 3), (4, 2), (3, 1)]).tolist() == [0, 1, 2, 1, 2, 2, 3]
-    line = [(k, k + 1) for k in range(9_999)]
-    assert set(connected(10_000, line[::-1]).tolist()) == {0}
-    assert connected(3, []).tolist() == [0, 1, 2]
+        split(images, USUAL, 0, "classes")
 
 
 def test_parts_that_are_given_are_obeyed():
     images = image_set([40, 40])
     given = np.tile(np.repeat([TRAIN, TEST], [30, 10]), 2).astype(np.int8)
-    part, how = split(images, given, USUAL, 0)
+    part, how = split(replace(images, splits=given), USUAL, 0)
     # 15 % of what is not tested is held out: 4.5 of 30
     assert how == "images" and counts(images, part).tolist() == [[25, 5, 10]] * 2
     assert ((part == TEST) == (given == TEST)).all()
-    assert (split(images, given, NO_CHOICES, 0)[0] == given).all()
+    assert (split(replace(images, splits=given), NO_CHOICES, 0)[0] == given).all()
     given[:6] = given[40:46] = VALIDATION
-    assert (split(images, given, USUAL, 0)[0] == given).all()
+    assert (split(replace(images, splits=given), USUAL, 0)[0] == given).all()
     with pytest.raises(InputError, match="no test part"):
-        split(images, given, USUAL, 0, "classes")
+        split(replace(images, splits=given), USUAL, 0, "classes")
     given[given == TEST] = TRAIN  # train/ and val/ alone: the test is taken from training
-    part, _ = split(images, given, USUAL, 0)
+    part, _ = split(replace(images, splits=given), USUAL, 0)
     assert ((part == VALIDATION) == (given == VALIDATION)).all() and (part == TEST).any()
-
-
-def test_a_class_of_the_test_part_alone_is_tested_on():
-    images = image_set([40, 40, 10])  # train/a, train/b, test/c
+    images = image_set([40, 40, 10])  # train/a, train/b, test/c, which is tested on
     given = np.repeat([TRAIN, TEST], [80, 10]).astype(np.int8)
     given[:5] = TEST
-    part, how = split(images, given, USUAL, 0)
+    part, how = split(replace(images, splits=given), USUAL, 0)
     # 15 % of what is not tested: 5.25 of 35, 6 of 40
     assert how == "images" and counts(images, part).tolist() == [[30, 5, 5], [34, 6, 0], [0, 0, 10]]
 
@@ -223,25 +206,25 @@ def test_parts_that_are_given_must_be_measurable():
     given = np.zeros(20, np.int8)
     given[:4] = TEST  # four images, all of one class
     with pytest.raises(InputError, match=r"to test with.*Received: 4 of 20 images"):
-        split(images, given, NO_CHOICES, 0)
+        split(replace(images, splits=given), NO_CHOICES, 0)
     given[10] = TEST  # one of another makes different pairs
-    assert (split(images, given, NO_CHOICES, 0)[0] == given).all()
+    assert (split(replace(images, splits=given), NO_CHOICES, 0)[0] == given).all()
     with pytest.raises(InputError, match=r"Received: 0 of 20 images"):
-        split(images, np.full(20, TEST, np.int8), USUAL, 0)
+        split(replace(images, splits=np.full(20, TEST, np.int8)), USUAL, 0)
 
 
 def test_what_was_trained_on_stays_in_training():
     images = image_set([100] * 5)
-    part, _ = split(images, None, USUAL, 1)
+    part, _ = split(images, USUAL, 1)
     # the same seed: the very same parts
     trained = part == TRAIN
-    assert (split(images, None, USUAL, 1, trained=trained)[0] == part).all()
+    assert (split(images, USUAL, 1, trained=trained)[0] == part).all()
     # another seed, or a model that also knows what it was chosen by: the rest is shared out
     for seed, known in ((2, trained), (1, part != TEST), (2, part != TEST)):
-        again, _ = split(images, None, USUAL, seed, trained=known)
+        again, _ = split(images, USUAL, seed, trained=known)
         assert (again[known] == TRAIN).all()
         # 20 / 32 of what is not known at least, and 12 / 32
         (validation, test) = counts(images, again).sum(axis=0)[1:]
         assert test >= 60 and validation >= 35
     # where all was trained on, the parts are what they are without
-    assert (split(images, None, USUAL, 1, trained=np.ones(500, bool))[0] == part).all()
+    assert (split(images, USUAL, 1, trained=np.ones(500, bool))[0] == part).all()
