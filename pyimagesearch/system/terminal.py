@@ -27,15 +27,13 @@ log = logging.getLogger(__name__)
 
 
 class Messages(logging.Handler):
-    """Shows each message as a line "[INFO] …", at once; to_stderr: on standard error."""
+    """Shows each message as a line "[INFO] …", at once, on standard output or error."""
 
-    def __init__(self, to_stderr: bool):
-        super().__init__()
-        self.to_stderr = to_stderr
+    to = "stdout"
 
     def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stderr if self.to_stderr else sys.stdout
-        print(f"[{record.levelname}] {self.format(record)}", file=stream, flush=True)
+        line = f"[{record.levelname}] {self.format(record)}"
+        print(line, file=getattr(sys, self.to), flush=True)
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
@@ -58,7 +56,8 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.handlers = [Messages(program_output)]
+    logger.handlers = [messages := Messages()]
+    messages.to = "stderr" if program_output else "stdout"
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 
@@ -115,13 +114,12 @@ def quiet() -> Iterator[None]:
             os.close(nowhere)
 
 
-def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
+def run(main: Callable[[], object]) -> NoReturn:
     """Run a script's main and end the process with its exit code.
 
     What a user can mend (InputError, OSError, too little memory) is one line and code 2. Any
     other exception is a bug: its traceback, a line that says so, and code 2 as well, since
     `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
-    name: what stands in front of an error, by default the script's name.
     """
     code: str | int | None = 0
     message = ""
@@ -150,7 +148,7 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
             traceback.print_exc()
             message = "a bug of this project, not of what you did: please report the lines above"
     if message:
-        print(f"{name or os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
         code = 2
     sys.exit(code)
 

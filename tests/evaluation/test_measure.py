@@ -10,7 +10,7 @@ from pyimagesearch.data.pairs import Pairs, sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import Counts
-from pyimagesearch.evaluation.distances import Distance, cosine_matrix, distance_of
+from pyimagesearch.evaluation.distances import Distance, distance_of
 from pyimagesearch.evaluation.measure import Measurement, calibrate, report
 from pyimagesearch.system.errors import InputError
 from tests.evaluation.known import image_pairs
@@ -148,7 +148,7 @@ def test_matrices_give_what_the_distances_of_pairs_give(name):
         assert found.head == pytest.approx((weight, bias), rel=1e-5)
         assert found.output(found.rows(*pair)) == pytest.approx(comparison(pair)[:, 0], abs=1e-4)
         assert found.before_head(found.output(0.5)) == pytest.approx(0.5)
-    assert cosine_matrix(np.zeros((1, 6)), b).tolist() == [[1.0] * 9]
+    assert Distance("cosine").matrix(np.zeros((1, 6)), b).tolist() == [[1.0] * 9]
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import sys
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import small_model
 from pyimagesearch.inference import commands
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.saving import write_settings
+from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
 
 
@@ -40,7 +42,8 @@ def ask(folder, cache, number, arguments):
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        commands.main([str(a) for a in arguments])
+        sys.argv = ["ask", *map(str, arguments)]
+        terminal.run(commands.main)
 
 
 def save_models(path, scales):
@@ -84,8 +87,9 @@ def test_no_reader_gets_a_mix_of_two_models(start, tmp_path):
         model = SiameseModel(path)
         scale = model.settings["scale_of_it"]
         assert model.embed(white)[0, 0] == pytest.approx(scale)
-        assert model.trained_on.tolist() == [scale]
         loaded += 1
+        with contextlib.suppress(InputError):  # it was replaced meanwhile
+            assert model.trained_on.tolist() == [scale]
         # settings are written into the model that was loaded, or not at all
         with contextlib.suppress(InputError, OSError):
             write_settings(model, model.settings | {"threshold": 7.0})

@@ -168,7 +168,7 @@ def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
     for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
         with pytest.raises(InputError, match=r"trained_on\.npy, a damaged file\. Remove it"):
-            SiameseModel(path)
+            SiameseModel(path).trained_on  # noqa: B018
 
 
 def test_settings_go_into_the_model_that_was_loaded_alone(model):
@@ -178,7 +178,7 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
     assert again.threshold == 0.9 and again.digest == model.digest  # of weights and graph
     (path / "variables" / "more").write_text("changed")
     before = (path / SETTINGS).read_text()
-    with pytest.raises(InputError, match="replaced while it was measured: run again"):
+    with pytest.raises(InputError, match="replaced meanwhile: run again"):
         saving.write_settings(model, model.settings | {"threshold": 9.0})
     assert (path / SETTINGS).read_text() == before
 
@@ -203,15 +203,16 @@ def test_settings_are_untrusted_text(model, refused, changes):
     assert f"Received: damaged or newer ones ({name})" in error
 
 
-def test_a_foreign_directory(tmp_path):
-    with pytest.raises(InputError, match="not there"):
-        SiameseModel(tmp_path / "nothing")
-    with pytest.raises(InputError, match="without"):
-        SiameseModel(tmp_path)
-    # the folder that a training was given, and the model in it
-    (tmp_path / "contrastive_siamese_model").mkdir()
-    with pytest.raises(InputError, match=r"Its model is --model .*contrastive_siamese_model"):
-        SiameseModel(tmp_path)
+def test_the_folder_of_a_training_and_a_foreign_one(original, tmp_path):
+    for name, message in (("nothing", "not there"), ("", "without")):
+        with pytest.raises(InputError, match=message):
+            SiameseModel(tmp_path / name)
+    path = shutil.copytree(original, tmp_path / "contrastive_siamese_model")
+    small_model.change(path, class_names=["a", "b"])
+    model = SiameseModel(tmp_path)
+    assert model.path == path
+    wanted = "<SiameseModel: recipe fast, images 28x28x1, 2 classes, threshold 0.500>"
+    assert repr(model) == wanted
 
 
 def test_a_model_that_a_killed_training_left_aside_is_found(model):
