@@ -8,12 +8,14 @@ they are, and each weighs as much.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, in_batches
+from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
+from pyimagesearch.evaluation.distances import Comparison
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 from pyimagesearch.evaluation.verification import independent
@@ -47,12 +49,10 @@ class Measurement:
         outputs = np.array([settings["threshold"], 0.5, *(points[rate] for rate in known)])
         counts = Counts(compared, [*distance.before_head(outputs), curve.best_threshold])
         (stored, half, best) = (0, 1, len(outputs))
-        bounds = settings.get("operating_bounds")
+        bounds = settings.get("operating_bounds") or {}
         for k, rate in enumerate(known, 2):
-            up_to = bounds.get(rate) if isinstance(bounds, dict) else None  # untrusted
-            up_to = up_to if isinstance(up_to, float) and 0 <= up_to <= 1 else None
             (tmr, fmr) = (counts.share(k, 1), counts.share(k, 0))
-            points[rate] = OperatingPoint(points[rate], tmr, fmr, up_to)
+            points[rate] = OperatingPoint(points[rate], tmr, fmr, bounds.get(rate))
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -83,6 +83,30 @@ class Measurement:
         """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
         found = {k: v for k, v in vars(self).items() if k != "compared" and v is not None}
         return json.loads(json.dumps(found, default=vars))
+
+
+def embed(encoder: Any, images: np.ndarray | Rows) -> np.ndarray:
+    """Every image through a Keras model once: uint8 (N, H, W, C) -> float32 array (N, D)."""
+    forward = _forward(encoder)
+    return in_batches(lambda batch: forward(batch).numpy(), images)
+
+
+@lru_cache(maxsize=4)  # an encoder is compiled once, not anew in each epoch
+def _forward(encoder: Any) -> Any:
+    import tensorflow as tf  # not where commands do without it
+
+    return tf.function(
+        lambda batch: encoder(batch, training=False),
+        input_signature=[tf.TensorSpec(encoder.input_shape, tf.uint8)],
+    )
+
+
+def pair_distances(
+    embeddings: np.ndarray, pairs: Pairs, comparison: Comparison
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
+    (a, b) = pairs.indices().T
+    return np.asarray(comparison([embeddings[a], embeddings[b]])), pairs.labels()
 
 
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:

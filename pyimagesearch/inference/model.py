@@ -25,7 +25,7 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import NAMES, Distance, angular_similarity
+from pyimagesearch.evaluation.distances import Distance, angular_similarity
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
@@ -300,19 +300,18 @@ class SiameseModel:
         shard: (k, n) for the kth of n parts of the images, which may be empty.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
-        directory = os.fspath(directory)
-        start = len(os.path.join(directory, ""))  # of a file's name
+        directory = os.path.join(directory, "")
         if classes:
             files = sorted(listing.find(directory, class_level, plain=True).files)
-            label_of = {os.path.join(directory, file.name): file.label for file in files}
+            label_of = {directory + file.name: file.label for file in files}
         else:
             label_of = dict.fromkeys(listing.list_images(directory), "")
         # by number and device of each file, whatever its name
         asked = {os.stat(p)[1:3] for p in without if isinstance(p, File) and os.path.exists(p)}
-        exist = filter(os.path.exists, list(label_of) if asked else ())
-        for path in [path for path in exist if os.stat(path)[1:3] in asked]:
-            log.info("left out %s: asked about, or drawn by this command", printable(path))
-            del label_of[path]
+        for path in [path for path in label_of if asked and os.path.exists(path)]:
+            if os.stat(path)[1:3] in asked:
+                log.info("left out %s: asked about, or drawn by this command", printable(path))
+                del label_of[path]
         (number, of) = shard or (1, 1)
         count = len(label_of)
         (first, last) = (count * (number - 1) // of, count * number // of)
@@ -327,7 +326,7 @@ class SiameseModel:
         log.info("%s, %d of them embedded by an earlier run", read, found.reused)
         return Gallery(
             np.asarray(found.values).reshape(len(good), self.embedding_dim),
-            tuple(path[start:] for path in good),
+            tuple(path.removeprefix(directory) for path in good),
             tuple(label_of[path] for path in good),
             self.digest,
             (first, last, count),
@@ -401,7 +400,7 @@ class SiameseModel:
 
 
 CHECKED = ("format_version", "image_shape", "threshold", "reading", "class_names", "distance",
-    "operating_points", "operating_images", "identification")  # fmt: skip
+    "operating_points", "operating_bounds", "operating_images", "identification")  # fmt: skip
 
 
 def read_settings(model: Path) -> dict[str, Any]:
@@ -423,27 +422,23 @@ def read_settings(model: Path) -> dict[str, Any]:
                     right = 0 < min(shape) <= max(shape) < 2**16
                 case "threshold", value:
                     right = math.isfinite(value)
-                case _, None:  # the others need not be there
-                    right = name != "image_shape"
-                case "format_version", version:
-                    right = version == FORMAT_VERSION
-                case "reading", reading:
+                case "reading", dict(reading):
                     right = reading.get("fit", "stretch") in FITS
                 case "class_names", list(names):
                     right = {*map(type, names)} <= {str}
-                case "distance", distance:
-                    right = distance in list(NAMES)
-                case "operating_images", number:
-                    right = type(number) is int
-                case "operating_points" | "identification", found:
+                case "operating_points" | "operating_bounds" | "identification", dict(rates):
                     # numbers by false match rates, "0.01" and the like; None: too few pairs for it
-                    rates = found if name == "operating_points" else found.get("rates") or {}
-                    right = all(
-                        0 < float(rate) < 1 and (t is None or math.isfinite(t))
-                        for rate, t in rates.items()
-                    )
-                case _:
-                    right = False
+                    rates = rates if name != "identification" else rates.get("rates") or {}
+                    known = [(float(rate), t) for rate, t in rates.items()]
+                    right = all(0 < r < 1 and (t is None or math.isfinite(t)) for r, t in known)
+                case (
+                    ("format_version", 1)
+                    | ("distance", "euclidean" | "cosine")
+                    | ("operating_images", int())
+                ):
+                    right = True
+                case _, value:  # the others need not be there
+                    right = value is None and name != "image_shape"
             if not right:
                 raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
