@@ -57,12 +57,14 @@ def main():
             f"{len(testImagePaths)} in {printable(args['input'])}.")
 
     # randomly generate the image pairs: shuffle the images and take two by two, as often as
-    # needed, so that no image is paired with itself and all have their turn
+    # needed, so that no image is paired with itself, all have their turn and no pair comes twice
     np.random.seed(args["seed"])
-    perShuffle = len(testImagePaths) // 2
-    shuffles = [np.random.permutation(len(testImagePaths))[:2 * perShuffle]
-        for _ in range(-(-args["pairs"] // perShuffle))]
-    pairs = np.concatenate(shuffles).reshape(-1, 2)[:args["pairs"]]
+    count = len(testImagePaths)
+    pairs = {}
+    while len(pairs) < min(args["pairs"], count * (count - 1) // 2):
+        shuffled = np.random.permutation(count)
+        pairs |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
+    pairs = np.array(list(pairs)[:args["pairs"]])
     (pairA, pairB) = pairs.T
 
     # every image that is in a pair goes through the network once, in one go

@@ -75,7 +75,7 @@ def load(
     pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
     and choices is train.
     split: "images" (some of every class), "classes" (whole classes) or None, see splits.split.
-    known: uint64, pixel_digests of what an earlier model was trained on. It is trained on
+    known: uint64, ImageSet.digests of what an earlier model was trained on. It is trained on
     again; where that cannot be, parts["clean"] is False.
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError where the folder is none, or cannot be split.
@@ -104,7 +104,7 @@ def load(
         )
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
-        trained = np.isin(pixel_digests(images.images), known)
+        trained = np.any(np.isin(images.digests(), known), axis=0)
     (part, by) = splits.split(images, images.splits, recipe.reading, seed, split, trained)
     (train, held, test) = (
         images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)

@@ -97,6 +97,7 @@ def read_folder(
         _groups(used, pairs, of_list, group_by),
         found.contents[rows],
         np.array([file.part for file in used], np.int8),
+        np.array([printable(file.name) for file in used], object),
     )
     counts = {
         "files": len(paths),

@@ -16,7 +16,7 @@ from pyimagesearch.system.terminal import at_once
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
 BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
-TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: pixel_digests
+TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
 
 
 class Rows:
@@ -80,6 +80,7 @@ class ImageSet:
     groups: np.ndarray | None = None  # int32 (N,): images that belong together have one number
     contents: np.ndarray | None = None  # uint64 (N,): a digest of each file's content
     splits: np.ndarray | None = None  # int8 (N,): TRAIN, VALIDATION, TEST, as the data says it
+    files: np.ndarray | None = None  # object (N,): the files' names, for messages
 
     def __len__(self) -> int:
         return len(self.images)
@@ -91,9 +92,17 @@ class ImageSet:
             raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
         return self.pairs
 
+    def digests(self) -> np.ndarray:
+        """What an image is known by, at any size or as another file: uint64 (1 or 2, N).
+
+        The pixel_digests, and digests of the files' contents where there are files.
+        """
+        own = [] if self.contents is None else [self.contents]
+        return np.stack([pixel_digests(self.images), *own])
+
     def part(self, rows: np.ndarray) -> "ImageSet":
         """Some of the images, with those of the pairs that lie within. rows: int, each once."""
-        known = (self.labels, self.groups, self.contents, self.splits)
+        known = (self.labels, self.groups, self.contents, self.splits, self.files)
         (labels, *others) = (None if x is None else x[rows] for x in known)
         pairs = None if self.pairs is None else self.pairs.within(rows)
         images: np.ndarray | Rows
@@ -183,7 +192,7 @@ def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
 
 
 def read_trained_on(model: str | Path) -> np.ndarray:
-    """The pixel_digests of what a model was trained on, from its directory: uint64 (N,).
+    """The ImageSet.digests of what a model was trained on, from its directory: uint64 (N,).
 
     Raises FileNotFoundError where it says none, ValueError where they are damaged.
     """

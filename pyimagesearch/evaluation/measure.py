@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
 from pyimagesearch.evaluation.distances import Comparison
@@ -47,7 +48,8 @@ class Measurement:
         points = dict(settings.get("operating_points") or {})
         known = [rate for rate, threshold in points.items() if threshold is not None]
         outputs = np.array([settings["threshold"], 0.5, *(points[rate] for rate in known)])
-        counts = Counts(compared, [*distance.before_head(outputs), curve.best_threshold])
+        limits = [*distance.before_head(outputs), curve.best_threshold]
+        counts = Counts(compared, limits)
         (stored, half, best) = (0, 1, len(outputs))
         bounds = settings.get("operating_bounds") or {}
         for k, rate in enumerate(known, 2):
@@ -77,7 +79,7 @@ class Measurement:
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
         self.classes = _by_class(compared, counts) if compared.whole else None
-        self.retrieval = Retrieval(compared) if compared.whole else None
+        self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
@@ -227,6 +229,9 @@ def report(m: Measurement, title: str) -> str:
         for c in m.classes["confused"][:1]:
             share = f"{100 * c['fmr']:.3g} % of their {c['pairs']} pairs called the same"
             lines.append(f"  most confused: {' and '.join(c['classes'])}, {share}")
+    if m.retrieval and (doubtful := m.retrieval.doubtful):
+        files = [f"{x['file']} ({x['class']}, looks like {x['like']})" for x in doubtful]
+        lines.append(f"  labels that are probably wrong, {len(files)}: {few_of(files, 5)}")
     if m.collapsed:
         lines.append("  the network has collapsed: all distances are alike")
     return "\n".join(lines)

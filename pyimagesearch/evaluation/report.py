@@ -34,6 +34,7 @@ from pyimagesearch.system.files import whole_file
 
 TEMPLATE = Path(__file__).with_name("report.html")
 STEPS = 400  # of the page's slider
+MOST_DOUBTFUL = 20  # images that are named; all are in metrics.json
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,10 @@ def write(
     right = f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
     notes = [summary, *without, *datasets.describe(data)]
+    notes += [
+        "{file} is labelled {class}, and its nearest images are all {like}: look at it".format(**x)
+        for x in (measured.retrieval.doubtful if measured.retrieval else [])[:MOST_DOUBTFUL]
+    ]
     if measured.collapsed:
         notes.append("The network has collapsed: all distances are alike.")
     if raw.auc.value > measured.auc.value:

@@ -19,6 +19,7 @@ from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import Figure, interval
 
+NEAREST = 5  # images that have to agree where a label is called into doubt
 MOST_PAIRS = 25_000_000  # of queries with images: more queries are thinned out, the gallery is not
 
 
@@ -26,11 +27,14 @@ class Retrieval:
     """Figures of N images, each compared with all others; a class at least has two.
 
     queries: images that have asked. left_out: those that could not: their class has no other.
+    doubtful: images whose label is probably wrong, each {"file", "class", "like"}: below the
+    threshold (of distances in front of a head) are its five nearest, all of class "like", and
+    none of its own class.
     For the intervals one unit after another is left out. A unit that leaves asks no more; of
     recall@1 it leaves the gallery, too, and the next image answers. (mAP@R changes little by that.)
     """
 
-    def __init__(self, pairs: ImagePairs):
+    def __init__(self, pairs: ImagePairs, threshold: float = 0):
         (embeddings, class_of, unit_of) = (pairs.embeddings, pairs.class_of, pairs.unit_of)
         (sizes, n) = (pairs.sizes, len(class_of))
         able = np.flatnonzero(sizes[class_of] > 1)
@@ -38,16 +42,26 @@ class Retrieval:
         columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
         units = int(unit_of.max()) + 1
         (scores, lost, leaving) = ([], np.zeros(units), np.zeros(units))
+        self.doubtful: list[dict[str, str]] = []
         for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
             rows = np.arange(len(some))
             distances = pairs.distance.matrix(embeddings[some], embeddings)
             distances[rows, some] = np.inf
             own = class_of == class_of[some, np.newaxis]
+            of_own = np.where(own, distances, np.inf).min(axis=1)
             np.nextafter(distances, np.float32(np.inf), out=distances, where=own)
             near = np.argpartition(distances, columns - 1, axis=1)[:, :columns]
             order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")
             near = np.take_along_axis(near, order, axis=1)  # (q, columns), nearest first
             hits = np.take_along_axis(own, near, axis=1)
+            five = near[:, :NEAREST]
+            alike = (class_of[five] == class_of[five[:, :1]]).all(axis=1)
+            alike &= (distances[rows, five[:, -1]] < threshold) & (threshold <= of_own)
+            for place, like in zip(some[alike], five[alike, 0]):
+                (row, files) = (pairs.rows[place], pairs.images.files)
+                file = f"image {row}" if files is None else files[row]
+                named = {"class": pairs.names[class_of[place]], "like": pairs.names[class_of[like]]}
+                self.doubtful.append({"file": file, **named})
             count = sizes[class_of[some], np.newaxis] - 1  # R
             rank = np.arange(1, columns + 1)
             precision = hits * (rank <= count) * np.cumsum(hits, axis=1) / rank

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.listing import say
-from pyimagesearch.data.sets import ImageSet, pixel_digests
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
@@ -53,7 +53,7 @@ def evaluate(
             (test, part) = (images.part(rows), PART_NAMES[number])
             log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
     known = model.trained_on
-    used = int(np.isin(pixel_digests(test.images), known).sum()) if len(known) else None
+    used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
         log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
     # are all of these classes new to the model, as far as names and pixels say?

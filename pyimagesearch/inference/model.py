@@ -148,7 +148,7 @@ class SiameseModel:
 
     @cached_property
     def trained_on(self) -> np.ndarray:
-        """uint64 (N,), data.sets.pixel_digests of what it was trained on; (0,) where unknown.
+        """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown.
 
         Raises InputError where they are damaged, and as check_unchanged.
         """

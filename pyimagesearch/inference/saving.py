@@ -43,7 +43,7 @@ def save(
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
     comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
     settings: for assets.extra/siamese.json, above all image_shape and threshold; a head's two
-    numbers are added. trained_on: uint64 (N,), data.sets.pixel_digests of these images.
+    numbers are added. trained_on: uint64 (N,), data.sets.ImageSet.digests of these images.
     Endpoints, all for any B:
       serve, serving_default  {"image_a", "image_b"} uint8 (B, H, W, C)
                               -> {"distance"} float32 (B, 1), smaller = more alike

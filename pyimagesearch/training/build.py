@@ -12,7 +12,7 @@ import tensorflow as tf
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.batches import epochs_of, steps_of_a_call
-from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests, read_trained_on
+from pyimagesearch.data.sets import DataSet, ImageSet, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError, first_line
 
@@ -117,7 +117,7 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
     """Digests of the images that the model of --weights was trained on; None where there is none.
 
     From the model's directory beside the file encoder.keras: uint64 (N,), see
-    data.sets.pixel_digests. Where they are missing, says what that means for the figures.
+    data.sets.ImageSet.digests. Where they are missing, says what that means for the figures.
     """
     weights = Path(recipe.network.weights)
     if not weights.is_file():
@@ -135,7 +135,7 @@ def trained_on(data: DataSet, known: np.ndarray | None = None) -> np.ndarray:
 
     Sorted, each once: uint64 (N,). A recipe that holds out none validates on the test itself.
     """
-    parts = {id(part.images): part.images for part in (data.train, data.validation, data.choices)}
+    parts = {id(part.images): part for part in (data.train, data.validation, data.choices)}
     parts.pop(id(data.test.images), None)
-    digests = [pixel_digests(images) for images in parts.values()]
+    digests = [part.digests().ravel() for part in parts.values()]
     return np.unique(np.concatenate([*digests, *([] if known is None else [known])]))

@@ -125,12 +125,15 @@ def train(
         encoder = chosen.encoder
         before = encoder.get_weights()
         inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
-        for layer in inner.layers[: inner.layers.index(inner.get_layer(FROZEN_TO))]:
+        frozen = inner.layers[: inner.layers.index(inner.get_layer(FROZEN_TO))]
+        for layer in frozen:
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
         train = (train_batches, steps)
         histories["trained on"] = _fit(model, train, held, recipe, seed, checkpoint)
+        for layer in frozen:  # encoder.keras can be trained on as a whole
+            layer.trainable = True
         chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)

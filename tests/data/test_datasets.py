@@ -75,6 +75,14 @@ def test_mnist_brings_its_own_test(caplog):
     assert not np.isin(pixel_digests(again.choices.images), known).any()
 
 
+def test_a_file_is_known_at_any_size(photos):
+    before = datasets.load(str(photos), PHOTOS, 1)
+    parts = (before.train, before.choices, before.test)
+    known = np.concatenate([part.digests().ravel() for part in parts])
+    again = datasets.load(str(photos), PHOTOS, 1, known=known, image_size=(16, 16), channels=1)
+    assert again.parts["trained_before"] == again.parts["test"] == 12 and not again.parts["clean"]
+
+
 def test_flags_of_a_folder_are_refused_for_mnist():
     for flag in ({"split": "images"}, {"channels": 1}, {"group_by": "x"}, {"class_level": 1}):
         with pytest.raises(InputError, match=r"with a folder alone\. Received: --dataset mnist"):

@@ -36,6 +36,16 @@ def test_images_at_one_distance_count_for_the_other_classes_first():
     assert values(retrieve(same, np.arange(40) % 4))["recall_at_1"] == 0
 
 
+def test_labels_that_are_probably_wrong_by_hand():
+    # six of a at 0 to 0.5, and one at 9.1 among six of b at 9 to 9.5
+    at = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 9.1, 9, 9.1, 9.2, 9.3, 9.4, 9.5]
+    pairs = image_pairs(at, [0] * 7 + [1] * 6)
+    found = retrieval.Retrieval(pairs, 2.0).doubtful
+    assert found == [{"file": "image 6", "class": "0", "like": "1"}]
+    # where all are the same, and where none is, no label is called into doubt
+    assert not retrieval.Retrieval(pairs, 9.0).doubtful + retrieval.Retrieval(pairs, 0.1).doubtful
+
+
 def test_the_query_itself_is_never_found_loners_are_left_out_and_many_thinned_out(monkeypatch):
     found = retrieve([0, 0.1, 5, 9], [0, 0, 1, 2])
     assert (found.queries, found.left_out, values(found)["recall_at_1"]) == (2, 2, 1)

@@ -87,8 +87,7 @@ def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
 
 def test_patience_is_the_chiefs_to_lose(monkeypatch, tmp_path):
     """Another machine's, which ends after its second epoch, stops nobody."""
-    monkeypatch.setattr(devices, "is_chief", lambda: False)
-    monkeypatch.setattr(devices, "machines", lambda: 2)
+    monkeypatch.setattr(devices, "machines", lambda: (2, False))
     checkpoint = Checkpoint(str(tmp_path), {}, config.RECIPES["fast"].changed(epochs=4))
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))

@@ -103,8 +103,10 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
 
 
 @pytest.fixture
-def flags(photos, tmp_path):
-    """A way of each kind, on small images."""
+def flags(photos, tmp_path, monkeypatch):
+    """A way of each kind, on small images, with heads that train for a few steps."""
+    monkeypatch.setattr(photos_module, "HEAD_EPOCHS", 2)
+    monkeypatch.setattr(photos_module, "HEAD_STEPS", 10)
     ways = ["whitened", "linear head", "trained on", "seen again"]
     (tmp_path / "mine.toml").write_text(f'base = "photos"\n[training]\nways = {json.dumps(ways)}\n')
     small = ("--image-size", 32, "--batch-size", 8, "--epochs", 1)
@@ -148,6 +150,8 @@ def test_a_folder_by_the_script_and_its_model_alone(flags, tmp_path, runs):
         np.testing.assert_allclose(d["distance"].numpy().ravel(), apart, atol=1e-3)
         encoder = keras.models.load_model(sys.argv[1] + "/encoder.keras")
         np.testing.assert_allclose(encoder(images), e, atol=1e-4)
+        layers = [layer for layer in encoder._flatten_layers() if "conv" in layer.name]
+        assert layers and all(layer.trainable for layer in layers)
         assert "pyimagesearch" not in sys.modules
         """,
         tmp_path,
