@@ -84,23 +84,28 @@ class Distance:
         return (np.log(values / (1 - values)) - bias) / (self.sign * weight)
 
 
-def distance_of(settings: Mapping[str, Any], comparison: Comparison | None, size: int) -> Distance:
+def distance_of(
+    settings: Mapping[str, Any], comparison: Comparison | None = None, size: int = 2
+) -> Distance:
     """The Distance of a model.
 
-    settings: the model's; "distance" and "head" are looked at. comparison: what it puts out for
-    pairs; a head is asked once, for 4,000 pairs, and its weight and bias follow from the answers.
-    size: of its embeddings.
+    settings: the model's, "distance" and "head". comparison: what it puts out for pairs of
+    embeddings, (B, size); a head is asked once, for 4,000 pairs, and its weight and bias follow
+    from the answers. None: they are stored in the settings, as "head_parameters".
     """
     name = settings.get("distance")
     name = name if name in NAMES else "euclidean"
-    if settings.get("head", "none") in (None, "none") or comparison is None:
+    if settings.get("head", "none") in (None, "none"):
         return Distance(name)
-    (a, b) = np.zeros((2, 4000, size), np.float32)
-    steps = np.geomspace(1e-3, 1e3, len(a))
-    a[:, 0], b[:, -1], b[:, 0] = 1, steps, 1 - steps
-    outputs = np.nan_to_num(np.ravel(comparison([a, b])).astype(np.float64))
-    # weight d + bias = log(p / (1 - p)), known the less exactly the nearer p is to 0 or 1
-    p = np.clip(outputs, 1e-7, 1 - 1e-7)
-    exact = outputs * (1 - outputs) + 1e-12
-    (weight, bias) = np.polyfit(Distance(name).rows(a, b), np.log(p / (1 - p)), 1, w=exact)
+    if comparison is None:
+        (weight, bias) = (settings["head_parameters"][k] for k in ("weight", "bias"))
+    else:
+        (a, b) = np.zeros((2, 4000, size), np.float32)
+        steps = np.geomspace(1e-3, 1e3, len(a))
+        a[:, 0], b[:, -1], b[:, 0] = 1, steps, 1 - steps
+        outputs = np.nan_to_num(np.ravel(comparison([a, b])).astype(np.float64))
+        # weight d + bias = log(p / (1 - p)), known the less exactly the nearer p is to 0 or 1
+        p = np.clip(outputs, 1e-7, 1 - 1e-7)
+        exact = outputs * (1 - outputs) + 1e-12
+        (weight, bias) = np.polyfit(Distance(name).rows(a, b), np.log(p / (1 - p)), 1, w=exact)
     return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)

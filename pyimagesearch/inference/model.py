@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import Distance, angular_similarity
+from pyimagesearch.evaluation.distances import angular_similarity, distance_of
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
@@ -69,42 +70,39 @@ class SiameseModel:
         self.path = inside if inside.is_dir() else path
         if not self.path.exists():
             restore(self.path.parent)  # a killed training may have left it aside
-        if lite and not (self.path.parent / ENCODER).is_file():
-            raise ImportError(f"no {ENCODER} beside the model")
+        if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
+            raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
         while True:
             self.digest = digest(self.path)
             try:
-                self._load(lite)
-            except (InputError, OSError):
+                self.settings = read_settings(self.path)
+                fit = (self.settings.get("reading") or {}).get("fit", "stretch")
+                self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+                self.threshold: float = self.settings["threshold"]
+                self.operating_points: dict = self.settings.get("operating_points") or {}
+                self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
+                if lite:
+                    self.archive: Any = self._exported_encoder()
+                else:
+                    import tensorflow as tf
+
+                    with plain_path(self.path) as plain:
+                        self.archive = tf.saved_model.load(plain)
+                # one black image: do the graph and the settings speak of the same shape?
+                feats = self.embed(np.zeros((1, *self.image_shape), np.uint8))
+                self.embedding_dim: int = feats.shape[1]
+                self.distance([feats, feats])
+            except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
                 time.sleep(0.1)  # a model that is being replaced is missing for a moment
-                if digest(self.path) == self.digest:
+                if digest(self.path) != self.digest:
+                    continue
+                if lite or isinstance(error, InputError):
                     raise
-            else:
-                if digest(self.path) == self.digest:
-                    return
-
-    def _load(self, lite: bool) -> None:
-        self.settings = read_settings(self.path)
-        fit = (self.settings.get("reading") or {}).get("fit", "stretch")
-        self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
-        self.threshold: float = self.settings["threshold"]
-        self.operating_points: dict = self.settings.get("operating_points") or {}
-        self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # bounds the memory
-        if lite:
-            self.archive: Any = self._exported_encoder()
-        try:
-            if not lite:
-                import tensorflow as tf
-
-                with plain_path(self.path) as plain:
-                    self.archive = tf.saved_model.load(plain)
-            # one black image: do the graph and the settings speak of the same shape?
-            feats = self.embed(np.zeros((1, *self.image_shape), np.uint8))
-            self.embedding_dim: int = feats.shape[1]
-            self.distance([feats, feats])
-        except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
-            received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
-            raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
+                received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
+                wanted = "a SavedModel that loads"
+                raise InputError(f"Expected {wanted}. Received: {received}") from None
+            if digest(self.path) == self.digest:
+                return
 
     def _exported_encoder(self) -> SimpleNamespace:
         """The SavedModel's endpoints embed and distance, without TensorFlow, which takes seconds.
@@ -120,11 +118,7 @@ class SiameseModel:
         known = {"model": self.digest, "sha256": hashlib.sha256(content).hexdigest()}
         if exported | known != exported:
             raise ValueError("it is damaged, of another model, or of an older version")
-        head = None
-        if self.settings.get("head") not in (None, "none"):
-            (weight, bias) = (self.settings["head_parameters"][name] for name in ("weight", "bias"))
-            head = (float(weight), float(bias))
-        measure = Distance(self.settings.get("distance") or "euclidean", head)
+        measure = distance_of(self.settings)
         with quiet():  # its C++ says that it has made a delegate
             interpreter = Interpreter(model_content=content, num_threads=at_once())
             runner = interpreter.get_signature_runner("embed")
@@ -262,11 +256,10 @@ class SiameseModel:
         for image in images:
             try:
                 if not isinstance(image, np.ndarray):
-                    pixels.append(read_image(image, self.image_shape))
-                elif (image.dtype, image.shape) == (np.uint8, self.image_shape):
-                    pixels.append(image)
-                else:
-                    bad.append(f"pixels, {image.dtype} of shape {image.shape}")
+                    image = read_image(image, self.image_shape)
+                if (image.dtype, image.shape) != (np.uint8, self.image_shape):
+                    raise InputError(f"pixels, {image.dtype} of shape {image.shape}")
+                pixels.append(image)
             except InputError as error:
                 bad.append(str(error))
         if bad:

@@ -26,14 +26,11 @@ _stderr = threading.RLock()  # one thread at a time turns it away
 log = logging.getLogger(__name__)
 
 
-class Messages(logging.Handler):
-    """Shows each message as a line "[INFO] …", at once, on standard output or error."""
+class Messages(logging.StreamHandler):
+    """Shows each message at once, as a line; one that cannot be shown ends the program."""
 
-    to = "stdout"
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = f"[{record.levelname}] {self.format(record)}"
-        print(line, file=getattr(sys, self.to), flush=True)
+    def handleError(self, record: logging.LogRecord) -> None:
+        raise  # a closed pipe, or a full disk, which run knows
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
@@ -56,8 +53,8 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.handlers = [messages := Messages()]
-    messages.to = "stderr" if program_output else "stdout"
+    logger.handlers = [messages := Messages(sys.stderr if program_output else sys.stdout)]
+    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 

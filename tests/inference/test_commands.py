@@ -17,9 +17,6 @@ from small_model import answers
 import test_contrastive_siamese_network as test_script
 from tests.scripts import ROOT
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from fuzz_images import write_files
-
 
 def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
     code, out, _ = ask("compare", seven[0], seven[1])
@@ -146,22 +143,6 @@ def test_compare_that_cannot_print_fails_with_2(original):
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-def test_no_command_falls_over_hostile_files(ask, tmp_path):
-    for name, seed in (("a", 1), ("b", 2)):
-        (tmp_path / "hostile" / name).mkdir(parents=True)
-        write_files(tmp_path / "hostile" / name, 20, seed)
-    folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
-    for arguments in (
-        ("search", ROOT / "examples" / "image_01.png", folder, *output),
-        ("matrix", folder, *output),
-        ("evaluate", folder, *output),
-        ("embed", folder, "--output", tmp_path / "vectors.npz"),
-    ):
-        code, out, err = ask(*arguments)
-        assert code == 0 and err == "" and "skipped" in out
 
 
 def test_the_test_script_with_names_of_any_bytes(runs, tmp_path):
