@@ -156,8 +156,16 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
 def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:
     """What the pixels themselves give, calibrated on `choices`: the line to beat.
 
-    Of more than 1,500 images some are taken.
+    Their values, 0 to 1, are the embedding; of larger images than 32x32 those at 32x32, the means
+    of areas: as much as memory bears. Of more than 1,500 images some are taken.
     """
+    import cv2  # here alone
+
+    size = (min(test.images.shape[2], 32), min(test.images.shape[1], 32))
+
+    def pixels(batch: np.ndarray) -> np.ndarray:
+        shrunk = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).ravel() for image in batch]
+        return np.array(shrunk, np.float32) / 255
 
     def pairs_of(images: ImageSet) -> ImagePairs:
         if images.labels is not None:
@@ -165,25 +173,10 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
         elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
             ends = np.random.default_rng(0).permutation(images.drawn.indices())
             images = images.part(np.unique(ends[: MOST_PIXELS // 2]))
-        return ImagePairs(raw_pixels(images.images), images, {}, new_classes=new_classes)
+        embeddings = in_batches(pixels, images.images)
+        return ImagePairs(embeddings, images, {}, new_classes=new_classes)
 
     return Measurement(pairs_of(test), calibrate(pairs_of(choices)))
-
-
-def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
-    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
-
-    Of larger images than 32x32 those at 32x32, the means of areas: as much as memory bears.
-    """
-    import cv2  # here alone
-
-    size = (min(images.shape[2], 32), min(images.shape[1], 32))
-
-    def pixels(batch):
-        shrunk = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).ravel() for image in batch]
-        return np.array(shrunk, np.float32) / 255
-
-    return in_batches(pixels, images)
 
 
 def figure_rows(m: Measurement) -> list[tuple[str, str]]:

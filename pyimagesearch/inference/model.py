@@ -121,7 +121,8 @@ class SiameseModel:
         measure = distance_of(self.settings)
         with quiet():  # its C++ says that it has made a delegate
             interpreter = Interpreter(model_content=content, num_threads=at_once())
-            runner = interpreter.get_signature_runner("embed")
+            interpreter.allocate_tensors()
+        runner = interpreter.get_signature_runner("embed")
         turn = threading.Lock()  # an interpreter for each thread is no faster
 
         def embed(images):
