@@ -177,7 +177,9 @@ def _to_tflite(model: SiameseModel) -> tuple[bytes, Callable]:
         # LiteRT's own operations alone: others would want TensorFlow's where it runs
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content = converter.convert()
-        run = tf.lite.Interpreter(model_content=content).get_signature_runner("embed")
+        interpreter = tf.lite.Interpreter(model_content=content)
+        interpreter.allocate_tensors()
+    run = interpreter.get_signature_runner("embed")
     return content, lambda images: run(images=images)["embedding"]
 
 
