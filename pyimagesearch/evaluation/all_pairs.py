@@ -40,11 +40,13 @@ class ImagePairs:
         settings: Mapping[str, Any],
         comparison: Comparison | None = None,
         new_classes: bool = False,
+        asked: np.ndarray | None = None,
     ):
         """embeddings: (N, D), of `images`. settings: the model's, "distance" and "head".
 
         comparison: what the model puts out, asked where there is a head. new_classes: whether no
-        class of these images was trained on.
+        class of these images was trained on. asked: bool (N,), one image at least of each pair is
+        one of these.
         Raises InputError where an embedding is not finite, or one kind of pair is missing.
         """
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
@@ -77,6 +79,7 @@ class ImagePairs:
         elif new_classes and labels is not None:
             (self.unit, unit_of) = ("classes", labels)
         (_, self.unit_of) = np.unique(unit_of[self.rows], return_inverse=True)
+        self.asked = np.ones(n, bool) if asked is None else asked[self.rows]
         self.block = max(BLOCK // n, 1)  # rows of distances
 
     @cached_property
@@ -133,7 +136,7 @@ class ImagePairs:
             last = self.class_of[a[-1, 0]]
             b = places[np.newaxis, start : self.first[last] + self.sizes[last] if kind else None]
             y = (self.class_of[a] == self.class_of[b]).astype(np.int8)
-            y[a >= b] = -1
+            y[(a >= b) | ~(self.asked[a] | self.asked[b])] = -1
             yield a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
 
 

@@ -121,7 +121,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
     "identification": thresholds for more rates, see SiameseModel.identify.
     """
-    (curve, distance, n) = (compared.curve, compared.distance, len(compared.rows))
+    (curve, distance, n) = (compared.curve, compared.distance, int(compared.asked.sum()))
     threshold = float(distance.output(curve.best_threshold))
     if stored is not None:
         counts = Counts(compared, [distance.before_head(stored), curve.best_threshold])

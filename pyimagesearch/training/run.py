@@ -20,9 +20,9 @@ from numpy.typing import ArrayLike
 from pyimagesearch import config, utils
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.data.sets import DataSet
+from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.evaluation import measure, report
-from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.all_pairs import ImagePairs, some_of
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
@@ -33,6 +33,7 @@ from pyimagesearch.training import arguments, build, checkpoints, devices, photo
 
 log = logging.getLogger(__name__)
 Settings = dict[str, Any]
+MOST_OTHERS = 500  # training images that those to choose by are compared with
 
 
 @contextmanager
@@ -180,7 +181,11 @@ def train(
 def calibrated(
     encoder: keras.Model, comparison: keras.Model, recipe: Recipe, data: DataSet, settings: Settings
 ) -> tuple[keras.Model, keras.Model, Settings]:
-    """Encoder and comparison in float32, as they are saved, and the settings with thresholds."""
+    """Encoder and comparison in float32, as they are saved, and the settings with thresholds.
+
+    Where the classes to choose by are not trained on, they are few: then their images are compared
+    with those of training, too, which are all of other classes.
+    """
     log.info("calibrating the threshold...")
     settings = settings | devices.describe(encoder)
     if not recipe.training.ways:  # those are in float32 already
@@ -188,7 +193,17 @@ def calibrated(
         (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
         for copy, model in zip((encoder, comparison), trained):
             copy.set_weights(model.get_weights())
-    choices = data.choices
+    (choices, asked) = (data.choices, None)
     embeddings = embed(encoder, choices.images)
-    pairs = ImagePairs(embeddings, choices, settings, comparison, data.new_choices)
+    if data.new_choices:
+        train = data.train.part(some_of(np.asarray(data.train.labels), MOST_OTHERS))
+        embeddings = np.concatenate([embeddings, embed(encoder, train.images)])
+        asked = np.arange(len(embeddings)) < len(choices)
+        known = [(choices.labels, train.labels), (choices.groups, train.groups)]
+        (labels, groups) = (
+            None if first is None else np.append(first, np.asarray(second))
+            for first, second in known
+        )
+        choices = ImageSet(embeddings, labels, None, choices.class_names, groups)
+    pairs = ImagePairs(embeddings, choices, settings, comparison, data.new_choices, asked)
     return encoder, comparison, settings | measure.calibrate(pairs)

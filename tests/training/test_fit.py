@@ -1,16 +1,21 @@
-"""fit from Python: what the train script does, in a process that is left as it was found."""
+"""fit from Python: what the train script does; the threshold that a training chooses."""
 
 import os
 import random
 import signal
 
+import keras
 import matplotlib
 import numpy as np
 import pytest
 
 from pyimagesearch import fit
+from pyimagesearch.config import RECIPES
 from pyimagesearch.data.datasets import load_mnist
+from pyimagesearch.data.sets import DataSet, ImageSet
+from pyimagesearch.siamese_network import build_comparison
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.training import run
 
 
 def state_of_process():
@@ -62,3 +67,20 @@ def test_what_fit_refuses(images, labels, flags, what, tmp_path):
     with pytest.raises(InputError, match=what):
         fit(images, labels, tmp_path, **flags)
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(("new", "threshold"), [(False, 50), (True, 5)])
+def test_new_classes_are_told_from_those_of_training_too(new, threshold):
+    """By hand: same pairs are at distance 2, classes to choose by at 98, one of training at 8."""
+
+    def images(*values):
+        return np.array(values, np.uint8).reshape(-1, 1, 1, 1)
+
+    choices = ImageSet(images(0, 2, 100, 102), np.array([0, 0, 1, 1]), None, ("a", "b", "c"))
+    train = ImageSet(images(10, 12), np.array([2, 2]), None, ("a", "b", "c"))
+    data = DataSet(train, choices, choices, choices, new_choices=new)
+    inputs = keras.Input((1, 1, 1), dtype="uint8")
+    encoder = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Rescaling(1.0)(inputs)))
+    recipe = RECIPES["photos"]
+    found = run.calibrated(encoder, build_comparison(recipe), recipe, data, {"head": "none"})[2]
+    assert found["threshold"] == pytest.approx(threshold) and found["operating_images"] == 4
