@@ -105,11 +105,13 @@ def photo_to_batch(folder: str) -> tuple[set[CodeType], set[CodeType]]:
 def compare() -> set[CodeType]:
     """All functions that compare enters."""
     from pyimagesearch.inference import commands
+    from pyimagesearch.system import terminal
 
     images = [str(ROOT / "examples" / f"image_{k}.png") for k in ("01", "09")]
     model = str(ROOT / "output" / "contrastive_siamese_model")
     with counting(lambda frame: True) as found, suppress(SystemExit):
-        commands.main(["compare", *images, "--model", model])
+        sys.argv = ["pyimagesearch", "compare", *images, "--model", model]
+        terminal.run(commands.main)
     return found
 
 

@@ -1,8 +1,15 @@
 """python -m pyimagesearch: see inference/commands.py."""
 
 import runpy
+import sys
 
 from pyimagesearch.inference import commands
+from pyimagesearch.system import terminal
+
+
+def ask() -> None:
+    """contrastive-siamese: the same, where the package is installed."""
+    terminal.run(commands.main)
 
 
 def train() -> None:
@@ -11,4 +18,5 @@ def train() -> None:
 
 
 if __name__ == "__main__":
-    commands.main()
+    sys.argv[0] = "python -m pyimagesearch"  # as errors name it
+    terminal.run(commands.main)

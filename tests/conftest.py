@@ -1,5 +1,6 @@
 """What several rooms' tests share. Importing tests.scripts clears the environment."""
 
+import logging
 import sys
 
 import cv2
@@ -8,6 +9,12 @@ import pytest
 
 from pyimagesearch.system import terminal
 from tests.scripts import python
+
+
+@pytest.fixture(autouse=True)
+def no_messages_to_a_closed_stream():
+    yield  # a test's captured output ends with it
+    logging.getLogger(terminal.LOGGER).handlers.clear()
 
 
 @pytest.fixture(scope="session")

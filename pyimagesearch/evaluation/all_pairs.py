@@ -67,15 +67,11 @@ class ImagePairs:
             self.names = [printable(names[k] if names else str(k)) for k in self.classes]
         (self.embeddings, n) = (embeddings[self.rows], len(self.rows))
         if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
-            raise InputError(
-                f"Expected finite embeddings. Received: {bad} of {n} with NaN or infinity. "
-                "Train the model again."
-            )
+            received = f"{bad} of {n} with NaN or infinity. Train the model again."
+            raise InputError(f"Expected finite embeddings. Received: {received}")
         if of_one_kind:
-            raise InputError(
-                f"Expected same and different pairs. Received: {n} images whose pairs are "
-                "all of one kind. Add images of the same and of other classes."
-            )
+            received = f"{n} images whose pairs are all of one kind. Add images of other classes."
+            raise InputError(f"Expected same and different pairs. Received: {received}")
         self.distance = distance_of(settings, comparison, embeddings.shape[1])
         (self.unit, unit_of) = ("images", np.arange(len(images)))
         if images.groups is not None:

@@ -15,45 +15,12 @@ from pyimagesearch.config import EPSILON
 Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
 
 
-def euclidean_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """sqrt(max(sum((a - b)^2), 1e-7)) of row with row: float32 (B, D) twice -> float32 (B,)."""
-    return np.sqrt(np.maximum(np.square(a - b).sum(axis=1), np.float32(EPSILON)))
-
-
-def cosine_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """1 - sum(a b) / (|a| |b|) of row with row: float32 (B, D) twice -> float32 (B,)."""
-    (a, b) = (unit_length(x) for x in (a, b))
-    return 1 - (a * b).sum(axis=1)
-
-
-def euclidean_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The Euclidean distance of each row of a with each of b: (Q, D), (N, D) -> float32 (Q, N).
-
-    In float64 inside: |a|^2 + |b|^2 - 2 a b loses half of the digits.
-    """
-    (a, b) = (np.asarray(x, np.float64) for x in (a, b))
-    squared = (-2 * a) @ b.T
-    squared += np.square(a).sum(axis=1)[:, np.newaxis]
-    squared += np.square(b).sum(axis=1)
-    return np.sqrt(np.maximum(squared, EPSILON, out=squared), out=squared).astype(np.float32)
-
-
-def cosine_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The cosine distance of each row of a with each of b: (Q, D), (N, D) -> float32 (Q, N).
-
-    From 0 to 2. A vector of zeros is at distance 1 from every other.
-    """
-    (a, b) = (unit_length(np.asarray(x, np.float64)) for x in (a, b))
-    return (1 - a @ b.T).astype(np.float32)
+NAMES = ("euclidean", "cosine")  # as utils.DISTANCES
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:
     """Rows divided by their length, of the same dtype; a row of zeros stays so. (N, D)."""
     return vectors / np.sqrt(np.maximum(np.square(vectors).sum(axis=1, keepdims=True), 1e-12))
-
-
-NUMPY_DISTANCES = {"euclidean": euclidean_rows, "cosine": cosine_rows}  # as utils.DISTANCES
-MATRICES = {"euclidean": euclidean_matrix, "cosine": cosine_matrix}
 
 
 def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
@@ -69,17 +36,35 @@ class Distance:
     the head: 50 million pairs never do. Where its weight is below 0, distances are counted as -d.
     """
 
-    name: str = "euclidean"  # in MATRICES
+    name: str = "euclidean"  # or "cosine"
     head: tuple[float, float] | None = None  # weight and bias; None: there is no head
     sign: int = 1  # -1: the head's output falls while the distance grows
 
-    def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """The distance of each row of a with each of b: (Q, D), (N, D) -> float32 (Q, N)."""
-        return np.float32(self.sign) * MATRICES[self.name](a, b)
-
     def rows(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """The distance of row with row: float32 (B, D) twice -> float32 (B,)."""
-        return np.float32(self.sign) * NUMPY_DISTANCES[self.name](a, b)
+        """The distance of row with row: float32 (B, D) twice -> float32 (B,).
+
+        sqrt(max(sum((a - b)^2), 1e-7)), or 1 - sum(a b) / (|a| |b|).
+        """
+        if self.name == "cosine":
+            far = 1 - (unit_length(a) * unit_length(b)).sum(axis=1)
+        else:
+            far = np.sqrt(np.maximum(np.square(a - b).sum(axis=1), np.float32(EPSILON)))
+        return np.float32(self.sign) * far
+
+    def matrix(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The distance of each row of a with each of b: (Q, D), (N, D) -> float32 (Q, N).
+
+        In float64 inside: |a|^2 + |b|^2 - 2 a b loses half of the digits.
+        """
+        (a, b) = (np.asarray(x, np.float64) for x in (a, b))
+        if self.name == "cosine":
+            far = 1 - unit_length(a) @ unit_length(b).T
+        else:
+            far = (-2 * a) @ b.T
+            far += np.square(a).sum(axis=1)[:, np.newaxis]
+            far += np.square(b).sum(axis=1)
+            far = np.sqrt(np.maximum(far, EPSILON, out=far), out=far)
+        return np.float32(self.sign) * far.astype(np.float32)
 
     def output(self, distances: np.ndarray | float) -> np.ndarray:
         """What the model puts out for these distances."""
@@ -99,23 +84,28 @@ class Distance:
         return (np.log(values / (1 - values)) - bias) / (self.sign * weight)
 
 
-def distance_of(settings: Mapping[str, Any], comparison: Comparison | None, size: int) -> Distance:
+def distance_of(
+    settings: Mapping[str, Any], comparison: Comparison | None = None, size: int = 2
+) -> Distance:
     """The Distance of a model.
 
-    settings: the model's; "distance" and "head" are looked at. comparison: what it puts out for
-    pairs; a head is asked once, for 4,000 pairs, and its weight and bias follow from the answers.
-    size: of its embeddings.
+    settings: the model's, "distance" and "head". comparison: what it puts out for pairs of
+    embeddings, (B, size); a head is asked once, for 4,000 pairs, and its weight and bias follow
+    from the answers. None: they are stored in the settings, as "head_parameters".
     """
     name = settings.get("distance")
-    name = name if name in list(MATRICES) else "euclidean"
-    if settings.get("head", "none") in (None, "none") or comparison is None:
+    name = name if name in NAMES else "euclidean"
+    if settings.get("head", "none") in (None, "none"):
         return Distance(name)
-    (a, b) = np.zeros((2, 4000, size), np.float32)
-    steps = np.geomspace(1e-3, 1e3, len(a))
-    a[:, 0], b[:, -1], b[:, 0] = 1, steps, 1 - steps
-    outputs = np.nan_to_num(np.ravel(comparison([a, b])).astype(np.float64))
-    # weight d + bias = log(p / (1 - p)), known the less exactly the nearer p is to 0 or 1
-    p = np.clip(outputs, 1e-7, 1 - 1e-7)
-    exact = outputs * (1 - outputs) + 1e-12
-    (weight, bias) = np.polyfit(NUMPY_DISTANCES[name](a, b), np.log(p / (1 - p)), 1, w=exact)
+    if comparison is None:
+        (weight, bias) = (settings["head_parameters"][k] for k in ("weight", "bias"))
+    else:
+        (a, b) = np.zeros((2, 4000, size), np.float32)
+        steps = np.geomspace(1e-3, 1e3, len(a))
+        a[:, 0], b[:, -1], b[:, 0] = 1, steps, 1 - steps
+        outputs = np.nan_to_num(np.ravel(comparison([a, b])).astype(np.float64))
+        # weight d + bias = log(p / (1 - p)), known the less exactly the nearer p is to 0 or 1
+        p = np.clip(outputs, 1e-7, 1 - 1e-7)
+        exact = outputs * (1 - outputs) + 1e-12
+        (weight, bias) = np.polyfit(Distance(name).rows(a, b), np.log(p / (1 - p)), 1, w=exact)
     return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)

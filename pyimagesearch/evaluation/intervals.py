@@ -38,9 +38,8 @@ class Figure:
             (words, bound) = ("at most", self.high) if self.value == 0 else ("at least", self.low)
             digits = max(1, 1 - math.floor(math.log10(max(100 * abs(bound - self.value), 1e-6))))
             cautious = math.ceil if self.value == 0 else math.floor
-            return (
-                f"{text} ({words} {cautious(100 * bound * 10**digits) / 10**digits:.{digits}f} %)"
-            )
+            bound = cautious(100 * bound * 10**digits) / 10**digits
+            return f"{text} ({words} {bound:.{digits}f} %)"
         low = self.low if self.low > self.value / 50 else 0
         return f"{text} ({number(100 * low)} to {number(100 * self.high)})"
 

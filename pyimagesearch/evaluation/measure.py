@@ -8,13 +8,15 @@ they are, and each weighs as much.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, in_batches
+from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
+from pyimagesearch.evaluation.distances import Comparison
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 from pyimagesearch.evaluation.verification import independent
@@ -49,12 +51,10 @@ class Measurement:
         limits = [*distance.before_head(outputs), curve.best_threshold]
         counts = Counts(compared, limits)
         (stored, half, best) = (0, 1, len(outputs))
-        bounds = settings.get("operating_bounds")
+        bounds = settings.get("operating_bounds") or {}
         for k, rate in enumerate(known, 2):
-            up_to = bounds.get(rate) if isinstance(bounds, dict) else None  # untrusted
-            up_to = up_to if isinstance(up_to, float) and 0 <= up_to <= 1 else None
             (tmr, fmr) = (counts.share(k, 1), counts.share(k, 0))
-            points[rate] = OperatingPoint(points[rate], tmr, fmr, up_to)
+            points[rate] = OperatingPoint(points[rate], tmr, fmr, bounds.get(rate))
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -85,6 +85,30 @@ class Measurement:
         """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
         found = {k: v for k, v in vars(self).items() if k != "compared" and v is not None}
         return json.loads(json.dumps(found, default=vars))
+
+
+def embed(encoder: Any, images: np.ndarray | Rows) -> np.ndarray:
+    """Every image through a Keras model once: uint8 (N, H, W, C) -> float32 array (N, D)."""
+    forward = _forward(encoder)
+    return in_batches(lambda batch: forward(batch).numpy(), images)
+
+
+@lru_cache(maxsize=4)  # an encoder is compiled once, not anew in each epoch
+def _forward(encoder: Any) -> Any:
+    import tensorflow as tf  # not where commands do without it
+
+    return tf.function(
+        lambda batch: encoder(batch, training=False),
+        input_signature=[tf.TensorSpec(encoder.input_shape, tf.uint8)],
+    )
+
+
+def pair_distances(
+    embeddings: np.ndarray, pairs: Pairs, comparison: Comparison
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
+    (a, b) = pairs.indices().T
+    return np.asarray(comparison([embeddings[a], embeddings[b]])), pairs.labels()
 
 
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:
@@ -132,8 +156,16 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
 def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:
     """What the pixels themselves give, calibrated on `choices`: the line to beat.
 
-    Of more than 1,500 images some are taken.
+    Their values, 0 to 1, are the embedding; of larger images than 32x32 those at 32x32, the means
+    of areas: as much as memory bears. Of more than 1,500 images some are taken.
     """
+    import cv2  # here alone
+
+    size = (min(test.images.shape[2], 32), min(test.images.shape[1], 32))
+
+    def pixels(batch: np.ndarray) -> np.ndarray:
+        shrunk = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).ravel() for image in batch]
+        return np.array(shrunk, np.float32) / 255
 
     def pairs_of(images: ImageSet) -> ImagePairs:
         if images.labels is not None:
@@ -141,26 +173,10 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
         elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
             ends = np.random.default_rng(0).permutation(images.drawn.indices())
             images = images.part(np.unique(ends[: MOST_PIXELS // 2]))
-        return ImagePairs(raw_pixels(images.images), images, {}, new_classes=new_classes)
+        embeddings = in_batches(pixels, images.images)
+        return ImagePairs(embeddings, images, {}, new_classes=new_classes)
 
     return Measurement(pairs_of(test), calibrate(pairs_of(choices)))
-
-
-def raw_pixels(images: np.ndarray | Rows) -> np.ndarray:
-    """The embedding that every network must beat: the pixels themselves, (N, D) in [0, 1].
-
-    Of larger images than 32x32 the means of tiles, up to 32x32 of them: as much as memory bears.
-    """
-    (height, width) = images.shape[1:3]
-    (rows, columns) = (-(-height // 32), -(-width // 32))
-
-    def tiles(batch):
-        batch = batch[:, : height // rows * rows, : width // columns * columns]
-        # (B, tiles down, rows of one, tiles across, columns of one, C)
-        shape = (len(batch), height // rows, rows, width // columns, columns, -1)
-        return (batch.reshape(shape).mean(axis=(2, 4)) / 255).reshape(len(batch), -1)
-
-    return in_batches(lambda batch: tiles(batch).astype(np.float32), images)
 
 
 def figure_rows(m: Measurement) -> list[tuple[str, str]]:

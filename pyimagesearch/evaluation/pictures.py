@@ -32,15 +32,14 @@ def plot_pairs(
     same: np.ndarray,
     path: str | Path,
     title: str,
-    columns: int = 5,
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 
     images: the first and the second of each, uint8 (B, H, W, C). same: (B,), true or false.
-    The first 100 of them: more would be too small to see.
+    The first 100 of them, five in a row: more would be too small to see.
     """
     texts = texts[:100]
-    columns = min(columns, len(texts))
+    columns = min(5, len(texts))
     rows = -(-len(texts) // columns)
     # a title needs some width even over a single pair
     fig = Figure(figsize=(max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5), layout="tight")
@@ -71,9 +70,9 @@ def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Pat
     ((same, far), (different, near)) = (measured.compared.extremes(kind, 5) for kind in (1, 0))
     pairs = [images[ends] for ends in np.concatenate([same, different]).T]
     texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.append(far, near))]
-    title = "the same pairs furthest apart, the different ones nearest; threshold {:.2f}"
-    (title, columns) = (title.format(measured.threshold), max(len(far), len(near)))
-    return plot_pairs(pairs, texts, np.arange(len(texts)) < len(far), path, title, columns)
+    title = "the same pairs furthest apart, the different ones nearest; threshold "
+    title += f"{measured.threshold:.2f}"
+    return plot_pairs(pairs, texts, np.arange(len(texts)) < len(far), path, title)
 
 
 def plot_matrix(
@@ -179,10 +178,8 @@ def check_output(path: str | Path) -> None:
     """Raise InputError where path cannot become a picture, before any work is done."""
     formats = Figure().canvas.get_supported_filetypes()
     if Path(path).suffix.lower().lstrip(".") not in formats:
-        raise InputError(
-            f"Expected a picture's file name, ending in one of {', '.join(formats)}. Received: "
-            f"{path}. Name another with --output."
-        )
+        wanted = f"a picture's file name, ending in one of {', '.join(formats)}"
+        raise InputError(f"Expected {wanted}. Received: {path}. Name another with --output.")
     check_writable(Path(path).parent)
 
 

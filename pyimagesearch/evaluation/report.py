@@ -28,8 +28,7 @@ from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.all_pairs import MOST_CLASSES, ImagePairs
-from pyimagesearch.evaluation.embeddings import embed, pair_distances
-from pyimagesearch.evaluation.measure import Measurement
+from pyimagesearch.evaluation.measure import Measurement, embed, pair_distances
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 

@@ -11,9 +11,6 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +22,7 @@ from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
-from pyimagesearch.inference.lite import ENCODER
-from pyimagesearch.inference.model import FPIR, SiameseModel
+from pyimagesearch.inference.model import ENCODER, FPIR, SiameseModel
 from pyimagesearch.system import flags, terminal
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
@@ -39,17 +35,17 @@ MOST_OF_MATRIX = 5_000  # images
 
 
 def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
-    """The model; lite: run by LiteRT where encoder.tflite beside it and its package allow that."""
+    """The model; lite: run by LiteRT where that and encoder.tflite beside the model are there."""
     model = None
-    file = Path(os.path.realpath(args.model)).parent / ENCODER
-    if lite and file.is_file() and find_spec("ai_edge_litert"):
+    if lite:
         try:
             model = SiameseModel(args.model, lite=True)
         except InputError:  # of the model itself
             raise
         except Exception as error:  # a damaged file makes LiteRT raise nearly anything
-            why = printable(first_line(error))
-            log.info("%s is not used (%s): TensorFlow is; export it again", printable(file), why)
+            if not isinstance(error, ImportError):  # of what is missing nothing is said
+                why = printable(first_line(error))
+                log.info("%s is not used (%s): TensorFlow is; export it again", ENCODER, why)
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
@@ -114,8 +110,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     found = model.embed_kept(files)
     embeddings = dict(zip([files[k] for k in found.good], found.values))
     unread = {files[k]: message for k, message in found.messages.items()}
-    pairs: list[dict[str, Any]] = []
-    (known, faults, lines) = ([], [], [])  # known: is it right, and its images
+    (pairs, faults, lines, known) = ([], [], [], [])  # known: is it right, and its images
     for line in listed:
         try:
             (a, b) = line.named("a", "b")
@@ -128,12 +123,12 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
             lines.append(f"line {line.number} not compared: {fault}")
             continue
         (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
-        pair = {"line": line.number, "a": a, "b": b, "expected": expected}
-        pairs.append(pair | model.judge(distance, threshold))
-        wrong = expected not in (None, pairs[-1]["same"])
-        lines.append(f"{row(pairs[-1])}  {a}  {b}{'  wrong' * wrong}")
+        answer = model.judge(distance, threshold)
+        pairs.append({"line": line.number, "a": a, "b": b, "expected": expected, **answer})
+        right = expected in (None, answer["same"])
+        lines.append(f"{row(answer)}  {a}  {b}{'' if right else '  wrong'}")
         if expected is not None:
-            known.append((not wrong, both))
+            known.append((right, both))
     same = sum(pair["same"] for pair in pairs)
     summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
@@ -144,8 +139,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     answer = {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}
     say(args, answer, *lines, text)
     if faults:
-        first = f"{faults[0]['line']}: {faults[0]['fault']}"
-        received = f"{len(faults)} of {len(lines)} that are none, the first on line {first}"
+        received = f"{len(faults)} of {len(lines)} that are none, the first on line "
+        received += "{line}: {fault}".format(**faults[0])
         raise InputError(f"Expected image pairs in {printable(args.pairs)}. Received: {received}")
 
 
@@ -325,11 +320,9 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
 ]  # fmt: skip
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Answer one question and end the program; argv: its words, by default the program's own."""
-    name = os.path.basename(sys.argv[0])
-    prog = "python -m pyimagesearch" if name == "__main__.py" else name
-    parser = flags.Parser(prog=prog, description=__doc__)
+def main() -> None:
+    """Answer the question that the program's words ask; terminal.run runs this."""
+    parser = flags.Parser(description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for answer in COMMANDS:
         (name, question) = (answer.__name__, answer.__doc__)
@@ -341,11 +334,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for commands, flag, how, text in ARGUMENTS:
             if name in commands.split():
                 sub.add_argument(flag, help=text, **how)
-
-    def answer_it() -> None:
-        args = parser.parse_args(argv)
-        # TensorFlow, which takes seconds, is imported where an answer needs it
-        terminal.setup(program_output=args.json, keras=False)
-        args.run(args)
-
-    terminal.run(answer_it, parser.prog)
+    args = parser.parse_args()
+    # TensorFlow, which takes seconds, is imported where an answer needs it
+    terminal.setup(program_output=args.json, keras=False)
+    args.run(args)

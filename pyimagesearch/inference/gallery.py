@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.evaluation.distances import NUMPY_DISTANCES
+from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
 
@@ -50,7 +50,7 @@ def nearest(
     """Which of N embeddings are nearest: int (top,), the nearest first, equal ones by index.
 
     query: (D,). embeddings: (N, D) float32, of which no copy is made. distance: in
-    NUMPY_DISTANCES, None: euclidean. Raises InputError for NaN or infinite embeddings.
+    distances.NAMES, None: euclidean. Raises InputError for NaN or infinite embeddings.
     """
     squares = np.einsum("nd,nd->n", embeddings, embeddings)  # |g|^2 of each row
     length = float(query @ query)
@@ -65,7 +65,7 @@ def nearest(
     rows = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
     if not len(rows):
         raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
-    distances = NUMPY_DISTANCES[distance or "euclidean"](embeddings[rows], query[np.newaxis])
+    distances = Distance(distance or "euclidean").rows(embeddings[rows], query[np.newaxis])
     return rows[np.argsort(distances, kind="stable")[:top]]
 
 
@@ -121,19 +121,19 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
         (part.files[2], part.model, part.embeddings.shape[1]): printable(path)
         for part, path in zip(parts, paths)
     }
-    parts.sort(key=lambda part: part.files)
     # each begins where the one before it ends, from the first file of the folder to the last
-    bounds = [0, *(bound for part in parts for bound in part.files[:2]), parts[0].files[2]]
+    (starts, ends, counts) = zip(*sorted(part.files for part in parts))
     gaps = [
         f"files {min(end, start)} to {max(end, start)} {'missing' if end < start else 'twice'}"
-        for end, start in zip(bounds[::2], bounds[1::2])
+        for end, start in zip((0, *ends), (*starts, counts[0]))
         if end != start
     ]
     if len(wholes) > 1 or gaps:
         received = few_of(gaps) if len(wholes) == 1 else f"{' and '.join(wholes.values())}, of two"
         wanted = "all parts that embed --shard writes of one folder with one model, each once"
         raise InputError(f"Expected {wanted}. Received: {received}. Embed what is missing.")
+    parts.sort(key=lambda part: part.files)
     names = tuple(name for part in parts for name in part.names)
     classes = tuple(name for part in parts for name in part.classes)
     embeddings = np.concatenate([part.embeddings for part in parts])
-    return Gallery(embeddings, names, classes, parts[0].model, (0, bounds[-1], bounds[-1]))
+    return Gallery(embeddings, names, classes, parts[0].model, (0, counts[0], counts[0]))

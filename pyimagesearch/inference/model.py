@@ -9,10 +9,14 @@ import logging
 import math
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,17 +26,17 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import MATRICES, angular_similarity
+from pyimagesearch.evaluation.distances import angular_similarity, distance_of
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest
-from pyimagesearch.inference.lite import Encoder
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
+from pyimagesearch.system.terminal import at_once, quiet
 
 FORMAT_VERSION = 1
+ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
-FEW = 4  # images that are one batch of any model
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -48,64 +52,117 @@ class SiameseModel:
     it takes; of three channels, red comes first. threshold: two images are the same where their
     distance is below it. operating_points: the threshold for each false match rate, "0.01" and
     the like; None: too few pairs. digest: of weights and graph. embedding_dim: D.
-    trained_on: uint64 (N,), data.sets.ImageSet.digests of what it was trained on, where it says so.
-    lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
 
     The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
     """
 
     def __init__(self, path: File, lite: bool = False):
-        """Raises InputError where path is no SavedModel that save wrote; lite: others, too.
+        """Load the model in a directory, or in a folder that a training wrote it into.
 
+        lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
         A training may put a new model there at this moment: then all is read again, so that no
         file of the old model is taken together with one of the new.
+        Raises InputError where path is no SavedModel that save wrote; lite: ImportError where
+        LiteRT or the file is missing, others where the file is damaged.
         """
-        self.path = Path(os.path.realpath(path))
+        path = Path(os.path.realpath(path))
+        inside = path / Path(MODEL_PATH).name
+        self.path = inside if inside.is_dir() else path
         if not self.path.exists():
             restore(self.path.parent)  # a killed training may have left it aside
+        if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
+            raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
         while True:
             self.digest = digest(self.path)
             try:
-                self._load(lite)
-            except (InputError, OSError):
-                time.sleep(0.1)  # a model that is being replaced is missing for a moment
-                if digest(self.path) == self.digest:
-                    raise
-            else:
-                if digest(self.path) == self.digest:
-                    return
+                self.settings = read_settings(self.path)
+                fit = (self.settings.get("reading") or {}).get("fit", "stretch")
+                self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+                self.threshold: float = self.settings["threshold"]
+                self.operating_points: dict = self.settings.get("operating_points") or {}
+                self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
+                if lite:
+                    self.archive: Any = self._exported_encoder()
+                else:
+                    import tensorflow as tf
 
-    def _load(self, lite: bool) -> None:
-        self.settings = read_settings(self.path)
-        fit = (self.settings.get("reading") or {}).get("fit", "stretch")
-        self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
-        self.threshold: float = self.settings["threshold"]
-        self.operating_points: dict = self.settings.get("operating_points") or {}
+                    with plain_path(self.path) as plain:
+                        self.archive = tf.saved_model.load(plain)
+                # one black image: do the graph and the settings speak of the same shape?
+                feats = self.embed(np.zeros((1, *self.image_shape), np.uint8))
+                self.embedding_dim: int = feats.shape[1]
+                self.distance([feats, feats])
+            except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
+                time.sleep(0.1)  # a model that is being replaced is missing for a moment
+                if digest(self.path) != self.digest:
+                    continue
+                if lite or isinstance(error, InputError):
+                    raise
+                received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
+                wanted = "a SavedModel that loads"
+                raise InputError(f"Expected {wanted}. Received: {received}") from None
+            if digest(self.path) == self.digest:
+                return
+
+    def _exported_encoder(self) -> SimpleNamespace:
+        """The SavedModel's endpoints embed and distance, without TensorFlow, which takes seconds.
+
+        The embeddings are the SavedModel's to within 4e-7; TensorFlow's differ by 1e-7 with the
+        size of the batch, so the cache keeps both under one digest.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        file = self.path.parent / ENCODER
+        exported = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))["export"]
+        content = file.read_bytes()
+        known = {"model": self.digest, "sha256": hashlib.sha256(content).hexdigest()}
+        if exported | known != exported:
+            raise ValueError("it is damaged, of another model, or of an older version")
+        measure = distance_of(self.settings)
+        with quiet():  # its C++ says that it has made a delegate
+            interpreter = Interpreter(model_content=content, num_threads=at_once())
+            interpreter.allocate_tensors()
+        runner = interpreter.get_signature_runner("embed")
+        turn = threading.Lock()  # an interpreter for each thread is no faster
+
+        def embed(images):
+            with turn:
+                return runner(images=images)
+
+        def distance(vectors):
+            distances = measure.rows(vectors["embedding_a"], vectors["embedding_b"])
+            return {"distance": measure.output(distances)[:, np.newaxis].astype(np.float32)}
+
+        return SimpleNamespace(signatures={"embed": embed}, distance=distance)
+
+    def __repr__(self) -> str:
+        """Its recipe, the shape of its images, how many classes it knows, its threshold."""
+        (known, shape) = (self.settings.get, "x".join(map(str, self.image_shape)))
+        about = f"recipe {known('recipe')}, images {shape}, {len(known('class_names') or ())}"
+        return f"<SiameseModel: {about} classes, threshold {self.threshold:.3f}>"
+
+    @cached_property
+    def trained_on(self) -> np.ndarray:
+        """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown.
+
+        Raises InputError where they are damaged, and as check_unchanged.
+        """
         try:
-            self.trained_on = read_trained_on(self.path)
-        except FileNotFoundError:  # it is not known
-            self.trained_on = np.zeros(0, np.uint64)
+            known = read_trained_on(self.path)
+        except FileNotFoundError:
+            known = np.zeros(0, np.uint64)
         except ValueError:
             file = f"{printable(self.path / TRAINED_ON)}, a damaged file"
             raise InputError(f"Expected uint64 numbers. Received: {file}. Remove it.") from None
-        if lite:
-            self.archive: Any = Encoder(self.path, self.digest, self.settings)
-        try:
-            if not lite:
-                import tensorflow as tf
+        self.check_unchanged()
+        return known
 
-                with plain_path(self.path) as plain:
-                    self.archive = tf.saved_model.load(plain)
-            # one black image: do the graph and the settings speak of the same shape?
-            feats = self._embed(np.zeros((1, *self.image_shape), np.uint8))
-            self.embedding_dim: int = feats.shape[1]
-            self.distance([feats, feats])
-        except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
-            received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
-            raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
-
-    def _embed(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self.archive.signatures["embed"](images=images)["embedding"])
+    def check_unchanged(self) -> None:
+        """Raise InputError where its directory now holds another model than it did when loaded."""
+        if digest(self.path) != self.digest:
+            wanted = f"in {printable(self.path)} the model that was loaded"
+            received = "another, the model was replaced meanwhile: run again."
+            raise InputError(f"Expected {wanted}. Received: {received}")
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> dict[str, Any]:
         """Are two images the same? What judge says of them, and the "threshold"."""
@@ -201,19 +258,21 @@ class SiameseModel:
             try:
                 if not isinstance(image, np.ndarray):
                     image = read_image(image, self.image_shape)
-                pixels.append(self._checked(image[np.newaxis])[0])
+                if (image.dtype, image.shape) != (np.uint8, self.image_shape):
+                    raise InputError(f"pixels, {image.dtype} of shape {image.shape}")
+                pixels.append(image)
             except InputError as error:
                 bad.append(str(error))
         if bad:
-            raise InputError(f"Expected readable images. Received: {listing.few_of(bad)}.")
+            wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
+            raise InputError(f"Expected {wanted}. Received: {listing.few_of(bad)}.")
         return np.array(pixels, np.uint8).reshape(-1, *self.image_shape)
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
         if not len(paths) or isinstance(paths, str | bytes | Path):
             return self.embed(self.read(paths))
-        size = max(200_000 // math.prod(self.image_shape[:2]), FEW)  # as sets.in_batches
-        return in_batches(lambda some: self.embed(self.read(some)), paths, size)  # type: ignore
+        return in_batches(lambda some: self.embed(self.read(some)), paths, self.batch_size)  # type: ignore
 
     def embed_kept(self, paths: Sequence[str]) -> Reading:
         """The embeddings of what can be read of some files, from the cache where it has them."""
@@ -235,19 +294,18 @@ class SiameseModel:
         shard: (k, n) for the kth of n parts of the images, which may be empty.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
-        directory = os.fspath(directory)
-        start = len(os.path.join(directory, ""))  # of a file's name
+        directory = os.path.join(directory, "")
         if classes:
             files = sorted(listing.find(directory, class_level, plain=True).files)
-            label_of = {os.path.join(directory, file.name): file.label for file in files}
+            label_of = {directory + file.name: file.label for file in files}
         else:
             label_of = dict.fromkeys(listing.list_images(directory), "")
         # by number and device of each file, whatever its name
         asked = {os.stat(p)[1:3] for p in without if isinstance(p, File) and os.path.exists(p)}
-        exist = filter(os.path.exists, list(label_of) if asked else ())
-        for path in [path for path in exist if os.stat(path)[1:3] in asked]:
-            log.info("left out %s: asked about, or drawn by this command", printable(path))
-            del label_of[path]
+        for path in [path for path in label_of if asked and os.path.exists(path)]:
+            if os.stat(path)[1:3] in asked:
+                log.info("left out %s: asked about, or drawn by this command", printable(path))
+                del label_of[path]
         (number, of) = shard or (1, 1)
         count = len(label_of)
         (first, last) = (count * (number - 1) // of, count * number // of)
@@ -262,7 +320,7 @@ class SiameseModel:
         log.info("%s, %d of them embedded by an earlier run", read, found.reused)
         return Gallery(
             np.asarray(found.values).reshape(len(good), self.embedding_dim),
-            tuple(path[start:] for path in good),
+            tuple(path.removeprefix(directory) for path in good),
             tuple(label_of[path] for path in good),
             self.digest,
             (first, last, count),
@@ -277,19 +335,17 @@ class SiameseModel:
         Raises InputError for anything else: of floats from 0 to 1, made uint8, all would be black.
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
-        self._checked(images)
-        if not len(images):
-            return np.zeros((0, self.embedding_dim), np.float32)
-        return self._embed(images[:]) if len(images) <= FEW else in_batches(self._embed, images)
-
-    def _checked(self, images: np.ndarray | Rows) -> np.ndarray | Rows:
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             raise InputError(
                 f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
                 f"{images.dtype} of shape {images.shape}. One image is images[None], floats from 0 "
                 "to 1 are (images * 255).round().astype('uint8'); embed_files(paths) reads files."
             )
-        return images
+        if not len(images):
+            return np.zeros((0, self.embedding_dim), np.float32)
+        if len(images) > self.batch_size:
+            return in_batches(self.embed, images, self.batch_size)
+        return np.asarray(self.archive.signatures["embed"](images=images[:])["embedding"])
 
     def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
         """(feats_a, feats_b), each float (B, D) or (1, D) -> float32 (B,); smaller = more alike.
@@ -321,7 +377,7 @@ class SiameseModel:
         alike = np.exp2(-values / max(threshold, 1e-12))
         if self.settings.get("distance") == "cosine":
             alike = angular_similarity(values)
-        found = {"distance": values, "similarity": alike, "same": called_same(values, threshold)}
+        found = {"distance": values, "similarity": alike, "same": values < threshold}
         return {name: array.tolist() for name, array in found.items()}
 
     def threshold_for(self, fmr: float | None) -> float:
@@ -337,24 +393,8 @@ class SiameseModel:
         return self.threshold if fmr is None else known[fmr]
 
 
-def _are_rates(value: Any) -> bool:
-    # numbers by false match rates, "0.01" and the like; None: too few pairs for that rate
-    known = (value or {}).items()
-    return all(0 < float(rate) < 1 and (t is None or math.isfinite(t)) for rate, t in known)
-
-
-# whether a setting is what saving and calibrating write; None: it need not be there
-KINDS: dict[str, Callable[[Any], bool]] = {
-    "format_version": lambda v: v in (None, FORMAT_VERSION),
-    "image_shape": lambda v: list(map(type, v)) == [int] * 3 and 0 < min(v) <= max(v) < 2**16,
-    "threshold": math.isfinite,
-    "reading": lambda v: v is None or v.get("fit", "stretch") in FITS,
-    "class_names": lambda v: v is None or (type(v) is list and {*map(type, v)} <= {str}),
-    "distance": lambda v: v in [None, *MATRICES],
-    "operating_points": _are_rates,
-    "operating_images": lambda v: v is None or type(v) is int,
-    "identification": lambda v: _are_rates((v or {}).get("rates")),
-}
+CHECKED = ("format_version", "image_shape", "threshold", "reading", "class_names", "distance",
+    "operating_points", "operating_bounds", "operating_images", "identification")  # fmt: skip
 
 
 def read_settings(model: Path) -> dict[str, Any]:
@@ -364,16 +404,36 @@ def read_settings(model: Path) -> dict[str, Any]:
     """
     file = model / SETTINGS
     if not (model / "saved_model.pb").is_file() or not file.is_file():
-        there = "without" if model.is_dir() else "not there"
-        inside = model / Path(MODEL_PATH).name
-        advice = f"Its model is --model {printable(inside)}." if inside.is_dir() else ADVICE
+        received = f"{printable(model)}, {'without' if model.is_dir() else 'not there'}. {ADVICE}"
         wanted = f"a model directory with saved_model.pb and {SETTINGS}"
-        raise InputError(f"Expected {wanted}. Received: {printable(model)}, {there}. {advice}")
+        raise InputError(f"Expected {wanted}. Received: {received}")
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-        for name, is_right in KINDS.items():
-            if not is_right(settings.get(name)):
+        for name in CHECKED:
+            match name, settings.get(name):
+                case "image_shape", [int(), int(), int()] as shape:
+                    right = 0 < min(shape) <= max(shape) < 2**16
+                case "threshold", value:
+                    right = math.isfinite(value)
+                case "reading", dict(reading):
+                    right = reading.get("fit", "stretch") in FITS
+                case "class_names", list(names):
+                    right = {*map(type, names)} <= {str}
+                case "operating_points" | "operating_bounds" | "identification", dict(rates):
+                    # numbers by false match rates, "0.01" and the like; None: too few pairs for it
+                    rates = rates if name != "identification" else rates.get("rates") or {}
+                    known = [(float(rate), t) for rate, t in rates.items()]
+                    right = all(0 < r < 1 and (t is None or math.isfinite(t)) for r, t in known)
+                case (
+                    ("format_version", 1)
+                    | ("distance", "euclidean" | "cosine")
+                    | ("operating_images", int())
+                ):
+                    right = True
+                case _, value:  # the others need not be there
+                    right = value is None and name != "image_shape"
+            if not right:
                 raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"

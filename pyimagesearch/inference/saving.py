@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ import tensorflow as tf
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.inference.lite import run
-from pyimagesearch.inference.model import FORMAT_VERSION, SETTINGS, SiameseModel, digest, plain_path
+from pyimagesearch.inference.model import FORMAT_VERSION, SETTINGS, SiameseModel, plain_path
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
 from pyimagesearch.system.terminal import quiet
@@ -106,20 +104,14 @@ def save(
 def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     """Rewrite the settings of a loaded model, and those of its exported files beside it.
 
-    Raises InputError where its directory now holds another model than the one that was loaded:
-    the settings belong to that one.
+    Raises InputError where its directory now holds another model: the settings are not its.
     """
-    wanted = f"in {printable(model.path)} the model that was loaded"
-    received = "another, the model was replaced while it was measured: run again."
-    replaced = InputError(f"Expected {wanted}. Received: {received}")
-    if digest(model.path) != model.digest:  # it may be gone, and no folder is to be made for it
-        raise replaced
+    model.check_unchanged()  # it may be gone, and no folder is to be made for it
     with whole_file(model.path / SETTINGS) as new:
         _write(Path(new), settings)
         # the new file lies in a folder inside the model's and goes with it where that is replaced:
         # so the model that is looked at now is the one that is written into
-        if digest(model.path) != model.digest:
-            raise replaced
+        model.check_unchanged()
     for file in model.path.parent.glob("*.json"):
         with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
             exported = json.loads(file.read_text(encoding="utf-8"))["export"]
@@ -187,7 +179,8 @@ def _to_tflite(model: SiameseModel) -> tuple[bytes, Callable]:
         content = converter.convert()
         interpreter = tf.lite.Interpreter(model_content=content)
         interpreter.allocate_tensors()
-    return content, partial(run, interpreter)
+    run = interpreter.get_signature_runner("embed")
+    return content, lambda images: run(images=images)["embedding"]
 
 
 def _to_onnx(model: SiameseModel) -> tuple[bytes, Callable]:

@@ -12,12 +12,8 @@ from pyimagesearch.system.errors import InputError
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are InputErrors: one line, without the usage above it."""
 
-    def parse_known_args(self, args=None, namespace=None):
-        self.words = sys.argv[1:] if args is None else args
-        return super().parse_known_args(args, namespace)
-
     def error(self, message: str) -> NoReturn:
-        flags = [word.split("=")[0] for word in self.words if word.startswith("--")]
+        flags = [word.split("=")[0] for word in sys.argv[1:] if word.startswith("--")]
         known = self._option_string_actions
         unknown = [flag for flag in flags if not any(name.startswith(flag) for name in known)]
         if "are required" in message and unknown:  # a flag that is missing may be misspelt

@@ -26,16 +26,11 @@ _stderr = threading.RLock()  # one thread at a time turns it away
 log = logging.getLogger(__name__)
 
 
-class Messages(logging.Handler):
-    """Shows each message as a line "[INFO] …", at once; to_stderr: on standard error."""
+class Messages(logging.StreamHandler):
+    """Shows each message at once, as a line; one that cannot be shown ends the program."""
 
-    def __init__(self, to_stderr: bool):
-        super().__init__()
-        self.to_stderr = to_stderr
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stderr if self.to_stderr else sys.stdout
-        print(f"[{record.levelname}] {self.format(record)}", file=stream, flush=True)
+    def handleError(self, record: logging.LogRecord) -> None:
+        raise  # a closed pipe, or a full disk, which run knows
 
 
 def setup(program_output: bool = False, keras: bool = True) -> None:
@@ -58,7 +53,8 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.handlers = [Messages(program_output)]
+    logger.handlers = [messages := Messages(sys.stderr if program_output else sys.stdout)]
+    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 
@@ -115,13 +111,12 @@ def quiet() -> Iterator[None]:
             os.close(nowhere)
 
 
-def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
+def run(main: Callable[[], object]) -> NoReturn:
     """Run a script's main and end the process with its exit code.
 
     What a user can mend (InputError, OSError, too little memory) is one line and code 2. Any
     other exception is a bug: its traceback, a line that says so, and code 2 as well, since
     `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
-    name: what stands in front of an error, by default the script's name.
     """
     code: str | int | None = 0
     message = ""
@@ -150,7 +145,7 @@ def run(main: Callable[[], object], name: str | None = None) -> NoReturn:
             traceback.print_exc()
             message = "a bug of this project, not of what you did: please report the lines above"
     if message:
-        print(f"{name or os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
         code = 2
     sys.exit(code)
 

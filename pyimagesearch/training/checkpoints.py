@@ -16,7 +16,8 @@ import numpy as np
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet, evenly
-from pyimagesearch.evaluation.embeddings import Comparison, embed, pair_distances
+from pyimagesearch.evaluation.distances import Comparison
+from pyimagesearch.evaluation.measure import embed, pair_distances
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.system.errors import InputError

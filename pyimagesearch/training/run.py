@@ -23,7 +23,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.evaluation import measure, report
 from pyimagesearch.evaluation.all_pairs import ImagePairs, some_of
-from pyimagesearch.evaluation.embeddings import embed
+from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder

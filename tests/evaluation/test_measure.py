@@ -10,7 +10,7 @@ from pyimagesearch.data.pairs import Pairs, sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import Counts
-from pyimagesearch.evaluation.distances import Distance, cosine_matrix, distance_of
+from pyimagesearch.evaluation.distances import Distance, distance_of
 from pyimagesearch.evaluation.measure import Measurement, calibrate, report
 from pyimagesearch.system.errors import InputError
 from tests.evaluation.known import image_pairs
@@ -148,15 +148,16 @@ def test_matrices_give_what_the_distances_of_pairs_give(name):
         assert found.head == pytest.approx((weight, bias), rel=1e-5)
         assert found.output(found.rows(*pair)) == pytest.approx(comparison(pair)[:, 0], abs=1e-4)
         assert found.before_head(found.output(0.5)) == pytest.approx(0.5)
-    assert cosine_matrix(np.zeros((1, 6)), b).tolist() == [[1.0] * 9]
+    assert Distance("cosine").matrix(np.zeros((1, 6)), b).tolist() == [[1.0] * 9]
 
 
 @pytest.mark.slow
-def test_raw_pixels_are_the_pixels_or_the_means_of_tiles():
-    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
-    large = images.repeat(2, axis=1).repeat(3, axis=2)  # 56x84: tiles of 2x3
-    for found in map(measure.raw_pixels, (images, large)):
-        np.testing.assert_allclose(found, images.reshape(3, -1) / 255, rtol=1e-5)
+def test_raw_pixels_are_the_pixels_or_the_means_of_areas():
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1), dtype=np.uint8)
+    for shown in (images, images.repeat(2, axis=1).repeat(3, axis=2)):  # 64x96
+        some = ImageSet(shown, np.arange(6, dtype=np.int32) // 2)
+        compared = measure.measure_raw_pixels(some, some).compared
+        np.testing.assert_allclose(compared.embeddings, images.reshape(6, -1) / 255, rtol=1e-5)
     labels = np.append(np.arange(3000) // 2, 1500).astype(np.int32)
     pixels = np.random.default_rng(0).integers(0, 256, (3001, 2, 2, 1), dtype=np.uint8)
     raw = measure.measure_raw_pixels(*[ImageSet(pixels, labels)] * 2)

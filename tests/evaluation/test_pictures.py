@@ -1,7 +1,5 @@
 """Pictures: that they are written, with names of any script, and without touching the program."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import matplotlib as mpl
 import numpy as np
@@ -55,25 +53,15 @@ def test_a_histogram_and_a_curve_leave_the_programs_own_matplotlib_as_it_was(tmp
     assert dict(mpl.rcParams) == before
 
 
-def verdicts(count, path, images=IMAGES):
-    return pictures.plot_verdicts([images[:count]] * 2, np.arange(count) / 4, 0.5, path)
-
-
 @pytest.mark.parametrize("images", [IMAGES, IMAGES.repeat(3, axis=3), IMAGES[:, :1, :1]])
 @pytest.mark.parametrize("count", [1, 6])
 def test_pairs_in_grey_and_colour_and_of_one_pixel(images, count, tmp_path):
-    figure = verdicts(count, tmp_path / "a.png", images)
+    pairs = [images[:count]] * 2
+    figure = pictures.plot_verdicts(pairs, np.arange(count) / 4, 0.5, tmp_path / "a.png")
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     expected = ["0.00 same", "0.25 same", "0.50 different", "0.75 different", "1.00 different"]
     assert titles == [*expected, "1.25 different"][:count]
     assert shape_of(tmp_path / "a.png")[1] > 200
-
-
-def test_pictures_are_made_in_a_worker_thread(tmp_path):
-    with ThreadPoolExecutor(3) as pool:
-        for done in [pool.submit(verdicts, 6, tmp_path / f"{k}.png") for k in range(3)]:
-            done.result()
-    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_file_that_is_no_picture_is_refused(tmp_path):

@@ -15,8 +15,7 @@ from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.evaluation import report
 from pyimagesearch.evaluation.all_pairs import ImagePairs
-from pyimagesearch.evaluation.embeddings import embed
-from pyimagesearch.evaluation.measure import calibrate
+from pyimagesearch.evaluation.measure import calibrate, embed
 from pyimagesearch.siamese_network import build_comparison
 from pyimagesearch.system.errors import printable
 from tests.evaluation import browser

@@ -6,6 +6,7 @@ import pytest
 import small_model
 
 from pyimagesearch.inference import commands
+from pyimagesearch.system import terminal
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +37,9 @@ def ask(model, tmp_path, monkeypatch, capsys):
     def ask(*arguments):
         monkeypatch.chdir(tmp_path)
         where = [] if arguments[0] == "cache" else ["--model", str(model)]
+        monkeypatch.setattr("sys.argv", ["ask", *map(str, arguments), *where])
         with pytest.raises(SystemExit) as stop:
-            commands.main([*map(str, arguments), *where])
+            terminal.run(commands.main)
         streams = capsys.readouterr()
         return stop.value.code or 0, streams.out, streams.err
 

@@ -17,9 +17,6 @@ from small_model import answers
 import test_contrastive_siamese_network as test_script
 from tests.scripts import ROOT
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from fuzz_images import write_files
-
 
 def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
     code, out, _ = ask("compare", seven[0], seven[1])
@@ -42,6 +39,79 @@ def test_compare_fails_with_2(refused, seven):
 def test_a_misspelt_flag_is_named(refused, flags):
     assert "unrecognized arguments: --fromat; --help" in refused("export", *flags)
     assert "required: --format;" in refused("export", "--json")
+
+
+@pytest.fixture
+def write(folder, tmp_path):
+    """Writes a list into a folder that holds the digits."""
+    shutil.copytree(folder, tmp_path / "lists" / "digits")
+
+    def write(*lines):
+        path = tmp_path / "lists" / "pairs.csv"
+        path.write_bytes("\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+        return path
+
+    return write
+
+
+def test_a_line_for_each_pair_and_a_summary(ask, write):
+    same = [f"digits/{k}/0.png,digits/{k}/1.png,1" for k in range(5)]
+    different = [f"digits/{k}/2.png,digits/{k + 1}/3.png,0" for k in range(4)]
+    wrong = "digits/8/0.png,digits/8/1.png,0"
+    # whatever the folder that the command is asked in: paths begin at the list's
+    path = write("a,b,same", *same, *different, wrong)
+    (code, out, err) = ask("compare", "--pairs", path)
+    lines = answers(out)
+    assert code == 0 and err == "" and len(lines) == 11
+    assert [line.split()[2] for line in lines[:10]] == 5 * ["same"] + 4 * ["different"] + ["same"]
+    assert [line.endswith("wrong") for line in lines[:10]] == 9 * [False] + [True]
+    assert lines[10].startswith(
+        "10 pairs compared: 6 the same, 4 different; of 10 whose answer is given 90.00 % ("
+    )
+    answer = json.loads(ask("compare", "--pairs", path, "--json")[1])
+    summary = answer["summary"]
+    assert (summary["compared"], summary["same"], summary["known"]) == (10, 6, 10)
+    assert summary["right"]["low"] < summary["right"]["value"] == 0.9 < summary["right"]["high"]
+    assert answer["pairs"][9] | {"same": True, "expected": False} == answer["pairs"][9]
+    assert answer["pairs"][9]["line"] == 11 and answer["faults"] == []
+    # nothing is right or wrong
+    out = ask("compare", "--pairs", write("a,b", "digits/1/0.png,digits/1/1.png"))[1]
+    assert out.splitlines()[-1] == "1 pair compared: 1 the same, 0 different"
+
+
+def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, write):
+    path = write(
+        "a,b,same",
+        "digits/1/0.png,absent.png,1",
+        "digits/1/0.png,digits/1/1.png,1",
+        "pairs.csv,digits,0",
+        "digits/1/0.png,digits/1/1.png,perhaps",
+    )
+    (code, out, err) = ask("compare", "--pairs", path)
+    lines = answers(out)
+    assert code == 2 and len(err.splitlines()) == 1
+    assert "3 of 4 that are none, the first on line 2" in err
+    assert lines[0].startswith("line 2 not compared: ")
+    assert "absent.png: cannot be opened" in lines[0]
+    assert lines[1].endswith("digits/1/1.png")
+    assert "pairs.csv: cannot be read" in lines[2]
+    assert lines[3].startswith("line 5 not compared: Expected same")
+    (code, out, _) = ask("compare", "--pairs", path, "--json")
+    answer = json.loads(out)
+    assert code == 2 and [fault["line"] for fault in answer["faults"]] == [2, 4, 5]
+    # none at all
+    (code, out, err) = ask("compare", "--pairs", write("a,b", "x.png,y.png"), "--json")
+    assert code == 2 and json.loads(out)["pairs"] == [] and "1 of 1" in err
+    # a list of something else
+    (code, _, err) = ask("compare", "--pairs", write("path,label", "x.png,y"))
+    assert code == 2 and "columns a and b" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["7.png"], [], ["1.png", "2.png", "--pairs", "list.csv"], ["--pairs", "absent"]]
+)
+def test_two_images_or_a_list(refused, arguments):
+    assert "Expected" in refused("compare", *arguments)
 
 
 def test_search_ranks_reuses_embeddings_and_notices_what_changed(ask, folder, tmp_path, model):
@@ -146,22 +216,6 @@ def test_compare_that_cannot_print_fails_with_2(original):
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-def test_no_command_falls_over_hostile_files(ask, tmp_path):
-    for name, seed in (("a", 1), ("b", 2)):
-        (tmp_path / "hostile" / name).mkdir(parents=True)
-        write_files(tmp_path / "hostile" / name, 20, seed)
-    folder, output = tmp_path / "hostile", ("--output", tmp_path / "figure.png")
-    for arguments in (
-        ("search", ROOT / "examples" / "image_01.png", folder, *output),
-        ("matrix", folder, *output),
-        ("evaluate", folder, *output),
-        ("embed", folder, "--output", tmp_path / "vectors.npz"),
-    ):
-        code, out, err = ask(*arguments)
-        assert code == 0 and err == "" and "skipped" in out
 
 
 def test_the_test_script_with_names_of_any_bytes(runs, tmp_path):

@@ -35,13 +35,8 @@ def saved(path, encoder, **settings):
 
 
 def run_tflite(path, images):
-    interpreter = tf.lite.Interpreter(str(path))
-    (entry,) = interpreter.get_input_details()
-    interpreter.resize_tensor_input(entry["index"], images.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(entry["index"], images)
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    run = tf.lite.Interpreter(str(path)).get_signature_runner("embed")
+    return run(images=images)["embedding"]
 
 
 def run_onnx(path, images):

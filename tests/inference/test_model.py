@@ -1,5 +1,7 @@
 """SiameseModel: what it answers and what it refuses; the SavedModel where this package is not."""
 
+import contextlib
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -168,7 +170,7 @@ def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
     for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
         with pytest.raises(InputError, match=r"trained_on\.npy, a damaged file\. Remove it"):
-            SiameseModel(path)
+            SiameseModel(path).trained_on  # noqa: B018
 
 
 def test_settings_go_into_the_model_that_was_loaded_alone(model):
@@ -178,7 +180,7 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
     assert again.threshold == 0.9 and again.digest == model.digest  # of weights and graph
     (path / "variables" / "more").write_text("changed")
     before = (path / SETTINGS).read_text()
-    with pytest.raises(InputError, match="replaced while it was measured: run again"):
+    with pytest.raises(InputError, match="replaced meanwhile: run again"):
         saving.write_settings(model, model.settings | {"threshold": 9.0})
     assert (path / SETTINGS).read_text() == before
 
@@ -203,15 +205,16 @@ def test_settings_are_untrusted_text(model, refused, changes):
     assert f"Received: damaged or newer ones ({name})" in error
 
 
-def test_a_foreign_directory(tmp_path):
-    with pytest.raises(InputError, match="not there"):
-        SiameseModel(tmp_path / "nothing")
-    with pytest.raises(InputError, match="without"):
-        SiameseModel(tmp_path)
-    # the folder that a training was given, and the model in it
-    (tmp_path / "contrastive_siamese_model").mkdir()
-    with pytest.raises(InputError, match=r"Its model is --model .*contrastive_siamese_model"):
-        SiameseModel(tmp_path)
+def test_the_folder_of_a_training_and_a_foreign_one(original, tmp_path):
+    for name, message in (("nothing", "not there"), ("", "without")):
+        with pytest.raises(InputError, match=message):
+            SiameseModel(tmp_path / name)
+    path = shutil.copytree(original, tmp_path / "contrastive_siamese_model")
+    small_model.change(path, class_names=["a", "b"])
+    model = SiameseModel(tmp_path)
+    assert model.path == path
+    wanted = "<SiameseModel: recipe fast, images 28x28x1, 2 classes, threshold 0.500>"
+    assert repr(model) == wanted
 
 
 def test_a_model_that_a_killed_training_left_aside_is_found(model):
@@ -223,6 +226,38 @@ def test_a_model_that_a_killed_training_left_aside_is_found(model):
     model.rename(folder / ".aside")
     assert SiameseModel(model).embedding_dim == 49
     assert sorted(path.name for path in model.parent.iterdir()) == ["model"]
+
+
+def save_models(path, scales):
+    """A training as its readers see it: one model after the other takes the same place."""
+    for scale in scales:
+        small_model.save(path, np.array([scale], np.uint64), scale=scale, scale_of_it=scale)
+
+
+@pytest.mark.slow
+def test_no_reader_gets_a_mix_of_two_models(tmp_path):
+    # a process of its own, in which TensorFlow is imported already
+    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+    context.set_forkserver_preload(["small_model", "pyimagesearch.inference.saving"])
+    path = small_model.save(tmp_path / "model", np.array([1], np.uint64), scale_of_it=1)
+    training = context.Process(target=save_models, args=(path, [2, 3, 1, 2, 3]))
+    training.start()
+    white = np.full((1, *small_model.SHAPE), 255, np.uint8)
+    loaded = 0
+    while training.is_alive():
+        model = SiameseModel(path)
+        scale = model.settings["scale_of_it"]
+        assert model.embed(white)[0, 0] == pytest.approx(scale)
+        loaded += 1
+        with contextlib.suppress(InputError):  # it was replaced meanwhile
+            assert model.trained_on.tolist() == [scale]
+        # settings are written into the model that was loaded, or not at all
+        with contextlib.suppress(InputError, OSError):
+            saving.write_settings(model, model.settings | {"threshold": 7.0})
+    training.join()
+    assert training.exitcode == 0 and loaded > 2
+    assert SiameseModel(path).settings["scale_of_it"] == 3
+    assert os.listdir(tmp_path).count("model") == 1 and len(os.listdir(tmp_path)) == 2
 
 
 @pytest.mark.slow

@@ -15,12 +15,13 @@ from tests.scripts import ENVIRONMENT, ROOT, python, started
 
 
 @pytest.fixture
-def ends(capsys):
+def ends(capsys, monkeypatch):
     """What run(main) ends with: (exit code, standard output, standard error)."""
+    monkeypatch.setattr("sys.argv", ["script"])
 
     def ends(main):
         with pytest.raises(SystemExit) as stop:
-            terminal.run(main, "script")
+            terminal.run(main)
         return stop.value.code, *capsys.readouterr()
 
     return ends
