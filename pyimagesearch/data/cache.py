@@ -61,7 +61,6 @@ def read_files(
     shape: (H, W, C), of the pixels; None: images.look instead.
     compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype.
     """
-    images.opencv()  # where it is missing no file is to blame
     side = max(shape[:2]) if shape else images.SAMPLE
     messages: dict[int, str] = {}
     several: list[str] = []

@@ -6,7 +6,6 @@ that was trained on the one knows the other, and a figure that is measured on it
 
 import numpy as np
 
-from pyimagesearch.data.images import opencv
 from pyimagesearch.data.sets import Rows, evenly
 
 SIDE = 24  # pixels of a thumbnail
@@ -53,7 +52,8 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     their pixels (Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced Correlation
     Coefficient Maximization", 2008).
     """
-    cv2 = opencv()
+    import cv2
+
     size = (ALIGNED_SIDE, ALIGNED_SIDE)
     (a, b) = (
         cv2.resize(image.mean(axis=2, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
@@ -63,7 +63,8 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, LEAST_STEP)
     start = np.eye(2, 3, dtype=np.float32)  # no map at all
     try:
-        (correlation, found) = cv2.findTransformECC(a, b, start, cv2.MOTION_AFFINE, stop, None, 1)
+        how = (cv2.MOTION_AFFINE, stop, None, 1)
+        (correlation, found) = cv2.findTransformECC(a, b, start, *how)  # type: ignore
     except cv2.error:  # there is no such map
         return False
     change = np.abs(found[:, :2] - np.eye(2))
@@ -77,7 +78,8 @@ def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
     The product of two is then the correlation of their pixels, the same at any brightness and
     contrast. A plain image becomes 0.
     """
-    cv2 = opencv()
+    import cv2
+
     area = cv2.INTER_AREA
     small = np.array([cv2.resize(images[row], (SIDE, SIDE), interpolation=area) for row in rows])
     pixels = small.reshape(len(rows), -1).astype(np.float32)

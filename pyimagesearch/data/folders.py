@@ -111,7 +111,7 @@ def read_folder(
         _groups(used, pairs, by_list, group_by),
         found.contents[rows],
         np.array([file.part for file in used], np.int8),
-        np.array([printable(file.name) for file in used], object),
+        np.array([file.name for file in used], object),
     )
     counts = {
         "files": len(paths),

@@ -77,7 +77,8 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
     shape: (H, W, 1) for grey, (H, W, 3) for colour (RGB). Returns uint8 of that shape.
     Raises InputError, naming the file, where it cannot be read whole.
     """
-    return fit(decode(read_bytes(path), path, max(shape[:2])), shape)
+    image = decode(read_bytes(path), path, max(shape[:2]))
+    return image if image.shape == shape else fit(image, shape)
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
@@ -208,7 +209,8 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
     Into a WholeShape the image is put in the middle, and its edges are repeated on both sides.
     """
-    cv2 = opencv()
+    import cv2  # where it is needed: it takes its time
+
     (height, width, channels) = shape
     (h, w) = (height, width)  # of the image in it
     if isinstance(shape, WholeShape):
@@ -231,18 +233,6 @@ def look(image: np.ndarray) -> np.ndarray:
     """The shorter and the longer side, 128 where they are more, and 1 for colour: uint8 (3,)."""
     sides = sorted(min(side, 2 * SAMPLE) for side in image.shape[:2])
     return np.array([*sides, np.any(image != image[:, :, :1])], np.uint8)
-
-
-def opencv() -> Any:
-    """The module cv2, imported when it is needed. Raises OSError where it cannot be."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise OSError(
-            f"OpenCV cannot be imported ({error}). On a machine without a screen: pip uninstall "
-            "opencv-python, then pip install opencv-python-headless."
-        ) from None
-    return cv2
 
 
 def described(shape: tuple[int, int, int]) -> str:

@@ -6,6 +6,7 @@ Names of files and classes stand only where Gradio shows text as it is, never HT
 """
 
 import argparse
+import ipaddress
 import logging
 import os
 import signal
@@ -49,8 +50,9 @@ def serve(args: argparse.Namespace) -> None:
         try:
             if not 0 <= args.port < 2**16:
                 raise OSError("ports run from 0 to 65535")
-            host = socket.gethostbyname(args.host)
-            with socket.create_server((host, args.port)) as free:
+            (family, *_, place) = socket.getaddrinfo(args.host, None)[0]
+            host = str(place[0])
+            with socket.create_server((host, args.port), family=family) as free:
                 port = free.getsockname()[1]  # for 0 any
         except OSError as error:
             received = f"{printable(args.host)} and {args.port} ({error})"
@@ -60,20 +62,21 @@ def serve(args: argparse.Namespace) -> None:
         gallery = args.gallery and model.embed_folder(args.gallery, args.class_level)
         page = build(gr, model, gallery, args)
         app = {}
-        if host.startswith("127."):
+        if ipaddress.ip_address(host).is_loopback:
             # a page elsewhere whose name is made to lead here gets no answer
             from starlette.middleware import Middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-            names = [host, "localhost"]
+            names = [host, f"[{host}]", "localhost"]
             app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=names)]
         else:
             log.warning("open to everybody who can reach this machine, without a password")
-        url = f"http://{host if host != '0.0.0.0' else socket.gethostname()}:{port}"
+        name = socket.gethostname() if ipaddress.ip_address(host).is_unspecified else host
+        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             page.launch(
-                server_name=host,
+                server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
                 # a font that comes with Gradio: its default theme fetches one
                 theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),

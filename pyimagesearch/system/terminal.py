@@ -141,6 +141,9 @@ def run(main: Callable[[], object]) -> NoReturn:
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
             message = first_line(error)
             message += "; a smaller --batch-size or --image-size needs less memory"
+        elif isinstance(error, ImportError) and error.name == "cv2":
+            message = f"OpenCV cannot be imported ({error}). On a machine without a screen: pip "
+            message += "uninstall opencv-python, then pip install opencv-python-headless"
         else:
             traceback.print_exc()
             message = "a bug of this project, not of what you did: please report the lines above"

@@ -41,6 +41,7 @@ def raising(error):
         (FileNotFoundError(2, "No such file", "a.png"), "[Errno 2] No such file: 'a.png'"),
         (MemoryError("Unable to allocate 3 GiB"), "Unable to allocate 3 GiB; a smaller"),
         (MemoryError(), "MemoryError; a smaller --batch-size"),
+        (ImportError("no libGL", name="cv2"), "OpenCV cannot be imported (no libGL). On a machine"),
         (ResourceExhaustedError(None, None, "OOM on\ncard"), "OOM on; a smaller --batch-size"),
     ],
 )
