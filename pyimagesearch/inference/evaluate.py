@@ -5,7 +5,9 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from pyimagesearch.data.datasets import of_arrays
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.listing import say
 from pyimagesearch.data.sets import ImageSet
@@ -23,7 +25,8 @@ FEW = 30  # images: fewer do not replace thresholds that rest on more, unless th
 
 def evaluate(
     model: SiameseModel,
-    folder: str | os.PathLike,
+    folder: str | os.PathLike | np.ndarray,
+    labels: ArrayLike | None = None,
     fmr: float | None = None,
     class_level: int | None = None,
     group_by: str | None = None,
@@ -33,6 +36,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
 
+    Or on images, uint8 (N, H, W, C), with labels, (N,) whole numbers or strings.
     Of a folder with train/ and test/ the test's images are evaluated, else val's; else all.
     calibrate: choose new thresholds by half of the images, store them in the model's directory,
     report on the other half; force: also by fewer than 30 images, where the model's rest on more.
@@ -43,9 +47,12 @@ def evaluate(
     if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
     threshold = model.threshold_for(fmr)
-    (images, counts) = read_folder(
-        folder, shape=model.image_shape, class_level=class_level, group_by=group_by
-    )
+    if isinstance(folder, np.ndarray):
+        (images, counts, what) = (of_arrays(folder, labels), {}, f"{len(folder)} images")
+    else:
+        how: dict[str, Any] = {"class_level": class_level, "group_by": group_by}
+        (images, counts) = read_folder(folder, shape=model.image_shape, **how)
+        what = printable(folder)
     (test, part) = (images, None)
     for number in (TEST, VALIDATION):
         rows = np.flatnonzero(images.splits == number)
@@ -68,7 +75,7 @@ def evaluate(
         rested = model.settings.get("operating_images") or 0
         if len(choices) < min(rested, FEW) and not force:
             wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
-            received = f"{len(choices)}, half of {printable(folder)}. Take more, or --force."
+            received = f"{len(choices)}, half of {what}. Take more, or --force."
             raise InputError(f"Expected {wanted}. Received: {received}")
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
@@ -98,7 +105,7 @@ def evaluate(
         pictures.plot_worst(test.images, measured, figure)
         log.info(f"the worst pairs: {printable(figure)}")
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
-    return answer | {"report": f"{measure.report(measured, printable(folder))}\n{verdict}"}
+    return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}
 
 
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:

@@ -171,11 +171,11 @@ class SiameseModel:
         (distance,) = self.distance([feats[:1], feats[1:]])
         return self.judge(distance, threshold) | {"threshold": threshold}
 
-    def evaluate(self, folder: File, **how: Any) -> dict[str, Any]:
-        """How good is the model on a folder? See evaluate.evaluate, which takes the same."""
+    def evaluate(self, folder: File | np.ndarray, labels: Any = None, **how: Any) -> dict[str, Any]:
+        """How good is the model on a folder, or on images? See evaluate.evaluate."""
         from pyimagesearch.inference.evaluate import evaluate
 
-        return evaluate(self, folder, **how)
+        return evaluate(self, folder, labels, **how)
 
     def search(
         self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None

@@ -87,7 +87,7 @@ def fit(
 
         ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
         model = fit(trainX[:5000], trainY[:5000], epochs=2)
-        model.evaluate(testX, testY)["right"]
+        model.evaluate(testX, testY)["accuracy"]
     """
     arrays = None
     if isinstance(images, str | os.PathLike):
