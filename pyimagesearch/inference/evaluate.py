@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pyimagesearch.data.datasets import of_arrays
 from pyimagesearch.data.folders import read_folder
@@ -26,7 +25,7 @@ FEW = 30  # images: fewer do not replace thresholds that rest on more, unless th
 def evaluate(
     model: SiameseModel,
     folder: str | os.PathLike | np.ndarray,
-    labels: ArrayLike | None = None,
+    labels: Any = None,
     fmr: float | None = None,
     class_level: int | None = None,
     group_by: str | None = None,
@@ -47,8 +46,9 @@ def evaluate(
     if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
     threshold = model.threshold_for(fmr)
+    counts: dict[str, Any] = {}
     if isinstance(folder, np.ndarray):
-        (images, counts, what) = (of_arrays(folder, labels), {}, f"{len(folder)} images")
+        (images, what) = (of_arrays(folder, labels), f"{len(folder)} images")
     else:
         how: dict[str, Any] = {"class_level": class_level, "group_by": group_by}
         (images, counts) = read_folder(folder, shape=model.image_shape, **how)
