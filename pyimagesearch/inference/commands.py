@@ -293,13 +293,14 @@ COMMANDS = (compare, identify, search, embed, evaluate, matrix, export, page, ca
 VECTORS = os.path.join(config.BASE_OUTPUT, "vectors.npz")
 SWITCH: dict[str, Any] = {"action": "store_true"}
 ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
-    ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two, or none with --pairs"),
-    ("identify search", "query", {}, None),
-    ("identify", "gallery", {}, None),
-    ("embed", "directory", {"nargs": "?"}, None),
-    ("search evaluate matrix", "directory", {}, None),
+    ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two files, or none with --pairs"),
+    ("identify search", "query", {}, "the image file that is asked about"),
+    ("identify", "gallery", {}, "a folder with a subfolder for each person or thing"),
+    ("embed", "directory", {"nargs": "?"}, "a folder of images"),
+    ("search matrix", "directory", {}, "a folder of images"),
+    ("evaluate", "directory", {}, "a folder with a subfolder per class, of ready pairs, or a list"),
     ("compare", "--pairs", {"metavar": "LIST.csv"}, "CSV with the columns a, b, perhaps same"),
-    ("compare search evaluate matrix page", "--fmr", {"type": float}, "use this rate's threshold"),
+    ("compare search evaluate matrix page", "--fmr", {"type": float}, "the FMR to hold, as 0.01"),
     ("identify page", "--fpir", {"type": flags.share, "default": FPIR}, f"FPIR to hold ({FPIR})"),
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
@@ -310,7 +311,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("search evaluate matrix", "--output", {}, "the figure's file (in output/; with --json none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
     ("evaluate", "--force", SWITCH, "--calibrate by few images where thresholds rest on more"),
-    ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, None),
+    ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "the kind of file"),
     ("export", "--output", {}, "(beside the model, where compare finds encoder.tflite)"),
     ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on, beside noise"),
     ("page", "--gallery", {"metavar": "DIR"}, "in which images are looked for, as by identify"),
@@ -330,7 +331,9 @@ def main() -> None:
         sub.set_defaults(run=answer)
         sub.add_argument("--json", action="store_true", help="print JSON for programs")
         if name != "cache":
-            sub.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
+            sub.add_argument(
+                "--model", default=config.MODEL_PATH, help=f"its folder ({config.MODEL_PATH})"
+            )
         for commands, flag, how, text in ARGUMENTS:
             if name in commands.split():
                 sub.add_argument(flag, help=text, **how)

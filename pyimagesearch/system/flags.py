@@ -4,13 +4,18 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from pyimagesearch import __version__
 from pyimagesearch.system.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are InputErrors: one line, without the usage above it."""
+
+    def __init__(self, **how: Any):
+        super().__init__(**how)
+        self.add_argument("--version", action="version", version=__version__)
 
     def error(self, message: str) -> NoReturn:
         flags = [word.split("=")[0] for word in sys.argv[1:] if word.startswith("--")]

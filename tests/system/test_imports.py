@@ -65,6 +65,9 @@ def test_what_pip_install_brings(tmp_path):
         assert callable(getattr(import_module(module), function))
     scripts = sorted(path.stem for path in ROOT.glob("*_contrastive_siamese_network.py"))
     assert sorted(project["tool"]["setuptools"]["py-modules"]) == scripts
+    # the scripts name the version that the changes are of
+    done = python("from pyimagesearch.__main__ import ask; ask()", "--version")
+    assert f"\n## {done.stdout}\n" in (ROOT / "CHANGELOG.md").read_text()
     # as pip's script starts a training, from a folder that is not the project's
     call = "from pyimagesearch.__main__ import train; train()"
     done = subprocess.run(
