@@ -6,7 +6,6 @@ Source: M. Tan, Q. Le, "EfficientNet", 2019; the weights: Google's release, Apac
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from keras import layers
 from keras.models import Model
@@ -27,22 +26,17 @@ POOLED = {7: 4, 10: 4, 15: 2}  # block: tiles a side that its output is averaged
 FEATURES = 80 * 16 + 112 * 16 + 320 * 4 + 1280  # 5,632
 
 
-def build_efficientnet_lite0(
-    input_shape: tuple[int, int, int], embedding_dim: int = 1280
-) -> keras.Model:
+def build_efficientnet_lite0(input_shape: tuple[int, int, int], embedding_dim: int = 1280) -> Model:
     """EfficientNet-Lite0 without its classifier, averaged over the image, of length 1.
 
     input_shape: (H, W, 3) from 32 pixels up, RGB in [0, 1]. Returns a Model
     (B, H, W, 3) -> float32 (B, 1280): embedding_dim is the network's own.
     """
     (inputs, _, last) = _layers(input_shape)
-    model = Model(inputs, layers.UnitNormalization()(layers.GlobalAveragePooling2D()(last)))
-    with np.load(WEIGHTS) as data:  # in the order of the layers
-        model.set_weights([data[name].astype("float32") for name in data.files])
-    return following_fast(model)
+    return Model(inputs, layers.UnitNormalization()(layers.GlobalAveragePooling2D()(last)))
 
 
-def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATURES) -> keras.Model:
+def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATURES) -> Model:
     """What EfficientNet-Lite0 sees at four depths, side by side.
 
     Blocks 7 and 10 averaged over 4x4 tiles, block 15 over 2x2, the last layer over the image:
@@ -52,39 +46,34 @@ def build_features(input_shape: tuple[int, int, int], embedding_dim: int = FEATU
     """
     (inputs, blocks, last) = _layers(input_shape, folded=True)
     depths = [layers.Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
-    model = Model(inputs, layers.Concatenate()([*depths, layers.GlobalAveragePooling2D()(last)]))
-    kinds = (layers.Conv2D, layers.DepthwiseConv2D)
-    convolutions = [x for x in model.layers if isinstance(x, kinds)]
-    with np.load(WEIGHTS) as data:  # in the order of the layers: a kernel and what normalises it
-        stored = [data[name].astype("float32") for name in data.files]
-    by_layer = zip(convolutions, *(stored[i::5] for i in range(5)))
-    for layer, kernel, gamma, beta, mean, variance in by_layer:
-        scale = gamma / np.sqrt(variance + EPSILON)
-        # kernels (h, w, C, 1), else (…, C)
-        one_a_channel = isinstance(layer, layers.DepthwiseConv2D)
-        folded = kernel * (scale[:, None] if one_a_channel else scale)
-        layer.set_weights([folded, beta - mean * scale])
-    return model
-
-
-def following_fast(model: keras.Model) -> keras.Model:
-    """The model, whose statistics now follow the batches with momentum 0.9: a folder has few."""
-    for layer in model.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = 0.9
-    return model
+    return Model(inputs, layers.Concatenate()([*depths, layers.GlobalAveragePooling2D()(last)]))
 
 
 def _layers(input_shape, folded=False):
     # (inputs, the output of each block, the last map); folded: without BatchNormalization
-    def finished(x, relu=True):
-        if not folded:
-            x = layers.BatchNormalization(epsilon=EPSILON)(x)
+    with np.load(WEIGHTS) as data:  # in the order of the layers
+        stored = iter([data[name].astype("float32") for name in data.files])
+
+    def convolved(layer, x, relu=True):
+        x = layer(x)
+        (kernel, *normalized) = (next(stored) for _ in range(5))
+        if folded:
+            (gamma, beta, mean, variance) = normalized
+            scale = gamma / np.sqrt(variance + EPSILON)
+            one_a_channel = kernel.shape[-1] == 1  # kernels (h, w, C, 1), else (…, C)
+            kernel *= scale[:, None] if one_a_channel else scale
+            layer.set_weights([kernel, beta - mean * scale])
+        else:
+            layer.set_weights([kernel])
+            # the statistics follow the batches fast: a folder has few of them
+            normalization = layers.BatchNormalization(momentum=0.9, epsilon=EPSILON)
+            x = normalization(x)
+            normalization.set_weights(normalized)
         return layers.ReLU(6.0)(x) if relu else x
 
     inputs = layers.Input(input_shape)
     x = layers.Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
-    x = finished(layers.Conv2D(32, 3, 2, "same", use_bias=folded)(x))
+    x = convolved(layers.Conv2D(32, 3, 2, "same", use_bias=folded), x)
     blocks: list[Tensor] = []
     for repeats, kernel, first_stride, expansion, filters in STAGES:
         for repeat in range(repeats):
@@ -92,13 +81,13 @@ def _layers(input_shape, folded=False):
             stride = first_stride if repeat == 0 else 1
             if expansion > 1:
                 wide = x.shape[-1] * expansion
-                x = finished(layers.Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand")(x))
-            x = finished(layers.DepthwiseConv2D(kernel, stride, "same", use_bias=folded)(x))
-            x = finished(layers.Conv2D(filters, 1, use_bias=folded)(x), relu=False)
+                x = convolved(layers.Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand"), x)
+            x = convolved(layers.DepthwiseConv2D(kernel, stride, "same", use_bias=folded), x)
+            x = convolved(layers.Conv2D(filters, 1, use_bias=folded), x, relu=False)
             if stride == 1 and before.shape[-1] == filters:
                 x = layers.Add()([x, before])
             blocks.append(x)
-    return inputs, blocks, finished(layers.Conv2D(1280, 1, use_bias=folded)(x))
+    return inputs, blocks, convolved(layers.Conv2D(1280, 1, use_bias=folded), x)
 
 
 def averaged_over(x: Tensor, side: int) -> Tensor:

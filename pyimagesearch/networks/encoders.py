@@ -7,7 +7,7 @@ from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
-from pyimagesearch.networks.efficientnet import FEATURES, build_features, following_fast
+from pyimagesearch.networks.efficientnet import FEATURES, build_features
 from pyimagesearch.networks.efficientnet import build_efficientnet_lite0 as build_lite0
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -95,7 +95,10 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, pooling="avg", input_tensor=inputs
     )
-    return following_fast(Model(inputs, layers.UnitNormalization()(base.output)))
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.9  # its statistics follow the batches fast: a folder has few
+    return Model(inputs, layers.UnitNormalization()(base.output))
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here

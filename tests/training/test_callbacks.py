@@ -37,8 +37,8 @@ def fit(recipe, images, output, *more):
     checkpoint = checkpoints.Checkpoint(str(output), {}, recipe)
     (dataset, steps) = batches.batches(images, recipe, 0)
     model.compile(**build.compiling(recipe, steps))
-    chain = checkpoints.make_callbacks(encoder, comparison, images, recipe, checkpoint)
-    devices.fit(model, dataset, steps, checkpoint, [*more, *chain])
+    callbacks = checkpoint.callbacks(encoder, comparison, images)
+    devices.fit(model, dataset, steps, checkpoint, [*more, *callbacks])
     return encoder, checkpoint
 
 
