@@ -98,11 +98,7 @@ def check(recipe: Recipe) -> None:
     of_members = max(network.embedding_dim // MEMBERS, 1) * MEMBERS
     least = max(reading.least_shape[:2])
     (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
-    pairings = (
-        ["triplets"]
-        if loss == "triplet"
-        else [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
-    )
+    pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
     in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
     trained = in_order if set(in_order) & set(WAYS[1:-1]) else WAYS  # one at least has a history
     rules: list[tuple[Any, str, Collection, str]] = [
@@ -112,6 +108,7 @@ def check(recipe: Recipe) -> None:
         (name in IN_FLOAT32, "training.precision", ["auto", "float32"], "network.name"),
         (loss == "members_contrastive", "network.name", ["best"], "training.loss"),
         (loss in WITHOUT_MARGIN, "training.margin", [Training.margin], "training.loss"),
+        (loss == "triplet", "training.pairing", ["triplets"], "training.loss"),
         (True, "training.pairing", pairings, "training.loss"),
         (loss == "binary_cross_entropy", "network.head", [*HEADS][1:], "training.loss"),
         (in_batch, "network.head", ["none"], "training.pairing"),
