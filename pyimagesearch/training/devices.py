@@ -155,8 +155,7 @@ def fit(
     """
     (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
     batches = _shared_out(batches)
-    (count, is_chief) = machines()
-    if count == 1:
+    if machines()[0] == 1:
         how = {"verbose": verbosity(), "callbacks": callbacks, "steps_per_epoch": steps}
         return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, **how)
     shared = tf.distribute.get_strategy()
@@ -210,10 +209,7 @@ def fit(
                     checkpoint.cut = step + 1 < steps
                 break
         calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
-        # whether there is patience for another is the chief's to say, whose figures are kept
-        own = checkpoint.stopped.is_set() or checkpoint.diverged
-        if one_wants(own or (is_chief and model.stop_training)):
+        if one_wants(model.stop_training):
             break
-        model.stop_training = False
     calls.on_train_end()
     return checkpoint

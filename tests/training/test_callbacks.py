@@ -2,7 +2,6 @@
 
 import math
 import signal
-import threading
 
 import keras
 import numpy as np
@@ -112,14 +111,3 @@ def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_p
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert [signal.getsignal(s) for s in checkpoints.SIGNALS] == before
-
-
-def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c, tmp_path):
-    stopped = threading.Event()
-    with run.alone(tmp_path):
-        for _ in range(3):  # as the heads of `photos` and its training on
-            checkpoints.Progress(3, stopped).on_train_begin()
-        signal.raise_signal(signal.SIGINT)
-        assert stopped.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
