@@ -22,15 +22,13 @@ from tests.scripts import ROOT, started
 @pytest.mark.slow
 def test_training_learns_and_writes(trained):
     done, output = trained
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
     steps = "loading mnist, 10799 to train on, preparing, building, compiling, training model"
     assert re.search("(?s)INFO. " + ".*INFO. ".join(steps.split(", ")), done.stdout)
     percent = float(re.search(r"([\d.]+)% of \d+ test pairs right", done.stdout)[1])
     auc = float(re.search(r"test loss [\d.]+, AUC ([\d.]+)", done.stdout)[1])
     assert percent > 90 and auc > 0.95
-    names = ("plot", "training_pairs", "roc", "histogram", "map", "worst")
-    for name in names:
+    for name in ("plot", "training_pairs", "roc", "histogram", "map", "worst"):
         assert cv2.imread(str(output / f"contrastive_{name}.png")) is not None
     written = {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()}
     model = "contrastive_siamese_model"

@@ -104,7 +104,6 @@ def train(
     own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
     if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
         own = own.changed(epochs=epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS))
-    epochs = own.training.epochs
     for name in HEADS:
         if name in ways and not stopped.is_set():
             log.info("training a %s...", name)
@@ -112,8 +111,9 @@ def train(
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
             train = batches.batches(ImageSet(of_views, labels), own, seed, move=False)
-            (given, progress) = (ImageSet(of_held, held.labels), Progress(epochs, stopped))
-            histories[name] = _fit(model, *train, given, own, seed, progress, verbose=0)
+            progress = Progress(own.training.epochs, stopped)
+            of_epoch = ImageSet(of_held, held.labels)  # for its validation
+            histories[name] = _fit(model, *train, of_epoch, own, seed, progress, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(of_held, verbose=0))
 

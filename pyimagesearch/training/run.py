@@ -7,9 +7,8 @@ import os
 import random
 import signal
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import keras
@@ -55,7 +54,7 @@ def alone(output: str) -> Iterator[None]:
             "again, with --resume where an epoch was done."
         ) from None
     finally:
-        if threading.current_thread() is threading.main_thread():  # no other gets signals
+        with suppress(ValueError):  # in another thread than the main one, which gets no signals
             for s, handler in before.items():
                 signal.signal(s, handler)
 

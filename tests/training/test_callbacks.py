@@ -95,15 +95,9 @@ class Send(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def ctrl_c():
-    """What Ctrl-C does in a terminal, also where these tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, ctrl_c):
+def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path):
+    # as a terminal's, also where these tests run in the background, which Ctrl-C does not end
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(s) for s in checkpoints.SIGNALS]
     with run.alone(tmp_path):
         (_, checkpoint) = fit(a_recipe(epochs=5), images, tmp_path, Send())

@@ -40,7 +40,7 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path):
     same = of_others[1:200] == of_others[0]
     assert distances[same].mean() < distances[~same].mean()
 
-    in_memory = fit(images[:600], names, epochs=2)
+    in_memory = fit(images[:600], names, epochs=1)
     assert in_memory.embed(others[:2]).shape == (2, 48) and not in_memory.path.exists()
 
 

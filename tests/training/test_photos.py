@@ -135,12 +135,10 @@ def test_a_folder_by_the_script_and_its_model_alone(short_heads, tmp_path, runs)
     small = ("--image-size", 32, "--batch-size", 8, "--epochs", 1, "--channels", 1)
     flags = ("--recipe", tmp_path / "mine.toml", *small, "--output", tmp_path)
     rng = np.random.default_rng(0)
-    for k in range(48):  # noise on stripes of one to three widths, across or down
-        at = np.arange(32) * (1 + k % 3) / 3
-        image = rng.integers(0, 200, (32, 32)) + 25 * (1 + np.sin(at))
-        (tmp_path / "hard" / f"class {k % 6}").mkdir(parents=True, exist_ok=True)
+    for k in range(48):  # noise: no way can tell its classes apart
         file = tmp_path / "hard" / f"class {k % 6}" / f"{k}.png"
-        cv2.imwrite(str(file), (image if k % 2 else image.T).astype(np.uint8))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), rng.integers(0, 256, (32, 32), np.uint8))
     printed = runs(script, "--dataset", tmp_path / "hard", *flags)
     settings = json.loads((tmp_path / "metrics.json").read_text())["settings"]
     (*tried, again) = settings["ways"]
@@ -157,7 +155,6 @@ def test_a_folder_by_the_script_and_its_model_alone(short_heads, tmp_path, runs)
         images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), dtype=np.uint8)
         e = model.embed(tf.constant(images))["embedding"].numpy()
         d = model.serve({"image_a": tf.constant(images[:2]), "image_b": tf.constant(images[1:])})
-        np.testing.assert_allclose(np.linalg.norm(e, axis=1), 1, atol=1e-5)
         apart = np.linalg.norm(e[:2] - e[1:], axis=1)
         np.testing.assert_allclose(d["distance"].numpy().ravel(), apart, atol=1e-3)
         encoder = keras.models.load_model(sys.argv[1] + "/encoder.keras")
