@@ -112,8 +112,8 @@ def train(
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
             train = batches.batches(ImageSet(of_views, labels), own, seed, move=False)
             progress = Progress(own.training.epochs, stopped)
-            of_epoch = ImageSet(of_held, held.labels)  # for its validation
-            histories[name] = _fit(model, *train, of_epoch, own, seed, progress, verbose=0)
+            vectors = ImageSet(of_held, held.labels)
+            histories[name] = _fit(model, *train, vectors, own, seed, progress, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(of_held, verbose=0))
 
