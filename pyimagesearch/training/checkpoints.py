@@ -28,7 +28,6 @@ from pyimagesearch.training import devices
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
 KEPT = ("done", "history", "best_loss", "best_epoch")  # of a Checkpoint, as JSON
-NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # what ends a training
 
 
@@ -279,9 +278,11 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     # as a file has them, where tuples are lists; those of a group as "training.epochs"
     flat: dict[str, Any] = {}
     for name, value in json.loads(json.dumps(settings)).items():
+        if name == "parts":  # follows from the rest, and from what a cache remembers
+            continue
         is_group = isinstance(value, dict)
         flat |= {f"{name}.{k}": v for k, v in value.items()} if is_group else {name: value}
-    return {name: v for name, v in flat.items() if not name.startswith(NOT_COMPARED)}
+    return flat
 
 
 def fingerprint(images: ImageSet) -> int:

@@ -87,15 +87,8 @@ def a_checkpoint(folder, resume=False, epochs=4, settings=None):
 def fit(model, folder, epochs, resume=False, settings=None):
     checkpoint = a_checkpoint(folder, resume, epochs, settings)
     x = np.arange(12, dtype="float32").reshape(4, 3) / 12
-    model.fit(
-        x,
-        x[:, :1],
-        epochs=epochs,
-        initial_epoch=checkpoint.first_epoch,
-        shuffle=False,
-        verbose=0,
-        callbacks=[checkpoint],
-    )
+    how = {"initial_epoch": checkpoint.first_epoch, "callbacks": [checkpoint], "verbose": 0}
+    model.fit(x, x[:, :1], epochs=epochs, shuffle=False, **how)
     return checkpoint
 
 
