@@ -80,8 +80,7 @@ def train(args, recipe):
         pairTrain, steps_per_epoch=steps, shuffle=False,
         initial_epoch=checkpoint.first_epoch, epochs=recipe.training.epochs,
         verbose=terminal.verbosity(),
-        callbacks=checkpoints.make_callbacks(featureExtractor, comparison, data.validation, recipe,
-            checkpoint))
+        callbacks=checkpoint.callbacks(featureExtractor, comparison, data.validation))
 
     # choose the distance below which two images are the same
     (encoder, comparison, settings) = run.calibrated(featureExtractor, comparison, recipe, data,

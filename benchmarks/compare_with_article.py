@@ -172,7 +172,7 @@ def ours(pipe, args):
             epochs=recipe.training.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*checkpoints.make_callbacks(*parts, validation, recipe, checkpoint), turns],
+            callbacks=[*checkpoint.callbacks(*parts, validation), turns],
         )
     turns.wait()
     turns.report(peak_memory())

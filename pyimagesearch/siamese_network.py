@@ -13,7 +13,6 @@ from pyimagesearch import utils
 from pyimagesearch.config import Recipe
 from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
-from pyimagesearch.networks.efficientnet import resampled
 from pyimagesearch.system.errors import InputError, first_line
 
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
@@ -117,7 +116,7 @@ def seen_again(encoder: Model, mirror: bool = False) -> Model:
     (_, height, width, _) = encoder.input_shape
     inputs = Input(encoder.input_shape[1:], dtype="uint8")
     image = scale(inputs)
-    views = [image, resampled(image, enlarging(height), enlarging(width))]
+    views = [image, encoders.resampled(image, enlarging(height), enlarging(width))]
     if mirror:
         views += [ops.flip(view, axis=2) for view in views]
     embeddings = Model(scale.output, encoder.output)(layers.Concatenate(axis=0)(views))

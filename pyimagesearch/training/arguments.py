@@ -90,6 +90,7 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints."""
     parts = (data.train, data.validation, data.choices, data.test)
+    names = ("split", "class_level", "group_by", "seed", "deterministic")
     return {
         "recipe": args.recipe,
         **asdict(recipe),
@@ -97,11 +98,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "distance": recipe.network.distance,
         "head": recipe.network.head,
         "dataset": printable(args.dataset),
-        "split": args.split,
-        "class_level": args.class_level,
-        "group_by": args.group_by,
-        "seed": args.seed,
-        "deterministic": args.deterministic,
+        **{name: getattr(args, name) for name in names},
         "class_names": [printable(name) for name in data.train.class_names],
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],

@@ -18,10 +18,7 @@ from pyimagesearch.system.errors import InputError, first_line
 
 log = logging.getLogger(__name__)
 
-OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
-    "rmsprop": keras.optimizers.RMSprop,
-}
+OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
 
 def set_seed(seed: int, deterministic: bool = False) -> None:

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,16 +21,15 @@ from pyimagesearch.evaluation.distances import Comparison
 from pyimagesearch.evaluation.measure import embed, pair_distances
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.evaluation.verification import curve_of
+from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.training import devices
 
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
-KEPT = ("done", "history", "best_loss", "best_epoch", "out_of_patience")  # of a Progress, as JSON
-NOT_COMPARED = "parts."  # follows from the rest, and from what a cache remembers
-# what ends a training, and what Python does where there is none
-SIGNALS: Any = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+KEPT = ("done", "history", "best_loss", "best_epoch")  # of a Checkpoint, as JSON
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # what ends a training
 
 
 class Progress(keras.callbacks.History):
@@ -47,16 +47,7 @@ class Progress(keras.callbacks.History):
         self.epochs, self.done = epochs, 0  # how many there are, how many of them are done
         self.stopped = stopped or threading.Event()
         self.cut = False  # whether it was stopped in the middle of an epoch
-        self.best_loss, self.best_epoch = math.inf, 0  # of the validation pairs, see Validation
-        self.best_weights: list[np.ndarray] = []
-        self.collapsed = False  # whether all distances are alike
         self.diverged = False  # whether a loss was no finite number
-        self.out_of_patience = False
-
-    @property
-    def first_epoch(self) -> int:
-        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
-        return self.epochs if self.out_of_patience else self.done
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
@@ -65,9 +56,9 @@ class Progress(keras.callbacks.History):
                 signal.signal(s, self._stop)
 
     def _stop(self, signum: int, frame: Any) -> None:
+        if self.stopped.is_set():
+            raise KeyboardInterrupt
         self.stopped.set()
-        for s, handler in SIGNALS.items():
-            signal.signal(s, handler)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.begin, self.before = time.monotonic(), self.model.get_weights()
@@ -81,7 +72,7 @@ class Progress(keras.callbacks.History):
         self.model.stop_training |= self.diverged or self.stopped.is_set()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.model.stop_training |= self.stopped.is_set()
+        self.model.stop_training |= self.diverged or self.stopped.is_set()
         if not self.diverged:
             super().on_epoch_end(epoch, (logs or {}) | {"seconds": time.monotonic() - self.begin})
             self.done = epoch + (not self.cut)
@@ -93,57 +84,20 @@ class Progress(keras.callbacks.History):
                 "Expected a loss that stays finite. Received: one that did not in the first epoch, "
                 f"at a learning rate of {rate:.2g}. Lower it in a recipe of your own."
             )
-        if self.diverged and not self.best_weights:  # else Validation has put them back
+        if self.diverged:
             self.model.set_weights(self.before)
 
 
-class Validation(keras.callbacks.Callback):
-    """Adds val_loss, the loss of the validation pairs, to each epoch's figures.
-
-    With keep_best, ends with the weights of the epoch whose val_loss was lowest, and with a
-    patience perhaps before the last epoch. No reported figure comes from images that something
-    was chosen on.
-    """
-
-    def __init__(self, progress, encoder, comparison, validation, recipe):
-        super().__init__()
-        self.progress, self.recipe, self.validation = progress, recipe, validation
-        self.encoder, self.comparison = encoder, comparison
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        progress, training = self.progress, self.recipe.training
-        if progress.diverged:
-            return
-        embeddings = embed(self.encoder, self.validation.images)
-        (distances, y) = pair_distances(embeddings, self.validation.drawn, self.comparison)
-        loss = float(metrics.pair_loss(self.recipe, y, distances))
-        # the last step's weights may be infinite where the loss before it was not
-        if not (np.isfinite(embeddings).all() and math.isfinite(loss)):
-            progress.diverged = self.model.stop_training = True
-            return
-        logs["val_loss"] = loss
-        if self.recipe.network.head != "none":
-            logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
-        progress.collapsed = curve_of(distances, y).collapsed
-        if not training.keep_best or (progress.collapsed and not progress.best_weights):
-            return  # what has not begun to learn is not to be kept, nor is its patience counted
-        if loss < progress.best_loss:
-            progress.best_loss, progress.best_epoch = loss, epoch + 1
-            progress.best_weights = self.model.get_weights()
-        elif training.patience and epoch + 1 - progress.best_epoch >= training.patience:
-            self.model.stop_training = progress.out_of_patience = True
-
-    def on_train_end(self, logs: Any = None) -> None:
-        if self.progress.best_weights:
-            self.model.set_weights(self.progress.best_weights)
-
-
 class Checkpoint(Progress):
-    """Writes all that fit changes after each epoch, and puts it back when a run is resumed.
+    """The Progress of a training with its validation, and a file that --resume goes on from.
 
-    That is: weights, optimizer, the states of the random generators, and the Progress. The
-    order of the images is a function of seed and epoch. Keras' BackupAndRestore keeps less: its
-    resumed weights differ. Says how the training goes, too.
+    Each epoch's figures get val_loss, the loss of the validation pairs. With keep_best, ends with
+    the weights of the epoch whose val_loss was lowest, and with a patience perhaps before the last
+    epoch. No reported figure comes from images that something was chosen on.
+
+    After each epoch the file holds all that fit changes: weights, optimizer, the states of the
+    random generators, and the progress. The order of the images is a function of seed and epoch.
+    Keras' BackupAndRestore keeps less: its resumed weights differ. Says how the training goes, too.
 
     is_finished: whether a --resume has found the finished model of these very settings.
     """
@@ -156,24 +110,26 @@ class Checkpoint(Progress):
         """
         super().__init__(recipe.training.epochs)
         self.path, self.settings = os.path.join(output, NAME), _flat(settings)
+        self.recipe = recipe
+        self.best_loss, self.best_epoch = math.inf, 0  # of the validation pairs
+        self.best_weights: list[np.ndarray] = []
+        self.collapsed = False  # whether all distances are alike
         self.resumed: tuple[dict, list] | None = None  # what it ran on; values of the variables
         self.is_finished = False
         if not resume:
             if os.path.exists(self.path):
                 log.info("this replaces the unfinished training here, which --resume goes on with")
-        elif self._read():
+        elif os.path.exists(self.path) and self._read():
             log.info("going on after epoch %d", self.done)
-        elif os.path.isdir(os.path.join(output, os.path.basename(config.MODEL_PATH))):
-            self._check_same(_finished(output), f"finished model in {output}")
+        elif (model := Path(output, os.path.basename(config.MODEL_PATH))).is_dir():
+            self._check_same(_flat(read_settings(model)), f"finished model in {output}")
             self.is_finished = True
             log.info("nothing left to do: %s holds the finished model of this run", output)
         else:
             log.info("no checkpoint to go on from: starting with the first epoch")
 
     def _read(self) -> bool:
-        # whether there is a checkpoint, and a whole one; then it is taken over
-        if not os.path.exists(self.path):
-            return False
+        # whether it is a whole one; then it is taken over
         try:
             with open(self.path, "rb") as f, np.load(f, allow_pickle=False) as data:
                 arrays = dict(data)  # in the order in which they were written
@@ -188,6 +144,49 @@ class Checkpoint(Progress):
         self.best_weights = [x for name, x in arrays.items() if name.startswith("best")]
         self.resumed = (ran_on, [x for name, x in arrays.items() if name.startswith("variable")])
         return True
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether so many epochs were no better that nothing is left to train."""
+        patience = self.recipe.training.patience
+        return bool(patience and self.best_epoch and self.done - self.best_epoch >= patience)
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch to go on with, counted from 0; all of them where nothing is left to train."""
+        return self.epochs if self.out_of_patience else self.done
+
+    def callbacks(
+        self, encoder: keras.Model, comparison: Comparison, validation: ImageSet
+    ) -> list[keras.callbacks.Callback]:
+        """What fit calls: first what adds to an epoch's figures, then what shows and keeps them.
+
+        encoder, comparison: of what is trained. validation: images with pairs.
+        """
+        validated = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: self._validate(encoder, comparison, validation, logs)
+        )
+        return [validated, keras.callbacks.ProgbarLogger(), self]  # which speaks below the bar
+
+    def _validate(self, encoder, comparison, validation, logs):
+        if self.diverged:
+            return
+        embeddings = embed(encoder, validation.images)
+        (distances, y) = pair_distances(embeddings, validation.drawn, comparison)
+        loss = float(metrics.pair_loss(self.recipe, y, distances))
+        # the last step's weights may be infinite where the loss before it was not
+        self.diverged = not (np.isfinite(embeddings).all() and math.isfinite(loss))
+        if self.diverged:
+            return
+        logs["val_loss"] = loss
+        if self.recipe.network.head != "none":
+            logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
+        self.collapsed = curve_of(distances, y).collapsed
+        if not self.recipe.training.keep_best or (self.collapsed and not self.best_weights):
+            return  # what has not begun to learn is not to be kept, nor is its patience counted
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, self.done + 1
+            self.best_weights = self.model.get_weights()
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
         if difference := _difference(settings, self.settings):
@@ -218,6 +217,7 @@ class Checkpoint(Progress):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_end(epoch, logs)
+        self.model.stop_training |= self.out_of_patience
         if self.collapsed:
             log.info("the network has collapsed: all distances are alike")
         left = self.epochs - epoch - 1
@@ -244,6 +244,7 @@ class Checkpoint(Progress):
             log.info("no better validation loss since epoch %d", self.best_epoch)
         if self.best_weights:
             log.info("keeping epoch %d, the best on held-out images", self.best_epoch)
+            self.model.set_weights(self.best_weights)
         if self.stopped.is_set():
             log.info("stopped on request, what was learned is kept")
         log.info("training took %s", duration(sum(self.history.get("seconds", []))))
@@ -263,18 +264,6 @@ class Checkpoint(Progress):
             os.remove(self.path)
 
 
-def make_callbacks(
-    encoder: keras.Model,
-    comparison: Comparison,
-    validation: ImageSet,
-    recipe: Recipe,
-    checkpoint: Checkpoint,
-) -> list[keras.callbacks.Callback]:
-    """The callbacks of a training: first who adds to an epoch's figures, then who keeps them."""
-    validated = Validation(checkpoint, encoder, comparison, validation, recipe)
-    return [validated, keras.callbacks.ProgbarLogger(), checkpoint]  # which speaks below the bar
-
-
 def duration(seconds: float) -> str:
     """Seconds in words: 42 s, 7 min."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
@@ -286,22 +275,15 @@ def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     return next((f"{x} {found.get(x)} instead of {wanted[x]}" for x in different), "")
 
 
-def _finished(output: str) -> dict[str, Any]:
-    # the settings of the model that a folder holds, in the form of _flat; {} where they are lost
-    try:
-        with open(os.path.join(output, "metrics.json"), encoding="utf-8") as f:
-            return _flat(json.load(f)["settings"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return {}
-
-
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     # as a file has them, where tuples are lists; those of a group as "training.epochs"
     flat: dict[str, Any] = {}
     for name, value in json.loads(json.dumps(settings)).items():
-        inner = _flat(value) if isinstance(value, dict) else None
-        flat |= {name: value} if inner is None else {f"{name}.{k}": v for k, v in inner.items()}
-    return {name: v for name, v in flat.items() if not name.startswith(NOT_COMPARED)}
+        if name == "parts":  # follows from the rest, and from what a cache remembers
+            continue
+        is_group = isinstance(value, dict)
+        flat |= {f"{name}.{k}": v for k, v in value.items()} if is_group else {name: value}
+    return flat
 
 
 def fingerprint(images: ImageSet) -> int:

@@ -109,21 +109,14 @@ def describe(model: keras.Model) -> dict[str, str]:
     (count, _) = machines()
     if count > 1:
         device = f"{count} machines with {device} each"
-    layers = [model]
-    for layer in layers:  # those inside others, too
-        inner = [*getattr(layer, "layers", []), getattr(layer, "network", None)]
-        layers += [x for x in inner if isinstance(x, keras.layers.Layer)]
-    in_bfloat16 = any(layer.compute_dtype == "bfloat16" for layer in layers)
+    in_bfloat16 = any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
     precision = "bfloat16 with float32 weights" if in_bfloat16 else "float32"
     return {"device": device, "precision": precision}
 
 
-def shared_out(batches: tf.data.Dataset) -> Any:
-    """Batches for fit, each in as many equal parts as the strategy in scope has devices.
-
-    A batch is ((anchors, others), y) with k others for each anchor, or (images, labels). So many
-    anchors or images as would make parts unequal are left out. Every machine makes whole batches.
-    """
+def _shared_out(batches: tf.data.Dataset) -> Any:
+    # batches for fit, each in as many equal parts as the strategy in scope has devices. So many
+    # anchors or images as would make parts unequal are left out. Every machine makes whole batches
     shared = tf.distribute.get_strategy()
     count = shared.num_replicas_in_sync
     if count == 1:
@@ -150,21 +143,20 @@ def shared_out(batches: tf.data.Dataset) -> Any:
 
 
 def fit(
-    model: keras.Model, batches: Any, steps: int, checkpoint: Any, callbacks: list[Any], **how: Any
+    model: keras.Model, batches: Any, steps: int, checkpoint: Any, callbacks: list[Any]
 ) -> keras.callbacks.History:
     """model.fit, also for several machines. To be called in the strategy's scope.
 
-    batches: of shared_out. steps: of an epoch. checkpoint: a Checkpoint, or on one machine any
-    Progress; among the callbacks. how: more keywords for model.fit, on one machine.
+    batches, steps: of data.batches.batches. checkpoint: a Checkpoint, among the callbacks.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
     same step. Raises InputError where the machines would not train the same, and one of GONE
     where a machine goes: the checkpoint of the last whole epoch stays.
     """
     (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
-    (count, is_chief) = machines()
-    if count == 1:
-        how = {"verbose": verbosity(), "callbacks": callbacks, "steps_per_epoch": steps} | how
+    batches = _shared_out(batches)
+    if machines()[0] == 1:
+        how = {"verbose": verbosity(), "callbacks": callbacks, "steps_per_epoch": steps}
         return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, **how)
     shared = tf.distribute.get_strategy()
 
@@ -217,10 +209,7 @@ def fit(
                     checkpoint.cut = step + 1 < steps
                 break
         calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
-        # whether there is patience for another is the chief's to say, whose figures are kept
-        own = checkpoint.stopped.is_set() or checkpoint.diverged
-        if one_wants(own or (is_chief and model.stop_training)):
+        if one_wants(model.stop_training):
             break
-        model.stop_training = checkpoint.out_of_patience = False
     calls.on_train_end()
     return checkpoint

@@ -27,7 +27,8 @@ from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.siamese_network import seen_again
-from pyimagesearch.training import build, devices
+from pyimagesearch.system.terminal import verbosity
+from pyimagesearch.training import build
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ MOVED_VIEWS = 4  # of each training image, for the heads,
 MOST_VIEWS = 40_000  # and of all of them together
 MANY_IMAGES = 2_000  # to train on
 MOST_WHITENED = 10_000  # images that the whitening is computed from
+MOST_DIRECTIONS = 256  # that it keeps
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
 CEILING = 0.9995  # a held-out AUC that minutes of training on would not raise
 SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directions
@@ -102,7 +104,6 @@ def train(
     own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
     if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
         own = own.changed(epochs=epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS))
-    epochs = own.training.epochs
     for name in HEADS:
         if name in ways and not stopped.is_set():
             log.info("training a %s...", name)
@@ -110,8 +111,9 @@ def train(
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
             train = batches.batches(ImageSet(of_views, labels), own, seed, move=False)
-            (given, progress) = (ImageSet(of_held, held.labels), Progress(epochs, stopped))
-            histories[name] = _fit(model, train, given, own, seed, progress, verbose=0)
+            progress = Progress(own.training.epochs, stopped)
+            vectors = ImageSet(of_held, held.labels)
+            histories[name] = _fit(model, *train, vectors, own, seed, progress, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(of_held, verbose=0))
 
@@ -130,8 +132,8 @@ def train(
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(encoder)(inputs))
-        train = (train_batches, steps)
-        histories["trained on"] = _fit(model, train, held, recipe, seed, checkpoint)
+        args = (train_batches, steps, held, recipe, seed, checkpoint)
+        histories["trained on"] = _fit(model, *args, verbose=verbosity())
         for layer in frozen:  # encoder.keras can be trained on as a whole
             layer.trainable = True
         chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
@@ -148,14 +150,14 @@ def train(
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 
-def _fit(model, train, held, recipe, seed, progress, **how):
-    # train: (batches, steps of an epoch). held: images or vectors. Returns the history
-    (dataset, steps) = train
+def _fit(model, dataset, steps, held, recipe, seed, progress, verbose):
+    # held: images or vectors, for the validation. Returns the history
     (validation, count) = batches.batches(held, recipe.changed(epochs=1), seed, move=False)
     model.compile(**build.compiling(recipe, steps))
+    epochs = {"initial_epoch": progress.done, "epochs": progress.epochs, "steps_per_epoch": steps}
+    how = {"callbacks": [keras.callbacks.ProgbarLogger(), progress], "verbose": verbose}
     how |= {"validation_data": validation, "validation_steps": count}
-    chain = [keras.callbacks.ProgbarLogger(), progress]
-    return devices.fit(model, dataset, steps, progress, chain, **how)
+    return model.fit(dataset, shuffle=False, **epochs, **how)
 
 
 class Choice:
@@ -261,12 +263,12 @@ def features_of(
 
 
 def whitening(
-    features: np.ndarray, labels: np.ndarray, most: int = 256, shrunk: float = SHRUNK
+    features: np.ndarray, labels: np.ndarray, shrunk: float = SHRUNK
 ) -> tuple[np.ndarray, np.ndarray]:
     """Kernel (D, k) and bias (k,) of one Dense layer after which classes are round.
 
     features: (N, D). labels: int (N,). Each feature is standardised, z = (f - mean) / s; the
-    k = min(most, N - 1) directions in which z spreads most are kept; there the covariance inside
+    k = min(256, N - 1) directions in which z spreads most are kept; there the covariance inside
     classes, W, is shrunk to (1 - shrunk) W + shrunk tr(W) / k I and made the identity. The whole
     has mean variance 1. All three steps are linear, so that one kernel and bias hold them.
 
@@ -276,7 +278,16 @@ def whitening(
     mean, spread = features.mean(axis=0), features.std(axis=0)
     scale = 1 / (spread + 0.01 * spread.mean() + 1e-9)
     z = (features - mean) * scale
-    directions = principal(z, min(most, len(z) - 1))
+
+    # the directions, orthonormal, by a random projection and four power iterations: exact to what
+    # matters here, and a second where the whole decomposition takes a minute. Source: Halko,
+    # Martinsson, Tropp, "Finding Structure with Randomness", 2011
+    k = min(MOST_DIRECTIONS, len(z) - 1)
+    basis = np.random.default_rng(0).normal(size=(z.shape[1], min(k + 30, *z.shape)))
+    basis = basis.astype(z.dtype)
+    for _ in range(5):
+        basis = np.linalg.qr(z.T @ (z @ basis))[0]
+    directions = basis @ np.linalg.svd(z @ basis, full_matrices=False)[2][:k].T
 
     projected = z @ directions
     classes, of = np.unique(labels, return_inverse=True)
@@ -292,17 +303,3 @@ def whitening(
     turned = scale[:, np.newaxis] * turned
     turned /= np.sqrt(((features - mean) @ turned).var(axis=0).mean())
     return turned.astype(np.float32), (-mean @ turned).astype(np.float32)
-
-
-def principal(z: np.ndarray, k: int) -> np.ndarray:
-    """The k directions in which z (N, D), of mean 0, spreads most: (D, k), orthonormal.
-
-    By a random projection and four power iterations, which is exact to what matters here and
-    takes a second where the whole decomposition takes a minute. Source: Halko, Martinsson,
-    Tropp, "Finding Structure with Randomness", 2011.
-    """
-    rng = np.random.default_rng(0)
-    basis = rng.normal(size=(z.shape[1], min(k + 30, *z.shape))).astype(z.dtype)
-    for _ in range(5):
-        basis = np.linalg.qr(z.T @ (z @ basis))[0]
-    return basis @ np.linalg.svd(z @ basis, full_matrices=False)[2][:k].T

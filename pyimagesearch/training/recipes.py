@@ -45,23 +45,9 @@ OTHERS = {int: (1, 10**6), float: (TINY, 1e30)}
 
 
 def find(name: str) -> tuple[str, Recipe]:
-    """A recipe and its name: a key of RECIPES, or a file that ends in .toml, see read.
+    """A recipe and its name: a key of RECIPES, or a TOML file, whose name ends in .toml.
 
-    Raises InputError where there is none.
-    """
-    if name.endswith(".toml"):
-        return Path(name).stem, read(name)
-    if name not in RECIPES:
-        raise InputError(
-            f"Expected a recipe: {', '.join(RECIPES)}, or a file that ends in .toml. "
-            f"Received: {name!r}."
-        )
-    return name, RECIPES[name]
-
-
-def read(path: str) -> Recipe:
-    """A recipe from a TOML file: one to start from, and what is to be different.
-
+    The file has a recipe to start from, and what is to be different.
     base: the name of that recipe (article). source: a text. Tables [network], [training] and
     [reading] with fields of a Recipe. Raises InputError for anything else, and what check refuses.
 
@@ -71,27 +57,31 @@ def read(path: str) -> Recipe:
         [training]
         epochs = 20
     """
+    known = ", ".join(RECIPES)
+    if not name.endswith(".toml"):
+        if name not in RECIPES:
+            wanted = f"a recipe: {known}, or a file that ends in .toml"
+            raise InputError(f"Expected {wanted}. Received: {name!r}.")
+        return name, RECIPES[name]
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"Expected a recipe in TOML. Received: {path} ({error}).") from None
+        raise InputError(f"Expected a recipe in TOML. Received: {name} ({error}).") from None
     base = content.pop("base", "article")
     if base not in list(RECIPES):
-        raise InputError(
-            f"Expected base, one of {', '.join(RECIPES)}. Received: {base!r}, in {path}."
-        )
-    values: dict[str, Any] = {"source": str(content.pop("source", f"{path}, from {base}"))}
+        raise InputError(f"Expected base, one of {known}. Received: {base!r}, in {name}.")
+    values: dict[str, Any] = {"source": str(content.pop("source", f"{name}, from {base}"))}
     for table, given in content.items():
-        known = vars(getattr(RECIPES[base], table)) if table in GROUPS else {}
+        own = vars(getattr(RECIPES[base], table)) if table in GROUPS else {}
         for field, value in given.items() if isinstance(given, dict) else [(given, None)]:
-            if field not in known or field == "image_shape":  # the images' shape is the data's
-                wanted = ", ".join(known) or "base, source, and [network], [training], [reading]"
-                received = f"{field}, in [{table}] of {path}"
+            if field not in own or field == "image_shape":  # the images' shape is the data's
+                wanted = ", ".join(own) or "base, source, and [network], [training], [reading]"
+                received = f"{field}, in [{table}] of {name}"
                 raise InputError(f"Expected {wanted}. Received: {received}.")
             values[field] = tuple(value) if isinstance(value, list) else value
     recipe = RECIPES[base].changed(**values)
     check(recipe)
-    return recipe
+    return Path(name).stem, recipe
 
 
 def check(recipe: Recipe) -> None:
@@ -108,11 +98,7 @@ def check(recipe: Recipe) -> None:
     of_members = max(network.embedding_dim // MEMBERS, 1) * MEMBERS
     least = max(reading.least_shape[:2])
     (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
-    pairings = (
-        ["triplets"]
-        if loss == "triplet"
-        else [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
-    )
+    pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
     in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
     trained = in_order if set(in_order) & set(WAYS[1:-1]) else WAYS  # one at least has a history
     rules: list[tuple[Any, str, Collection, str]] = [
@@ -122,6 +108,7 @@ def check(recipe: Recipe) -> None:
         (name in IN_FLOAT32, "training.precision", ["auto", "float32"], "network.name"),
         (loss == "members_contrastive", "network.name", ["best"], "training.loss"),
         (loss in WITHOUT_MARGIN, "training.margin", [Training.margin], "training.loss"),
+        (loss == "triplet", "training.pairing", ["triplets"], "training.loss"),
         (True, "training.pairing", pairings, "training.loss"),
         (loss == "binary_cross_entropy", "network.head", [*HEADS][1:], "training.loss"),
         (in_batch, "network.head", ["none"], "training.pairing"),
@@ -151,9 +138,7 @@ def _limit(name: str, kind: Any, value: Any) -> tuple[str, bool]:
     if name in ALLOWED:
         return f"one of {', '.join(ALLOWED[name])}", value in list(ALLOWED[name])
     if name == "ways":
-        return f"a list of some of {', '.join(WAYS)}", (
-            type(value) is tuple and all(way in WAYS for way in value)
-        )
+        return f"a list of some of {', '.join(WAYS)}", type(value) is tuple
     if name in ("image_shape", "least_shape"):
         sides = value if type(value) is tuple and len(value) == 3 else (0, 0, 0)
         fits = all(type(x) is int and 1 <= x <= 4096 for x in sides) and sides[2] in (1, 3)

@@ -7,9 +7,8 @@ import os
 import random
 import signal
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import keras
@@ -56,7 +55,7 @@ def alone(output: str) -> Iterator[None]:
             "again, with --resume where an epoch was done."
         ) from None
     finally:
-        if threading.current_thread() is threading.main_thread():  # no other gets signals
+        with suppress(ValueError):  # in another thread than the main one, which gets no signals
             for s, handler in before.items():
                 signal.signal(s, handler)
 
@@ -140,27 +139,22 @@ def train(
     (train_batches, steps) = batches.batches(
         data.train, recipe, args.seed, checkpoint.first_epoch, strategy.num_replicas_in_sync
     )
-    log.info("building siamese network...")
     with strategy.scope():
+        log.info("building siamese network...")
         (model, encoder, comparison) = build.networks(recipe, data.train)
-    if is_chief:  # not before the network stands: what is refused writes nothing
-        report.draw_training_pairs(args.output, next(iter(train_batches)))
-
-    if recipe.training.ways:  # own photos: the best of several ways on from a network that saw many
-        (encoder, history, found) = photos.train(
-            encoder, train_batches, steps, data, recipe, args.seed, checkpoint
-        )
-        settings |= found
-    else:
-        with strategy.scope():
+        if is_chief:  # not before the network stands: what is refused writes nothing
+            report.draw_training_pairs(args.output, next(iter(train_batches)))
+        if recipe.training.ways:  # own photos: the best of several ways from one that saw many
+            (encoder, history, found) = photos.train(
+                encoder, train_batches, steps, data, recipe, args.seed, checkpoint
+            )
+            settings |= found
+        else:
             log.info("compiling model...")
             model.compile(**build.compiling(recipe, steps))
             log.info("training model...")
-            chain = checkpoints.make_callbacks(
-                encoder, comparison, data.validation, recipe, checkpoint
-            )
-            shared = devices.shared_out(train_batches)
-            history = devices.fit(model, shared, steps, checkpoint, chain)
+            callbacks = checkpoint.callbacks(encoder, comparison, data.validation)
+            history = devices.fit(model, train_batches, steps, checkpoint, callbacks)
     if not is_chief:
         return
 

@@ -2,7 +2,6 @@
 
 import math
 import signal
-import threading
 
 import keras
 import numpy as np
@@ -37,8 +36,8 @@ def fit(recipe, images, output, *more):
     checkpoint = checkpoints.Checkpoint(str(output), {}, recipe)
     (dataset, steps) = batches.batches(images, recipe, 0)
     model.compile(**build.compiling(recipe, steps))
-    chain = checkpoints.make_callbacks(encoder, comparison, images, recipe, checkpoint)
-    devices.fit(model, dataset, steps, checkpoint, [*more, *chain])
+    callbacks = checkpoint.callbacks(encoder, comparison, images)
+    devices.fit(model, dataset, steps, checkpoint, [*more, *callbacks])
     return encoder, checkpoint
 
 
@@ -96,15 +95,9 @@ class Send(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def ctrl_c():
-    """What Ctrl-C does in a terminal, also where these tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, ctrl_c):
+def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path):
+    # as a terminal's, also where these tests run in the background, which Ctrl-C does not end
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(s) for s in checkpoints.SIGNALS]
     with run.alone(tmp_path):
         (_, checkpoint) = fit(a_recipe(epochs=5), images, tmp_path, Send())
@@ -112,14 +105,3 @@ def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_p
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert [signal.getsignal(s) for s in checkpoints.SIGNALS] == before
-
-
-def test_of_several_fits_of_a_run_the_second_signal_ends_the_program(ctrl_c, tmp_path):
-    stopped = threading.Event()
-    with run.alone(tmp_path):
-        for _ in range(3):  # as the heads of `photos` and its training on
-            checkpoints.Progress(3, stopped).on_train_begin()
-        signal.raise_signal(signal.SIGINT)
-        assert stopped.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)

@@ -3,7 +3,6 @@
 import json
 import os
 
-import keras
 import pytest
 import tensorflow as tf
 
@@ -13,7 +12,6 @@ from pyimagesearch.networks import acceleration
 from pyimagesearch.siamese_network import build_encoder
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import devices, run
-from pyimagesearch.training.checkpoints import Checkpoint
 from tests.scripts import started
 
 WORKERS = {"worker": ["a:1", "b:2"]}
@@ -83,25 +81,6 @@ def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     encoder = build_encoder(config.RECIPES[recipe], accelerated=True)
     assert devices.describe(encoder) == {"device": "2 CPU cores", "precision": precision}
-
-
-def test_patience_is_the_chiefs_to_lose(monkeypatch, tmp_path):
-    """Another machine's, which ends after its second epoch, stops nobody."""
-    monkeypatch.setattr(devices, "machines", lambda: (2, False))
-    checkpoint = Checkpoint(str(tmp_path), {}, config.RECIPES["fast"].changed(epochs=4))
-    inputs = keras.Input((3,))
-    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    model.compile(loss="mse", optimizer="sgd")
-
-    class Patience(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 1:
-                self.model.stop_training = checkpoint.out_of_patience = True
-
-    batches = tf.data.Dataset.from_tensors((tf.ones((4, 3)), tf.ones((4, 2)))).repeat()
-    history = devices.fit(model, batches, 3, checkpoint, [Patience(), checkpoint])
-    assert len(history.history["loss"]) == checkpoint.first_epoch == 4
-    assert not checkpoint.out_of_patience
 
 
 @pytest.mark.slow

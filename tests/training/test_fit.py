@@ -45,7 +45,7 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path):
     of_training = model.evaluate(images[:600], numbers[:600])
     assert 0 < of_training["trained_on"] <= of_training["images"] == 600
 
-    in_memory = fit(images[:600], names, epochs=2)
+    in_memory = fit(images[:600], names, epochs=1)
     assert in_memory.embed(others[:2]).shape == (2, 48) and not in_memory.path.exists()
 
 
