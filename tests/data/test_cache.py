@@ -95,15 +95,6 @@ def squares(numbers, store, asked):
     return cached(store, keys, compute, "made")[1].view(np.float16)
 
 
-def test_what_is_cached_by_keys_is_computed_once():
-    asked = []
-    assert squares([0, 1, 2], "s", asked).tolist() == [[0], [1], [4]]
-    # in another order, one of them twice, two more: those two alone are computed
-    assert squares([4, 0, 0, 3, 2, 1], "s", asked).ravel().tolist() == [16, 0, 0, 9, 4, 1]
-    squares(range(5), "others", asked)
-    assert asked == [3, 2, 5]
-
-
 def test_where_the_cache_lies(monkeypatch, tmp_path):
     monkeypatch.delenv("CONTRASTIVE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -33,6 +33,8 @@ def test_compare_fails_with_2(refused, seven):
     assert "Expected readable images" in refused("compare", seven[0], ROOT / "LICENSE")
     error = refused("compare", seven[0], seven[1], "--fmr", "0.3")
     assert "calibrated for: 0.01, 0.001" in error
+    for words in (["7.png"], [], ["1.png", "2.png", "--pairs", "list.csv"], ["--pairs", "absent"]):
+        assert "Expected" in refused("compare", *words)
 
 
 @pytest.mark.parametrize("flags", [["--fromat", "tflite"], ["--fromat=tflite", "--json"]])
@@ -105,13 +107,6 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     # a list of something else
     (code, _, err) = ask("compare", "--pairs", write("path,label", "x.png,y"))
     assert code == 2 and "columns a and b" in err
-
-
-@pytest.mark.parametrize(
-    "arguments", [["7.png"], [], ["1.png", "2.png", "--pairs", "list.csv"], ["--pairs", "absent"]]
-)
-def test_two_images_or_a_list(refused, arguments):
-    assert "Expected" in refused("compare", *arguments)
 
 
 def test_search_ranks_reuses_embeddings_and_notices_what_changed(ask, folder, tmp_path, model):

@@ -11,7 +11,6 @@ from pyimagesearch.networks import acceleration
 from pyimagesearch.networks.acceleration import EightBitDropout, accelerate
 from pyimagesearch.networks.encoders import (
     FEATURES,
-    WEIGHTS,
     averaged_over,
     build_dogs_model,
     build_efficientnet_lite0,
@@ -167,38 +166,9 @@ def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
     np.testing.assert_array_equal(loaded(images), again(images))
 
 
-@pytest.fixture(scope="module")
-def network():
-    """EfficientNet-Lite0 with the weights that ship."""
-    return build_efficientnet_lite0((64, 48, 3))
-
-
-def test_every_stored_array_is_in_the_network(network):
-    with np.load(WEIGHTS) as data:
-        stored = sum(data[name].size for name in data.files)
-    assert network.count_params() == stored == 3_413_024
-    assert network.output_shape == (None, 1280)
-
-
-def test_the_first_convolution_by_hand(network):
-    """One output of the stem: 27 products, the batch norm and ReLU6."""
-    image = np.random.default_rng(0).random((1, 64, 48, 3)).astype("float32")
-    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.ReLU))
-    stem = keras.Model(network.input, first.output)
-    with np.load(WEIGHTS) as data:
-        kernel = data["_conv_stem.kernel"].astype("float64")  # (3, 3, 3, 32)
-        (gamma, beta, mean, variance) = (
-            data[f"_bn0.{name}"] for name in ("weight", "bias", "running_mean", "running_var")
-        )
-    pixels = (image[0] * 255 - 127) / 128
-    # "same" with stride 2 on an even side pads below and to the right: place (5, 7) sees 10, 14 on
-    products = np.einsum("ijc,ijcf->f", pixels[10:13, 14:17], kernel)
-    expected = np.clip(gamma * (products - mean) / np.sqrt(variance + 1e-3) + beta, 0, 6)
-    np.testing.assert_allclose(stem(image)[0, 5, 7], expected, atol=1e-3)
-
-
-def test_the_features_are_those_of_the_network_with_its_norms(network):
+def test_the_features_are_those_of_the_network_with_its_norms():
     """Folding each BatchNormalization into the convolution before it changes nothing."""
+    network = build_efficientnet_lite0((64, 48, 3))
     images = np.random.default_rng(0).random((2, 64, 48, 3)).astype("float32")
     features = build_features((64, 48, 3))
     assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
