@@ -185,6 +185,8 @@ def describe(data: DataSet) -> list[str]:
     unit = "classes" if test.labels is not None else "groups of pairs that share images"
     line = f"{parts['train']} to train on{chosen_by} to choose by, {parts['test']} to test with, "
     line += f"{parts['classes'] or parts['groups']} {unit}"
+    if data.new_choices:
+        line += f", {len(classes_of(choices.labels))} of them only to choose by"
     line += f", {parts['classes_tested']} of them only in the test" if data.new_classes else ""
     skipped = sum(parts.get("skipped", {}).values())
     line += f", {skipped} files skipped in all" if skipped else ""
@@ -209,5 +211,5 @@ def describe(data: DataSet) -> list[str]:
         near = parts["near_copies"].get(part, {"found": 0})
         if near["found"]:
             lines.append(f"{near['found']} of {near['of']} {what} have a near copy in training: "
-                         "keep what belongs together apart with --group-by")  # fmt: skip
+                         "keep in one part what belongs together, with --group-by")  # fmt: skip
     return lines

@@ -202,7 +202,7 @@ class Counts:
         error = student(len(gains) - 1) * variance_of(gains) ** 0.5 if len(gains) > 1 else 0
         return bool(gain <= error + 1e-12)
 
-    @np.errstate(invalid="ignore")  # NaN where there are no pairs
+    @np.errstate(invalid="ignore", divide="ignore")  # NaN where there are no pairs
     def _share(self, sums: np.ndarray, k: int, kind: int | None) -> np.ndarray:
         (hits, pairs) = (sums[..., k], sums[..., -1])  # (..., 2)
         if kind is None and not self.balanced:

@@ -76,6 +76,8 @@ class Measurement:
         self.suits = counts.suits(stored, best)  # whether the best is no better but by chance
         at_edge = curve.best in (0, len(curve.levels))
         self.chance = at_edge or (of_best.low is not None and of_best.low <= chance)
+        if not self.chance and self.accuracy.low is not None:  # no threshold that guesses suits
+            self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
         self.classes = _by_class(compared, counts) if compared.whole else None
@@ -191,7 +193,7 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
     if m.accuracy_at_half is not None:
         rows.insert(1, ("right at 0.5", f"{100 * m.accuracy_at_half:.2f} %"))
     for rate, point in m.operating_points.items():
-        text = "not enough pairs to calibrate (30 false matches that share no image)"
+        text = "not enough pairs: it takes 30 false matches of which no two share an image"
         if point is not None:
             text = f"{point.tmr.percent()} where distance < {point.threshold:.3f}"
             text += f"; FMR here {point.fmr.percent(two_digits)}"

@@ -16,7 +16,7 @@ from pyimagesearch.data.sets import Rows, evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.evaluation.verification import apart, called_same
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
@@ -66,13 +66,21 @@ def plot_verdicts(
 
 
 def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Path) -> Figure:
-    """The pairs that the model gets most wrong: same ones far apart, different ones near."""
-    ((same, far), (different, near)) = (measured.compared.extremes(kind, 5) for kind in (1, 0))
-    pairs = [images[ends] for ends in np.concatenate([same, different]).T]
-    texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.append(far, near))]
+    """The pairs that the model gets most wrong, same ones far apart and different ones near.
+
+    An image is shown once for each of the two.
+    """
+    (worst, distances, same) = ([], [], [])
+    for kind in (1, 0):
+        (ends, far) = measured.compared.extremes(kind, 500)
+        for place in apart(ends, 5):
+            worst.append(ends[place])
+            distances.append(far[place])
+            same.append(kind == 1)
+    texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.array(distances))]
     title = "the same pairs furthest apart, the different ones nearest; threshold "
     title += f"{measured.threshold:.2f}"
-    return plot_pairs(pairs, texts, np.arange(len(texts)) < len(far), path, title)
+    return plot_pairs([images[e] for e in np.transpose(worst)], texts, np.array(same), path, title)
 
 
 def plot_matrix(

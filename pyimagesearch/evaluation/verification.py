@@ -95,17 +95,26 @@ def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curv
     return Curve(levels, same, different, balanced)
 
 
+def apart(ends: np.ndarray, count: int) -> list[int]:
+    """The places of the first `count` pairs of which no two share an image; all, where fewer.
+
+    ends: int (B, 2), the two images of each pair.
+    """
+    (found, taken) = (list[int](), set[int]())
+    for place, pair in enumerate(ends.tolist()):
+        if len(found) == count:
+            break
+        if taken.isdisjoint(pair):
+            taken.update(pair)
+            found.append(place)
+    return found
+
+
 def independent(ends: np.ndarray) -> int | None:
     """How many of these pairs it takes to have 30 of which no two share an image; None: too few.
 
     ends: int (B, 2), the two images of each pair, the nearest pair first. Two images with wrong
     labels make many false matches, but only two independent ones.
     """
-    (count, taken) = (0, set[int]())
-    for k, (a, b) in enumerate(ends.tolist(), 1):
-        if a not in taken and b not in taken:
-            taken |= {a, b}
-            count += 1
-            if count == MIN_FALSE_MATCHES:
-                return k
-    return None
+    found = apart(ends, MIN_FALSE_MATCHES)
+    return found[-1] + 1 if len(found) == MIN_FALSE_MATCHES else None

@@ -55,12 +55,15 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
 
 
 def picture(args: argparse.Namespace, name: str) -> str | None:
-    """The figure's file; None where a program asks, which names one if it wants it."""
+    """The figure's file, beside the model; None for a program, which names one if it wants it."""
     if args.json and not args.output:
         return None
     from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
-    path = args.output or os.path.join(config.BASE_OUTPUT, name)
+    folder = args.model  # of a training, or the model itself
+    if os.path.isfile(os.path.join(folder, "saved_model.pb")):
+        folder = os.path.dirname(os.path.normpath(folder))
+    path = args.output or os.path.join(folder, name)
     pictures.check_output(path)
     return path
 
@@ -308,7 +311,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard}, "the Kth of N parts alone"),
     ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "all parts of --shard, made one"),
     ("embed", "--output", {}, f"ends with .npz or .csv ({VECTORS}; with --json none)"),
-    ("search evaluate matrix", "--output", {}, "the figure's file (in output/; with --json none)"),
+    ("search evaluate matrix", "--output", {}, "the figure's file (beside the model)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
     ("evaluate", "--force", SWITCH, "--calibrate by few images where thresholds rest on more"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "the kind of file"),

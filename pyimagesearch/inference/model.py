@@ -158,10 +158,10 @@ class SiameseModel:
         return known
 
     def check_unchanged(self) -> None:
-        """Raise InputError where its directory now holds another model than it did when loaded."""
+        """Raise InputError where its directory no longer holds the model that was loaded."""
         if digest(self.path) != self.digest:
             wanted = f"in {printable(self.path)} the model that was loaded"
-            received = "another, the model was replaced meanwhile: run again."
+            received = "another or none, it was replaced or removed meanwhile: load it again."
             raise InputError(f"Expected {wanted}. Received: {received}")
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> dict[str, Any]:
@@ -336,10 +336,16 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
+            mend = "embed_files(paths) reads files"
+            if images.dtype.kind == "f":
+                mend = "floats from 0 to 1 are (images * 255).round().astype('uint8')"
+            elif images.shape == self.image_shape:
+                mend = "one image is images[None]"
+            elif (*images.shape[1:], 1) == self.image_shape:
+                mend = "with a last axis for grey they are images[..., None]"
             raise InputError(
                 f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
-                f"{images.dtype} of shape {images.shape}. One image is images[None], floats from 0 "
-                "to 1 are (images * 255).round().astype('uint8'); embed_files(paths) reads files."
+                f"{images.dtype} of shape {images.shape}: {mend}."
             )
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
@@ -404,7 +410,8 @@ def read_settings(model: Path) -> dict[str, Any]:
     """
     file = model / SETTINGS
     if not (model / "saved_model.pb").is_file() or not file.is_file():
-        received = f"{printable(model)}, {'without' if model.is_dir() else 'not there'}. {ADVICE}"
+        there = "without" if model.is_dir() else "a file" if model.exists() else "not there"
+        received = f"{printable(model)}, {there}. {ADVICE}"
         wanted = f"a model directory with saved_model.pb and {SETTINGS}"
         raise InputError(f"Expected {wanted}. Received: {received}")
     name = "no JSON object"

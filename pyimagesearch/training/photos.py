@@ -141,6 +141,10 @@ def train(
             encoder.set_weights(before)
 
     trained = chosen.kept
+    if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
+        log.info("stopped on request, what was learned is kept")
+    if trained not in histories:
+        log.info("the plot shows the last head's loss: what is kept was computed, not trained")
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)

@@ -108,7 +108,9 @@ def fit(
         try:
             with alone(args.output):
                 train(args, recipe, arrays)
-            return SiameseModel(args.model)
+            model = SiameseModel(args.model)
+            _ = model.trained_on  # read while it lies on disk
+            return model
         finally:
             random.setstate(of_python)
             np.random.set_state(of_numpy)

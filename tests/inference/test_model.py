@@ -180,7 +180,7 @@ def test_settings_go_into_the_model_that_was_loaded_alone(model):
     assert again.threshold == 0.9 and again.digest == model.digest  # of weights and graph
     (path / "variables" / "more").write_text("changed")
     before = (path / SETTINGS).read_text()
-    with pytest.raises(InputError, match="replaced meanwhile: run again"):
+    with pytest.raises(InputError, match="replaced or removed meanwhile: load it again"):
         saving.write_settings(model, model.settings | {"threshold": 9.0})
     assert (path / SETTINGS).read_text() == before
 
@@ -289,7 +289,7 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
         (IMAGES / 255.0, "(images * 255).round().astype('uint8')"),
         (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
         (IMAGES[0], "images[None]"),
-        (IMAGES[..., 0], "embed_files(paths)"),
+        (IMAGES[..., 0], "images[..., None]"),
         (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
         (["a.png", "b.png"], "embed_files(paths)"),
         (None, "object of shape ()"),
