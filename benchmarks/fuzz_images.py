@@ -23,6 +23,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -163,7 +164,6 @@ def encoded(image, kind, **options):
 
 def sound_files(rng):
     """{name: bytes}: every format, and every way of storing pixels that the reader knows."""
-    cv2 = images.opencv()
     noise = rng.integers(0, 256, (37, 41, 4), dtype=np.uint8)
     smooth = cv2.GaussianBlur(noise, (0, 0), 3)
     colour = Image.fromarray(smooth[:, :, :3])
