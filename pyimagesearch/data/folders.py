@@ -68,7 +68,8 @@ def read_folder(
         raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
         look = "dark" if mean < DARK else "bright"
-        log.info(f"the images are {look}: their mean is {mean:.0f} of 255")
+        log.info(f"the images are {look}: their mean is {mean:.0f} of 255; where a person sees "
+                 "little in them, stretch their values first")  # fmt: skip
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
