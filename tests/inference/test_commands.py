@@ -109,6 +109,7 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     assert code == 2 and "columns a and b" in err
 
 
+@pytest.mark.slow
 def test_search_ranks_reuses_embeddings_and_notices_what_changed(ask, folder, tmp_path, model):
     mine = shutil.copytree(folder, tmp_path / "mine")
     figure = mine / "found.png"
@@ -189,6 +190,7 @@ def test_the_cache_is_found_and_emptied(ask, folder, seven, tmp_path):
     assert "119 images, 0 of them" in ask("search", seven[0], folder, "--json")[2]
 
 
+@pytest.mark.slow
 def test_names_of_any_bytes(ask, folder, tmp_path):
     place = tmp_path / "run [v2]"
     shutil.copytree(folder / "7", place / "7")
@@ -213,6 +215,7 @@ def test_compare_that_cannot_print_fails_with_2(original):
     assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_test_script_with_names_of_any_bytes(runs, tmp_path):
     place = tmp_path / "run [v2] *"
     images = small_model.write_folder(place / "images", 3, 2)

@@ -38,6 +38,7 @@ def model(whole, tmp_path, monkeypatch):
     return tmp_path / "models" / "model"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -98,6 +98,7 @@ def test_without_gradio_one_line_says_what_to_install(monkeypatch):
     assert variables == {"HOME": "/home", "GRADIO_ANALYTICS_ENABLED": "False"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "no such name"])
 @pytest.mark.parametrize("port", [-1, 70000, "taken"])
 def test_a_taken_port_or_an_address_of_nobody_is_one_line(refused, host, port):

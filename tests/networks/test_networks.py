@@ -166,6 +166,7 @@ def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
     np.testing.assert_array_equal(loaded(images), again(images))
 
 
+@pytest.mark.slow
 def test_the_features_are_those_of_the_network_with_its_norms():
     """Folding each BatchNormalization into the convolution before it changes nothing."""
     network = build_efficientnet_lite0((64, 48, 3))

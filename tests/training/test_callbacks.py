@@ -57,6 +57,7 @@ def test_a_rate_that_explodes_at_once_is_an_error_of_one_line(images, tmp_path):
     assert not list(tmp_path.glob(".checkpoint*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_best", [False, True])
 def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, caplog, keep_best):
     explode = Explode()
@@ -95,6 +96,7 @@ class Send(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path):
     # as a terminal's, also where these tests run in the background, which Ctrl-C does not end
     signal.signal(signal.SIGINT, signal.default_int_handler)

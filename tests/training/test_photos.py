@@ -114,6 +114,7 @@ def short_heads(monkeypatch):
     monkeypatch.setattr(photos_module, "HEAD_STEPS", 10)
 
 
+@pytest.mark.slow
 def test_what_cannot_win_is_skipped(short_heads, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path))
     images = np.random.default_rng(0).integers(0, 20, (40, 8, 8, 3), np.uint8)
