@@ -170,7 +170,8 @@ def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
     say(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"
         for name, size in zip(names, sizes) if size < LEAST_IMAGES)  # fmt: skip
     some = np.flatnonzero(sizes[numbers] >= LEAST_IMAGES)
-    return ImageSet(images, numbers, None, names, None, pixel_digests(images)).part(some)
+    found = ImageSet(images, numbers, None, names, None, pixel_digests(images))
+    return found if len(some) == len(images) else found.part(some)  # which copies the pixels
 
 
 def classes_of(labels: np.ndarray | None) -> set[int]:

@@ -79,7 +79,7 @@ class ImagePairs:
         elif new_classes and labels is not None:
             (self.unit, unit_of) = ("classes", labels)
         (_, self.unit_of) = np.unique(unit_of[self.rows], return_inverse=True)
-        self.asked = np.ones(n, bool) if asked is None else asked[self.rows]
+        self.asked = None if asked is None else asked[self.rows]
         self.block = max(BLOCK // n, 1)  # rows of distances
 
     @cached_property
@@ -136,7 +136,9 @@ class ImagePairs:
             last = self.class_of[a[-1, 0]]
             b = places[np.newaxis, start : self.first[last] + self.sizes[last] if kind else None]
             y = (self.class_of[a] == self.class_of[b]).astype(np.int8)
-            y[(a >= b) | ~(self.asked[a] | self.asked[b])] = -1
+            y[a >= b] = -1
+            if self.asked is not None:
+                y[~(self.asked[a] | self.asked[b])] = -1
             yield a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
 
 

@@ -123,7 +123,8 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
     "identification": thresholds for more rates, see SiameseModel.identify.
     """
-    (curve, distance, n) = (compared.curve, compared.distance, int(compared.asked.sum()))
+    (curve, distance, asked) = (compared.curve, compared.distance, compared.asked)
+    n = len(compared.rows) if asked is None else int(asked.sum())
     threshold = float(distance.output(curve.best_threshold))
     if stored is not None:
         counts = Counts(compared, [distance.before_head(stored), curve.best_threshold])
