@@ -156,8 +156,9 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
             else:
                 place_of[path] = place
     if not place_of:
-        how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
-        how = how if os.path.isdir(directory) else "no such folder"
+        how = "no such folder"
+        if os.path.isdir(directory):
+            how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth({*place_of.values()}, 0, 1)
     wrappers = {place[:depth] for place in place_of.values()}
