@@ -103,24 +103,25 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     return Model(inputs, layers.UnitNormalization()(base.output))
 
 
-# of EfficientNet-Lite0, a network that has seen a million photos: Google's release, Apache-2.0
-WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
+# of EfficientNet-Lite2, a network that has seen a million photos: Google's release, Apache-2.0
+WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite2.npz"
 STAGES = (  # repeats, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
+    (3, 3, 2, 6, 24),
+    (3, 5, 2, 6, 48),
+    (4, 3, 2, 6, 88),
+    (4, 5, 1, 6, 120),
+    (5, 5, 2, 6, 208),
+    (1, 3, 1, 6, 352),
 )
 EPSILON = 1e-3  # of these BatchNormalizations
-POOLED = {7: 4, 10: 4, 15: 2}  # block: tiles a side that its output is averaged over
-FEATURES = 80 * 16 + 112 * 16 + 320 * 4 + 1280  # 5,632
+POOLED = {10: 4, 14: 4, 20: 2}  # block: tiles a side that its output is averaged over
+LAST_LAYER = 1280
+FEATURES = 88 * 16 + 120 * 16 + 352 * 4 + LAST_LAYER  # 6,016
 
 
-def build_efficientnet_lite0(input_shape: Shape, embedding_dim: int = 1280) -> Model:
-    """EfficientNet-Lite0 without its classifier, averaged over the image, of length 1.
+def build_efficientnet_lite2(input_shape: Shape, embedding_dim: int = 1280) -> Model:
+    """EfficientNet-Lite2 without its classifier, averaged over the image, of length 1.
 
     Source: M. Tan, Q. Le, "EfficientNet", 2019. With the weights that ship.
     input_shape: (H, W, 3) from 32 pixels up, RGB in [0, 1]. Returns a Model
@@ -131,12 +132,12 @@ def build_efficientnet_lite0(input_shape: Shape, embedding_dim: int = 1280) -> M
 
 
 def build_features(input_shape: Shape, embedding_dim: int = FEATURES) -> Model:
-    """What EfficientNet-Lite0 sees at four depths, side by side.
+    """What EfficientNet-Lite2 sees at four depths, side by side.
 
-    Blocks 7 and 10 averaged over 4x4 tiles, block 15 over 2x2, the last layer over the image:
-    80 * 16 + 112 * 16 + 320 * 4 + 1280 = 5,632 numbers. Each BatchNormalization is folded into
-    the convolution before it: nothing follows a batch. Input as build_efficientnet_lite0. Returns
-    a Model (B, H, W, 3) -> float32 (B, 5632): embedding_dim is the network's own.
+    Blocks 10 and 14 averaged over 4x4 tiles, block 20 over 2x2, the last layer over the image:
+    88 * 16 + 120 * 16 + 352 * 4 + 1280 = 6,016 numbers. Each BatchNormalization is folded into
+    the convolution before it: nothing follows a batch. Input as build_efficientnet_lite2. Returns
+    a Model (B, H, W, 3) -> float32 (B, 6016): embedding_dim is the network's own.
     """
     (inputs, blocks, last) = _layers(input_shape, folded=True)
     depths = [layers.Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
@@ -223,9 +224,9 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model,
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,
-    "efficientnet_lite0": build_efficientnet_lite0,
+    "efficientnet_lite2": build_efficientnet_lite2,
     "features": build_features,
 }
 # those whose embedding_dim is what it is, and those that are not accelerated
-OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite0": 1280, "features": FEATURES}
+OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite2": 1280, "features": FEATURES}
 IN_FLOAT32 = ("keras-io", *OWN_SIZES)

@@ -1,8 +1,8 @@
 """From a network that has seen photos to one for a folder: several ways, the best of which stays.
 
-In their order, each on top of the one before: its features whitened, in closed form; a linear
-head on these, or one of two layers; the last blocks of the network trained on with what is best;
-the mean over an image and its middle with what is best then. Heads harm where new classes meet few
+In their order, each on top of the one before: its last layer as it is; its features whitened, in
+closed form; a linear head on these, or one of two layers; the last blocks of the network trained
+on with what is best; the mean over an image and its middle with what is best then. Heads harm where new classes meet few
 old ones, and training on helps most where the classes stay: the held-out images say which it is.
 """
 
@@ -26,6 +26,7 @@ from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
+from pyimagesearch.networks.encoders import LAST_LAYER
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system.terminal import verbosity
 from pyimagesearch.training import build
@@ -39,8 +40,8 @@ HEADS = {
         Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(x)))
     ),
 }
-WAYS = ("whitened", *HEADS, "trained on", "seen again")
-FROZEN_TO = "block_6_expand"  # a layer of the network; what stands before stays as it is
+WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
+FROZEN_TO = "block_8_expand"  # a layer of the network; what stands before stays as it is
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
 MOST_VIEWS = 40_000  # and of all of them together
@@ -63,7 +64,7 @@ def train(
 ) -> tuple[keras.Model, keras.callbacks.History, dict[str, Any]]:
     """Each of the recipe's ways, and the one that tells held-out images apart best.
 
-    network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 5632).
+    network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
     Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or of the
     last that was trained; {"way", "ways"}: what was kept, each way's held-out AUC and seconds).
@@ -79,19 +80,24 @@ def train(
     chosen = Choice(held, data.new_choices)
     histories: dict[str, keras.callbacks.History] = {}
 
+    # the last layer of the network, of length 1
+    (features, of_held) = (features_of(network, images), features_of(network, held.images))
+    last = min(LAST_LAYER, features.shape[1])
+    encoder = keras.Model(network.input, UnitNormalization()(network.output[:, -last:]))
+    chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))
+
     # whitened: one Dense layer on the features, in closed form
-    features = features_of(network, images)
     some = evenly(len(features), MOST_WHITENED)
     (kernel, bias) = whitening(features[some], labels[some])
     dense = Dense(len(bias), name="whitening")
     whitened = keras.Model(network.input, dense(network.output))
     dense.set_weights([kernel, bias])
 
-    def apply(features):  # float16 (N, 5632) -> float32 (N, k), in blocks: they are large
+    def apply(features):  # float16 (N, 6016) -> float32 (N, k), in blocks: they are large
         blocks = [features[i : i + 4096] for i in range(0, len(features), 4096)]
         return np.concatenate([block.astype(np.float32) @ kernel + bias for block in blocks])
 
-    of_held = apply(features_of(network, held.images))
+    of_held = apply(of_held)
     views = [apply(features)]
     del features
     for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):

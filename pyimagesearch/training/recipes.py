@@ -99,8 +99,8 @@ def check(recipe: Recipe) -> None:
     least = max(reading.least_shape[:2])
     (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
     pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
-    in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
-    trained = in_order if set(in_order) & set(WAYS[1:-1]) else WAYS  # one at least has a history
+    in_order = tuple(way for way in WAYS if way in (*WAYS[:2], *ways))
+    trained = in_order if set(in_order) & set(WAYS[2:-1]) else WAYS  # one at least has a history
     rules: list[tuple[Any, str, Collection, str]] = [
         # where this holds, a field has to be one of these, because of another
         (name in OWN_SIZES, "network.embedding_dim", [OWN_SIZES.get(name)], "network.name"),
