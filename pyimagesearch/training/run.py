@@ -130,7 +130,7 @@ def train(
     log.info("loading %s dataset...", args.dataset)
     known = build.known_digests(recipe)
     source = args.dataset if arrays is None else arrays
-    data = datasets.load(source, recipe, args.seed, known=known, **arguments.reading(args))
+    data = datasets.load(source, recipe, args.seed, known=known, **args.reading)
     recipe = build.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
