@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import matplotlib
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pyimagesearch import config, utils
@@ -26,7 +27,7 @@ from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import only_writer
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
@@ -47,12 +48,12 @@ def alone(output: str) -> Iterator[None]:
     try:
         with only_writer(output) if is_chief else nullcontext():
             yield
-    except devices.GONE:
+    except tf.errors.OpError as error:
         if machines == 1:
             raise
         raise InputError(
-            "Expected all machines until the training ends. Received: one that is gone. Start all "
-            "again, with --resume where an epoch was done."
+            f"Expected all machines until the training ends. Received: {first_line(error)}. Start "
+            "all again, with --resume where an epoch was done."
         ) from None
     finally:
         with suppress(ValueError):  # in another thread than the main one, which gets no signals
