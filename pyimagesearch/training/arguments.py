@@ -135,17 +135,11 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
 
 
 def find_recipe(name: str) -> tuple[str, Recipe]:
-    """A recipe and its name: a key of RECIPES, or a TOML file.
+    """A recipe and its name: a key of RECIPES, or a TOML file, see docs/recipes.md.
 
-    The file has a recipe to start from, and what is to be different.
-    base: the name of that recipe (article). source: a text. Tables [network], [training] and
-    [reading] with fields of a Recipe. Raises InputError for anything else.
-
-        base = "fast"
-        source = "fast, longer"
-
-        [training]
-        epochs = 20
+    The file has the name of a recipe to start from, base (article), a text, source, and what is to
+    differ: fields of a Recipe in tables [network], [training] and [reading]. Raises InputError for
+    anything else.
     """
     if name in RECIPES:
         return name, RECIPES[name]

@@ -100,15 +100,12 @@ class Checkpoint(Progress):
     random generators, and the progress. The order of the images is a function of seed and epoch.
     Keras' BackupAndRestore keeps less: its resumed weights differ. Says how the training goes, too.
 
+    settings: what must be the same to go on, a dict for JSON. Raises InputError where the folder's
+    checkpoint, or the finished model that lies there instead of one, is of others.
     is_finished: whether a --resume has found the finished model of these very settings.
     """
 
     def __init__(self, output: str, settings: dict[str, Any], recipe: Recipe, resume: bool = False):
-        """settings: what must be the same to go on, a dict for JSON.
-
-        Raises InputError where the folder's checkpoint, or the finished model that lies there
-        instead of one, is of other settings.
-        """
         super().__init__(recipe.training.epochs)
         self.path, self.settings = os.path.join(output, NAME), _flat(settings)
         self.recipe = recipe
@@ -160,10 +157,7 @@ class Checkpoint(Progress):
     def callbacks(
         self, encoder: keras.Model, comparison: Comparison, validation: ImageSet
     ) -> list[keras.callbacks.Callback]:
-        """What fit calls: first what adds to an epoch's figures, then what shows and keeps them.
-
-        encoder, comparison: of what is trained. validation: images with pairs.
-        """
+        """What fit calls: first what adds val_loss to an epoch, then what shows and keeps it."""
 
         def validate(epoch, logs):
             embeddings = embed(encoder, validation.images)

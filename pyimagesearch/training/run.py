@@ -120,10 +120,9 @@ def fit(
 def train(
     args: argparse.Namespace, recipe: Recipe, arrays: tuple[np.ndarray, Any] | None = None
 ) -> None:
-    """Train a recipe on a data set, on all devices, and write what a training leaves.
+    """Train on all devices and write what a training leaves; to be called inside of alone.
 
-    args, recipe: of arguments.parse. arrays: images and labels instead of args.dataset. To be
-    called inside of alone.
+    args, recipe: of arguments.parse. arrays: images and labels instead of args.dataset.
     """
     (_, is_chief) = devices.machines()
     strategy = devices.strategy(recipe)  # one device, several cards, or several machines
