@@ -5,6 +5,8 @@ import os
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
+from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -60,41 +62,61 @@ def parse(
     Raises InputError where the output folder cannot be written to, or where what is asked for
     does not fit together.
     """
-    ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = ap.add_argument
-    known = f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml"
-    add("--recipe", help=f"{known} (article; for a folder photos, for one of ready pairs pairs)")
-    known = f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the"
-    columns = "columns path,label or a,b,same, and split and group where they are known"
-    add("--dataset", default="mnist", help=f"{known} {columns} (mnist)")
-    parts = "a folder's test images: some of every class (where these are large enough), or classes"
-    add("--split", choices=("images", "classes"), help=f"{parts} of their own")
-    for flag, how, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
-        add(flag, help=text, **how)
-    size = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
-    add("--image-size", type=flags.image_size, help=size)
-    fit = "images of another shape: stretched, or whole with the edges filled (stretch)"
+    # a program's words are whole: epoch=1 is no other way to say epochs=1
+    how = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": words is None}
+    ap = flags.Parser(description=description, **how)
+
+    add = ap.add_argument_group("data").add_argument
+    known = f"{', '.join(DATASETS)}; a folder with a subfolder for each class; or a CSV file with"
+    columns = "columns path,label or a,b,same, and split and group where they are known (mnist)"
+    add("--dataset", metavar="DATA", default="mnist", help=f"{known} {columns}")
+    parts = "test on other images of the classes that are trained on, or on classes of their own"
+    add("--split", choices=("images", "classes"), help=f"{parts} (images, where these are enough)")
+    size = "read a folder's images at this size: 64, or WIDTHxHEIGHT (their own, up to 128)"
+    add("--image-size", metavar="SIZE", type=flags.image_size, help=size)
+    fit = "images of another shape are stretched, or stay whole, with their edges filled (stretch)"
     add("--fit", choices=list(FITS), help=fit)
-    add("--channels", type=int, choices=(1, 3), help="1 grey, 3 colour (what the images are)")
-    quick = "recipe photos without training its network on: about a third of the time"
+    add("--channels", type=int, choices=(1, 3), help="1: grey, 3: colour (as the images are)")
+    for flag, level_or_group, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
+        add(flag, help=text, **level_or_group)
+
+    add = ap.add_argument_group("training", "By default as the recipe says.").add_argument
+    known = f"a network and how it is trained: {', '.join(RECIPES)}; or a TOML file of your own"
+    known += " (article; for a folder photos, for ready pairs pairs)"
+    add("--recipe", metavar="NAME", help=known)
+    add("--epochs", type=flags.positive_int, help="how often it goes through the training images")
+    size = "images, or pairs, in a step: after each step the weights change"
+    add("--batch-size", type=flags.positive_int, help=size)
+    rate = "the learning rate: how far a step changes the weights, 0.001 for example"
+    add("--lr", metavar="RATE", dest="learning_rate", type=flags.share, help=rate)
+    quick = "recipe photos in a third of the time: only heads are trained, not its network"
     add("--quick", action="store_true", help=quick)
     mirror = "mirror every second training image: for things that look alike in a mirror"
     add("--mirror", action="store_true", help=mirror)
-    add("--epochs", type=flags.positive_int, help="instead of the recipe's")
-    add("--batch-size", type=flags.positive_int, help="instead of the recipe's")
     weights = "to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
     add("--weights", help=f"{weights}program like any model: take none that you would not run")
-    add("--seed", type=flags.seed, default=42, help="of all that is random (42)")
-    add("--deterministic", action="store_true", help="the same run bit for bit each time, slower")
-    add("--resume", action="store_true", help="go on after the last epoch of a run that was ended")
-    add("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
-    args = ap.parse_args(words)
+
+    add = ap.add_argument_group("run").add_argument
+    folder = "folder for the model, the pictures and the report (output)"
+    add("--output", metavar="DIR", default=config.BASE_OUTPUT, help=folder)
+    add("--resume", action="store_true", help="go on after the last whole epoch of a training")
+    add("--seed", type=flags.seed, default=42, help="decides all that is random (42)")
+    add("--deterministic", action="store_true", help="the same weights bit for bit, but slower")
+    board = "folder for TensorBoard, which draws the loss while the training runs"
+    add("--tensorboard", metavar="DIR", help=board)
+
+    (args, unknown) = ap.parse_known_args(words)
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        near = get_close_matches(flag, ap._option_string_actions, 1)
+        meant = f", perhaps {near[0]} is meant" if near else ""
+        ap.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
 
     (args.recipe, recipe) = find_recipe(args.recipe or default_recipe(args.dataset))
     ways = recipe.training.ways
     if args.quick and not ways:
         raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
-    names = ("epochs", "batch_size", "weights", "mirror", "fit")
+    names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},
         **({"least_steps": 0} if args.epochs else {}),
@@ -104,8 +126,11 @@ def parse(
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    names = ("image_size", "channels", "split", "class_level", "group_by")
-    args.reading = {name: getattr(args, name) for name in names}
+    if args.tensorboard and not find_spec("tensorboard"):
+        wanted = "the package tensorboard (pip install tensorboard)"
+        raise InputError(f"Expected {wanted} with --tensorboard. Received: none.")
+    of_data = ("image_size", "channels", "split", "class_level", "group_by")
+    args.reading = {name: getattr(args, name) for name in of_data}
     return args, recipe
 
 

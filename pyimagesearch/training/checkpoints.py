@@ -47,6 +47,7 @@ class Progress(keras.callbacks.History):
         super().__init__()
         self.epochs, self.done = epochs, 0  # how many there are, how many of them are done
         self.stopped = stopped or threading.Event()
+        self.beside: list[keras.callbacks.Callback] = []  # what else fit is to call
         self.cut = False  # whether it was stopped in the middle of an epoch
         self.diverged = False  # whether a loss was no finite number
 
@@ -83,7 +84,7 @@ class Progress(keras.callbacks.History):
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise InputError(
                 "Expected a loss that stays finite. Received: one that did not in the first epoch, "
-                f"at a learning rate of {rate:.2g}. Lower it in a recipe of your own."
+                f"at a learning rate of {rate:.2g}. Lower it with --lr."
             )
         if self.diverged:
             self.model.set_weights(self.before)
@@ -178,7 +179,8 @@ class Checkpoint(Progress):
                 self.best_weights = self.model.get_weights()
 
         validated = keras.callbacks.LambdaCallback(on_epoch_end=validate)
-        return [validated, keras.callbacks.ProgbarLogger(), self]  # which speaks below the bar
+        # after the bar, below which it speaks
+        return [validated, keras.callbacks.ProgbarLogger(), self, *self.beside]
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
         if difference := _difference(settings, self.settings):

@@ -65,6 +65,7 @@ def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
     """Whether this is the article's own training, on MNIST and one device."""
     plain = recipe.changed(batch_size=config.BATCH_SIZE, epochs=config.EPOCHS)
     of_article = args.dataset == "mnist" and plain == config.RECIPES["article"]
+    of_article &= not args.tensorboard
     return of_article and devices.machines()[0] == 1 and len(devices.cards()) == 1
 
 
@@ -79,7 +80,7 @@ def fit(
     images: uint8 (N, H, W, C) or (N, H, W), values from 0 to 255, with labels (N,), whole numbers
     or strings; or what --dataset takes: the path of a folder or a list, or a name.
     flags: the script's other flags by their names, recipe="fast" (which images in memory get by
-    default), epochs=3, split="classes", mirror=True, image_size="64x48", each as it is typed.
+    default), epochs=3, lr=0.01, split="classes", mirror=True, image_size="64x48", as it is typed.
     output: the folder for what the script leaves. None: nothing is left on disk.
     Returns the trained model. The interrupt (Ctrl-C) ends the training early, and what was learned
     is returned. Signals, and the random numbers of Python and NumPy, are as before afterwards.
@@ -136,6 +137,9 @@ def train(
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
     if checkpoint.is_finished:
         return
+    if args.tensorboard and is_chief:
+        board = keras.callbacks.TensorBoard(args.tensorboard, write_graph=False)
+        checkpoint.beside.append(board)
 
     log.info("preparing positive and negative pairs...")
     (train_batches, steps) = batches.batches(
