@@ -165,7 +165,8 @@ def _fit(model, dataset, steps, held, recipe, seed, progress, verbose):
     (validation, count) = batches.batches(held, recipe.changed(epochs=1), seed, move=False)
     model.compile(**build.compiling(recipe, steps))
     epochs = {"initial_epoch": progress.done, "epochs": progress.epochs, "steps_per_epoch": steps}
-    how = {"callbacks": [keras.callbacks.ProgbarLogger(), progress], "verbose": verbose}
+    how: dict[str, Any] = {"verbose": verbose}
+    how |= {"callbacks": [keras.callbacks.ProgbarLogger(), progress, *progress.beside]}
     how |= {"validation_data": validation, "validation_steps": count}
     return model.fit(dataset, shuffle=False, **epochs, **how)
 
