@@ -42,12 +42,13 @@ class Reading:
 class Network:
     """Pixels in, a distance out."""
 
-    name: str  # in siamese_network.NETWORKS
+    name: str  # in siamese_network.NETWORKS, or of --encoder a Keras model's file
     embedding_dim: int = 48
     pixel_scale: float = 1 / 255.0  # multiplies the uint8 pixels, inside the model
     distance: str = "euclidean"  # in utils.DISTANCES
     head: str = "none"  # in siamese_network.HEADS: what the model makes of the distance
     weights: str = "none"  # to start from: none, imagenet, or a file encoder.keras
+    pixels: str = ""  # in networks.encoders.PIXELS: what the model of such a file takes
     test_shift: int = 0  # the saved model takes the mean over all shifts of up to so many pixels
 
 

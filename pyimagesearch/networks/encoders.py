@@ -1,6 +1,7 @@
 """The networks beside the article's: pixels in, embedding out."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
+from pyimagesearch.system.errors import InputError, first_line, printable
 
 Shape = tuple[int, int, int]  # height, width, channels
 Tensor = Any
@@ -214,6 +216,65 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     mixed_rows.set_weights([by_row])
     mixed.set_weights([by_column])
     return x
+
+
+# what a network takes: of pixels in [0, 1] so many times, and so much added. The names are Keras',
+# in keras.applications' preprocess_input
+PIXELS: dict[str, tuple[float | list[float], float | list[float]]] = {
+    "0..255": (255.0, 0.0),
+    "0..1": (1.0, 0.0),
+    "tf": (2.0, -1.0),  # from -1 to 1
+    "torch": ([4.3668, 4.4643, 4.4444], [-2.1179, -2.0357, -1.8044]),  # mean 0, variance 1
+    "caffe": (255.0, [-103.939, -116.779, -123.68]),  # mean 0, blue first
+}
+
+
+def build_from_file(path: str, pixels: str, input_shape: Shape) -> Model:
+    """A Keras model of a file as a network: what it makes of an image, averaged if it is a map.
+
+    path: a model from images (B, H, W, 3) to vectors (B, D), to maps (B, h, w, D) or to tokens
+    (B, T, D). pixels: in PIXELS, what it takes. Its BatchNormalizations keep their statistics.
+    input_shape: (H, W, 3), RGB in [0, 1]. Returns a Model (B, H, W, 3) -> float32 (B, D).
+    """
+    (scale, offset) = PIXELS[pixels]
+    x = inputs = layers.Input(input_shape)
+    if pixels == "caffe":
+        x = keras.ops.flip(x, axis=-1)
+    x = read_encoder(path)(layers.Rescaling(scale, offset)(x), training=False)
+    if len(x.shape) > 2:
+        x = keras.ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)))
+    return Model(inputs, x)
+
+
+@lru_cache(maxsize=1)  # asked for its shapes, and then built
+def read_encoder(path: str) -> Model:
+    """The Keras model of a file, see build_from_file. Raises InputError where it is none."""
+    try:
+        model = keras.models.load_model(path, compile=False)
+        (shape, output) = (model.input_shape, model.output_shape)
+        if len(shape) == 4 and shape[3] in (3, None) and len(output) in (2, 3, 4):
+            return model
+        reason = f"a model from {shape} to {output}"
+    except Exception as error:  # Keras raises whatever a file makes it raise
+        reason = first_line(error)
+    wanted = "a file .keras with a model from images (B, H, W, 3) to vectors or to a map"
+    raise InputError(f"Expected {wanted}. Received: {printable(path)}, {reason}.")
+
+
+def leaves(model: Model) -> list[layers.Layer]:
+    """The layers of a model and of the models inside it, in their order."""
+    inner = [leaves(x) if isinstance(x, Model) else [x] for x in model.layers]
+    return [layer for some in inner for layer in some]
+
+
+def pixels_of(model: Model) -> str | None:
+    """What a model takes, in PIXELS, as its first layers say it; None where they do not."""
+    for layer in leaves(model):
+        if isinstance(layer, layers.Rescaling | layers.Normalization):
+            return "0..255"
+        if layer.weights:
+            break
+    return None
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here

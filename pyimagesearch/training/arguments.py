@@ -18,6 +18,7 @@ from pyimagesearch.data.images import FITS, SAMPLE
 from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.metrics import BATCH_LOSSES, LOSSES, MEMBERS, WITHOUT_MARGIN
+from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import PRECISIONS
 from pyimagesearch.networks.encoders import IN_FLOAT32, OWN_SIZES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
@@ -93,6 +94,10 @@ def parse(
     add("--quick", action="store_true", help=quick)
     mirror = "mirror every second training image: for things that look alike in a mirror"
     add("--mirror", action="store_true", help=mirror)
+    encoder = "recipe photos with the network of this file in place of its own: a Keras model from "
+    add("--encoder", metavar="FILE.keras", help=f"{encoder}images (B, H, W, 3) to vectors or maps")
+    pixels = "what it takes, where no layer of it scales pixels: tf is -1 to 1, others as in Keras"
+    add("--encoder-pixels", choices=list(encoders.PIXELS), help=pixels)
     weights = "to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
     add("--weights", help=f"{weights}program like any model: take none that you would not run")
 
@@ -122,6 +127,8 @@ def parse(
         **({"least_steps": 0} if args.epochs else {}),
         ways=tuple(way for way in ways if not (args.quick and way == "trained on")),
     )
+    if args.encoder:
+        recipe = with_encoder(recipe, args.encoder, args.encoder_pixels)
     check(recipe)
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
@@ -139,6 +146,20 @@ def default_recipe(dataset: str) -> str:
     if dataset in DATASETS:
         return "article"
     return "pairs" if holds_pairs(dataset) else "photos"
+
+
+def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
+    """The recipe with the Keras model of a file as its network, see encoders.build_from_file."""
+    model = encoders.read_encoder(path)
+    if not (pixels := pixels or encoders.pixels_of(model)):
+        received = f"{printable(path)}, whose first layers do not scale pixels"
+        wanted = f"--encoder-pixels, one of {', '.join(encoders.PIXELS)}"
+        raise InputError(f"Expected {wanted}. Received: {received}, so it has to be said.")
+    recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.output_shape[-1])
+    (_, height, width, _) = model.input_shape
+    if not height:
+        return recipe
+    return recipe.changed(least_shape=(height, width, 3), side=max(height, width))
 
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
@@ -221,7 +242,8 @@ def check(recipe: Recipe) -> None:
         (not training.keep_best, "training.patience", [None], "training.keep_best"),
         (Reading.side != reading.side < least, "reading.side", [least], "reading.least_shape"),
         (network.weights == "imagenet", "network.name", ["mobilenet"], "network.weights"),
-        (ways, "network.name", ["features"], "training.ways"),
+        (ways and name in NETWORKS, "network.name", ["features"], "training.ways"),
+        (name not in NETWORKS, "training.ways", [ways or WAYS], "network.name"),
         (ways, "network.weights", ["none"], "training.ways"),
         (ways, "network.test_shift", [0], "training.ways"),
         (ways, "training.pairing", ["batch"], "training.ways"),

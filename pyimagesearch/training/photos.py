@@ -2,8 +2,9 @@
 
 In their order, each on top of the one before: its last layer as it is; its features whitened, in
 closed form; a linear head on these, or one of two layers; the last blocks of the network trained
-on with what is best; the mean over an image and its middle with what is best then. Heads harm where new classes meet few
-old ones, and training on helps most where the classes stay: the held-out images say which it is.
+on with what is best; the mean over an image and its middle with what is best then. Heads harm
+where new classes meet few old ones, and training on helps most where the classes stay: the
+held-out images say which it is.
 """
 
 import hashlib
@@ -26,8 +27,9 @@ from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
-from pyimagesearch.networks.encoders import LAST_LAYER
+from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, leaves
 from pyimagesearch.siamese_network import seen_again
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import verbosity
 from pyimagesearch.training import build
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
@@ -41,7 +43,7 @@ HEADS = {
     ),
 }
 WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
-FROZEN_TO = "block_8_expand"  # a layer of the network; what stands before stays as it is
+FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
 MOST_VIEWS = 40_000  # and of all of them together
@@ -50,6 +52,7 @@ MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_DIRECTIONS = 256  # that it keeps
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
 CEILING = 0.9995  # a held-out AUC that minutes of training on would not raise
+HARDLY = 0.01  # of their mean size: features that spread no further show a wrong scale of pixels
 SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directions
 
 
@@ -82,7 +85,12 @@ def train(
 
     # the last layer of the network, of length 1
     (features, of_held) = (features_of(network, images), features_of(network, held.images))
-    last = min(LAST_LAYER, features.shape[1])
+    (spread, size) = (np.std(features, axis=0, dtype=np.float32), np.abs(features))
+    if not spread.mean() > HARDLY * size.mean(dtype=np.float32):
+        wanted = "an encoder whose output differs from image to image"
+        received = f"one that hardly does, with --encoder-pixels {recipe.network.pixels}"
+        raise InputError(f"Expected {wanted}. Received: {received}. Does it take such pixels?")
+    last: int = LAST_LAYER if recipe.network.name == "features" else features.shape[1]
     encoder = keras.Model(network.input, UnitNormalization()(network.output[:, -last:]))
     chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))
 
@@ -133,7 +141,8 @@ def train(
         encoder = chosen.encoder
         before = encoder.get_weights()
         inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
-        frozen = inner.layers[: inner.layers.index(inner.get_layer(FROZEN_TO))]
+        weighted = [layer for layer in leaves(inner) if layer.trainable_weights]
+        frozen = weighted[: int(FROZEN * len(weighted))]
         for layer in frozen:
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
@@ -243,7 +252,9 @@ def features_of(
     recipe: Recipe | None = None,
     view: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
-    """What a network puts out for each image, from the cache where it is known: float16 (N, D).
+    """What a network puts out for each image, from the cache where it is known: (N, D).
+
+    float16 where it is the one that ships, whose numbers fit; else float32.
 
     images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
     random by its pixels and the view (seed, number) alone; None: as they are.
@@ -251,6 +262,7 @@ def features_of(
     digest = hashlib.blake2b(str(network.input_shape).encode(), digest_size=8)
     for weight in network.get_weights():
         digest.update(weight.tobytes())
+    kind = np.float16 if network.output_shape[1] == FEATURES else np.float32
     store = f"features {digest.hexdigest()}"
     if recipe:
         asked = [float(getattr(recipe.training, move)) for move in MOVES]
@@ -266,11 +278,11 @@ def features_of(
             ]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
         progress.add(len(places))
-        features = np.asarray(embed(network, pixels), np.float16)
+        features = np.asarray(embed(network, pixels), kind)
         return {place: feature.tobytes() for place, feature in zip(places, features)}
 
     keys = {place: digest.tobytes() for place, digest in enumerate(digests)}
-    return cached(store, keys, compute, "images looked at")[1].view(np.float16)
+    return cached(store, keys, compute, "images looked at")[1].view(kind)
 
 
 def whitening(

@@ -95,10 +95,15 @@ def fit(
         flags["dataset"] = os.fspath(images)
     else:
         arrays = (np.asarray(images), labels)
-        flags = {"recipe": "fast", "dataset": "arrays"} | flags
+        recipe_name = "fast" if flags.get("encoder") is None else "photos"
+        flags = {"recipe": recipe_name, "dataset": "arrays"} | flags
     (of_python, of_numpy) = (random.getstate(), np.random.get_state())
     with tempfile.TemporaryDirectory() as folder:
         flags["output"] = folder if output is None else os.fspath(output)
+        if isinstance(flags.get("encoder"), keras.Model):
+            path = os.path.join(folder, "encoder_to_start_from.keras")
+            flags["encoder"].save(path)
+            flags["encoder"] = path
         (args, recipe) = arguments.parse(
             fit.__doc__,
             [
