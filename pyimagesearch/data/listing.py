@@ -6,17 +6,14 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from pyimagesearch import config
-from pyimagesearch.data.images import endings, formats
+from pyimagesearch.data.images import endings
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
 
@@ -41,11 +38,9 @@ class File(NamedTuple):
     name: str  # its path from the listing's folder on
     label: str = ""  # the name of its class; "" where classes are not known
     part: int = TRAIN  # or VALIDATION, TEST
-    line: int = 0  # of the list, which names it first
 
-    def shown(self) -> str:
-        """Its name for a message, with its line where a list names it."""
-        return printable(self.name) + (f" (line {self.line})" if self.line else "")
+    def __str__(self) -> str:
+        return printable(self.name)
 
 
 Place = tuple[str, ...]  # the folders around a file, in the one form that Unicode has for accents
@@ -57,9 +52,9 @@ class Listing:
     """What a folder or a list holds, before anything is read."""
 
     base: str  # the folder that the files' names begin at
-    files: list[File]  # sorted: training first
-    pairs: list[ReadyPair] | None = None
-    groups: list[tuple[File, str]] = field(default_factory=list)  # which a list says it is of
+    files: list[File]  # sorted by class, then by part
+    pairs: list[ReadyPair] | None = None  # None: the files have classes, or nothing is known
+    groups: dict[str, list[File]] = field(default_factory=dict)  # what belongs together, by name
     skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
 
 
@@ -71,34 +66,24 @@ def find(
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
-    subfolders, named "alphabet/character"; 0: there are no classes. similar_all_images/ and
-    dissimilar_all_images/ hold ready pairs, NAME_first beside NAME_second.
-    plain: ready pairs, and images in no subfolder, are taken as images without classes.
+    subfolders, named "alphabet/character"; 0: there are no classes. plain: nor where there are no
+    subfolders. The classes similar_all_images/ and dissimilar_all_images/ hold ready pairs,
+    NAME_first beside NAME_second.
     Logs what is left out. Raises InputError where there are no images in subfolders and, without
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    try:
-        (place_of, folders, left_out) = _scan(directory)
-    except RecursionError:  # of os.walk, before Python 3.12
-        received = f"{printable(directory)}, deeper than Python can follow"
-        raise InputError(f"Expected folders inside each other. Received: {received}.") from None
+    (place_of, folders, left_out) = _scan(directory)
     places = Counter(place_of.values())
-    names = {place[0] for place in places if place}
-    paired = names >= PAIR_FOLDERS.keys()
-    pairs = None
-    if class_level == 0 or (plain and (paired or not names)):
-        files = [File(name) for name in sorted(place_of)]
-    elif paired:
-        same = {File(name): PAIR_FOLDERS[place[0]] for name, place in sorted(place_of.items())
-                if place and place[0] in PAIR_FOLDERS}  # fmt: skip
-        (files, pairs) = (list(same), _pairs(same))
+    if class_level == 0 or (plain and not any(places)):
+        known = dict.fromkeys(places, ("", TRAIN))
     else:
         known = _classes(places, folders, class_level, printable(directory))
-        files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
-        files.sort(key=attrgetter("part", "name"))
+    files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
+    files.sort(key=attrgetter("label", "part", "name"))
+    paired = {file.label for file in files} >= PAIR_FOLDERS.keys()
     left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
-    return Listing(directory, files, pairs, skipped=counted(left_out))
+    return Listing(directory, files, _pairs(files) if paired else None, skipped=counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -114,11 +99,11 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
 
     Places begin in a single folder around all others. Names are by their ending or the reason.
     Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
-    and so is __MACOSX, whose files are named as images and are none. A file without an ending is
-    taken where it begins as an image does.
+    and so is __MACOSX, whose files are named as images and are none. A file without an ending may
+    be an image: who reads it will know.
     Raises InputError where the folder is missing or holds no images.
     """
-    (kinds, top) = (endings(), Path(directory).resolve())
+    (kinds, top) = ({"", *endings()}, Path(directory).resolve())
     (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
     left_out = defaultdict[str, list[str]](list)
     reasons = {Path(): ""}  # why what a folder holds is left out
@@ -149,8 +134,8 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
         for file in sorted(files):
             (path, ending) = (prefix + file, os.path.splitext(file)[1].lower())
             why = "hidden" if file.startswith(".") else reason
-            if not (why or ending in kinds or (not ending and _is_image(top / path))):
-                why = ending or "no ending"
+            if not why and ending not in kinds:
+                why = ending
             if why:
                 left_out[why].append(path)
             else:
@@ -164,15 +149,6 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
     wrappers = {place[:depth] for place in place_of.values()}
     places = {place[depth:] for place in places if place[:depth] in wrappers}
     return {path: place[depth:] for path, place in place_of.items()}, places, left_out
-
-
-def _is_image(path: Path) -> bool:
-    """Whether a file begins as an image does."""
-    with suppress(Exception):  # other files make Pillow raise nearly anything
-        if os.path.isfile(path):  # a pipe would be waited for
-            Image.open(path, formats=formats()).close()
-            return True
-    return False
 
 
 def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
@@ -214,16 +190,13 @@ def _classes(
     for place in places:
         if len(place) > depth:
             inside[place[: depth + 1]].add(place[depth + 1 :])
-    first = {place[depth] for place in inside}
-    if parts and first >= PAIR_FOLDERS.keys():
-        wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
-        raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
     level = class_level or 1
     branched = 0  # classes whose images lie in several folders, none of which is around the others
     for below in inside.values():
         outer = min(below)
         branched += any(place[: len(outer)] != outer for place in below)
     if not class_level and branched and 2 * branched >= len(inside):
+        first = {place[depth] for place in inside}
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
             f"Expected one level of class folders. Received: {shown}, where the classes can be "
@@ -234,12 +207,8 @@ def _classes(
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
                for place in places if len(place) >= depth + level}  # fmt: skip
-    for name in parts.keys() - {place[0] for place in classes}:
-        count = sum(count for place, count in places.items() if name in place[:1])
-        log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
     if not classes:
-        wanted = "a folder with a subfolder for each class, and images in these"
-        wanted += f", {level} levels below it" if level > 1 else ""
+        wanted = f"a folder with class folders, at level {level} below it, and images in these"
         raise InputError(f"Expected {wanted}. Received: {shown} without.")
     return classes
 
@@ -268,17 +237,15 @@ def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
     return parts
 
 
-def _pairs(same: dict[File, int]) -> list[ReadyPair]:
-    """The ready pairs among some files: NAME_first beside NAME_second. same: the y of each file."""
+def _pairs(files: list[File]) -> list[ReadyPair]:
+    """The ready pairs among some files: NAME_first beside NAME_second, in one of PAIR_FOLDERS."""
     halves = defaultdict[str, dict[str, File]](dict)
-    for file in same:
+    for file in files:
         (pair, _, half) = os.path.splitext(file.name)[0].rpartition("_")
-        halves[pair].setdefault(half, file)
-    pairs = [(of["first"], of["second"], same[of["first"]])
-             for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
-    if not pairs:
-        raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    return pairs
+        if file.label in PAIR_FOLDERS:
+            halves[pair].setdefault(half, file)
+    return [(of["first"], of["second"], PAIR_FOLDERS[of["first"].label])
+            for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
 
 
 def say(messages: Iterable[str]) -> None:

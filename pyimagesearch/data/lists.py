@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import unicodedata
+from collections import defaultdict
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -59,14 +60,10 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     shown = printable(path)
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
-            first = f.readline()
-            if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-                raise csv.Error("UTF-16: save it as CSV UTF-8")
+            mark = max(",;\t", key=f.readline().count)
             f.seek(0)
-            mark = max(",;\t", key=first.count)
             table = csv.DictReader(f, None, None, "", delimiter=mark, skipinitialspace=True)
-            header = [name.strip().casefold() for name in table.fieldnames or ()]
-            table.fieldnames = header
+            header = table.fieldnames = [x.strip().casefold() for x in table.fieldnames or ()]
             rows = [Row(table.line_num, cells) for cells in table
                     if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except (OSError, csv.Error) as error:
@@ -77,7 +74,7 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     if kind is None or len(known) > len(set(known)):
         raise InputError(
             f"Expected a header with the columns {' or '.join(map(' and '.join, kinds))}, none of "
-            f"them twice. Received: {shown} with {printable(first.strip()[:80] or 'none')}."
+            f"them twice. Received: {shown} with {printable(','.join(header)[:80] or 'none')}."
         )
     if not rows:
         raise InputError(f"Expected lines below the header. Received: {shown} without.")
@@ -96,8 +93,7 @@ def find(path: str | os.PathLike) -> Listing:
         log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
-    files: dict[tuple, File] = {}  # by what a line says of them
-    (pairs, groups) = (list[ReadyPair](), list[tuple[File, str]]())
+    (files, pairs, groups) = (set[File](), list[ReadyPair](), defaultdict[str, list[File]](list))
     for row in rows:
         try:
             names = row.named(*wanted[:2])
@@ -116,14 +112,14 @@ def find(path: str | os.PathLike) -> Listing:
                     mark = "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
                     where = f"{printable(where)}, not there{mark}"
                     raise InputError(f"Expected a file. Received: {where}.")
-                file = File(os.path.normpath(name), label, PARTS[part.casefold()], row.number)
-                of_row.append(files.setdefault(file[:-1], file))
+                of_row.append(File(os.path.normpath(name), label, PARTS[part.casefold()]))
+            files.update(of_row)
             if wanted == PAIRS:
                 pairs.append((of_row[0], of_row[1], row.same()))
             if group := row.cells.get("group", "").strip():
-                groups += [(file, group) for file in of_row]
+                groups[group] += of_row
         except InputError as fault:
             raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
     log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
-    in_order = sorted(files.values(), key=attrgetter("part", "name"))
+    in_order = sorted(files, key=attrgetter("label", "part", "name"))
     return Listing(base, in_order, pairs if wanted == PAIRS else None, groups)

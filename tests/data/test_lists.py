@@ -42,7 +42,7 @@ def test_a_list_of_classes(listed, said):
     lines = [f"{k}.png,{'ab'[k // 3]}" for k in range(6)]
     (images, _) = read_folder(listed("path,label", *lines, "./1.png,a", "0.png,b"))
     assert reds(images) == [1, 2, 3, 4, 5]  # 0 is in two classes
-    assert "left out 2, in several classes: 0.png (line 2), 0.png (line 9)" in said()
+    assert "left out 2, in several classes: 0.png, 0.png" in said()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_split_and_group_columns(listed, said):
     ]
     groups = dict(zip(reds(images), images.groups))
     assert groups[0] == groups[1] != groups[2] == groups[3] and groups[6] != groups[7]
-    assert "3 groups by the list; 2 images are in none" in said()
+    assert "3 groups; 2 images are in none" in said()
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,9 @@ def test_what_is_no_list(listed, tmp_path):
     path = listed("path,label", "0.png,a", "1.png,b")
     with pytest.raises(InputError, match="--class-level with a folder"):
         read_folder(path, class_level=1)
-    for order in ("le", "be"):
-        path = listed("\ufeffpath,label", "0.png,a", encoding=f"utf-16-{order}")
-        with pytest.raises(InputError, match=r"\(UTF-16: save it as CSV UTF-8\)\.$"):
-            read_folder(path)
+    path = listed("\ufeffpath,label", "0.png,a", encoding="utf-16-le")
+    with pytest.raises(InputError, match=r"header with the columns"):
+        read_folder(path)
 
 
 def test_a_list_of_pairs(listed, write, said):
@@ -152,5 +151,5 @@ def test_a_list_of_pairs(listed, write, said):
 def test_what_belongs_together_in_two_parts_is_refused(listed, write):
     write("copy.png", (0, 0, 0))  # 0.png's content: one image
     lines = ["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"]
-    with pytest.raises(InputError, match=r"\(line 2\) in train and .* \(line 3\) in test"):
+    with pytest.raises(InputError, match=r"0.png in train and 2.png in test"):
         read_folder(listed(*lines))
