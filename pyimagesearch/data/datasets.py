@@ -22,7 +22,6 @@ MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
-FEW_CLASSES = 10  # to choose by, where none of them is trained on
 
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -123,12 +122,9 @@ def load(
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    (copies, near) = (np.empty(0, int), {})  # DATASETS are known to hold few
-    own = isinstance(source, str) and source in DATASETS
-    for kind, some in (("choices", choices), ("test", test)):
-        if not own and some is not train:
-            (copies, looked_at) = near_copies(some.images, train.images)
-            near[kind] = {"found": len(copies), "of": looked_at}
+    own = isinstance(source, str) and source in DATASETS  # which are known to hold few copies
+    none = (np.empty(0, int), 0)
+    (copies, looked_at) = none if own else near_copies(test.images, train.images)
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,
@@ -139,7 +135,7 @@ def load(
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty,
         "clean": dirty == 0,
-        "near_copies": near,
+        "near_copies": {} if own else {"test": {"found": len(copies), "of": looked_at}},
     }
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip
@@ -189,9 +185,6 @@ def describe(data: DataSet) -> list[str]:
     if data.new_choices:
         line += f", {len(classes_of(choices.labels))} of them only to choose by"
     line += f", {parts['classes_tested']} of them only in the test" if data.new_classes else ""
-    skipped = sum(parts.get("skipped", {}).values())
-    line += f", {skipped} files skipped in all" if skipped else ""
-    line += f", {parts['copies']} copies left out" if parts.get("copies") else ""
     lines = [line]
     untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
@@ -199,18 +192,14 @@ def describe(data: DataSet) -> list[str]:
         lines.append(f"trained on and not tested, too few images: {few_of(names, MOST_NAMES)}")
     if len(test) < FEW:
         lines.append(f"{len(test)} test images: figures on so few say little")
-    chosen = classes_of(choices.labels)
-    few_classes = data.new_choices and len(chosen) < FEW_CLASSES
-    if len(choices) < FEW or few_classes:
-        of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
-        lines.append(f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
+    if len(choices) < FEW:
+        lines.append(f"{len(choices)} images to choose by: the threshold is a rough one; "
                      "evaluate --calibrate with more makes it a better one")  # fmt: skip
     if not parts["clean"]:
         lines.append(f"these figures are not clean: {parts['trained_before']} of {parts['test']} "
                      "test images were trained on before")  # fmt: skip
-    for part, what in (("test", "test images"), ("choices", "images to choose by")):
-        near = parts["near_copies"].get(part, {"found": 0})
-        if near["found"]:
-            lines.append(f"{near['found']} of {near['of']} {what} have a near copy in training: "
-                         "keep in one part what belongs together, with --group-by")  # fmt: skip
+    if len(data.copies):
+        lines.append(f"{len(data.copies)} of {parts['near_copies']['test']['of']} test images have "
+                     "a near copy in training: keep in one part what belongs together, with "
+                     "--group-by")  # fmt: skip
     return lines

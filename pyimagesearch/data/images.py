@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import ProgressBar, at_once
+from pyimagesearch.system.terminal import at_once, progress_bar
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
@@ -48,7 +48,7 @@ def endings() -> tuple[str, ...]:
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
 
 
-def in_threads(read: Callable, files: Iterable, progress: ProgressBar) -> tuple[dict, dict]:
+def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order."""
     (found, messages) = ({}, {})
     with ThreadPoolExecutor(THREADS) as pool:
@@ -57,7 +57,7 @@ def in_threads(read: Callable, files: Iterable, progress: ProgressBar) -> tuple[
                 found[file] = future.result()
             except InputError as error:
                 messages[file] = str(error)
-            progress.add(1)
+            done(1)
     return found, messages
 
 
@@ -65,8 +65,8 @@ def read_images(
     paths: Sequence[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    with ProgressBar(len(paths), "images read") as progress:
-        (found, messages) = in_threads(partial(read_image, shape=shape), paths, progress)
+    with progress_bar(len(paths), "images read") as done:
+        (found, messages) = in_threads(partial(read_image, shape=shape), paths, done)
     images = np.array(list(found.values()), dtype=np.uint8).reshape(-1, *shape)
     return list(found), images, list(messages.values())
 

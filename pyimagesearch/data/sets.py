@@ -1,7 +1,7 @@
 """Images with what is known of them: rows on disk, pairs, image sets, the parts of a data set."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Real
@@ -121,8 +121,7 @@ class DataSet:
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
     new_choices: bool = False  # whether no class of the choices is
-    # int (C,), rows of the test images that have a near copy in training
-    copies: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    copies: Sequence[int] | np.ndarray = ()  # the test images that have a near copy in training
 
 
 def evenly(count: int, most: int) -> np.ndarray:
