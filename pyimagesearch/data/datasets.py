@@ -27,24 +27,23 @@ Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def load_mnist(path: Path | str = MNIST_PATH) -> Arrays:
-    """The 70,000 handwritten digits that ship with this project.
+    """The digits that ship with this project: ((trainX, trainY), (testX, testY)).
 
-    Returns ((trainX, trainY), (testX, testY)): images uint8 (60000, 28, 28, 1) and
-    (10000, 28, 28, 1), labels int32 0 to 9.
+    Images uint8 (60000, 28, 28, 1) and (10000, 28, 28, 1), labels int32 0 to 9.
     """
     with np.load(path) as data:
-        parts = [(data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test")]
-    # add a channel dimension to the images
-    (train, test) = ((x[..., np.newaxis], y.astype(np.int32)) for x, y in parts)
-    return train, test
+        return _with_channels((data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test"))
 
 
 def load_keras(name: str) -> Arrays:
     """fashion_mnist or cifar10 through Keras, which downloads it once. Returns as load_mnist."""
     try:
-        parts = getattr(keras.datasets, name).load_data()
+        return _with_channels(getattr(keras.datasets, name).load_data())
     except Exception as error:  # Keras raises whatever its download met
         raise InputError(f"Expected {name}, or a network to fetch it. Received: {error}.") from None
+
+
+def _with_channels(parts):
     (train, test) = ((x.reshape(*x.shape[:3], -1), y.ravel().astype(np.int32)) for x, y in parts)
     return train, test
 
@@ -93,16 +92,13 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    source: a key of DATASETS, which brings its own test images, a folder or a list; or images
-    and labels, see of_arrays.
-    recipe: its reading says which share is tested and held out, its pairing how the training
-    pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
-    and choices is train.
-    split: "images" (some of every class), "classes" (whole classes) or None, see splits.split.
-    known: uint64, ImageSet.digests of what an earlier model was trained on. It is trained on
-    again; where that cannot be, parts["clean"] is False.
+    source: a key of DATASETS, a folder or a list; or images and labels, see of_arrays.
+    recipe: says which shares are tested and held out, and how training pairs are drawn. Where none
+    is held out, validation is the test, which then chooses nothing, and choices is train.
+    split: see splits.split. known: ImageSet.digests of what an earlier model was trained on, which
+    is trained on again; where that cannot be, parts["clean"] is False.
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
-    Raises InputError where the folder is none, or cannot be split.
+    Raises InputError for what is no data set, or cannot be split.
     """
     (images, counts) = images_of(source, recipe.reading, split=split, **flags)
     trained = np.zeros(len(images), bool)
@@ -145,10 +141,9 @@ def load(
 
 
 def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
-    """Images in memory with their classes.
+    """Images uint8 (N, H, W, C) or (N, H, W), C 1 or 3, with labels, see sets.class_numbers.
 
-    images: uint8 (N, H, W, C) or (N, H, W), C 1 or 3. labels: see sets.class_numbers. Logs which
-    classes of a single image are left out. Raises InputError for anything else.
+    Logs which classes of a single image are left out. Raises InputError for anything else.
     """
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):

@@ -44,10 +44,9 @@ def read_folder(
     group_by: a regular expression that is searched in each file's path from the folder on, with /
     between; what its first group matches, or all of it, names the file's group.
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
-    from about a hundred of the pictures: colour if any has it, and the files' own size, within the
+    from about a hundred of the pictures: colour if any has it, and their own size, within the
     bounds of `reading`, which also says what becomes of other ratios of the sides.
-    Returns the images used, with labels or pairs, the pixels on disk; and what was read and left
-    out, for JSON. Logs the classes with their sizes, and what is left out.
+    Returns the images used, their pixels on disk; and what was read and left out, for JSON.
     Raises InputError where too little is left, where it is not plain what the classes are, or
     where images of one group are in two parts that are given.
     """

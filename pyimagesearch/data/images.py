@@ -72,9 +72,8 @@ def read_images(
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:
-    """Read an image as a person sees it, in grey or colour, resized where it differs.
+    """Read an image as a person sees it, uint8 of a shape: (H, W, 1) grey, (H, W, 3) RGB.
 
-    shape: (H, W, 1) for grey, (H, W, 3) for colour (RGB). Returns uint8 of that shape.
     Raises InputError, naming the file, where it cannot be read whole.
     """
     image = decode(read_bytes(path), path, max(shape[:2]))
@@ -103,12 +102,10 @@ def decode(
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
     12 where no pixel has more. Transparency is laid over white, or over black where white would
-    show nothing.
-    path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
-    half, a quarter or an eighth of its size, but at twice that side or more.
+    show nothing. side: the longer side that is wanted; a large JPEG is then decoded at a half, a
+    quarter or an eighth of its size, but at twice that side or more.
     several: gets the path where there are more pictures, the pages of a TIFF or an animation.
-    Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
-    Raises InputError, naming the file, where it cannot be read whole.
+    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError, naming path.
     """
     try:
         if not data:

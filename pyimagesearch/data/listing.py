@@ -74,7 +74,7 @@ def find(
     """
     directory = os.fspath(directory)
     (place_of, folders, left_out) = _scan(directory)
-    places = Counter(place_of.values())
+    places = {*place_of.values()}
     if class_level == 0 or (plain and not any(places)):
         known = dict.fromkeys(places, ("", TRAIN))
     else:
@@ -97,16 +97,14 @@ def list_images(directory: str | os.PathLike) -> list[str]:
 def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
     """The place of each image below a folder, all places, and the names of what is left out.
 
-    Places begin in a single folder around all others. Names are by their ending or the reason.
-    Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
-    and so is __MACOSX, whose files are named as images and are none. A file without an ending may
-    be an image: who reads it will know.
-    Raises InputError where the folder is missing or holds no images.
+    Places begin in a single folder around all others. Names are by their ending or the reason: a
+    folder is read once or left out as a whole. What begins with a dot is hidden, and so is
+    __MACOSX, whose files are named as images and are none. A file without an ending may be an
+    image: who reads it will know. Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top) = ({"", *endings()}, Path(directory).resolve())
     (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
     left_out = defaultdict[str, list[str]](list)
-    reasons = {Path(): ""}  # why what a folder holds is left out
 
     def not_opened(error):
         left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
@@ -115,39 +113,35 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
         (folder, real) = (Path(around).relative_to(directory), Path(around).resolve())
         # a link, to what is read by its own name, or to a folder around it all
         known = real != top / folder and (real.is_relative_to(top) or top.is_relative_to(real))
+        why = ""
         if known or real in seen:
-            left_out["another name of a folder that is read"].append(str(folder))
+            why = "another name of a folder that is read"
+        elif folder.name.startswith((".", "__MACOSX")):
+            why = "hidden"
+        elif folder.name and OUTPUTS & {*folders, *files}:
+            why = "output of a training"
+        if why:
+            left_out[why].append(str(folder))
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        reason = reasons[folder.parent]
-        if folder.name.startswith((".", "__MACOSX")):
-            reason = "hidden"
-        elif folder.name and OUTPUTS & {*folders, *files}:
-            reason = "output of a training"
-        reasons[folder] = reason
         place = Path(unicodedata.normalize("NFC", str(folder))).parts
-        prefix = os.path.join(folder, "") if folder.name else ""
-        if not reason:
-            places.add(place)
+        places.add(place)
         for file in sorted(files):
-            (path, ending) = (prefix + file, os.path.splitext(file)[1].lower())
-            why = "hidden" if file.startswith(".") else reason
-            if not why and ending not in kinds:
-                why = ending
-            if why:
-                left_out[why].append(path)
-            else:
+            (path, ending) = (os.path.join(*folder.parts, file), os.path.splitext(file)[1].lower())
+            if ending in kinds and not file.startswith("."):
                 place_of[path] = place
+            else:
+                left_out["hidden" if file.startswith(".") else ending].append(path)
     if not place_of:
         how = "no such folder"
         if os.path.isdir(directory):
             how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth({*place_of.values()}, 0, 1)
-    wrappers = {place[:depth] for place in place_of.values()}
-    places = {place[depth:] for place in places if place[:depth] in wrappers}
+    around_all = next(iter(place_of.values()))[:depth]
+    places = {place[depth:] for place in places if place[:depth] == around_all}
     return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
@@ -178,11 +172,11 @@ def _depth(places: Collection[Place], depth: int, branches: int) -> int:
 
 
 def _classes(
-    places: Counter[Place], folders: set[Place], class_level: int | None, shown: str
+    places: set[Place], folders: set[Place], class_level: int | None, shown: str
 ) -> dict[Place, tuple[str, int]]:
-    """The class and the part of what lies in each place, but for places beside the classes.
+    """The class and the part of each place with images, but for those beside the classes.
 
-    places: with their numbers of images. folders: all places, with images or without.
+    folders: all places, with images or without.
     """
     parts = _parts(places, class_level)
     depth = _depth(places, 1, len(parts)) if parts else 0
@@ -213,7 +207,7 @@ def _classes(
     return classes
 
 
-def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
+def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
     """The part that each folder is named for, training first; {} where they are named for none."""
     named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
     for name in (names := sorted({place[0] for place in places if place})):

@@ -20,10 +20,9 @@ TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: I
 
 
 class Rows:
-    """Some rows of an array on disk, read when they are asked for.
+    """Some rows, int (N,), of an array (M, ...) on disk, read when they are asked for.
 
-    array: (M, ...), mapped from a file. rows: int (N,), which of its rows. Indexing takes what
-    NumPy takes for one axis (a slice, integers, a mask) and returns an array in memory.
+    Indexing takes a slice, integers or a mask, and returns an array in memory.
     """
 
     def __init__(self, array: np.ndarray, rows: np.ndarray):
@@ -58,10 +57,7 @@ class Pairs(NamedTuple):
         return Pairs(anchors, others[:, np.newaxis], self.labels())
 
     def within(self, rows: np.ndarray) -> "Pairs":
-        """The anchors of which all images are among `rows`, in the numbering of these rows.
-
-        rows: int, each image once.
-        """
+        """The anchors of which all images are among `rows`, in the numbering of these rows."""
         place = np.full(max(x.max(initial=0) for x in (self.anchors, self.others, rows)) + 1, -1)
         place[rows] = np.arange(len(rows))
         (anchors, others) = (place[self.anchors], place[self.others])
@@ -93,10 +89,7 @@ class ImageSet:
         return self.pairs
 
     def digests(self) -> np.ndarray:
-        """What an image is known by, at any size or as another file: uint64 (1 or 2, N).
-
-        The pixel_digests, and digests of the files' contents where there are files.
-        """
+        """What an image is known by: pixel_digests, and contents if known: uint64 (1 or 2, N)."""
         own = [] if self.contents is None else [self.contents]
         return np.stack([pixel_digests(self.images), *own])
 

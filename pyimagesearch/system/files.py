@@ -46,10 +46,9 @@ def whole_file(path: AnyPath) -> Iterator[str]:
 
 @contextmanager
 def whole_directory(path: AnyPath) -> Iterator[str]:
-    """Do the same for a directory: the path that is given is to be made by the block.
+    """Do the same for a directory, which the block makes at the path that is given.
 
-    The old directory is moved aside before the new one takes its name. A process that is killed
-    between the two leaves the old one aside, from where `restore` puts it back.
+    A process that is killed between two renames leaves the old one aside: see `restore`.
     """
     path = Path(os.path.realpath(path))
     with _beside(path) as new:
@@ -85,8 +84,8 @@ def restore(directory: AnyPath) -> None:
 def only_writer(directory: AnyPath) -> Iterator[None]:
     """Keep a folder for one training: no other process or thread has it inside the block.
 
-    Raises InputError where another has it, or where no file can be written. A file system without
-    locks is no error. Makes the folder, which goes again where it is still empty after the block.
+    Raises InputError where another has it, or where no file can be written. Makes the folder,
+    which goes again where it is still empty after the block.
     """
     check_writable(directory)
     file = Path(directory).resolve() / TRAINING

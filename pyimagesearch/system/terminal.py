@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Messages(logging.StreamHandler):
-    """Shows each message at once, as a line; one that cannot be shown ends the program."""
+    """Shows each message as a line."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         raise  # a closed pipe, or a full disk, which run knows
