@@ -55,9 +55,8 @@ def read_files(
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
     dtype: DTypeLike = np.uint8,
 ) -> Reading:
-    """What is computed of the pixels of image files, once for each file.
+    """What is computed of the pixels of image files, once for each file. what: as cached's store.
 
-    what: names what is computed; a digest of weights belongs into it.
     shape: (H, W, C), of the pixels; None: images.look instead.
     compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype.
     """
@@ -101,9 +100,9 @@ def cached(
     """The things that have a value, these values, and how many of them were there before.
 
     store: names what is computed; a digest of weights and settings belongs into it.
-    keys: of each thing, a digest of what its value is computed from. compute: asked for the values
-    that the store lacks, of at most `step` things at a time. what: for the progress bar, "images
-    looked at". The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
+    keys: of each thing, a digest of what its value is computed from. compute: asked for what the
+    store lacks, at most `step` things at a time. what: for the progress bar, "images looked at".
+    The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
     Where the cache fails, all of it is done once more with a temporary one.
     """
     folder = place()

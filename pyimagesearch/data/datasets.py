@@ -149,8 +149,7 @@ def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
             "Expected images uint8 (N, H, W, C), C 1 or 3. Received: "
-            f"{images.dtype} {images.shape}. Floats from 0 to 1 are (images * 255).round()"
-            ".astype('uint8')."
+            f"{images.dtype} {images.shape}. (images * 255).astype('uint8') makes them of floats."
         )
     numbers = class_numbers(labels)
     if len(numbers) != len(images):

@@ -76,7 +76,8 @@ def read_folder(
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # of each file the first row with its content: its own, or that of what it is a copy of
+    # of each file the first row with its content: its own, or that of what it is a copy of;
+    # a content is known by this row from here on
     row_of = dict(zip(read, first[content].tolist()))
     if plan.pairs is None:
         (pairs, reasons) = ([], _reasons(row_of, sorted({file.label for file in plan.files})))
@@ -147,9 +148,9 @@ def _shape(
 
 
 def _reasons(row_of: dict[File, int], names: list[str]) -> dict[int, str]:
-    """Why each content, by the first row with it, is not used; "" where it is.
+    """Why the content of each row of row_of is not used, "" where it is. names: of all classes.
 
-    row_of: see read_folder. names: of all classes. Raises InputError where fewer than two are left.
+    Raises InputError where fewer than two classes are left.
     """
     labels = defaultdict[int, set[str]](set)  # of each content
     for file, row in row_of.items():
@@ -173,11 +174,9 @@ def _reasons(row_of: dict[File, int], names: list[str]) -> dict[int, str]:
 def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
     """The pairs of two images that were read, all pairs of which have one answer.
 
-    row_of: see read_folder. Raises InputError where there are none.
+    Raises InputError where there are none.
     """
     read = [pair for pair in listed if row_of.keys() >= {*pair[:2]}]
-    if lost := len(listed) - len(read):
-        log.info(f"left out {lost:,} pairs of files that cannot be read")
     answers = defaultdict[frozenset[int], set[int]](set)  # of each two images
     for a, b, y in read:
         answers[frozenset((row_of[a], row_of[b]))].add(y)
@@ -213,10 +212,9 @@ def _groups_of_names(files: list[File], group_by: str) -> dict[str, list[File]]:
 def _numbered(
     groups: dict[str, list[File]], row_of: dict[File, int], rows: np.ndarray, files: list[File]
 ) -> np.ndarray:
-    """int32 (N,): one number for images that belong together, by one group or by several.
+    """int32 (N,): one number for images that belong together. rows, files: of the images used.
 
-    row_of: see read_folder. rows, files: of the N images that are used. Raises InputError where
-    what belongs together is in two parts.
+    Raises InputError where what belongs together is in two parts.
     """
     edges = [edge for some in groups.values()
              for edge in pairwise(row_of[file] for file in some if file in row_of)]  # fmt: skip

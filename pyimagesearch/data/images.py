@@ -4,6 +4,7 @@ Pillow decodes, since it refuses files that are cut off, where OpenCV fills the 
 says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 """
 
+import errno
 import io
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,16 +85,13 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content. Raises InputError, naming it, where that cannot be had."""
     try:
-        if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
-            reason = "not a file"
-        elif os.stat(path).st_size > MAX_BYTES:
-            reason = f"more than {MAX_BYTES:,} bytes"
-        else:
-            with open(path, "rb") as f:
-                return f.read()
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a file")
+        if os.path.getsize(path) > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"more than {MAX_BYTES:,} bytes")
+        return Path(path).read_bytes()
     except OSError as error:
-        reason = f"cannot be opened ({error.strerror})"
-    raise InputError(f"{printable(path)}: {reason}")
+        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
 
 
 def decode(

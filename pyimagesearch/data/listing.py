@@ -51,7 +51,7 @@ ReadyPair = tuple[File, File, int]  # two files and y
 class Listing:
     """What a folder or a list holds, before anything is read."""
 
-    base: str  # the folder that the files' names begin at
+    base: str  # where the files' names begin
     files: list[File]  # sorted by class, then by part
     pairs: list[ReadyPair] | None = None  # None: the files have classes, or nothing is known
     groups: dict[str, list[File]] = field(default_factory=dict)  # what belongs together, by name
@@ -87,10 +87,7 @@ def find(
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
-    """The image files of a folder and its subfolders, sorted; logs what is left out.
-
-    Raises InputError where the folder is missing or holds none.
-    """
+    """The image files of a folder and its subfolders, sorted; InputError where there are none."""
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
@@ -146,10 +143,7 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
 
 
 def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
-    """How much is left out, by its ending or the reason; logs it with some of the names.
-
-    left_out: names by the reason. most: of the names in a line.
-    """
+    """How much is left out, of names by their ending or reason; logs it with `most` of them."""
     skipped = Counter({reason: len(names) for reason, names in left_out.items() if names})
     hint = dict.fromkeys((".heic", ".heif", ".hif"), " (pip install pi-heif, and they are read)")
     say(f"left out {count:,}, {printable(reason)}: {few_of(left_out[reason], most)}"
@@ -174,10 +168,7 @@ def _depth(places: Collection[Place], depth: int, branches: int) -> int:
 def _classes(
     places: set[Place], folders: set[Place], class_level: int | None, shown: str
 ) -> dict[Place, tuple[str, int]]:
-    """The class and the part of each place with images, but for those beside the classes.
-
-    folders: all places, with images or without.
-    """
+    """The class and part of each place, but for those beside the classes. folders: empty, too."""
     parts = _parts(places, class_level)
     depth = _depth(places, 1, len(parts)) if parts else 0
     inside = defaultdict[Place, set[Place]](set)  # of each class folder
@@ -194,8 +185,7 @@ def _classes(
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
             f"Expected one level of class folders. Received: {shown}, where the classes can be "
-            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
-            "--class-level 2, or name the folder that holds the classes."
+            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Say --class-level 1 or 2."
         )
     say(f"left out class {printable('/'.join(folder))}: it holds no images"
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
@@ -221,8 +211,7 @@ def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
     if not parts or (in_doubt and class_level):
         return {}
     if in_doubt:
-        what = few_of(list(parts))
-        what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
+        what = f"{few_of(list(parts))}" + (f" beside {few_of(others)}" if others else "")
         raise InputError(
             "Expected either classes, or parts of a data set (train, val, test) with a folder for "
             f"each class in them. Received: {what}. If all are classes, say --class-level 1."

@@ -127,10 +127,8 @@ def in_batches(
     images: np.ndarray | Rows,
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
-
-    batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
-    """
+    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows."""
+    # of MNIST's 255, and fewer of larger ones, so that memory is bounded
     batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     starts = range(0, len(images), batch_size)
     with ThreadPoolExecutor(at_once()) as pool:
@@ -160,18 +158,12 @@ def class_numbers(labels: Any) -> np.ndarray:
 
 
 def are_uneven(sizes: np.ndarray) -> bool:
-    """Whether the largest class has more than three times as many images as the smallest.
-
-    sizes: int (C,), above 0. Such classes are drawn equally often, and their figures shown.
-    """
+    """Whether the largest class has more than three times as many images as the smallest."""
     return bool(np.max(sizes) > UNEVEN * np.min(sizes))
 
 
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
-    """A number for each image that tells its shape and pixels from all others: uint64 (N,).
-
-    images: uint8 (N, H, W, C). The first eight bytes of BLAKE2b, little-endian.
-    """
+    """uint64 (N,): for each image the first eight bytes of BLAKE2b of its shape and pixels."""
     shape = np.array(images.shape[1:], "<u8").tobytes()
     digests = [hashlib.blake2b(shape + images[k].tobytes(), digest_size=8).digest()
                for k in range(len(images))]  # fmt: skip

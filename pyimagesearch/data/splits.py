@@ -80,14 +80,10 @@ def split(
         count = np.sum(part == kind)
         needed = kind != VALIDATION or count or held_out
         if needed and not _has_pairs(images.labels, images.pairs, part, kind):
-            mend = "Add images, or take another --split, no --group-by or no given parts."
-            if by == "classes":
-                mend = "Add classes, or take --split images."
-            of = f" of {len(images.class_names)} classes" if images.class_names else ""
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
-                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images"
-                f"{of}. {mend}"
+                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
+                "Add images or classes, or take another --split, no --group-by or no given parts."
             )
     return part, how
 

@@ -78,17 +78,17 @@ def test_split_and_group_columns(listed, said):
 @pytest.mark.parametrize(
     "lines, message",
     [
-        (["a,b", "0.png,1.png"], r"list\.csv with a,b"),
+        (["a,b", "0.png,1.png"], r"list\.csv with 1 lines below a,b\.$"),
         (["path,label,path", "0.png,a,1.png"], r"none of them twice"),
-        ([""], r"list\.csv with none"),
-        (["path,label"], r"lines below the header"),
+        ([""], r"below none\.$"),
+        (["path,label"], r"list\.csv with 0 lines below path,label\.$"),
         (["path,label", "0.png,a", ",a"], r"line 3 is at fault.*path missing\.$"),
         (["path,label", "0.png,a,b"], r"line 2 .*more cells"),
-        (["path,label", "x.png,a", "y.png,a", "0.png,a"], r"line 2 .*x\.png, not there\."),
-        (["path,label", "../in,a"], r"line 2 .*not there"),
-        (["path,label", "sub\\0.png,a"], r"line 2 .*sub\\0\.png, not there; write / for \\\.$"),
+        (["path,label", "x.png,a", "y.png,a", "0.png,a"], r"line 2 .*x\.png\.$"),
+        (["path,label", "../in,a"], r"line 2 .*Expected a file"),
+        (["path,label", "sub\\0.png,a"], r"line 2 .*with / between.*sub\\0\.png\.$"),
         (["path,label,split", "0.png,a,train", "1.png,a,tset"], r"line 3 .*train, val or test.*ts"),
-        (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*nothing, which other lines"),
+        (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*Received: nothing\."),
         (["a,b,same", "0.png,1.png,maybe"], r"line 2 .*same 1 or 0\. Received: maybe"),
         (["a,b,same", "0.png,1.png,"], r"line 2 .*same 1 or 0\. Received: nothing"),
     ],
@@ -139,11 +139,7 @@ def test_a_list_of_pairs(listed, write, said):
     # 0, 1 and 4 hang together, and what is anna's
     groups = dict(zip(reds(images), images.groups.tolist()))
     assert groups[0] == groups[1] == groups[4] != groups[2] == groups[3] == groups[6] == groups[7]
-    for line in (
-        "1 pairs of one class and 3 of two\n",
-        "left out 1 pairs of files that cannot be read",
-    ):
-        assert line in said()
+    assert "1 pairs of one class and 3 of two\n" in said()
     assert counts["copies"] == 1 and counts["skipped"]["unreadable"] == 1
     assert holds_pairs(path)
 
