@@ -101,8 +101,7 @@ def find(path: str | os.PathLike) -> Listing:
             of_row = []
             for name in names:
                 if not os.path.isfile(where := os.path.join(base, name)):
-                    expected = "a file, with / between the folders around it"
-                    raise InputError(f"Expected {expected}. Received: {printable(where)}.")
+                    raise InputError(f"Expected a file. Received: {printable(where)}, not there.")
                 of_row.append(File(os.path.normpath(name), label, PARTS[part.casefold()]))
             files.update(of_row)
             if kind == PAIRS:
