@@ -270,14 +270,14 @@ def features_of(
 
     digests = pixel_digests(images)
 
-    def compute(places, progress):
+    def compute(places, done):
         pixels = images[np.array(places)]
         if recipe:
             draws = [
                 np.random.default_rng([key, *view]).uniform(-1, 1, DRAWN) for key in digests[places]
             ]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
-        progress.add(len(places))
+        done(len(places))
         features = np.asarray(embed(network, pixels), kind)
         return {place: feature.tobytes() for place, feature in zip(places, features)}
 
