@@ -48,13 +48,9 @@ def serve(args: argparse.Namespace) -> None:
             advice = 'pip install "gradio>=6,<7"'
             raise InputError(f"Expected Gradio. Received: none installed. {advice}") from None
         try:
-            if not 0 <= args.port < 2**16:
-                raise OSError("ports run from 0 to 65535")
-            (family, *_, place) = socket.getaddrinfo(args.host, None)[0]
-            host = str(place[0])
-            with socket.create_server((host, args.port), family=family) as free:
-                port = free.getsockname()[1]  # for 0 any
-        except OSError as error:
+            with socket.create_server((args.host, args.port)) as free:
+                (host, port) = free.getsockname()  # a port for 0, too
+        except (OSError, OverflowError) as error:
             received = f"{printable(args.host)} and {args.port} ({error})"
             wanted = "--host and --port of this machine, a port that is free"
             raise InputError(f"Expected {wanted}. Received: {received}.") from None
@@ -67,16 +63,15 @@ def serve(args: argparse.Namespace) -> None:
             from starlette.middleware import Middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-            names = [host, f"[{host}]", "localhost"]
-            app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=names)]
+            allowed = [host, "localhost"]
+            app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed)]
         else:
             log.warning("open to everybody who can reach this machine, without a password")
-        name = socket.gethostname() if ipaddress.ip_address(host).is_unspecified else host
-        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        url = f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}"
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             page.launch(
-                server_name=f"[{host}]" if ":" in host else host,
+                server_name=host,
                 server_port=port,
                 # a font that comes with Gradio: its default theme fetches one
                 theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),
@@ -90,8 +85,6 @@ def serve(args: argparse.Namespace) -> None:
             say(args, {"url": url}, f"the page: {url} until Ctrl-C")
             threading.Event().wait()
         except KeyboardInterrupt:
-            for stop in (signal.SIGINT, signal.SIGTERM):  # a second one would leave uploads behind
-                signal.signal(stop, signal.SIG_IGN)
             page.close(verbose=False)
     log.info("the page is closed, and what was uploaded is deleted")
 

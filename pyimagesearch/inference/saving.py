@@ -37,8 +37,7 @@ def save(
 ) -> None:
     """Write the SavedModel directory `path`, replacing an older one, and encoder.keras beside it.
 
-    Both are written whole before either takes its name. encoder.keras is the encoder alone as
-    Keras keeps it, to train on from.
+    Both are written whole before either takes its name. encoder.keras is for training on from it.
 
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
     comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
@@ -68,7 +67,6 @@ def save(
     archive = keras.export.ExportArchive()
     (shape, feats) = (encoder.input_shape, encoder.output_shape)
     images = tf.TensorSpec(shape, tf.uint8, "images")
-    # the names are those of the signature's arguments, too
     both = {k: tf.TensorSpec(shape, tf.uint8, k) for k in ("image_a", "image_b")}
     vectors = {k: tf.TensorSpec(feats, tf.float32, k) for k in ("embedding_a", "embedding_b")}
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
@@ -159,8 +157,6 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         "file": Path(path).name,
         "model": model.digest,
         "sha256": hashlib.sha256(content).hexdigest(),
-        "input": {"dtype": "uint8", "shape": [None, *model.image_shape]},
-        "output": {"dtype": "float32", "shape": [None, model.embedding_dim]},
         "difference": difference,
         "images_checked": len(images),
     }
@@ -187,7 +183,7 @@ def _to_onnx(model: SiameseModel) -> tuple[bytes, Callable]:
     import onnxruntime
     import tf2onnx
 
-    embed = tf.function(lambda images: model.archive.embed(images)["embedding"])
+    embed = tf.function(model.encode)
     images = tf.TensorSpec((None, *model.image_shape), tf.uint8, "images")
     content = tf2onnx.convert.from_function(embed, [images])[0].SerializeToString()
     session = onnxruntime.InferenceSession(content)

@@ -50,7 +50,8 @@ def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model"
     recipe = config.RECIPES["keras-io"]
     (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
-    settings = {"image_shape": recipe.reading.image_shape, "threshold": 0.25}
+    network = {"head": recipe.network.head, "distance": recipe.network.distance}
+    settings = {"image_shape": recipe.reading.image_shape, "threshold": 0.25} | network
     saving.save(path, encoder, comparison, settings)
     return encoder, comparison, path
 
@@ -349,5 +350,6 @@ def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path):
     with pytest.raises(InputError, match=r"Write \[path\]"):
         loaded.embed_files(str(paths[0]))
     (tmp_path / "words.png").write_text("words")
-    with pytest.raises(InputError, match=r"words.png: cannot be read .*missing.png: cannot be op"):
-        loaded.embed_files([paths[0], tmp_path / "words.png", tmp_path / "missing.png"])
+    for name, message in (("words.png", "cannot be read"), ("missing.png", "cannot be opened")):
+        with pytest.raises(InputError, match=f"{name}: {message}"):
+            loaded.embed_files([paths[0], tmp_path / name])
