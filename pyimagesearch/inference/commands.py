@@ -48,7 +48,7 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
-    model.threshold_for(getattr(args, "fmr", None))  # known before anything is read
+    model.threshold = model.threshold_for(getattr(args, "fmr", None))
     log.info("images are read %s, as the model wants", images.described(model.image_shape))
     return model
 
@@ -97,7 +97,7 @@ def compare(args: argparse.Namespace) -> None:
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
-    answer = model.compare(args.images[0], args.images[1], args.fmr)
+    answer = model.compare(*args.images)
     text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
     say(args, answer, text + VERDICT[answer["same"]])
     sys.exit(0 if answer["same"] else 1)
@@ -110,7 +110,6 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     found = model.embed_kept(files)
     feats_of = {files[k]: feats for k, feats in zip(found.good, found.values)}
     unread = {files[k]: message for k, message in found.messages.items()}
-    threshold = model.threshold_for(args.fmr)
     (pairs, faults, lines) = ([], [], [])
     for line in listed:
         try:
@@ -124,21 +123,21 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
             faults.append({"line": line.number, "fault": str(fault)})
             lines.append(f"line {line.number} not compared: {fault}")
             continue
-        (distance,) = model.distance([feats_of[file][np.newaxis] for file in both])
+        (distance,) = model.distance([feats_of[file] for file in both])
         pair = dict(zip("ab", names), line=line.number, expected=expected)
-        pairs.append(pair | model.judge(distance, threshold))
+        pairs.append(pair | model.judge(distance))
         wrong = "" if expected in (None, pairs[-1]["same"]) else "  wrong"
         lines.append(f"{row(pairs[-1])}  {'  '.join(names)}{wrong}")
     same = sum(pair["same"] for pair in pairs)
-    summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
+    summary: dict[str, Any] = {"compared": len(pairs), "same": same}
     if known := [pair for pair in pairs if pair["expected"] is not None]:
         right = np.array([pair["expected"] == pair["same"] for pair in known])
         figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
         summary |= {"known": len(known), "right": vars(figure)}
         text += f"; of {len(known)} whose answer is given {figure.percent()} right"
-    answer = {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}
-    say(args, answer, *lines, text)
+    answer = {"pairs": pairs, "faults": faults, "summary": summary}
+    say(args, {"threshold": model.threshold} | answer, *lines, text)
     if faults:
         received = f"{len(faults)} of {len(lines)} that are none, the first on line "
         received += "{line}: {fault}".format(**faults[0])
@@ -173,7 +172,7 @@ def search(args: argparse.Namespace) -> None:
     figure = picture(args, "search.png")
     model = load(args)
     gallery = model.embed_folder(args.directory, 0, [args.query, figure])
-    answer = model.search(args.query, gallery, args.top, args.fmr)
+    answer = model.search(args.query, gallery, args.top)
     results = answer["results"]
     lines = [f"{rank:3}  {row(one)}  {one['file']}" for rank, one in enumerate(results, 1)]
     say(args, answer, *lines)
@@ -218,17 +217,12 @@ def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder, as CSV and figure."""
     figure = picture(args, "matrix.png")
     model = load(args)
-    threshold = model.threshold_for(args.fmr)
     found = model.embed_folder(args.directory, 0, [figure])
-    (feats, names) = (found.embeddings, found.names)
-    if len(names) > MOST_OF_MATRIX:
-        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {len(names)}.")
+    (feats, names, count) = (found.embeddings, found.names, len(found.names))
+    if count > MOST_OF_MATRIX:
+        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {count}.")
     distances = model.measure.output(model.measure.matrix(feats, feats))
-    answer = {"files": names, "threshold": threshold}
-    if args.json:
-        judged = model.judge(distances, threshold)
-        answer |= {"distances": judged["distance"], "similarities": judged["similarity"]}
-    text = f"{len(names)} x {len(names)} distances"
+    text = f"{count} x {count} distances"
     if figure:
         from pyimagesearch.evaluation import pictures
 
@@ -238,8 +232,9 @@ def matrix(args: argparse.Namespace) -> None:
             rows = csv.writer(f)
             rows.writerow(["", *cells])
             rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(cells, distances))
-        pictures.plot_matrix(distances, list(map(printable, names)), threshold, figure)
+        pictures.plot_matrix(distances, list(map(printable, names)), model.threshold, figure)
         text += f": {table}, figure: {figure}"
+    answer = {"files": names, "threshold": model.threshold, "distances": distances.tolist()}
     say(args, answer, text)
 
 

@@ -46,12 +46,9 @@ def evaluate(
     if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
     threshold = model.threshold_for(fmr)
+    counts: dict[str, Any] = {}
     if isinstance(folder, np.ndarray):
-        (images, counts, what) = (
-            of_arrays(folder, labels),
-            dict[str, Any](),
-            f"{len(folder)} images",
-        )
+        (images, what) = (of_arrays(folder, labels), f"{len(folder)} images")
     else:
         how: Any = {"class_level": class_level, "group_by": group_by}
         (images, counts) = read_folder(folder, shape=model.image_shape, **how)

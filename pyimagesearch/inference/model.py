@@ -165,7 +165,7 @@ class SiameseModel:
         """Are two images the same? What judge says of them, and the "threshold"."""
         threshold = self.threshold_for(fmr)
         feats = self.embed(self.read([a, b]))
-        (distance,) = self.distance([feats[:1], feats[1:]])
+        (distance,) = self.distance(feats)
         return self.judge(distance, threshold) | {"threshold": threshold}
 
     def evaluate(self, folder: File | np.ndarray, labels: Any = None, **how: Any) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class SiameseModel:
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, 0, [query])
         rows = nearest(feats, folder.embeddings, self.measure, top)
-        distances = self.distance([feats[np.newaxis], folder.embeddings[rows]])
+        distances = self.distance([feats, folder.embeddings[rows]])
         results = [
             {"file": folder.path(row)} | self.judge(distance, threshold)
             for row, distance in zip(rows, distances)
@@ -219,7 +219,7 @@ class SiameseModel:
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         if held and calibration.get("new_classes") is False:
             log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
-        distances = self.distance([feats[np.newaxis], folder.embeddings]).tolist()
+        distances = self.distance([feats, folder.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
             nearest_of.setdefault(name, (distance, row))
@@ -319,16 +319,11 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            mend = "embed_files(paths) reads files"
-            if images.dtype.kind == "f":
-                mend = "floats from 0 to 1 are (images * 255).round().astype('uint8')"
-            elif images.shape == self.image_shape:
-                mend = "one image is images[None]"
-            elif (*images.shape[1:], 1) == self.image_shape:
-                mend = "with a last axis for grey they are images[..., None]"
             raise InputError(
                 f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
-                f"{images.dtype} of shape {images.shape}: {mend}."
+                f"{images.dtype} of shape {images.shape}. One image is images[None], grey ones are "
+                "images[..., None], floats from 0 to 1 (images * 255).round().astype('uint8'); "
+                "embed_files(paths) reads files."
             )
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
@@ -339,37 +334,31 @@ class SiameseModel:
             raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
         return feats
 
-    def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
-        """(feats_a, feats_b), each float (B, D) or (1, D) -> float32 (B,); smaller = more alike.
+    def distance(self, vectors: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """(feats_a, feats_b), each float (B, D) or (D,) -> float32 (B,); smaller = more alike.
 
-        With a head how different two images are, from 0 to 1. (1, D) is compared with all others.
-        Raises InputError for anything else.
+        With a head how different two images are, from 0 to 1. A single one is compared with all.
         """
-        shapes = [np.shape(feats) for feats in vectors]
-        counts = {shape[:1] for shape in shapes} - {(1,)}
-        sizes = {shape[1:] for shape in shapes}
-        if len(shapes) != 2 or len(counts) > 1 or sizes != {(self.embedding_dim,)}:
-            received = f"{' and '.join(map(str, shapes))}. A single one is feats[None]."
-            raise InputError(f"Expected a pair of (B, {self.embedding_dim}). Received: {received}")
-        (a, b) = (np.asarray(feats, np.float32) for feats in vectors)
+        (a, b) = (
+            np.reshape(feats, (-1, self.embedding_dim)).astype(np.float32) for feats in vectors
+        )
         return self.measure.output(self.measure.rows(a, b)).astype(np.float32)
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
         return called_same(distances, self.threshold if threshold is None else threshold)
 
-    def judge(self, distances: np.ndarray | float, threshold: float) -> dict[str, Any]:
-        """What distances say of images: numbers for one distance, lists for an array.
+    def judge(self, distance: float, threshold: float | None = None) -> dict[str, Any]:
+        """What a distance says of two images: itself, "similarity" and whether they are the "same".
 
-        "similarity" is 2^(-distance / threshold): 1 at distance 0, 0.5 at the threshold; of a
-        cosine distance the angular similarity, 1 - arccos(1 - distance) / pi. "same": is_same.
+        The similarity is 2^(-distance / threshold): 1 at distance 0, 0.5 at the threshold; of a
+        cosine distance the angular similarity, 1 - arccos(1 - distance) / pi.
         """
-        values = np.asarray(distances, np.float64)
-        alike = np.exp2(-values / max(threshold, 1e-12))
+        (far, limit) = (float(distance), self.threshold if threshold is None else threshold)
+        alike = 2 ** (-far / max(limit, 1e-12))
         if self.settings.get("distance") == "cosine":
-            alike = angular_similarity(values)
-        found = {"distance": values, "similarity": alike, "same": values < threshold}
-        return {name: array.tolist() for name, array in found.items()}
+            alike = float(angular_similarity(far))
+        return {"distance": far, "similarity": alike, "same": far < limit}
 
     def threshold_for(self, fmr: float | None) -> float:
         """The threshold stored for a false match rate such as 0.001; None: the model's own.

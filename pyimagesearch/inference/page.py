@@ -97,22 +97,22 @@ def answered(question: Callable[..., tuple], *uploads: str | None) -> tuple:
         return None, str(error), []
 
 
-def compare(model: SiameseModel, fmr: float | None, a: str, b: str) -> tuple:
+def compare(model: SiameseModel, a: str, b: str) -> tuple:
     """Two uploads -> (verdict, the numbers of compare, both as the model reads them)."""
-    (found, pixels) = (model.compare(a, b, fmr), model.read([a, b]))
+    (found, pixels) = (model.compare(a, b), model.read([a, b]))
     limit = f"same where the distance is below {found['threshold']:.4f}"
     shown = list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
     return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
 
 
-def find(model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str) -> tuple:
+def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple:
     """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
     if any(gallery.classes):
         answer = model.identify(file, gallery, fpir, TOP)
         (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
         found = answer["candidates"]
     else:
-        (who, text, found) = (None, "", model.search(file, gallery, TOP, fmr)["results"])
+        (who, text, found) = (None, "", model.search(file, gallery, TOP)["results"])
     shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
     words = [f"{printable(one.get('name', one['file']))}: {NUMBERS.format(**one)}" for one in found]
     return who, text, list(zip(shown, words))
@@ -141,13 +141,13 @@ def build(
                 both = [place("One image"), place("Another one")]
             shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart")]
             shown.append(gr.Gallery(label="as the model reads them", **look))
-            ask = partial(answered, partial(compare, model, args.fmr))
+            ask = partial(answered, partial(compare, model))
             gr.on([one.change for one in both], ask, both, shown, **event)
         if gallery:
             with gr.Tab("Who or what is it?"):
                 image = place("An image")
                 shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
                 shown.append(gr.Gallery(label="nearest to it", **look))
-                ask = partial(answered, partial(find, model, gallery, args.fmr, args.fpir))
+                ask = partial(answered, partial(find, model, gallery, args.fpir))
                 image.change(ask, image, shown, **event)
     return page

@@ -54,7 +54,7 @@ def gallery(place, loaded, tmp_path, monkeypatch):
 
 def test_two_images_and_the_numbers_of_compare(loaded, place):
     (a, b, c) = (str(place / "gallery" / name) for name in ("2/0.png", "2/1.png", "0/0.png"))
-    compare = partial(page.compare, loaded, None)
+    compare = partial(page.compare, loaded)
     for other, word in ((b, "same"), (c, "different")):
         found = loaded.compare(a, other)
         (verdict, words, pictures) = page.answered(compare, a, other)
@@ -67,16 +67,16 @@ def test_two_images_and_the_numbers_of_compare(loaded, place):
 def test_a_broken_file_is_a_sentence(loaded, gallery, tmp_path):
     broken = tmp_path / "cut {off}.png"
     broken.write_bytes(SEVEN.read_bytes()[:100])
-    compare = partial(page.compare, loaded, None)
+    compare = partial(page.compare, loaded)
     (verdict, words, pictures) = page.answered(compare, str(SEVEN), str(broken))
     assert verdict is None and pictures == [] and "cut {off}.png: cannot be read" in words
-    find = partial(page.find, loaded, gallery, None, 0.01)
+    find = partial(page.find, loaded, gallery, 0.01)
     answer = page.answered(find, str(tmp_path / "deleted.png"))
     assert "deleted.png: cannot be opened" in answer[1]
 
 
 def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
-    ask = partial(page.find, loaded, gallery, None, 0.01)
+    ask = partial(page.find, loaded, gallery, 0.01)
     (who, sentence, nearest) = ask(str(place / "gallery" / ODD / "0.png"))
     assert who == ODD and "FPIR unknown, gallery of 15" in sentence  # five classes of three
     assert len(nearest) == 5 and nearest[0][1].startswith(f"{ODD}: distance 0.")
@@ -84,7 +84,7 @@ def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
     assert ask(str(tmp_path / "white.png"))[0] == "unknown"
     # a folder without subfolders is searched
     flat = loaded.embed_folder(place / "gallery" / "2")
-    (who, _, nearest) = page.find(loaded, flat, None, 0.01, str(place / "gallery" / "2" / "0.png"))
+    (who, _, nearest) = page.find(loaded, flat, 0.01, str(place / "gallery" / "2" / "0.png"))
     assert who is None and len(nearest) == 3 and "2/0.png: distance 0.0003" in nearest[0][1]
 
 
