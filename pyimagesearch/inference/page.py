@@ -15,10 +15,14 @@ import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pyimagesearch.data import images
+from pyimagesearch.evaluation.pictures import DIFFERENT, SAME
 from pyimagesearch.inference.commands import VERDICT, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
@@ -30,6 +34,17 @@ TITLE = "Same or different?"
 TOP = 5  # classes and images that are shown
 NUMBERS = "distance {distance:.4f}, similarity {similarity:.3f}"
 THUMBNAIL = images.WholeShape((160, 160, 3))
+DIGITS = Path(__file__).parents[2] / "examples"  # not there where pip has installed the package
+NO_GALLERY = """This tab finds an image among others. Start the page with a folder to look in:
+`python -m pyimagesearch page --gallery DIR`. With a subfolder for each person or thing it says
+who or what an image shows; without subfolders it shows the images that are most alike."""
+# the distance is a mark on a scale from 0 to twice the threshold
+CARD = f"""<div style="padding: 0 1em; text-align: center"><b style="font-size: 1.6em; color: white;
+    padding: 0.1em 0.6em; border-radius: 0.3em; background: {{colour}}">{{word}}</b>
+  <div style="margin-top: 1em; background: linear-gradient(90deg, {SAME} 50%, {DIFFERENT} 50%)">
+    <div style="margin-left: {{place:.1f}}%; width: 6px; height: 1.6em; background: currentColor;
+      outline: 2px solid white"></div></div>
+  threshold {{threshold:.4f}}: same below it, different above</div>"""
 
 
 def serve(args: argparse.Namespace) -> None:
@@ -74,7 +89,9 @@ def serve(args: argparse.Namespace) -> None:
                 server_name=host,
                 server_port=port,
                 # a font that comes with Gradio: its default theme fetches one
-                theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),
+                theme=gr.themes.Default(
+                    font=[gr.themes.LocalFont("Source Sans Pro"), "sans-serif"]
+                ),
                 max_file_size="50mb",
                 footer_links=[],
                 quiet=True,
@@ -98,11 +115,13 @@ def answered(question: Callable[..., tuple], *uploads: str | None) -> tuple:
 
 
 def compare(model: SiameseModel, a: str, b: str) -> tuple:
-    """Two uploads -> (verdict, the numbers of compare, both as the model reads them)."""
+    """Two uploads -> (verdict as HTML, the numbers of compare, both as the model reads them)."""
     (found, pixels) = (model.compare(a, b), model.read([a, b]))
-    limit = f"same where the distance is below {found['threshold']:.4f}"
-    shown = list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
-    return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
+    place = 50 * found["distance"] / max(found["threshold"], 1e-12)  # the threshold is at 50 %
+    colour = SAME if found["same"] else DIFFERENT
+    card = CARD.format(word=VERDICT[found["same"]], colour=colour, place=np.clip(place, 0, 99),
+                       threshold=found["threshold"])  # fmt: skip
+    return card, NUMBERS.format(**found), list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
 
 
 def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple:
@@ -114,8 +133,18 @@ def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple
     else:
         (who, text, found) = (None, "", model.search(file, gallery, TOP)["results"])
     shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
-    words = [f"{printable(one.get('name', one['file']))}: {NUMBERS.format(**one)}" for one in found]
+    words = [f"{one['distance']:.3f} {printable(one.get('name', one['file']))}" for one in found]
     return who, text, list(zip(shown, words))
+
+
+def examples(model: SiameseModel, gallery: Gallery | None) -> list[list[str]]:
+    """Three pairs to try: of the gallery, else, for a model of MNIST's digits, of examples/."""
+    digits = [os.fspath(DIGITS / f"image_{k:02}.png") for k in (1, 9, 2)]  # a 7, a 7, a 3
+    if gallery:
+        digits = [gallery.path(row) for row in (0, 1 % len(gallery.names), -1)]
+    elif model.settings.get("dataset") != "mnist" or not os.path.exists(digits[0]):
+        return []
+    return [digits[:2], digits[1:], digits[::2]]
 
 
 def build(
@@ -123,13 +152,14 @@ def build(
 ) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
     event = {"api_visibility": "private", "show_progress": "hidden"}
-    # two images are not twice as large as five
-    look = {"columns": TOP, "height": 240, "object_fit": "contain", "fit_columns": False}
+    look = {"object_fit": "contain", "height": 250}
 
     def place(label):
         # a camera's picture is not mirrored: a mirrored letter would be another one
         camera = gr.WebcamOptions(mirror=False)
-        image = gr.Image(label=label, type="filepath", height=320, webcam_options=camera)
+        # so narrow that two stand side by side on a phone
+        size = {"height": 260, "min_width": 120}
+        image = gr.Image(label=label, type="filepath", webcam_options=camera, **size)
         # Gradio would open the file to convert it, and fail on a broken one
         image.preprocess = lambda upload: upload and upload.path
         return image
@@ -138,16 +168,24 @@ def build(
         gr.Markdown(f"# {TITLE}\nThe model reads images {images.described(model.image_shape)}.")
         with gr.Tab("Compare two"):
             with gr.Row():
-                both = [place("One image"), place("Another one")]
-            shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart")]
-            shown.append(gr.Gallery(label="as the model reads them", **look))
-            ask = partial(answered, partial(compare, model))
-            gr.on([one.change for one in both], ask, both, shown, **event)
-        if gallery:
-            with gr.Tab("Who or what is it?"):
+                with gr.Column(scale=2), gr.Row():
+                    both = [place("One image"), place("Another one")]
+                with gr.Column():
+                    shown = [gr.HTML(), gr.Textbox(label="in numbers")]
+                    shown.append(gr.Gallery(label="as the model reads them", columns=2, **look))
+            if pairs := examples(model, gallery):
+                gr.Examples(pairs, both, label="Try these")
+            gr.on([one.change for one in both], partial(answered, partial(compare, model)), both,
+                  shown, **event)  # fmt: skip
+        with gr.Tab("Who or what is it?"):
+            if not gallery:
+                gr.Markdown(NO_GALLERY)
+                return page
+            with gr.Row():
                 image = place("An image")
-                shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
-                shown.append(gr.Gallery(label="nearest to it", **look))
-                ask = partial(answered, partial(find, model, gallery, args.fpir))
-                image.change(ask, image, shown, **event)
+                with gr.Column():
+                    shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
+            shown.append(gr.Gallery(label="nearest to it", columns=TOP, **look))
+            ask = partial(answered, partial(find, model, gallery, args.fpir))
+            image.change(ask, image, shown, **event)
     return page
