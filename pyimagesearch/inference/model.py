@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
@@ -118,13 +119,12 @@ class SiameseModel:
         from ai_edge_litert.interpreter import Interpreter
 
         file = self.path.parent / ENCODER
-        exported = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))["export"]
-        content = file.read_bytes()
-        known = {"model": self.digest, "sha256": hashlib.sha256(content).hexdigest()}
-        if exported | known != exported:
+        (network, settings) = read_exported(file)
+        known = {"model": self.digest, "sha256": hashlib.sha256(network).hexdigest()}
+        if settings["export"] | known != settings["export"]:
             raise ValueError("it is damaged, of another model, or of an older version")
         with quiet():  # its C++ says that it has made a delegate
-            interpreter = Interpreter(model_content=content, num_threads=at_once())
+            interpreter = Interpreter(model_content=network, num_threads=at_once())
             interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner("embed")
         turn = threading.Lock()  # an interpreter for each thread is no faster
@@ -417,6 +417,15 @@ def read_settings(model: Path) -> dict[str, Any]:
         received = f"damaged or newer ones ({name}). {ADVICE}"
         raise InputError(f"Expected {wanted}. Received: {received}") from None
     return settings
+
+
+def read_exported(file: Path) -> tuple[bytes, dict[str, Any]]:
+    """The network in an exported file, and its settings: those inside, else those beside it."""
+    if not is_zipfile(file):  # ONNX, or of an older version
+        return file.read_bytes(), json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
+    with ZipFile(file) as archive:
+        network = file.read_bytes()[: archive.infolist()[0].header_offset]
+        return network, json.loads(archive.read(SETTINGS.name))
 
 
 def digest(model: str | Path) -> str:
