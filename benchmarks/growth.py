@@ -202,13 +202,14 @@ def compared(folder, size):
 
 def find(folder, size):
     setup()
+    from pyimagesearch.evaluation.distances import Distance
     from pyimagesearch.inference.gallery import nearest
 
     (embeddings, _) = embedded(folder)
     seconds = []
     for query in np.random.default_rng(1).normal(size=(QUERIES, 48)).astype(np.float32):
         start = time.perf_counter()
-        nearest(query, embeddings)
+        nearest(query, embeddings, Distance())
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))
 

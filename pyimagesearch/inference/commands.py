@@ -19,7 +19,6 @@ from pyimagesearch import config
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing
 from pyimagesearch.data.lists import PAIRS, rows_of
-from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.model import ENCODER, FPIR, SiameseModel
@@ -49,7 +48,7 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
-    model.threshold_for(getattr(args, "fmr", None))  # known before anything is read
+    model.threshold = model.threshold_for(getattr(args, "fmr", None))
     log.info("images are read %s, as the model wants", images.described(model.image_shape))
     return model
 
@@ -98,49 +97,47 @@ def compare(args: argparse.Namespace) -> None:
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
-    answer = model.compare(args.images[0], args.images[1], args.fmr)
+    answer = model.compare(*args.images)
     text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
     say(args, answer, text + VERDICT[answer["same"]])
     sys.exit(0 if answer["same"] else 1)
 
 
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
-    threshold = model.threshold_for(args.fmr)
-    folder = os.path.dirname(args.pairs)  # where paths begin
     listed = rows_of(args.pairs, PAIRS[:2])[1]
-    named = (os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
-    files = list(dict.fromkeys(named))
+    folder = os.path.dirname(args.pairs)  # where paths begin
+    files = [os.path.join(folder, line.cells[end]) for line in listed for end in "ab"]
     found = model.embed_kept(files)
-    embeddings = dict(zip([files[k] for k in found.good], found.values))
+    feats_of = {files[k]: feats for k, feats in zip(found.good, found.values)}
     unread = {files[k]: message for k, message in found.messages.items()}
-    (pairs, faults, lines, known) = ([], [], [], [])  # known: is it right, and its images
+    (pairs, faults, lines) = ([], [], [])
     for line in listed:
         try:
-            (a, b) = line.named("a", "b")
+            names = line.named("a", "b")
             expected = bool(line.same()) if line.cells.get("same", "").strip() else None
-            both = [os.path.join(folder, name) for name in (a, b)]
-            if missing := [unread[file] for file in both if file in unread]:
-                raise InputError(missing[0])
+            both = [os.path.join(folder, name) for name in names]
+            for file in both:
+                if file in unread:
+                    raise InputError(unread[file])
         except InputError as fault:
             faults.append({"line": line.number, "fault": str(fault)})
             lines.append(f"line {line.number} not compared: {fault}")
             continue
-        (distance,) = model.distance([embeddings[file][np.newaxis] for file in both])
-        answer = model.judge(distance, threshold)
-        pairs.append({"line": line.number, "a": a, "b": b, "expected": expected, **answer})
-        right = expected in (None, answer["same"])
-        lines.append(f"{row(answer)}  {a}  {b}{'' if right else '  wrong'}")
-        if expected is not None:
-            known.append((right, both))
+        (distance,) = model.distance([feats_of[file] for file in both])
+        pair = dict(zip("ab", names), line=line.number, expected=expected)
+        pairs.append(pair | model.judge(distance))
+        wrong = "" if expected in (None, pairs[-1]["same"]) else "  wrong"
+        lines.append(f"{row(pairs[-1])}  {'  '.join(names)}{wrong}")
     same = sum(pair["same"] for pair in pairs)
-    summary: dict[str, Any] = {"compared": len(pairs), "same": same, "different": len(pairs) - same}
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
-    if known:
-        figure = of_pairs(*map(np.array, zip(*known)))  # its interval counts images
+    summary: dict[str, Any] = {"compared": len(pairs), "same": same}
+    if known := [pair for pair in pairs if pair["expected"] is not None]:
+        right = np.array([pair["expected"] == pair["same"] for pair in known])
+        figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
         summary |= {"known": len(known), "right": vars(figure)}
         text += f"; of {len(known)} whose answer is given {figure.percent()} right"
-    answer = {"threshold": threshold, "pairs": pairs, "faults": faults, "summary": summary}
-    say(args, answer, *lines, text)
+    answer = {"pairs": pairs, "faults": faults, "summary": summary}
+    say(args, {"threshold": model.threshold} | answer, *lines, text)
     if faults:
         received = f"{len(faults)} of {len(lines)} that are none, the first on line "
         received += "{line}: {fault}".format(**faults[0])
@@ -174,8 +171,8 @@ def search(args: argparse.Namespace) -> None:
     """Which images of a folder are most like this one?"""
     figure = picture(args, "search.png")
     model = load(args)
-    gallery = model.embed_folder(args.directory, without=[args.query, figure], classes=False)
-    answer = model.search(args.query, gallery, args.top, args.fmr)
+    gallery = model.embed_folder(args.directory, 0, [args.query, figure])
+    answer = model.search(args.query, gallery, args.top)
     results = answer["results"]
     lines = [f"{rank:3}  {row(one)}  {one['file']}" for rank, one in enumerate(results, 1)]
     say(args, answer, *lines)
@@ -199,12 +196,11 @@ def embed(args: argparse.Namespace) -> None:
         check(args.output or "none", ".npz")
     elif output:
         check(output, ".npz", ".csv")
-    if output and os.path.realpath(output) in map(os.path.realpath, args.merge or ()):
-        raise InputError(f"Expected --output beside the parts. Received: {printable(output)}, one.")
     if args.merge:
         found = galleries.merge(args.merge)
     else:
-        found = load(args).embed_folder(args.directory, args.class_level, shard=args.shard)
+        shard = args.shard or (1, 1)
+        found = load(args).embed_folder(args.directory, args.class_level, shard=shard)
     (count, size) = found.embeddings.shape
     kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if any(found.classes) else ""
     answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
@@ -221,18 +217,12 @@ def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder, as CSV and figure."""
     figure = picture(args, "matrix.png")
     model = load(args)
-    threshold = model.threshold_for(args.fmr)
-    found = model.embed_folder(args.directory, without=[figure], classes=False)
-    (feats, names) = (found.embeddings, found.names)
-    if len(names) > MOST_OF_MATRIX:
-        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {len(names)}.")
-    measure = distance_of(model.settings, model.distance, model.embedding_dim)
-    distances = measure.output(measure.matrix(feats, feats))
-    answer = {"files": names, "threshold": threshold}
-    if args.json:
-        judged = model.judge(distances, threshold)
-        answer |= {"distances": judged["distance"], "similarities": judged["similarity"]}
-    text = f"{len(names)} x {len(names)} distances"
+    found = model.embed_folder(args.directory, 0, [figure])
+    (feats, names, count) = (found.embeddings, found.names, len(found.names))
+    if count > MOST_OF_MATRIX:
+        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {count}.")
+    distances = model.measure.output(model.measure.matrix(feats, feats))
+    text = f"{count} x {count} distances"
     if figure:
         from pyimagesearch.evaluation import pictures
 
@@ -242,8 +232,9 @@ def matrix(args: argparse.Namespace) -> None:
             rows = csv.writer(f)
             rows.writerow(["", *cells])
             rows.writerows([name, *(f"{d:.6f}" for d in r)] for name, r in zip(cells, distances))
-        pictures.plot_matrix(distances, list(map(printable, names)), threshold, figure)
+        pictures.plot_matrix(distances, list(map(printable, names)), model.threshold, figure)
         text += f": {table}, figure: {figure}"
+    answer = {"files": names, "threshold": model.threshold, "distances": distances.tolist()}
     say(args, answer, text)
 
 

@@ -50,20 +50,20 @@ def evaluate(
     if isinstance(folder, np.ndarray):
         (images, what) = (of_arrays(folder, labels), f"{len(folder)} images")
     else:
-        how: dict[str, Any] = {"class_level": class_level, "group_by": group_by}
+        how: Any = {"class_level": class_level, "group_by": group_by}
         (images, counts) = read_folder(folder, shape=model.image_shape, **how)
         what = printable(folder)
     (test, part) = (images, None)
-    for number in (TEST, VALIDATION):
-        rows = np.flatnonzero(images.splits == number)
-        if part is None and len(rows):
+    for number in (VALIDATION, TEST):
+        if len(rows := np.flatnonzero(images.splits == number)):
             (test, part) = (images.part(rows), PART_NAMES[number])
-            log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
+    if part:
+        log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
         log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
-    # are all of these classes new to the model, as far as names and pixels say?
+    # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}
     settings = model.settings | {
@@ -79,12 +79,7 @@ def evaluate(
             raise InputError(f"Expected {wanted}. Received: {received}")
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
-        before = {name: model.settings.get(name) for name in found}
-        settings |= found | {"calibrated_before": before}
-        known = found["operating_points"]
-        lost = [rate for rate, t in model.operating_points.items() if t and not known.get(rate)]
-        if lost:
-            log.info(f"too few images for FMR {', '.join(lost)}, which the model had")
+        settings |= found | {"calibrated_before": {k: model.settings.get(k) for k in found}}
     pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
     measured = measure.Measurement(pairs, settings)
     suits = "suits" if measured.suits else "does not suit"
@@ -111,9 +106,8 @@ def evaluate(
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     """An ImageSet in two: one to choose a threshold by, one to report on.
 
-    About half of each class (of each kind of pair) is in each, and images that belong together
-    by their groups, or that pairs connect, are on one side. No chance has a part in it.
-    Classes of fewer than four images, two for each side, are left out by name.
+    Each has about half of each class, or of each kind of pair. Images of one group, or that pairs
+    connect, are in the same half. Classes of fewer than four images are left out by name.
     """
     if images.labels is not None:
         sizes = np.bincount(images.labels, minlength=len(images.class_names))

@@ -1,8 +1,4 @@
-"""A folder of images as vectors: which are nearest, in a file, in one run or in shards.
-
-Shard k of n is the kth part of the folder's files in their order; all are of one length, give or
-take one.
-"""
+"""A folder of images as vectors: which are nearest, in a file, in one run or in shards."""
 
 import argparse
 import csv
@@ -14,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pyimagesearch.data.listing import few_of
+from pyimagesearch.data.sets import in_batches
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
+
+BLOCK = 4_000  # embeddings that are in the processor's cache at a time
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Gallery:
     names: tuple[str, ...]  # N, of the files, from the folder on
     classes: tuple[str, ...]  # N, the name of each one's class, or "" where it is not known
     model: str  # the digest of the model that made them, SiameseModel.digest
-    files: tuple[int, int, int]  # which of the folder's: from, to (without it), of how many
+    part: tuple[int, int, int]  # (k, n, count): the kth of n shards of a folder of count images
     directory: str = ""  # the folder; no file holds it
 
     def path(self, row: int) -> str:
@@ -45,34 +43,22 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def nearest(
-    query: np.ndarray, embeddings: np.ndarray, top: int = 5, distance: str | None = None
+    query: np.ndarray, embeddings: np.ndarray, measure: Distance, top: int = 5
 ) -> np.ndarray:
     """Which of N embeddings are nearest: int (top,), the nearest first, equal ones by index.
 
-    query: (D,). embeddings: (N, D) float32, of which no copy is made. distance: in
-    distances.NAMES, None: euclidean. Raises InputError for NaN or infinite embeddings.
+    query: (D,). embeddings: (N, D) float32, of which no copy is made.
     """
-    squares = np.einsum("nd,nd->n", embeddings, embeddings)  # |g|^2 of each row
-    length = float(query @ query)
-    if distance == "cosine":
-        near = (embeddings @ query) / -np.sqrt(np.maximum(squares, 1e-12) * max(length, 1e-12))
-        rounding = 2e-5
-    else:
-        near = squares - 2 * (embeddings @ query)  # squared, less the same |query|^2 for all
-        rounding = 2e-5 * (float(squares.max()) + length)
-    top = min(top, len(near))
-    # these numbers are rounded: all that may be among the nearest is measured exactly
-    rows = np.flatnonzero(near <= np.partition(near, top - 1)[top - 1] + rounding)
-    if not len(rows):
-        raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
-    distances = Distance(distance or "euclidean").rows(embeddings[rows], query[np.newaxis])
-    return rows[np.argsort(distances, kind="stable")[:top]]
+    distances = in_batches(lambda some: measure.rows(some, query[np.newaxis]), embeddings, BLOCK)
+    limit = np.partition(distances, min(top, len(distances)) - 1)[:top].max()
+    rows = np.flatnonzero(distances <= limit)
+    return rows[np.argsort(distances[rows], kind="stable")[:top]]
 
 
 def write(path: str | Path, gallery: Gallery) -> None:
     """Write a gallery, whole or not at all, as the ending of a path says.
 
-    .npz  arrays embeddings float32 (N, D), names, classes, model, files; read gives them back
+    .npz  arrays embeddings float32 (N, D), names, classes, model, part; read gives them back
     .csv  a header; name, class, model, e0 … e{D-1} with nine digits, which is all that a float32
           has. UTF-8; a name that is none keeps its bytes
     """
@@ -101,10 +87,10 @@ def read(path: str | Path) -> Gallery:
         with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
             embeddings = data["embeddings"].astype(np.float32, copy=False)
             (names, classes) = (tuple(map(str, data[name])) for name in ("names", "classes"))
-            (model, (first, last, count)) = (str(data["model"]), map(int, data["files"].tolist()))
+            (model, (k, n, count)) = (str(data["model"]), map(int, data["part"].tolist()))
         if not len(embeddings) == len(names) == len(classes) or embeddings.ndim != 2:
             raise ValueError("not a row of numbers for each name")
-        return Gallery(embeddings, names, classes, model, (first, last, count))
+        return Gallery(embeddings, names, classes, model, (k, n, count))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
         received = f"{printable(path)} ({first_line(error)}). Embed that part again."
         raise InputError(f"Expected vectors that embed wrote. Received: {received}") from None
@@ -116,24 +102,16 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     The order of the paths is free. Raises InputError where they are not all parts of one folder,
     embedded by one model, each of them once.
     """
-    parts = [read(path) for path in paths]
-    wholes = {  # what they are parts of, and a file of each
-        (part.files[2], part.model, part.embeddings.shape[1]): printable(path)
-        for part, path in zip(parts, paths)
-    }
-    # each begins where the one before it ends, from the first file of the folder to the last
-    (starts, ends, counts) = zip(*sorted(part.files for part in parts))
-    gaps = [
-        f"files {min(end, start)} to {max(end, start)} {'missing' if end < start else 'twice'}"
-        for end, start in zip((0, *ends), (*starts, counts[0]))
-        if end != start
-    ]
-    if len(wholes) > 1 or gaps:
-        received = few_of(gaps) if len(wholes) == 1 else f"{' and '.join(wholes.values())}, of two"
+    parts = sorted(map(read, paths), key=lambda part: part.part)
+    wholes = {(*part.part[1:], part.model, part.embeddings.shape[1]) for part in parts}
+    (numbers, (_, of, count)) = ([part.part[0] for part in parts], parts[0].part)
+    if len(wholes) > 1 or numbers != [*range(1, of + 1)]:
+        received = f"parts {', '.join(map(str, numbers))} of {of}. Embed what is missing."
+        if len(wholes) > 1:
+            received = f"parts of {len(wholes)} folders or models."
         wanted = "all parts that embed --shard writes of one folder with one model, each once"
-        raise InputError(f"Expected {wanted}. Received: {received}. Embed what is missing.")
-    parts.sort(key=lambda part: part.files)
+        raise InputError(f"Expected {wanted}. Received: {received}")
     names = tuple(name for part in parts for name in part.names)
     classes = tuple(name for part in parts for name in part.classes)
     embeddings = np.concatenate([part.embeddings for part in parts])
-    return Gallery(embeddings, names, classes, parts[0].model, (0, counts[0], counts[0]))
+    return Gallery(embeddings, names, classes, parts[0].model, (1, 1, count))

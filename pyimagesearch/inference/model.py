@@ -11,13 +11,14 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import angular_similarity, distance_of
+from pyimagesearch.evaluation.distances import NAMES, angular_similarity, distance_of
 from pyimagesearch.evaluation.verification import called_same
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
@@ -46,12 +47,12 @@ log = logging.getLogger(__name__)
 
 
 class SiameseModel:
-    """A SavedModel directory that saving.save wrote, loaded by TensorFlow.
+    """A SavedModel directory that saving.save wrote.
 
-    path: the directory. settings: what siamese.json holds. image_shape: (H, W, C) of the images
-    it takes; of three channels, red comes first. threshold: two images are the same where their
-    distance is below it. operating_points: the threshold for each false match rate, "0.01" and
-    the like; None: too few pairs. digest: of weights and graph. embedding_dim: D.
+    settings: what siamese.json holds. image_shape: (H, W, C) of the images it takes; of three
+    channels, red comes first. threshold: two images are the same where their distance is below
+    it. operating_points: the threshold for each false match rate, "0.01" and the like; None: too
+    few pairs. digest: of weights and graph. embedding_dim: D. measure: the distance of embeddings.
 
     The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
     """
@@ -60,8 +61,7 @@ class SiameseModel:
         """Load the model in a directory, or in a folder that a training wrote it into.
 
         lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
-        A training may put a new model there at this moment: then all is read again, so that no
-        file of the old model is taken together with one of the new.
+        A model that a training replaces at this moment is read again, whole.
         Raises InputError where path is no SavedModel that save wrote; lite: ImportError where
         LiteRT or the file is missing, others where the file is damaged.
         """
@@ -81,17 +81,11 @@ class SiameseModel:
                 self.threshold: float = self.settings["threshold"]
                 self.operating_points: dict = self.settings.get("operating_points") or {}
                 self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
-                if lite:
-                    self.archive: Any = self._exported_encoder()
-                else:
-                    import tensorflow as tf
-
-                    with plain_path(self.path) as plain:
-                        self.archive = tf.saved_model.load(plain)
+                (self.encode, distance) = self._exported() if lite else self._saved()
                 # one black image: do the graph and the settings speak of the same shape?
-                feats = self.embed(np.zeros((1, *self.image_shape), np.uint8))
-                self.embedding_dim: int = feats.shape[1]
-                self.distance([feats, feats])
+                black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
+                self.embedding_dim: int = black.shape[1]
+                self.measure = distance_of(self.settings, distance, self.embedding_dim)
             except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
                 time.sleep(0.1)  # a model that is being replaced is missing for a moment
                 if digest(self.path) != self.digest:
@@ -104,8 +98,20 @@ class SiameseModel:
             if digest(self.path) == self.digest:
                 return
 
-    def _exported_encoder(self) -> SimpleNamespace:
-        """The SavedModel's endpoints embed and distance, without TensorFlow, which takes seconds.
+    def _saved(self) -> tuple[Callable, Callable]:
+        """Functions of images, uint8 (B, H, W, C) -> (B, D), and of two of these -> (B, 1)."""
+        import tensorflow as tf
+
+        with plain_path(self.path) as plain:
+            archive = tf.saved_model.load(plain)
+        names = ("embedding_a", "embedding_b")
+        return (
+            lambda images: archive.signatures["embed"](images=images)["embedding"],
+            lambda vectors: archive.distance(dict(zip(names, vectors)))["distance"],
+        )
+
+    def _exported(self) -> tuple[Callable, None]:
+        """The first without TensorFlow, which takes seconds; the settings say the second.
 
         The embeddings are the SavedModel's to within 4e-7; TensorFlow's differ by 1e-7 with the
         size of the batch, so the cache keeps both under one digest.
@@ -113,27 +119,21 @@ class SiameseModel:
         from ai_edge_litert.interpreter import Interpreter
 
         file = self.path.parent / ENCODER
-        exported = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))["export"]
-        content = file.read_bytes()
-        known = {"model": self.digest, "sha256": hashlib.sha256(content).hexdigest()}
-        if exported | known != exported:
+        (network, settings) = read_exported(file)
+        known = {"model": self.digest, "sha256": hashlib.sha256(network).hexdigest()}
+        if settings["export"] | known != settings["export"]:
             raise ValueError("it is damaged, of another model, or of an older version")
-        measure = distance_of(self.settings)
         with quiet():  # its C++ says that it has made a delegate
-            interpreter = Interpreter(model_content=content, num_threads=at_once())
+            interpreter = Interpreter(model_content=network, num_threads=at_once())
             interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner("embed")
         turn = threading.Lock()  # an interpreter for each thread is no faster
 
-        def embed(images):
+        def encode(images):
             with turn:
-                return runner(images=images)
+                return runner(images=images)["embedding"]
 
-        def distance(vectors):
-            distances = measure.rows(vectors["embedding_a"], vectors["embedding_b"])
-            return {"distance": measure.output(distances)[:, np.newaxis].astype(np.float32)}
-
-        return SimpleNamespace(signatures={"embed": embed}, distance=distance)
+        return encode, None
 
     def __repr__(self) -> str:
         """Its recipe, the shape of its images, how many classes it knows, its threshold."""
@@ -143,10 +143,7 @@ class SiameseModel:
 
     @cached_property
     def trained_on(self) -> np.ndarray:
-        """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown.
-
-        Raises InputError where they are damaged, and as check_unchanged.
-        """
+        """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown."""
         try:
             known = read_trained_on(self.path)
         except FileNotFoundError:
@@ -158,7 +155,7 @@ class SiameseModel:
         return known
 
     def check_unchanged(self) -> None:
-        """Raise InputError where its directory no longer holds the model that was loaded."""
+        """Raise InputError where the directory no longer holds the model that was loaded."""
         if digest(self.path) != self.digest:
             wanted = f"in {printable(self.path)} the model that was loaded"
             received = "another or none, it was replaced or removed meanwhile: load it again."
@@ -168,7 +165,7 @@ class SiameseModel:
         """Are two images the same? What judge says of them, and the "threshold"."""
         threshold = self.threshold_for(fmr)
         feats = self.embed(self.read([a, b]))
-        (distance,) = self.distance([feats[:1], feats[1:]])
+        (distance,) = self.distance(feats)
         return self.judge(distance, threshold) | {"threshold": threshold}
 
     def evaluate(self, folder: File | np.ndarray, labels: Any = None, **how: Any) -> dict[str, Any]:
@@ -187,9 +184,9 @@ class SiameseModel:
         threshold = self.threshold_for(fmr)
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, without=[query], classes=False)
-        rows = nearest(feats, folder.embeddings, top, self.settings.get("distance"))
-        distances = self.distance([feats[np.newaxis], folder.embeddings[rows]])
+            folder = self.embed_folder(folder, 0, [query])
+        rows = nearest(feats, folder.embeddings, self.measure, top)
+        distances = self.distance([feats, folder.embeddings[rows]])
         results = [
             {"file": folder.path(row)} | self.judge(distance, threshold)
             for row, distance in zip(rows, distances)
@@ -204,13 +201,13 @@ class SiameseModel:
         folder: or what embed_folder made of it. fpir: the false positive identification rate, the
         share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is compared with
         all N images: FPIR <= N FMR, so the threshold is that for a false match rate of fpir / N.
-        "known": whether the nearest class is nearer than "threshold". "name": that class's, or
-        None. "fpir": None where no threshold is known to hold it. "candidates": the `top` nearest
-        classes, each with "name", and "distance", "similarity" and "file" of its nearest image.
+        "known": whether the nearest class is nearer than "threshold", "name": then its name.
+        "fpir": None where no threshold is known to hold it. "gallery_size": N. "candidates": the
+        `top` nearest classes, each with what judge says of its nearest image.
         """
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, without=[query])
+            folder = self.embed_folder(folder, None, [query])
         size = len(folder.names)
         if not any(folder.classes):
             received = f"{printable(folder.directory)} without."
@@ -220,53 +217,45 @@ class SiameseModel:
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
-        new = calibration.get("new_classes")
-        if held and new is False:
+        if held and calibration.get("new_classes") is False:
             log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
-        distances = self.distance([feats[np.newaxis], folder.embeddings])
-        row_of: dict[str, int] = {}  # of each class's nearest image
-        for row in np.argsort(distances, kind="stable").tolist():
-            row_of.setdefault(folder.classes[row], row)
-        # classes at one distance come by name
-        ranked = sorted((float(distances[row]), name, row) for name, row in row_of.items())
+        distances = self.distance([feats, folder.embeddings]).tolist()
+        nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
+        for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
+            nearest_of.setdefault(name, (distance, row))
         candidates = [
             {"name": name, **self.judge(distance, threshold), "file": folder.path(row)}
-            for distance, name, row in ranked[:top]
+            for name, (distance, row) in islice(nearest_of.items(), top)
         ]
         (known, *_) = [candidate.pop("same") for candidate in candidates]
         return {
             "known": known,
-            "name": ranked[0][1] if known else None,
+            "name": candidates[0]["name"] if known else None,
             "threshold": threshold,
             "fpir": fpir if held else None,
             "gallery_size": size,
             "candidates": candidates,
-            "classes": len(row_of),
-            "images": size,
-            "new_classes": new,
         }
 
     def read(self, images: Sequence[Image]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
 
-        Raises InputError, naming the files, where some cannot be read.
+        Raises InputError, naming the first one that cannot be read.
         """
         if isinstance(images, str | bytes | Path):
             raise InputError("Expected a list of paths. Received: one path. Write [path].")
-        (pixels, bad) = ([], [])
-        for image in images:
-            try:
+        pixels = np.empty((len(images), *self.image_shape), np.uint8)
+        try:
+            for k, image in enumerate(images):
                 if not isinstance(image, np.ndarray):
                     image = read_image(image, self.image_shape)
-                if (image.dtype, image.shape) != (np.uint8, self.image_shape):
+                elif (image.dtype, image.shape) != (np.uint8, self.image_shape):
                     raise InputError(f"pixels, {image.dtype} of shape {image.shape}")
-                pixels.append(image)
-            except InputError as error:
-                bad.append(str(error))
-        if bad:
+                pixels[k] = image
+        except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
-            raise InputError(f"Expected {wanted}. Received: {listing.few_of(bad)}.")
-        return np.array(pixels, np.uint8).reshape(-1, *self.image_shape)
+            raise InputError(f"Expected {wanted}. Received: {error}.") from None
+        return pixels
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
@@ -284,47 +273,41 @@ class SiameseModel:
         directory: File,
         class_level: int | None = None,
         without: Sequence[Any] = (),
-        shard: tuple[int, int] | None = None,
-        classes: bool = True,
+        shard: tuple[int, int] = (1, 1),
     ) -> Gallery:
         """The embeddings of all images of a folder, from the cache where it has them.
 
-        Subfolders are classes, as in training (class_level: see listing.find), but a class may
-        have a single image; classes: whether they are asked for. without: files to leave out.
-        shard: (k, n) for the kth of n parts of the images, which may be empty.
+        Subfolders are classes, as in training, but a class may have a single image; class_level:
+        see listing.find, 0 for no classes. without: files to leave out. shard: (k, n) for the kth
+        of n parts of the images, which may be empty.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
-        directory = os.path.join(directory, "")
-        if classes:
-            files = sorted(listing.find(directory, class_level, plain=True).files)
-            label_of = {directory + file.name: file.label for file in files}
-        else:
-            label_of = dict.fromkeys(listing.list_images(directory), "")
-        # by number and device of each file, whatever its name
-        asked = {os.stat(p)[1:3] for p in without if isinstance(p, File) and os.path.exists(p)}
-        for path in [path for path in label_of if asked and os.path.exists(path)]:
-            if os.stat(path)[1:3] in asked:
-                log.info("left out %s: asked about, or drawn by this command", printable(path))
-                del label_of[path]
-        (number, of) = shard or (1, 1)
-        count = len(label_of)
-        (first, last) = (count * (number - 1) // of, count * number // of)
-        paths = list(label_of)[first:last]
-        found = self.embed_kept(paths)
-        (good, messages) = ([paths[k] for k in found.good], list(found.messages.values()))
-        if not good and not shard:
+        asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
+        (root, files) = (os.path.realpath(directory), [])
+        for file in sorted(listing.find(directory, class_level, plain=True).files):
+            if os.path.join(root, file.name) in asked:
+                log.info("left out %s: asked about, or drawn by this command", file.shown())
+            else:
+                files.append(file)
+        count = len(files)
+        (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
+        files = files[first:last]
+        found = self.embed_kept([os.path.join(directory, file.name) for file in files])
+        messages = list(found.messages.values())
+        if not found.good and shard == (1, 1):
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
         listing.say(f"skipped {message}" for message in messages)
-        read = counted(len(good), "image")
+        read = counted(len(found.good), "image")
         log.info("%s, %d of them embedded by an earlier run", read, found.reused)
+        good = [files[k] for k in found.good]
         return Gallery(
             np.asarray(found.values).reshape(len(good), self.embedding_dim),
-            tuple(path.removeprefix(directory) for path in good),
-            tuple(label_of[path] for path in good),
+            tuple(file.name for file in good),
+            tuple(file.label for file in good),
             self.digest,
-            (first, last, count),
-            directory,
+            (*shard, count),
+            os.fspath(directory),
         )
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
@@ -336,55 +319,46 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            mend = "embed_files(paths) reads files"
-            if images.dtype.kind == "f":
-                mend = "floats from 0 to 1 are (images * 255).round().astype('uint8')"
-            elif images.shape == self.image_shape:
-                mend = "one image is images[None]"
-            elif (*images.shape[1:], 1) == self.image_shape:
-                mend = "with a last axis for grey they are images[..., None]"
             raise InputError(
                 f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
-                f"{images.dtype} of shape {images.shape}: {mend}."
+                f"{images.dtype} of shape {images.shape}. One image is images[None], grey ones are "
+                "images[..., None], floats from 0 to 1 (images * 255).round().astype('uint8'); "
+                "embed_files(paths) reads files."
             )
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
         if len(images) > self.batch_size:
             return in_batches(self.embed, images, self.batch_size)
-        return np.asarray(self.archive.signatures["embed"](images=images[:])["embedding"])
+        feats = np.asarray(self.encode(images[:]))
+        if not np.isfinite(feats).all():
+            raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
+        return feats
 
-    def distance(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
-        """(feats_a, feats_b), each float (B, D) or (1, D) -> float32 (B,); smaller = more alike.
+    def distance(self, vectors: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """(feats_a, feats_b), each float (B, D) or (D,) -> float32 (B,); smaller = more alike.
 
-        With a head how different two images are, from 0 to 1. (1, D) is compared with all others.
-        Raises InputError for anything else.
+        With a head how different two images are, from 0 to 1. A single one is compared with all.
         """
-        shapes = [np.shape(feats) for feats in vectors]
-        counts = {shape[:1] for shape in shapes} - {(1,)}
-        sizes = {shape[1:] for shape in shapes}
-        if len(shapes) != 2 or len(counts) > 1 or sizes != {(self.embedding_dim,)}:
-            received = f"{' and '.join(map(str, shapes))}. A single one is feats[None]."
-            raise InputError(f"Expected a pair of (B, {self.embedding_dim}). Received: {received}")
-        (a, b) = np.broadcast_arrays(*(np.asarray(feats, np.float32) for feats in vectors))
-        found = self.archive.distance({"embedding_a": a, "embedding_b": b})
-        return np.asarray(found["distance"])[:, 0]
+        (a, b) = (
+            np.reshape(feats, (-1, self.embedding_dim)).astype(np.float32) for feats in vectors
+        )
+        return self.measure.output(self.measure.rows(a, b)).astype(np.float32)
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
         return called_same(distances, self.threshold if threshold is None else threshold)
 
-    def judge(self, distances: np.ndarray | float, threshold: float) -> dict[str, Any]:
-        """What distances say of images: numbers for one distance, lists for an array.
+    def judge(self, distance: float, threshold: float | None = None) -> dict[str, Any]:
+        """What a distance says of two images: itself, "similarity" and whether they are the "same".
 
-        "similarity" is 2^(-distance / threshold): 1 at distance 0, 0.5 at the threshold; of a
-        cosine distance the angular similarity, 1 - arccos(1 - distance) / pi. "same": is_same.
+        The similarity is 2^(-distance / threshold): 1 at distance 0, 0.5 at the threshold; of a
+        cosine distance the angular similarity, 1 - arccos(1 - distance) / pi.
         """
-        values = np.asarray(distances, np.float64)
-        alike = np.exp2(-values / max(threshold, 1e-12))
+        (far, limit) = (float(distance), self.threshold if threshold is None else threshold)
+        alike = 2 ** (-far / max(limit, 1e-12))
         if self.settings.get("distance") == "cosine":
-            alike = angular_similarity(values)
-        found = {"distance": values, "similarity": alike, "same": values < threshold}
-        return {name: array.tolist() for name, array in found.items()}
+            alike = float(angular_similarity(far))
+        return {"distance": far, "similarity": alike, "same": far < limit}
 
     def threshold_for(self, fmr: float | None) -> float:
         """The threshold stored for a false match rate such as 0.001; None: the model's own.
@@ -399,8 +373,25 @@ class SiameseModel:
         return self.threshold if fmr is None else known[fmr]
 
 
-CHECKED = ("format_version", "image_shape", "threshold", "reading", "class_names", "distance",
-    "operating_points", "operating_bounds", "operating_images", "identification")  # fmt: skip
+def _are_rates(values: dict[str, float | None]) -> bool:
+    # numbers by false match rates, "0.01" and the like; None: too few pairs for it
+    known = [(float(rate), value) for rate, value in values.items()]
+    return all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+
+
+RIGHT: dict[str, Callable[[Any], bool]] = {  # of each setting, where it is there
+    "format_version": lambda version: version == FORMAT_VERSION,
+    "image_shape": lambda shape: len(shape) == 3 and 0 < min(shape) <= max(shape) < 2**16,
+    "threshold": math.isfinite,
+    "reading": lambda reading: reading.get("fit", "stretch") in FITS,
+    "class_names": lambda names: {*map(type, names)} <= {str},
+    "distance": lambda name: name in NAMES,
+    "operating_points": _are_rates,
+    "operating_bounds": _are_rates,
+    "operating_images": lambda count: count >= 0,
+    "identification": lambda found: _are_rates(found.get("rates") or {}),
+}
+NEEDED = ("image_shape", "threshold")
 
 
 def read_settings(model: Path) -> dict[str, Any]:
@@ -417,36 +408,24 @@ def read_settings(model: Path) -> dict[str, Any]:
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-        for name in CHECKED:
-            match name, settings.get(name):
-                case "image_shape", [int(), int(), int()] as shape:
-                    right = 0 < min(shape) <= max(shape) < 2**16
-                case "threshold", value:
-                    right = math.isfinite(value)
-                case "reading", dict(reading):
-                    right = reading.get("fit", "stretch") in FITS
-                case "class_names", list(names):
-                    right = {*map(type, names)} <= {str}
-                case "operating_points" | "operating_bounds" | "identification", dict(rates):
-                    # numbers by false match rates, "0.01" and the like; None: too few pairs for it
-                    rates = rates if name != "identification" else rates.get("rates") or {}
-                    known = [(float(rate), t) for rate, t in rates.items()]
-                    right = all(0 < r < 1 and (t is None or math.isfinite(t)) for r, t in known)
-                case (
-                    ("format_version", 1)
-                    | ("distance", "euclidean" | "cosine")
-                    | ("operating_images", int())
-                ):
-                    right = True
-                case _, value:  # the others need not be there
-                    right = value is None and name != "image_shape"
-            if not right:
+        for name, is_right in RIGHT.items():
+            value = settings.get(name)
+            if not (is_right(value) if value is not None else name not in NEEDED):
                 raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"
         received = f"damaged or newer ones ({name}). {ADVICE}"
         raise InputError(f"Expected {wanted}. Received: {received}") from None
     return settings
+
+
+def read_exported(file: Path) -> tuple[bytes, dict[str, Any]]:
+    """The network in an exported file, and its settings: those inside, else those beside it."""
+    if not is_zipfile(file):  # ONNX, or of an older version
+        return file.read_bytes(), json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
+    with ZipFile(file) as archive:
+        network = file.read_bytes()[: archive.infolist()[0].header_offset]
+        return network, json.loads(archive.read(SETTINGS.name))
 
 
 def digest(model: str | Path) -> str:

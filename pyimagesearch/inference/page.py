@@ -15,10 +15,14 @@ import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pyimagesearch.data import images
+from pyimagesearch.evaluation.pictures import DIFFERENT, SAME
 from pyimagesearch.inference.commands import VERDICT, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
@@ -30,6 +34,17 @@ TITLE = "Same or different?"
 TOP = 5  # classes and images that are shown
 NUMBERS = "distance {distance:.4f}, similarity {similarity:.3f}"
 THUMBNAIL = images.WholeShape((160, 160, 3))
+DIGITS = Path(__file__).parents[2] / "examples"  # not there where pip has installed the package
+NO_GALLERY = """This tab finds an image among others. Start the page with a folder to look in:
+`python -m pyimagesearch page --gallery DIR`. With a subfolder for each person or thing it says
+who or what an image shows; without subfolders it shows the images that are most alike."""
+# the distance is a mark on a scale from 0 to twice the threshold
+CARD = f"""<div style="padding: 0 1em; text-align: center"><b style="font-size: 1.6em; color: white;
+    padding: 0.1em 0.6em; border-radius: 0.3em; background: {{colour}}">{{word}}</b>
+  <div style="margin-top: 1em; background: linear-gradient(90deg, {SAME} 50%, {DIFFERENT} 50%)">
+    <div style="margin-left: {{place:.1f}}%; width: 6px; height: 1.6em; background: currentColor;
+      outline: 2px solid white"></div></div>
+  threshold {{threshold:.4f}}: same below it, different above</div>"""
 
 
 def serve(args: argparse.Namespace) -> None:
@@ -48,13 +63,9 @@ def serve(args: argparse.Namespace) -> None:
             advice = 'pip install "gradio>=6,<7"'
             raise InputError(f"Expected Gradio. Received: none installed. {advice}") from None
         try:
-            if not 0 <= args.port < 2**16:
-                raise OSError("ports run from 0 to 65535")
-            (family, *_, place) = socket.getaddrinfo(args.host, None)[0]
-            host = str(place[0])
-            with socket.create_server((host, args.port), family=family) as free:
-                port = free.getsockname()[1]  # for 0 any
-        except OSError as error:
+            with socket.create_server((args.host, args.port)) as free:
+                (host, port) = free.getsockname()  # a port for 0, too
+        except (OSError, OverflowError) as error:
             received = f"{printable(args.host)} and {args.port} ({error})"
             wanted = "--host and --port of this machine, a port that is free"
             raise InputError(f"Expected {wanted}. Received: {received}.") from None
@@ -67,19 +78,20 @@ def serve(args: argparse.Namespace) -> None:
             from starlette.middleware import Middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-            names = [host, f"[{host}]", "localhost"]
-            app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=names)]
+            allowed = [host, "localhost"]
+            app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed)]
         else:
             log.warning("open to everybody who can reach this machine, without a password")
-        name = socket.gethostname() if ipaddress.ip_address(host).is_unspecified else host
-        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        url = f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}"
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             page.launch(
-                server_name=f"[{host}]" if ":" in host else host,
+                server_name=host,
                 server_port=port,
                 # a font that comes with Gradio: its default theme fetches one
-                theme=gr.themes.Default(font=[gr.themes.LocalFont("Source Sans Pro")]),
+                theme=gr.themes.Default(
+                    font=[gr.themes.LocalFont("Source Sans Pro"), "sans-serif"]
+                ),
                 max_file_size="50mb",
                 footer_links=[],
                 quiet=True,
@@ -90,8 +102,6 @@ def serve(args: argparse.Namespace) -> None:
             say(args, {"url": url}, f"the page: {url} until Ctrl-C")
             threading.Event().wait()
         except KeyboardInterrupt:
-            for stop in (signal.SIGINT, signal.SIGTERM):  # a second one would leave uploads behind
-                signal.signal(stop, signal.SIG_IGN)
             page.close(verbose=False)
     log.info("the page is closed, and what was uploaded is deleted")
 
@@ -104,25 +114,37 @@ def answered(question: Callable[..., tuple], *uploads: str | None) -> tuple:
         return None, str(error), []
 
 
-def compare(model: SiameseModel, fmr: float | None, a: str, b: str) -> tuple:
-    """Two uploads -> (verdict, the numbers of compare, both as the model reads them)."""
-    (found, pixels) = (model.compare(a, b, fmr), model.read([a, b]))
-    limit = f"same where the distance is below {found['threshold']:.4f}"
-    shown = list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
-    return VERDICT[found["same"]], f"{NUMBERS.format(**found)}; {limit}", shown
+def compare(model: SiameseModel, a: str, b: str) -> tuple:
+    """Two uploads -> (verdict as HTML, the numbers of compare, both as the model reads them)."""
+    (found, pixels) = (model.compare(a, b), model.read([a, b]))
+    place = 50 * found["distance"] / max(found["threshold"], 1e-12)  # the threshold is at 50 %
+    colour = SAME if found["same"] else DIFFERENT
+    card = CARD.format(word=VERDICT[found["same"]], colour=colour, place=np.clip(place, 0, 99),
+                       threshold=found["threshold"])  # fmt: skip
+    return card, NUMBERS.format(**found), list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
 
 
-def find(model: SiameseModel, gallery: Gallery, fmr: float | None, fpir: float, file: str) -> tuple:
+def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple:
     """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
     if any(gallery.classes):
         answer = model.identify(file, gallery, fpir, TOP)
         (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
         found = answer["candidates"]
     else:
-        (who, text, found) = (None, "", model.search(file, gallery, TOP, fmr)["results"])
+        (who, text, found) = (None, "", model.search(file, gallery, TOP)["results"])
     shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
-    words = [f"{printable(one.get('name', one['file']))}: {NUMBERS.format(**one)}" for one in found]
+    words = [f"{one['distance']:.3f} {printable(one.get('name', one['file']))}" for one in found]
     return who, text, list(zip(shown, words))
+
+
+def examples(model: SiameseModel, gallery: Gallery | None) -> list[list[str]]:
+    """Three pairs to try: of the gallery, else, for a model of MNIST's digits, of examples/."""
+    digits = [os.fspath(DIGITS / f"image_{k:02}.png") for k in (1, 9, 2)]  # a 7, a 7, a 3
+    if gallery:
+        digits = [gallery.path(row) for row in (0, 1 % len(gallery.names), -1)]
+    elif model.settings.get("dataset") != "mnist" or not os.path.exists(digits[0]):
+        return []
+    return [digits[:2], digits[1:], digits[::2]]
 
 
 def build(
@@ -130,13 +152,14 @@ def build(
 ) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
     event = {"api_visibility": "private", "show_progress": "hidden"}
-    # two images are not twice as large as five
-    look = {"columns": TOP, "height": 240, "object_fit": "contain", "fit_columns": False}
+    look = {"object_fit": "contain", "height": 250}
 
     def place(label):
         # a camera's picture is not mirrored: a mirrored letter would be another one
         camera = gr.WebcamOptions(mirror=False)
-        image = gr.Image(label=label, type="filepath", height=320, webcam_options=camera)
+        # so narrow that two stand side by side on a phone
+        size = {"height": 260, "min_width": 120}
+        image = gr.Image(label=label, type="filepath", webcam_options=camera, **size)
         # Gradio would open the file to convert it, and fail on a broken one
         image.preprocess = lambda upload: upload and upload.path
         return image
@@ -145,16 +168,24 @@ def build(
         gr.Markdown(f"# {TITLE}\nThe model reads images {images.described(model.image_shape)}.")
         with gr.Tab("Compare two"):
             with gr.Row():
-                both = [place("One image"), place("Another one")]
-            shown = [gr.Label(label="verdict"), gr.Textbox(label="how far apart")]
-            shown.append(gr.Gallery(label="as the model reads them", **look))
-            ask = partial(answered, partial(compare, model, args.fmr))
-            gr.on([one.change for one in both], ask, both, shown, **event)
-        if gallery:
-            with gr.Tab("Who or what is it?"):
+                with gr.Column(scale=2), gr.Row():
+                    both = [place("One image"), place("Another one")]
+                with gr.Column():
+                    shown = [gr.HTML(), gr.Textbox(label="in numbers")]
+                    shown.append(gr.Gallery(label="as the model reads them", columns=2, **look))
+            if pairs := examples(model, gallery):
+                gr.Examples(pairs, both, label="Try these")
+            gr.on([one.change for one in both], partial(answered, partial(compare, model)), both,
+                  shown, **event)  # fmt: skip
+        with gr.Tab("Who or what is it?"):
+            if not gallery:
+                gr.Markdown(NO_GALLERY)
+                return page
+            with gr.Row():
                 image = place("An image")
-                shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
-                shown.append(gr.Gallery(label="nearest to it", **look))
-                ask = partial(answered, partial(find, model, gallery, args.fmr, args.fpir))
-                image.change(ask, image, shown, **event)
+                with gr.Column():
+                    shown = [gr.Label(label="it is"), gr.Textbox(label="in words")]
+            shown.append(gr.Gallery(label="nearest to it", columns=TOP, **look))
+            ask = partial(answered, partial(find, model, gallery, args.fpir))
+            image.change(ask, image, shown, **event)
     return page

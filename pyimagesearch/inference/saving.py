@@ -7,9 +7,9 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import keras
 import numpy as np
@@ -18,7 +18,13 @@ import tensorflow as tf
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.inference.model import FORMAT_VERSION, SETTINGS, SiameseModel, plain_path
+from pyimagesearch.inference.model import (
+    FORMAT_VERSION,
+    SETTINGS,
+    SiameseModel,
+    plain_path,
+    read_exported,
+)
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
 from pyimagesearch.system.terminal import quiet
@@ -37,8 +43,7 @@ def save(
 ) -> None:
     """Write the SavedModel directory `path`, replacing an older one, and encoder.keras beside it.
 
-    Both are written whole before either takes its name. encoder.keras is the encoder alone as
-    Keras keeps it, to train on from.
+    Both are written whole before either takes its name. encoder.keras is for training on from it.
 
     encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
     comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
@@ -68,7 +73,6 @@ def save(
     archive = keras.export.ExportArchive()
     (shape, feats) = (encoder.input_shape, encoder.output_shape)
     images = tf.TensorSpec(shape, tf.uint8, "images")
-    # the names are those of the signature's arguments, too
     both = {k: tf.TensorSpec(shape, tf.uint8, k) for k in ("image_a", "image_b")}
     vectors = {k: tf.TensorSpec(feats, tf.float32, k) for k in ("embedding_a", "embedding_b")}
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
@@ -112,21 +116,43 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
         # the new file lies in a folder inside the model's and goes with it where that is replaced:
         # so the model that is looked at now is the one that is written into
         model.check_unchanged()
-    for file in model.path.parent.glob("*.json"):
-        with suppress(ValueError, LookupError, TypeError, AttributeError):  # of another program
-            exported = json.loads(file.read_text(encoding="utf-8"))["export"]
-            if exported["model"] == model.digest:
-                with whole_file(file) as new:
-                    _write(Path(new), settings | {"export": exported})
-                log.info("the settings of %s are rewritten, too", printable(exported["file"]))
+    for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:
+        try:
+            (network, known) = read_exported(file)
+            if (exported := known["export"])["model"] == model.digest:
+                _write_exported(file, network, settings | {"export": exported})
+                log.info("the settings of %s are rewritten, too", printable(file.name))
+        except Exception as error:  # a foreign or damaged file, or onnx is not installed
+            why = (printable(file.name), first_line(error))
+            log.info("%s keeps its settings (%s): export it again", *why)
 
 
 def _write(file: Path, settings: dict[str, Any]) -> None:
     file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
+def _write_exported(path: Path, network: bytes, settings: dict[str, Any]) -> None:
+    """Write an exported encoder with its settings inside, and these beside it as well.
+
+    LiteRT's go into a ZIP archive behind the network, where its own metadata tools put files, too.
+    """
+    text = json.dumps(settings)
+    if path.suffix.lower() == ".onnx":
+        import onnx
+
+        graph = onnx.load_model_from_string(network)
+        onnx.helper.set_model_props(graph, {SETTINGS.name: text})
+        network = graph.SerializeToString()
+    with whole_file(path) as new, whole_file(f"{path}.json") as beside:
+        Path(new).write_bytes(network)
+        if path.suffix.lower() != ".onnx":
+            with ZipFile(new, "a") as archive:
+                archive.writestr(SETTINGS.name, text)
+        _write(Path(beside), settings)
+
+
 def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[str, Any]:
-    """Write a model's encoder, and its settings beside it; both whole or not at all.
+    """Write a model's encoder with its settings inside, and these beside it, too.
 
     The file takes uint8 (B, H, W, C), any B, and gives float32 (B, D).
     path: NAME.tflite or NAME.onnx; the settings are NAME.tflite.json or NAME.onnx.json.
@@ -145,7 +171,7 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         found = np.concatenate([embed(images[:1]), embed(images)])
         difference = float(np.abs(found - wanted).max())
     except ImportError:
-        advice = "pip install tf2onnx onnxruntime, or take --format tflite."
+        advice = "pip install tf2onnx onnx onnxruntime, or take --format tflite."
         raise InputError(f"Expected tf2onnx for ONNX. Received: none. {advice}") from None
     except Exception as error:  # a converter raises all kinds for what it does not know
         network = f"a network of which {suffix} knows all operations"
@@ -159,14 +185,10 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         "file": Path(path).name,
         "model": model.digest,
         "sha256": hashlib.sha256(content).hexdigest(),
-        "input": {"dtype": "uint8", "shape": [None, *model.image_shape]},
-        "output": {"dtype": "float32", "shape": [None, model.embedding_dim]},
         "difference": difference,
         "images_checked": len(images),
     }
-    with whole_file(path) as new, whole_file(f"{path}.json") as beside:
-        Path(new).write_bytes(content)
-        _write(Path(beside), model.settings | {"export": exported})
+    _write_exported(Path(path), content, model.settings | {"export": exported})
     return exported
 
 
@@ -187,7 +209,7 @@ def _to_onnx(model: SiameseModel) -> tuple[bytes, Callable]:
     import onnxruntime
     import tf2onnx
 
-    embed = tf.function(lambda images: model.archive.embed(images)["embedding"])
+    embed = tf.function(model.encode)
     images = tf.TensorSpec((None, *model.image_shape), tf.uint8, "images")
     content = tf2onnx.convert.from_function(embed, [images])[0].SerializeToString()
     session = onnxruntime.InferenceSession(content)

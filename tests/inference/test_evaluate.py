@@ -32,7 +32,6 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     (code, out, _) = ask(*flags, "--calibrate")
     # a threshold takes 30 false matches that share no image: of 60 images all would be in one
     assert code == 0 and "TMR at 0.1 % FMR        not enough pairs: it takes" in out
-    assert "too few images for FMR " in out
     stored = json.loads(settings.read_text())
     assert 0.2 < stored["threshold"] < 1.2 and stored["operating_points"]["0.0001"] is None
     assert stored["calibrated_before"]["threshold"] == 99.0
@@ -104,14 +103,11 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
         path.unlink()
     flags = ("evaluate", small, "--calibrate", "--output", tmp_path / "e.png")
     small_model.change(model, operating_images=4000)
-    exported = model.parent / "encoder.tflite.json"
-    digest = json.loads(ask("embed", small, "--json")[1])["model"]
-    exported.write_text(json.dumps({"threshold": 9, "export": {"model": digest, "file": "e"}}))
+    (model.parent / "foreign.tflite").write_text("words")
     (code, out, _) = ask(*flags)
     # 54 images choose, 54 report; the class of three is left out
     assert code == 0 and "left out class 9: 3 images, 4 needed" in out
-    threshold = json.loads((model / "assets.extra" / "siamese.json").read_text())["threshold"]
-    assert json.loads(exported.read_text())["threshold"] == threshold  # and not 9 any more
+    assert "foreign.tflite keeps its settings (" in out
     for name in "2345678":
         shutil.rmtree(small / name)
     # 24 images of two classes: twelve are too few to replace what 54 have chosen

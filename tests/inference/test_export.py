@@ -1,9 +1,11 @@
 """The encoder in other formats gives what the model gives, or no file is left."""
 
-import hashlib
 import json
+import shutil
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+from zipfile import ZipFile
 
 import keras
 import numpy as np
@@ -45,6 +47,16 @@ def run_onnx(path, images):
     return onnxruntime.InferenceSession(path).run(None, {"images": images})[0]
 
 
+def settings_inside(path):
+    """As a phone reads them, which has the file alone."""
+    if path.suffix == ".tflite":
+        return json.loads(ZipFile(path).read("siamese.json"))
+    import onnxruntime
+
+    found = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+    return json.loads(found["siamese.json"])
+
+
 @pytest.mark.parametrize("name, shape", [("fast", (28, 28, 1)), ("photos-small", (48, 32, 3))])
 @pytest.mark.parametrize(
     "run",
@@ -63,8 +75,13 @@ def test_the_recipes_encoders_run_elsewhere_on_any_number_of_images(tmp_path, na
     written = json.loads((tmp_path / f"{path.name}.json").read_text())
     assert written | model.settings == written and written["export"] == found
     assert (found["file"], found["model"], found["images_checked"]) == (path.name, model.digest, 2)
-    assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert found["input"] == {"dtype": "uint8", "shape": [None, *shape]}
+    assert settings_inside(path) == written
+    # a new threshold goes into the exported file, too
+    beside = shutil.copy(path, model.path.parent)
+    shutil.copy(f"{path}.json", f"{beside}.json")
+    saving.write_settings(model, model.settings | {"threshold": 9.0})
+    assert settings_inside(Path(beside)) == written | {"threshold": 9.0}
+    assert run(beside, images) == pytest.approx(here, abs=1e-5)
 
 
 @pytest.mark.parametrize("change", [2e-4, np.nan])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel, read_exported
 from pyimagesearch.inference.saving import export
 from tests.scripts import python
 
@@ -65,15 +65,15 @@ def test_it_answers_as_the_saved_model(whole, tmp_path, settings):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda model, file, beside: small_model.save(model, scale=2),
-        lambda model, file, beside: beside.write_text('{"export": {}}'),  # of an older version
-        lambda model, file, beside: file.write_bytes(file.read_bytes()[:-1] + b"x"),
-        lambda model, file, beside: beside.unlink(),
+        lambda model, file: small_model.save(model, scale=2),
+        lambda model, file: file.write_bytes(file.read_bytes().replace(b"TFL3", b"TFL2")),
+        lambda model, file: file.write_bytes(b"x".join(file.read_bytes().split(b"\0", 1))),
+        lambda model, file: file.write_bytes(file.read_bytes()[:-5000]),
     ],
 )
 def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(ask, model, seven, change):
     file = model.parent / "encoder.tflite"
-    change(model, file, model.parent / "encoder.tflite.json")
+    change(model, file)
     (code, out, err) = ask("compare", *seven[:2])
     (line,) = [line for line in out.splitlines() if "encoder.tflite" in line]
     assert line.startswith("[INFO] encoder.tflite is not used (")
@@ -81,6 +81,19 @@ def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(ask, mod
     file.unlink()
     (code_without, out_without, _) = ask("compare", *seven[:2])
     assert (code, out.replace(f"{line}\n", ""), err) == (code_without, out_without, "")
+
+
+def test_the_file_alone_is_enough_and_one_of_an_older_version_serves(model):
+    (file, beside) = (model.parent / "encoder.tflite", model.parent / "encoder.tflite.json")
+    (network, settings) = read_exported(file)
+    known = json.loads(beside.read_text())
+    beside.unlink()
+    assert settings == known and SiameseModel(model, lite=True).embedding_dim == 49
+    file.write_bytes(network)  # without the settings inside
+    with pytest.raises(FileNotFoundError):
+        SiameseModel(model, lite=True)
+    beside.write_text(json.dumps(known))
+    assert SiameseModel(model, lite=True).threshold == 0.5
 
 
 def test_without_the_package_tensorflow_is_used(ask, model, seven, monkeypatch):

@@ -54,11 +54,11 @@ def gallery(place, loaded, tmp_path, monkeypatch):
 
 def test_two_images_and_the_numbers_of_compare(loaded, place):
     (a, b, c) = (str(place / "gallery" / name) for name in ("2/0.png", "2/1.png", "0/0.png"))
-    compare = partial(page.compare, loaded, None)
+    compare = partial(page.compare, loaded)
     for other, word in ((b, "same"), (c, "different")):
         found = loaded.compare(a, other)
-        (verdict, words, pictures) = page.answered(compare, a, other)
-        assert verdict == word and "below 1.0000" in words
+        (card, words, pictures) = page.answered(compare, a, other)
+        assert f">{word}<" in card and "threshold 1.0000" in card
         assert "distance {distance:.4f}, similarity {similarity:.3f}".format(**found) in words
         assert (pictures[0] == loaded.read([a])[0, :, :, 0]).all() and len(pictures) == 2
     assert page.answered(compare, a, None) == (None, "", [])
@@ -67,25 +67,25 @@ def test_two_images_and_the_numbers_of_compare(loaded, place):
 def test_a_broken_file_is_a_sentence(loaded, gallery, tmp_path):
     broken = tmp_path / "cut {off}.png"
     broken.write_bytes(SEVEN.read_bytes()[:100])
-    compare = partial(page.compare, loaded, None)
+    compare = partial(page.compare, loaded)
     (verdict, words, pictures) = page.answered(compare, str(SEVEN), str(broken))
     assert verdict is None and pictures == [] and "cut {off}.png: cannot be read" in words
-    find = partial(page.find, loaded, gallery, None, 0.01)
+    find = partial(page.find, loaded, gallery, 0.01)
     answer = page.answered(find, str(tmp_path / "deleted.png"))
     assert "deleted.png: cannot be opened" in answer[1]
 
 
 def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
-    ask = partial(page.find, loaded, gallery, None, 0.01)
+    ask = partial(page.find, loaded, gallery, 0.01)
     (who, sentence, nearest) = ask(str(place / "gallery" / ODD / "0.png"))
     assert who == ODD and "FPIR unknown, gallery of 15" in sentence  # five classes of three
-    assert len(nearest) == 5 and nearest[0][1].startswith(f"{ODD}: distance 0.")
+    assert len(nearest) == 5 and re.fullmatch(r"0\.\d+ " + re.escape(ODD), nearest[0][1])
     small_model.cv2.imwrite(str(tmp_path / "white.png"), np.full((28, 28), 255, "uint8"))
     assert ask(str(tmp_path / "white.png"))[0] == "unknown"
     # a folder without subfolders is searched
     flat = loaded.embed_folder(place / "gallery" / "2")
-    (who, _, nearest) = page.find(loaded, flat, None, 0.01, str(place / "gallery" / "2" / "0.png"))
-    assert who is None and len(nearest) == 3 and "2/0.png: distance 0.0003" in nearest[0][1]
+    (who, _, nearest) = page.find(loaded, flat, 0.01, str(place / "gallery" / "2" / "0.png"))
+    assert who is None and len(nearest) == 3 and "0.000 " in nearest[0][1]
 
 
 def test_without_gradio_one_line_says_what_to_install(monkeypatch):
@@ -172,8 +172,8 @@ def test_in_a_browser(browser):
 
     drop(0, SEVEN)
     drop(1, THREE)
-    until(lambda: re.search(r"distance [\d.]+, similarity [\d.]+; same where", text()))
-    assert "different" in text()
+    until(lambda: re.search(r"distance [\d.]+, similarity [\d.]+", text()))
+    assert "different\nthreshold 1.0000" in text()
     browser.find_elements("css selector", "[role=tab]")[1].click()
     drop(2, THREE)
     until(lambda: "FPIR unknown, gallery of 15" in text())
