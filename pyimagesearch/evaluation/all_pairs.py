@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation.distances import Comparison, distance_of
+from pyimagesearch.evaluation.distances import Comparison, Curve, called_same, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
-from pyimagesearch.evaluation.verification import Curve, called_same, curve_of
 from pyimagesearch.system.errors import InputError, printable
 
 BLOCK = 2_000_000  # distances that are in memory at a time
@@ -59,8 +58,8 @@ class ImagePairs:
         else:
             rows = some_of(labels, MOST_IMAGES)
             self.rows = rows[np.argsort(labels[rows], kind="stable")]
-            (self.classes, self.first, self.class_of, self.sizes) = np.unique(
-                labels[self.rows], return_index=True, return_inverse=True, return_counts=True
+            (self.classes, self.class_of, self.sizes) = np.unique(
+                labels[self.rows], return_inverse=True, return_counts=True
             )
             of_one_kind = len(self.classes) in (1, len(rows))
             names = images.class_names
@@ -109,7 +108,7 @@ class ImagePairs:
         """
         sign = -1 if kind else 1
         (ends, far, limit) = (np.empty((0, 2), int), np.empty(0, np.float32), np.inf)
-        for a, b, y, distances in self.blocks(kind):
+        for a, b, y, distances in self.blocks():
             some = (sign * distances < limit) & (y == kind)
             found = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
             (ends, far) = (np.append(ends, found, axis=0), np.append(far, distances[some]))
@@ -119,11 +118,11 @@ class ImagePairs:
                 limit = sign * far[-1]
         return self.rows[ends], far
 
-    def blocks(self, kind: int = 0) -> Iterator[tuple[Any, Any, Any, Any]]:
+    def blocks(self) -> Iterator[tuple[Any, Any, Any, Any]]:
         """The pairs block by block, as R rows with C columns.
 
         The images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
-        pairs, (R, C), -1 where it is none; the distances. Of kind 1 different ones may be missing.
+        pairs, (R, C), -1 where it is none; the distances.
         """
         if not self.whole:
             far = self.distance.rows(*self.embeddings[self.ends.T])
@@ -131,10 +130,8 @@ class ImagePairs:
             return
         places = np.arange(len(self.rows))
         for start in places[:: self.block]:
-            # with all images from its first row on; of kind 1 those to the end of a class
             a = places[start : start + self.block, np.newaxis]
-            last = self.class_of[a[-1, 0]]
-            b = places[np.newaxis, start : self.first[last] + self.sizes[last] if kind else None]
+            b = places[np.newaxis, start:]
             y = (self.class_of[a] == self.class_of[b]).astype(np.int8)
             y[a >= b] = -1
             if self.asked is not None:
@@ -146,38 +143,35 @@ class Counts:
     """How many pairs, and pairs of each unit, lie below K thresholds; or sums of K scores of pairs.
 
     sums: (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2, K + 1),
-    of the pairs that each unit is in. images: int (U,), of each unit. by_image: (N, 2, K + 1).
-    confused: (C, C), of two classes the different pairs below the first threshold; None of more
-    than 1,000 classes.
+    of the pairs that each unit is in. images: int (U,), of each unit. matched: (C, C), of two
+    classes the pairs below the first threshold, in its upper half; None of more than 1,000.
     """
 
     def __init__(self, compared: ImagePairs, thresholds: Iterable[Any]):
         """thresholds: numbers, or functions of an array of distances that give their scores."""
         limits = [*thresholds, np.inf]
         unit_of = compared.unit_of
-        self.by_image = by_image = np.zeros((len(unit_of), 2, len(limits)))
-        inside = np.zeros((unit_of.max() + 1, 2, len(limits)))  # the pairs inside each unit
-        self.confused: Any = None
+        self.sums = np.zeros((2, len(limits)))
+        self.sums_of = np.zeros((unit_of.max() + 1, 2, len(limits)))
+        self.matched: Any = None
         if compared.whole and len(compared.classes) <= MOST_CLASSES:
-            self.confused = np.zeros((len(compared.classes), len(compared.classes)))
+            self.matched = np.zeros((len(compared.classes), len(compared.classes)))
         for a, b, y, far in compared.blocks():
-            (units, kinds) = (unit_of[a], (y == 0, y == 1))
-            within = (units == unit_of[b]) & (y >= 0)
-            place = (np.broadcast_to(units, y.shape)[within], y[within])
-            if self.confused is not None:
-                (row, column) = np.nonzero(called_same(far, limits[0]) & (y == 0))
+            if self.matched is not None:
+                (row, column) = np.nonzero(called_same(far, limits[0]) & (y >= 0))
                 couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
-                np.add.at(self.confused, couples, 1)
+                np.add.at(self.matched, couples, 1)
+            inside = (unit_of[a] == unit_of[b]) & (y >= 0)  # a unit: a pair of it, once
+            units_inside = np.broadcast_to(unit_of[a], y.shape)[inside]
             for k, limit in enumerate(limits):
                 found = limit(far) if callable(limit) else called_same(far, limit)
-                np.add.at(inside[..., k], place, found[within])
-                for kind, hits in enumerate(found * some for some in kinds):
-                    for end in (a, b):  # a sum for each row, or for each column
-                        sums = hits.sum(axis=int(end.shape[1] == 1), keepdims=True)
-                        np.add.at(by_image[:, kind, k], end, sums)
-        self.sums = by_image.sum(axis=0) / 2
-        self.sums_of = -inside
-        np.add.at(self.sums_of, unit_of, by_image)
+                for kind in (0, 1):
+                    hits = found * (y == kind)
+                    for end in (a, b):
+                        of_end = hits.sum(axis=int(end.shape[1] == 1), keepdims=True)
+                        np.add.at(self.sums_of[:, kind, k], unit_of[end], of_end)
+                    np.subtract.at(self.sums_of[:, kind, k], units_inside, hits[inside])
+                    self.sums[kind, k] += of_end.sum()
         self.images = np.bincount(unit_of)
         self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
 

@@ -16,10 +16,9 @@ import numpy as np
 from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
-from pyimagesearch.evaluation.distances import Comparison
+from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, Comparison, apart
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
-from pyimagesearch.evaluation.verification import independent
 
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 # for identify, whose rate is divided by the size of the gallery
@@ -80,7 +79,7 @@ class Measurement:
             self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
-        self.classes = _by_class(compared, counts) if compared.whole else None
+        self.classes = None if counts.matched is None else _by_class(compared, counts.matched)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,8 +133,8 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     (ends, _) = compared.extremes(0, MOST_NEAREST)
     # frames of one clip are no more independent than one image
     groups = compared.images.groups
-    least = independent(ends if groups is None else groups[ends])
-    raw = {r: curve.threshold_at_fmr(float(r), least) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
+    places = apart(ends if groups is None else groups[ends], MIN_FALSE_MATCHES)
+    raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
     below = np.searchsorted(curve.levels, distance.before_head(threshold))
     found: dict[str, Any] = {
@@ -235,28 +234,27 @@ def report(m: Measurement, title: str) -> str:
 
 def basis(m: Measurement) -> str:
     """What the figures rest on, and what their intervals count, in words."""
-    pairs = f"{'all ' if m.classes else ''}{m.pairs} pairs of {m.images} images"
+    pairs = f"{'all ' if m.compared.whole else ''}{m.pairs} pairs of {m.images} images"
     if m.units < LEAST_UNITS:
         return f"{pairs}, no interval: fewer than {LEAST_UNITS} {m.unit} ({m.units})"
     return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
 
 
-def _by_class(compared: ImagePairs, counts: Counts, most: int = 5) -> dict[str, Any]:
+def _by_class(compared: ImagePairs, matched: np.ndarray, most: int = 5) -> dict[str, Any]:
     # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
     (names, sizes) = (compared.names, compared.sizes)
-    of_class = np.add.reduceat(counts.by_image, compared.first, axis=0)
-    rates = of_class[..., 0] / np.maximum(of_class[..., -1], 1)
+    own = matched.diagonal()
+    tmr = own / np.maximum(sizes * (sizes - 1) / 2, 1)
+    fmr = (matched.sum(axis=0) + matched.sum(axis=1) - 2 * own) / (sizes * (sizes.sum() - sizes))
     figures = [
-        {"name": name, "images": n, "tmr": Figure(tmr) if n > 1 else None, "fmr": Figure(fmr)}
-        for name, n, (fmr, tmr) in zip(names, sizes.tolist(), rates.tolist())
+        {"name": name, "images": n, "tmr": Figure(t) if n > 1 else None, "fmr": Figure(f)}
+        for name, n, t, f in zip(names, sizes.tolist(), tmr.tolist(), fmr.tolist())
     ]
-    confused = []
-    if counts.confused is not None:
-        pairs = np.outer(sizes, sizes)
-        shares = counts.confused / pairs
-        for place in np.argsort(-shares, axis=None, kind="stable")[:most]:
-            (a, b) = divmod(int(place), len(sizes))
-            found = {"fmr": float(shares[a, b]), "pairs": int(pairs[a, b])}
-            if shares[a, b] > 0:
-                confused.append({"classes": [names[a], names[b]], **found})
-    return {"figures": figures, "confused": confused}
+    pairs = np.outer(sizes, sizes)
+    shares = np.triu(matched, 1) / pairs
+    confused = [
+        {"classes": [names[a], names[b]], "fmr": float(shares[a, b]), "pairs": int(pairs[a, b])}
+        for a, b in np.stack(np.nonzero(shares), axis=1).tolist()
+    ]
+    confused.sort(key=lambda couple: -couple["fmr"])
+    return {"figures": figures, "confused": confused[:most]}

@@ -26,8 +26,7 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import angular_similarity, distance_of
-from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.evaluation.distances import angular_similarity, called_same, distance_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore

@@ -17,10 +17,9 @@ import numpy as np
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet, evenly
-from pyimagesearch.evaluation.distances import Comparison
+from pyimagesearch.evaluation.distances import Comparison, curve_of
 from pyimagesearch.evaluation.measure import embed, pair_distances
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
