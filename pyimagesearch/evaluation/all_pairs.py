@@ -1,7 +1,6 @@
-"""The pairs of images, counted, whole and by unit: all, or where no classes are known those given.
+"""The pairs of images, counted in all and by unit (see intervals).
 
-A unit is what an interval counts: an image, a group of images, or a class. Distances are those
-in front of a head. In arrays with an axis for the kind of pair, 0 is different and 1 is same.
+Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,12 +23,13 @@ MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 
 
 class ImagePairs:
-    """Embeddings of images and the pairs of them.
+    """Embeddings of images and their pairs.
 
-    Where the classes are known all pairs, and the two kinds weigh a half each; else the pairs
-    that are given, and each weighs as much. rows: int (N,), which images are compared, sorted by
-    class. embeddings: (N, D), theirs. unit: "images", "groups", or "classes". unit_of: int (N,).
-    classes: int (C,); sizes: their numbers of images. class_of: int (N,), places in these.
+    whole: whether the classes are known. Then all pairs are compared, and the two kinds weigh a
+    half each; else the pairs that are given, and each weighs as much.
+    rows: int (N,), which images are compared, sorted by class. embeddings: (N, D), theirs. unit:
+    "images", "groups", or "classes". unit_of: int (N,). sizes: int (C,), the numbers of images of
+    the classes, names: theirs. class_of: int (N,), places in these.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ImagePairs:
         Raises InputError where an embedding is not finite, or one kind of pair is missing.
         """
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
-        self.whole = labels is not None  # whether all pairs are compared
+        self.whole = labels is not None
         if labels is None:
             self.y = images.drawn.labels()  # (B, 1)
             (self.rows, ends) = np.unique(images.drawn.indices(), return_inverse=True)
@@ -58,12 +58,12 @@ class ImagePairs:
         else:
             rows = some_of(labels, MOST_IMAGES)
             self.rows = rows[np.argsort(labels[rows], kind="stable")]
-            (self.classes, self.class_of, self.sizes) = np.unique(
+            (classes, self.class_of, self.sizes) = np.unique(
                 labels[self.rows], return_inverse=True, return_counts=True
             )
-            of_one_kind = len(self.classes) in (1, len(rows))
+            of_one_kind = len(classes) in (1, len(rows))
             names = images.class_names
-            self.names = [printable(names[k] if names else str(k)) for k in self.classes]
+            self.names = [printable(names[k] if names else str(k)) for k in classes]
         (self.embeddings, n) = (embeddings[self.rows], len(self.rows))
         if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
             received = f"{bad} of {n} with NaN or infinity. Train the model again."
@@ -107,15 +107,14 @@ class ImagePairs:
         Returns (int (B, 2), the images of each, the most extreme first; their distances (B,)).
         """
         sign = -1 if kind else 1
-        (ends, far, limit) = (np.empty((0, 2), int), np.empty(0, np.float32), np.inf)
+        (ends, far) = (np.empty((0, 2), int), np.empty(0, np.float32))
         for a, b, y, distances in self.blocks():
+            limit = sign * far[-1] if len(far) == count else np.inf
             some = (sign * distances < limit) & (y == kind)
             found = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
             (ends, far) = (np.append(ends, found, axis=0), np.append(far, distances[some]))
             best = np.argsort(sign * far, kind="stable")[:count]
             (ends, far) = (ends[best], far[best])
-            if len(far) == count:
-                limit = sign * far[-1]
         return self.rows[ends], far
 
     def blocks(self) -> Iterator[tuple[Any, Any, Any, Any]]:
@@ -154,8 +153,8 @@ class Counts:
         self.sums = np.zeros((2, len(limits)))
         self.sums_of = np.zeros((unit_of.max() + 1, 2, len(limits)))
         self.matched: Any = None
-        if compared.whole and len(compared.classes) <= MOST_CLASSES:
-            self.matched = np.zeros((len(compared.classes), len(compared.classes)))
+        if compared.whole and len(compared.sizes) <= MOST_CLASSES:
+            self.matched = np.zeros((len(compared.sizes), len(compared.sizes)))
         for a, b, y, far in compared.blocks():
             if self.matched is not None:
                 (row, column) = np.nonzero(called_same(far, limits[0]) & (y >= 0))
@@ -220,11 +219,11 @@ def auc_of(compared: ImagePairs) -> Figure:
     further = 1 - (curve.fmr[:-1] + curve.fmr[1:]) / 2  # (L,), ties count one half
     nearer = (curve.tmr[:-1] + curve.tmr[1:]) / 2
 
-    def scores(of_level):
-        levels = curve.levels
-        return lambda far: of_level[np.maximum(np.searchsorted(levels, far, side="right") - 1, 0)]
+    def level(far):
+        return np.maximum(np.searchsorted(curve.levels, far, side="right") - 1, 0)
 
-    counts = Counts(compared, [np.inf, scores(further), scores(nearer)])
+    scores = (lambda far: further[level(far)], lambda far: nearer[level(far)])
+    counts = Counts(compared, [np.inf, *scores])
     left_out = counts.left_out(1, 1) + counts.left_out(2, 0) - curve.auc
     return interval(curve.auc, left_out, len(compared.rows))
 

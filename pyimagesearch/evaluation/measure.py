@@ -1,22 +1,16 @@
-"""Thresholds from some images, figures with their intervals from others, and their text.
-
-Where the classes are known, every figure rests on all pairs of the images, and same and
-different pairs weigh a half each: right = (TMR + 1 - FMR) / 2. Pairs that are given stay what
-they are, and each weighs as much.
-"""
+"""Thresholds from some images, figures with their intervals from others, and their text."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven, in_batches
+from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
-from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, Comparison, apart
+from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, apart
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 
@@ -28,32 +22,23 @@ MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are lo
 DRAWN = 30  # images that weigh as much as the threshold that a model has
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
-    """What a threshold that was calibrated for a false match rate gives on other images."""
-
-    threshold: float
-    tmr: Figure
-    fmr: Figure
-    up_to: float | None = None  # what the rate may be on new classes, from the calibration
-
-
 class Measurement:
     """Figures of a calibration on other images than it was chosen on. Shares are from 0 to 1."""
 
     def __init__(self, compared: ImagePairs, settings: Mapping[str, Any]):
         """settings: the model's, with what calibrate gave."""
         (self.compared, curve, distance) = (compared, compared.curve, compared.distance)
-        points = dict(settings.get("operating_points") or {})
-        known = [rate for rate, threshold in points.items() if threshold is not None]
-        outputs = np.array([settings["threshold"], 0.5, *(points[rate] for rate in known)])
+        rates = settings.get("operating_points") or {}
+        known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
+        outputs = np.array([settings["threshold"], 0.5, *known.values()])
         limits = [*distance.before_head(outputs), curve.best_threshold]
         counts = Counts(compared, limits)
         (stored, half, best) = (0, 1, len(outputs))
-        bounds = settings.get("operating_bounds") or {}
-        for k, rate in enumerate(known, 2):
-            (tmr, fmr) = (counts.share(k, 1), counts.share(k, 0))
-            points[rate] = OperatingPoint(points[rate], tmr, fmr, bounds.get(rate))
+        bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
+        points: dict[str, Any] = dict.fromkeys(rates)
+        for k, (rate, t) in enumerate(known.items(), 2):
+            shares = {"tmr": counts.share(k, 1), "fmr": counts.share(k, 0)}
+            points[rate] = {"threshold": t, **shares, "up_to": bounds.get(rate)}
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -68,7 +53,7 @@ class Measurement:
         self.fmr = counts.share(stored, 0)  # different pairs called the same at the threshold
         self.auc = auc_of(compared)
         self.eer = Figure(curve.eer)
-        self.operating_points = points  # by rate OperatingPoints; None: not enough pairs for it
+        self.operating_points = points  # by rate what it gives; None: not enough pairs for it
         self.collapsed = curve.collapsed  # whether all distances are alike
         self.best = float(distance.output(curve.best_threshold))  # the threshold for these images
         self.best_accuracy = of_best.value
@@ -104,19 +89,11 @@ def _forward(encoder: Any) -> Any:
     )
 
 
-def pair_distances(
-    embeddings: np.ndarray, pairs: Pairs, comparison: Comparison
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
-    (a, b) = pairs.indices().T
-    return np.asarray(comparison([embeddings[a], embeddings[b]])), pairs.labels()
-
-
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:
     """Thresholds from images on which no figure is reported, as a dict for JSON.
 
-    stored: the threshold that the model has; where it suits these images, theirs is drawn towards
-    it: few images say little.
+    stored: the threshold that the model has. Where it suits these images, theirs is drawn towards
+    it, as few images say little.
     "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
@@ -195,10 +172,10 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
     for rate, point in m.operating_points.items():
         text = "not enough pairs: it takes 30 false matches of which no two share an image"
         if point is not None:
-            text = f"{point.tmr.percent()} where distance < {point.threshold:.3f}"
-            text += f"; FMR here {point.fmr.percent(two_digits)}"
-            if point.up_to is not None:
-                text += f", on new classes up to {two_digits(100 * point.up_to)} %"
+            text = f"{point['tmr'].percent()} where distance < {point['threshold']:.3f}"
+            text += f"; FMR here {point['fmr'].percent(two_digits)}"
+            if point["up_to"] is not None:
+                text += f", on new classes up to {two_digits(100 * point['up_to'])} %"
         rows.append((f"TMR at {100 * float(rate):g} % FMR", text))
     if r := m.retrieval:
         more = f"@5 {100 * r.recall_at_5.value:.2f} %, @10 {100 * r.recall_at_10.value:.2f} %"
@@ -252,7 +229,7 @@ def _by_class(compared: ImagePairs, matched: np.ndarray, most: int = 5) -> dict[
     ]
     pairs = np.outer(sizes, sizes)
     shares = np.triu(matched, 1) / pairs
-    confused = [
+    confused: list[dict[str, Any]] = [
         {"classes": [names[a], names[b]], "fmr": float(shares[a, b]), "pairs": int(pairs[a, b])}
         for a, b in np.stack(np.nonzero(shares), axis=1).tolist()
     ]
