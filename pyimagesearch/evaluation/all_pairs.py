@@ -3,11 +3,13 @@
 Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.distances import Comparison, Curve, called_same, curve_of, distance_of
@@ -18,6 +20,7 @@ BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
+MOST_THRESHOLDS = 200
 AUC_WITH_INTERVAL = 0.975
 MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 
@@ -131,7 +134,7 @@ class ImagePairs:
         for start in places[:: self.block]:
             a = places[start : start + self.block, np.newaxis]
             b = places[np.newaxis, start:]
-            y = (self.class_of[a] == self.class_of[b]).astype(np.int8)
+            y = (self.class_of[a] == self.class_of[b]).astype(int)
             y[a >= b] = -1
             if self.asked is not None:
                 y[~(self.asked[a] | self.asked[b])] = -1
@@ -139,19 +142,19 @@ class ImagePairs:
 
 
 class Counts:
-    """How many pairs, and pairs of each unit, lie below K thresholds; or sums of K scores of pairs.
+    """How many pairs, and pairs of each unit, lie below K thresholds.
 
-    sums: (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2, K + 1),
-    of the pairs that each unit is in. images: int (U,), of each unit. matched: (C, C), of two
-    classes the pairs below the first threshold, in its upper half; None of more than 1,000.
+    sums: int (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2,
+    K + 1), of the pairs that each unit is in. images: int (U,), of each unit. matched: (C, C), of
+    two classes the pairs below the first threshold, in its upper half; None of more than 1,000.
     """
 
-    def __init__(self, compared: ImagePairs, thresholds: Iterable[Any]):
-        """thresholds: numbers, or functions of an array of distances that give their scores."""
-        limits = [*thresholds, np.inf]
+    def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
+        limits = np.append(thresholds, np.inf)
+        (steps, step_of) = np.unique(limits, return_inverse=True)
         unit_of = compared.unit_of
-        self.sums = np.zeros((2, len(limits)))
-        self.sums_of = np.zeros((unit_of.max() + 1, 2, len(limits)))
+        shape = (unit_of.max() + 1, 3, len(steps))  # unit, kind + 1, between two steps
+        (once, of_unit) = np.zeros((2, math.prod(shape)), int)
         self.matched: Any = None
         if compared.whole and len(compared.sizes) <= MOST_CLASSES:
             self.matched = np.zeros((len(compared.sizes), len(compared.sizes)))
@@ -160,17 +163,16 @@ class Counts:
                 (row, column) = np.nonzero(called_same(far, limits[0]) & (y >= 0))
                 couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
                 np.add.at(self.matched, couples, 1)
-            inside = (unit_of[a] == unit_of[b]) & (y >= 0)  # a unit: a pair of it, once
-            units_inside = np.broadcast_to(unit_of[a], y.shape)[inside]
-            for k, limit in enumerate(limits):
-                found = limit(far) if callable(limit) else called_same(far, limit)
-                for kind in (0, 1):
-                    hits = found * (y == kind)
-                    for end in (a, b):
-                        of_end = hits.sum(axis=int(end.shape[1] == 1), keepdims=True)
-                        np.add.at(self.sums_of[:, kind, k], unit_of[end], of_end)
-                    np.subtract.at(self.sums_of[:, kind, k], units_inside, hits[inside])
-                    self.sums[kind, k] += of_end.sum()
+            place = np.searchsorted(steps, far, side="right") + len(steps) * (y + 1)
+            (of_a, of_b) = (place + unit_of[end] * 3 * len(steps) for end in (a, b))
+            inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
+            (by_a, by_b, twice) = (
+                np.bincount(places.ravel(), minlength=len(once)) for places in (of_a, of_b, inside)
+            )
+            once += by_a
+            of_unit += by_a + by_b - twice
+        below = [counts.reshape(shape).cumsum(axis=2)[:, 1:, step_of] for counts in (once, of_unit)]
+        (self.sums, self.sums_of) = (below[0].sum(axis=0), below[1])
         self.images = np.bincount(unit_of)
         self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
 
@@ -206,26 +208,18 @@ class Counts:
         return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]
 
 
+@np.errstate(invalid="ignore", divide="ignore")  # NaN where no pair is left
 def auc_of(compared: ImagePairs) -> Figure:
-    """The AUC, below 0.975 with its interval: nearer to 1 hardly a pair is out of order.
-
-    A same pair's score is the share of different pairs that are further apart, a different pair's
-    the share of same pairs that are nearer: the mean of either is the AUC. Without a unit it is
-    taken as both means without it, less the whole.
-    """
+    """The AUC, below 0.975 with its interval: nearer to 1 hardly a pair is out of order."""
     curve = compared.curve
     if curve.auc >= AUC_WITH_INTERVAL:
         return Figure(curve.auc)
-    further = 1 - (curve.fmr[:-1] + curve.fmr[1:]) / 2  # (L,), ties count one half
-    nearer = (curve.tmr[:-1] + curve.tmr[1:]) / 2
-
-    def level(far):
-        return np.maximum(np.searchsorted(curve.levels, far, side="right") - 1, 0)
-
-    scores = (lambda far: further[level(far)], lambda far: nearer[level(far)])
-    counts = Counts(compared, [np.inf, *scores])
-    left_out = counts.left_out(1, 1) + counts.left_out(2, 0) - curve.auc
-    return interval(curve.auc, left_out, len(compared.rows))
+    # without each unit from its rates at some thresholds, which tell differences well enough
+    some = np.searchsorted(curve.tmr + curve.fmr, np.linspace(0, 2, MOST_THRESHOLDS))
+    counts = Counts(compared, curve.levels[np.minimum(some, len(curve.levels) - 1)])
+    rest = counts.sums - counts.sums_of  # (U, 2, K + 1)
+    (fmr, tmr) = np.moveaxis(rest / rest[..., -1:], 1, 0)
+    return interval(curve.auc, np.trapezoid(tmr, fmr, axis=-1), len(compared.rows))
 
 
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:

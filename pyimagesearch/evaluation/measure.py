@@ -103,7 +103,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     n = len(compared.rows) if asked is None else int(asked.sum())
     threshold = float(distance.output(curve.best_threshold))
     if stored is not None:
-        counts = Counts(compared, [distance.before_head(stored), curve.best_threshold])
+        counts = Counts(compared, [float(distance.before_head(stored)), curve.best_threshold])
         if counts.suits(0, 1):
             threshold = stored + (threshold - stored) * n / (n + DRAWN)
 
