@@ -187,6 +187,22 @@ class Counts:
         value = float(self._share(self.sums, k, kind))
         return interval(value, self.left_out(k, kind)[touched], images)
 
+    @np.errstate(invalid="ignore", divide="ignore")  # NaN where no pair is left
+    def same_between(self, k: int) -> Figure:
+        """The share that is the same of the pairs below threshold k and not below the one before.
+
+        Both kinds of pair weigh a half each. The thresholds are ascending.
+        """
+
+        def share(sums):
+            found = np.diff(sums, prepend=0)[..., k] / sums[..., -1]  # (..., 2)
+            return found[..., 1] / found.sum(axis=-1)
+
+        inside = np.diff(self.sums_of, prepend=0)[..., k].any(axis=1)
+        images = min(self.images[inside].sum(), np.diff(self.sums, prepend=0)[:, k].sum())
+        left_out = share(self.sums - self.sums_of)[inside]
+        return interval(float(share(self.sums)), left_out, int(images))
+
     def left_out(self, k: int, kind: int | None = None) -> np.ndarray:
         """That share with one unit after another left out: (U,), NaN where no pair is left."""
         return self._share(self.sums - self.sums_of, k, kind)

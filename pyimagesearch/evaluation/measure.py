@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, in_batches
+from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, evenly, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
-from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, apart
+from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, apart, logistic_of, probability_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 
@@ -19,6 +19,7 @@ FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSO
 FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
 MOST_PIXELS = 1_500  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
+MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
 DRAWN = 30  # images that weigh as much as the threshold that a model has
 
 
@@ -64,6 +65,7 @@ class Measurement:
             self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
+        self.calibration = calibration(compared, settings)
         self.classes = None if counts.matched is None else _by_class(compared, counts.matched)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
@@ -97,7 +99,8 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
-    "identification": thresholds for more rates, see SiameseModel.identify.
+    "identification": thresholds for more rates, see SiameseModel.identify. "probability": see
+    probability_of.
     """
     (curve, distance, asked) = (compared.curve, compared.distance, compared.asked)
     n = len(compared.rows) if asked is None else int(asked.sum())
@@ -114,11 +117,14 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
     below = np.searchsorted(curve.levels, distance.before_head(threshold))
+    some = evenly(len(curve.levels), MOST_LEVELS)
+    pairs = (np.add.reduceat(number, some) for number in (curve.same, curve.different))
     found: dict[str, Any] = {
         "threshold": threshold,
         "calibration_accuracy": float(curve.right[below]),
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
         "operating_images": n,
+        "probability": logistic_of(distance.output(curve.levels[some]), *pairs),
         "collapsed": curve.collapsed,
         "identification": {
             "rates": {rate: known[rate] for rate in FINE_RATES if rate in known},
@@ -130,6 +136,32 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
         counts = Counts(compared, [raw[rate] or 0 for rate in rates])
         found["operating_bounds"] = {r: counts.share(k, 0).high for k, r in enumerate(rates)}
     return found
+
+
+def calibration(compared: ImagePairs, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How probable it is said to be that pairs are the same, and how many of them are.
+
+    Of each tenth of the probabilities, 1 to 0.9 and so on: the mean that is "predicted", the share
+    that is the "same", where same and different pairs weigh a half each, and how many "pairs". No
+    tenth without pairs; nothing of a model that knows no probability.
+    """
+    known = settings.get("probability") or {"slope": 0}
+    if not known["slope"]:
+        return []
+    (curve, distance) = (compared.curve, compared.distance)
+    odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
+    edges = distance.before_head(known["middle"] + odds / known["slope"])
+    counts = Counts(compared, edges)
+    pairs = np.diff(counts.sums, prepend=0).sum(axis=0).tolist()
+    tenth = np.searchsorted(edges, curve.levels, side="right")
+    weights = curve.same / curve.same.sum() + curve.different / curve.different.sum()
+    predicted = probability_of(distance.output(curve.levels), settings)
+    (sums, weight) = (np.bincount(tenth, w, 10) for w in (weights * predicted, weights))
+    return [
+        {"predicted": sums[k] / weight[k], "same": counts.same_between(k), "pairs": pairs[k]}
+        for k in range(10)
+        if pairs[k] and weight[k]
+    ]
 
 
 def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:

@@ -77,7 +77,10 @@ def write(
         "classes": of_test.pop("classes", None),
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
-        "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
+        "calibration": of_test.pop("calibration"),
+        "raw_pixels": {
+            k: v for k, v in raw.as_dict().items() if k not in ("classes", "calibration")
+        },
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
         "training_seconds": sum(history["seconds"]),

@@ -185,6 +185,20 @@ def test_calibrated_rates_are_met_on_other_images():
     assert stored["retrieval"]["queries"] == 1000 and stored == json.loads(json.dumps(stored))
 
 
+def test_as_many_pairs_are_the_same_as_is_said():
+    settings = calibrate(image_pairs(*clusters(600, 0.35, 0)))
+    m = Measurement(image_pairs(*clusters(600, 0.35, 1)), settings)
+    assert len(m.calibration) == 10 and sum(tenth["pairs"] for tenth in m.calibration) == m.pairs
+    for tenth in m.calibration:
+        assert tenth["same"].low - 0.04 < tenth["predicted"] < tenth["same"].high + 0.04
+    # same pairs at 0.4 and 8.5, different ones at 0.1, 0.5, 8.6 and 9; where 1 / (1 + 9^(d - 0.5))
+    # is below 0.1 are one of two and two of four: (1/2) / (1/2 + 2/4) are the same
+    settings = {"threshold": 1.0, "probability": {"middle": 0.5, "slope": np.log(9)}}
+    m = Measurement(image_pairs([0, 0.4, 0.5, 9], [0, 0, 1, 1]), settings)
+    tenths = [(tenth["pairs"], tenth["same"].value) for tenth in m.calibration]
+    assert tenths == [(1, 0), (1, 1), (1, 0), (3, 0.5)]
+
+
 def test_few_images_or_groups_support_no_rate():
     # 40 * 30 / 2 = 600 different pairs: 1 % of them are 6 false matches, too few
     assert report(measured(40), "here").count("not enough pairs") == 3
