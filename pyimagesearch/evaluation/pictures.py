@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from pyimagesearch.data.sets import Rows, evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.distances import apart, called_same
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.evaluation.verification import apart, called_same
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
 

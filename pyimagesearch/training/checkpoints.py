@@ -17,10 +17,9 @@ import numpy as np
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet, evenly
-from pyimagesearch.evaluation.distances import Comparison
-from pyimagesearch.evaluation.measure import embed, pair_distances
+from pyimagesearch.evaluation.distances import Comparison, curve_of
+from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
@@ -162,7 +161,8 @@ class Checkpoint(Progress):
 
         def validate(epoch, logs):
             embeddings = embed(encoder, validation.images)
-            (distances, y) = pair_distances(embeddings, validation.drawn, comparison)
+            y = validation.drawn.labels()
+            distances = comparison([embeddings[ends] for ends in validation.drawn.indices().T])
             loss = float(metrics.pair_loss(self.recipe, y, distances))
             # the last step's weights may be infinite where the loss before it was not
             self.diverged |= not (np.isfinite(embeddings).all() and math.isfinite(loss))

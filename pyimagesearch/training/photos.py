@@ -23,9 +23,8 @@ from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.cache import cached
 from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
-from pyimagesearch.evaluation.distances import unit_length
+from pyimagesearch.evaluation.distances import curve_of, unit_length
 from pyimagesearch.evaluation.measure import embed
-from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
 from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, leaves
 from pyimagesearch.siamese_network import seen_again
