@@ -245,7 +245,11 @@ class Checkpoint(Progress):
         return self.model.variables + self.model.optimizer.variables
 
     def finish(self) -> None:
-        """Take the checkpoint away, unless the training was stopped before its end."""
+        """Take away the checkpoint, unless the training was stopped before its end.
+
+        And the test script's picture: it shows what the model before this one said.
+        """
+        Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
         if self.stopped.is_set() and self.done and self.first_epoch < self.epochs:
             log.info("--resume goes on after epoch %d", self.done)
         else:

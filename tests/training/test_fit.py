@@ -33,7 +33,9 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch):
     ((images, numbers), (others, of_others)) = load_mnist()
     before = state_of_process()
     names = [f"digit {number}" for number in numbers[:600]]
+    (tmp_path / "contrastive_pairs.png").touch()  # of the model before
     model = fit(images[:600, :, :, 0], names, tmp_path, epochs=2)
+    assert not (tmp_path / "contrastive_pairs.png").exists()
     assert state_of_process() == before
     left = {"contrastive_siamese_model", "encoder.keras", "metrics.json", "contrastive_plot.png"}
     assert left <= {*os.listdir(tmp_path)}
