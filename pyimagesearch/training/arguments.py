@@ -45,7 +45,7 @@ ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
 # would end in a traceback, or not at all
 TINY, MOST = 1e-30, 10**6
 LIMITS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("warmup_steps", "least_steps", "shift", "turn"), (0, MOST)),
+    **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),
     **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
     "tested": (TINY, 0.99),
     "test_shift": (0, 4),
@@ -124,7 +124,7 @@ def parse(
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},
-        **({"least_steps": 0} if args.epochs else {}),
+        **({"more_steps": 0} if args.epochs else {}),
         ways=tuple(way for way in ways if not (args.quick and way == "trained on")),
     )
     if args.encoder:

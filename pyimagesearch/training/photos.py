@@ -20,7 +20,6 @@ from keras.layers import Dense, Dropout, Input, UnitNormalization
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
-from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.cache import cached
 from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
 from pyimagesearch.evaluation.distances import curve_of, unit_length
@@ -45,7 +44,7 @@ WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
-MOST_VIEWS = 40_000  # and of all of them together
+MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES = 2_000  # to train on
 MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_DIRECTIONS = 256  # that it keeps
@@ -107,7 +106,8 @@ def train(
     of_held = apply(of_held)
     views = [apply(features)]
     del features
-    for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
+    seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
+    for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen))):
         views.append(apply(features_of(network, images, recipe, (seed, view))))
     encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
     chosen.add("whitened", encoder, unit_length(of_held))
@@ -115,8 +115,9 @@ def train(
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
     own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
-    if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
-        own = own.changed(epochs=epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS))
+    if "trained on" in ways or recipe.training.more_steps:  # else --quick --epochs
+        (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
+        own = own.changed(epochs=max(HEAD_EPOCHS, -(-HEAD_STEPS // steps_of_head)))
     for name in HEADS:
         if name in ways and not stopped.is_set():
             log.info("training a %s...", name)
