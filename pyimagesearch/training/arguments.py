@@ -223,8 +223,7 @@ def check(recipe: Recipe) -> None:
     least = max(reading.least_shape[:2])
     (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
     pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
-    in_order = tuple(way for way in WAYS if way in (*WAYS[:2], *ways))
-    trained = in_order if set(in_order) & set(WAYS[2:-1]) else WAYS  # one at least has a history
+    in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
     rules: list[tuple[Any, str, Collection, str]] = [
         # where this holds, a field has to be one of these, because of another
         (name in OWN_SIZES, "network.embedding_dim", [OWN_SIZES.get(name)], "network.name"),
@@ -248,7 +247,7 @@ def check(recipe: Recipe) -> None:
         (ways, "network.test_shift", [0], "training.ways"),
         (ways, "training.pairing", ["batch"], "training.ways"),
         (ways, "training.keep_best", [False], "training.ways"),
-        (ways, "training.ways", [trained], "network.name"),
+        (ways, "training.ways", [in_order], "network.name"),
     ]
     for holds, field, fitting, other in rules:
         if holds and values[field] not in fitting:

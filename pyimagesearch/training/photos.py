@@ -67,8 +67,8 @@ def train(
 
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
-    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or of the
-    last that was trained; {"way", "ways"}: what was kept, each way's held-out AUC and seconds).
+    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
+    epochs where it was computed; {"way", "ways"}: its name, each way's held-out AUC and seconds).
 
     A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
     alike the simpler way stays. Training on makes more of many images, and of classes that stay:
@@ -107,10 +107,11 @@ def train(
     views = [apply(features)]
     del features
     seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
-    for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen))):
+    for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if {*HEADS} & {*ways} else 0):
         views.append(apply(features_of(network, images, recipe, (seed, view))))
-    encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
-    chosen.add("whitened", encoder, unit_length(of_held))
+    if "whitened" in ways:
+        encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
+        chosen.add("whitened", encoder, unit_length(of_held))
 
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
@@ -135,7 +136,7 @@ def train(
     # back where that was no gain
     doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)
     (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
-    if is_asked and histories and auc >= CEILING and doubt >= 0:
+    if is_asked and auc >= CEILING:
         log.info("skipped training on: held-out AUC is %.4f already", auc)
     elif is_asked:
         encoder = chosen.encoder
@@ -158,14 +159,14 @@ def train(
     trained = chosen.kept
     if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
         log.info("stopped on request, what was learned is kept")
-    if trained not in histories:
-        log.info("the plot shows the last head's loss: what is kept was computed, not trained")
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
     log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
-    history = histories.get(trained, next(reversed(histories.values())))
+    history = histories.get(trained, keras.callbacks.History())
+    if trained not in histories:
+        history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 
