@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.config import Reading
+from pyimagesearch.data import folders
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.system.errors import InputError
 from tests.data.pictures import opencv_bytes
@@ -53,7 +54,7 @@ def test_what_is_good_is_used_and_the_rest_is_named(write, read, tmp_path, said)
     }  # fmt: skip
 
 
-def test_shapes(write, read, tmp_path, said):
+def test_shapes(write, read, tmp_path, said, monkeypatch):
     for k in range(4):
         write(f"{'ab'[k % 2]}/{k}.png", (9 * k, 9 * k, 9 * k), size=(200, 100))
 
@@ -68,6 +69,10 @@ def test_shapes(write, read, tmp_path, said):
     write("b/1.png", (9, 9, 9), size=(9, 190))
     # the shorter side of the median; whole images need the longer one
     assert [shape(Reading(fit=fit, side=128))[1] for fit in ("stretch", "whole")] == [54, 128]
+    # smaller where images are many, in steps of 32, but not below a bound
+    monkeypatch.setattr(folders, "MANY_SIDE", 40)
+    few = [shape(Reading(fit="whole", side=224, most_pixels=4 * k * k))[1] for k in (70, 20)]
+    assert few == [64, 40]
 
 
 @pytest.mark.parametrize("root", ["", "around/"])
