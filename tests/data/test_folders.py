@@ -142,15 +142,15 @@ def test_train_and_test_are_parts(write, read, said):
         read(group_by="(t)/")
 
 
-@pytest.mark.parametrize("value, word", [(3, "dark"), (250, "bright")])
-def test_images_that_show_little_or_nothing(write, read, said, value, word):
+@pytest.mark.parametrize("value", [3, 250])
+def test_images_that_show_little_or_nothing(write, read, said, value):
     for name in ("a/0.png", "a/1.bmp", "b/0.ppm", "b/1.tif"):  # none is a copy of another
         write(name, (value,) * 3)
     with pytest.raises(InputError, match=rf"in which every pixel is {value}\."):
         read()
     write("a/0.png", (value, value, value + 1))
     read()
-    assert f"the images are {word}: their mean is {value} of 255" in said()
+    assert f"the mean of the images is {value} of 255" in said()
 
 
 NAMES = ["0.png", "1.PNG", "no ending", "words.txt", ".hidden.png", "photo.heic"]
