@@ -10,7 +10,6 @@ import math
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -61,9 +60,9 @@ class SiameseModel:
         """Load the model in a directory, or in a folder that a training wrote it into.
 
         lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
-        A model that a training replaces at this moment is read again, whole.
-        Raises InputError where path is no SavedModel that save wrote; lite: ImportError where
-        LiteRT or the file is missing, others where the file is damaged.
+        Raises InputError where path is no SavedModel that save wrote, or a training replaces it at
+        this moment; lite: ImportError where LiteRT or the file is missing, others where the file
+        is damaged.
         """
         path = Path(os.path.realpath(path))
         inside = path / Path(MODEL_PATH).name
@@ -72,31 +71,25 @@ class SiameseModel:
             restore(self.path.parent)  # a killed training may have left it aside
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
-        while True:
-            self.digest = digest(self.path)
-            try:
-                self.settings = read_settings(self.path)
-                fit = (self.settings.get("reading") or {}).get("fit", "stretch")
-                self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
-                self.threshold: float = self.settings["threshold"]
-                self.operating_points: dict = self.settings.get("operating_points") or {}
-                self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
-                (self.encode, distance) = self._exported() if lite else self._saved()
-                # one black image: do the graph and the settings speak of the same shape?
-                black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
-                self.embedding_dim: int = black.shape[1]
-                self.measure = distance_of(self.settings, distance, self.embedding_dim)
-            except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
-                time.sleep(0.1)  # a model that is being replaced is missing for a moment
-                if digest(self.path) != self.digest:
-                    continue
-                if lite or isinstance(error, InputError):
-                    raise
-                received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
-                wanted = "a SavedModel that loads"
-                raise InputError(f"Expected {wanted}. Received: {received}") from None
-            if digest(self.path) == self.digest:
-                return
+        self.digest = digest(self.path)
+        self.settings = read_settings(self.path)
+        fit = (self.settings.get("reading") or {}).get("fit", "stretch")
+        self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+        self.threshold: float = self.settings["threshold"]
+        self.operating_points: dict = self.settings.get("operating_points") or {}
+        self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
+        try:
+            (self.encode, distance) = self._exported() if lite else self._saved()
+            # one black image: do the graph and the settings speak of the same shape?
+            black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
+            self.embedding_dim: int = black.shape[1]
+            self.measure = distance_of(self.settings, distance, self.embedding_dim)
+        except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
+            if lite or isinstance(error, InputError):
+                raise
+            received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
+            raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
+        self.check_unchanged()
 
     def _saved(self) -> tuple[Callable, Callable]:
         """Functions of images, uint8 (B, H, W, C) -> (B, D), and of two of these -> (B, 1)."""

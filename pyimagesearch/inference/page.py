@@ -49,14 +49,10 @@ CARD = f"""<div style="padding: 0 1em; text-align: center"><b style="font-size: 
 
 def serve(args: argparse.Namespace) -> None:
     """Load the model and the gallery, then serve the page until Ctrl-C or SIGTERM."""
-    # what is sent, shared and opened is decided here, not by variables of the machine; and
-    # Gradio asks itself whether it has started, which no proxy can answer
-    for name in list(os.environ):
-        if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
-            del os.environ[name]
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory(prefix="contrastive-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads  # read as Gradio is imported
+        # read as Gradio is imported; it asks itself whether it has started, which is for no proxy
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
+        os.environ["no_proxy"] = "*"
         try:
             import gradio as gr
         except ImportError:
