@@ -5,11 +5,15 @@
 Works at once on the model that ships in output/. Prints a line for each pair and saves one
 figure of all of them; shows it where there is a display. Smaller distance = more alike.
 
+In a folder with a subfolder for each class, half of the pairs are of one class, and pairs that the
+model calls wrongly are marked.
+
 A SavedModel is a program: load none that you would not run.
 """
 
 # import the necessary packages
 import os
+from contextlib import suppress
 
 import numpy as np
 from imutils import paths
@@ -18,7 +22,8 @@ from pyimagesearch.system import flags, terminal
 terminal.setup()  # before Keras
 
 from pyimagesearch import config
-from pyimagesearch.data import images
+from pyimagesearch.data import images, listing
+from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
@@ -29,7 +34,7 @@ def main():
     ap = flags.Parser(description="Show the distances between pairs of images.",
         epilog="A SavedModel is a program: load none that you would not run.")
     ap.add_argument("-i", "--input", required=True,
-        help="path to input directory of testing images")
+        help="path to input directory of testing images; may have a subfolder for each class")
     ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
     ap.add_argument("--pairs", type=flags.positive_int, default=10, help="how many (10)")
     ap.add_argument("--seed", type=flags.seed, default=42, help="of the choice of pairs (42)")
@@ -56,15 +61,16 @@ def main():
         raise InputError("Expected a folder with at least 2 readable images. Received: "
             f"{len(testImagePaths)} in {printable(args['input'])}.")
 
-    # randomly generate the image pairs: shuffle the images and take two by two, as often as
-    # needed, so that no image is paired with itself, all have their turn and no pair comes twice
+    # randomly generate the image pairs. Where no classes are known: shuffle the images and take two
+    # by two, as often as needed, so that all have their turn and no pair comes twice
     np.random.seed(args["seed"])
     count = len(testImagePaths)
-    pairs = {}
-    while len(pairs) < min(args["pairs"], count * (count - 1) // 2):
+    labels = pairs_of_classes(args["input"], testImagePaths, args["seed"])
+    areClasses = len(labels) > 0
+    while not areClasses and len(labels) < min(args["pairs"], count * (count - 1) // 2):
         shuffled = np.random.permutation(count)
-        pairs |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
-    pairs = np.array(list(pairs)[:args["pairs"]])
+        labels |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
+    pairs = np.array(list(labels)[:args["pairs"]])
     (pairA, pairB) = pairs.T
 
     # every image that is in a pair goes through the network once, in one go
@@ -74,18 +80,37 @@ def main():
     distances = model.distance([featsA, featsB])
 
     # print the distance and the verdict of each pair
+    wrong = [areClasses and y != model.is_same(distance)
+        for (y, distance) in zip(labels.values(), distances)]
     names = [printable(os.path.relpath(path, args["input"])) for path in testImagePaths]
     width = max(len(name) for name in names)
-    for (a, b, distance) in zip(pairA, pairB, distances):
+    for (a, b, distance, isWrong) in zip(pairA, pairB, distances, wrong):
         verdict = "same" if model.is_same(distance) else "different"
+        verdict += ", wrong" if isWrong else ""
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
+    if areClasses:
+        print(f"[INFO] {sum(wrong)} of {len(wrong)} pairs are called wrongly")
 
     # one figure of all pairs
     figure = pictures.plot_verdicts(
-        [testImages[pairA], testImages[pairB]], distances, model.threshold, args["output"])
+        [testImages[pairA], testImages[pairB]], distances, model.threshold, args["output"],
+        wrong)
     print(f"[INFO] same where distance < {model.threshold:.3f}; "
         f"figure: {printable(args['output'])}")
     pictures.show(figure)
+
+
+def pairs_of_classes(directory, imagePaths, seed):
+    # as make_pairs draws them, two for each image: with one of its class, and of another. As
+    # {(a, b): y}; empty where the subfolders are no classes
+    with suppress(InputError, KeyError):
+        files = listing.find(directory, plain=True).files
+        classOf = {os.path.join(directory, file.name): file.label for file in files}
+        drawn = sample_pairs([classOf[path] for path in imagePaths], seed)
+        order = np.random.permutation(len(drawn.anchors))
+        pairs = drawn.indices().reshape(-1, 2, 2)[order].reshape(-1, 2)
+        return {(min(pair), max(pair)): y for (pair, y) in zip(pairs, drawn.y[order].ravel())}
+    return {}
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def train(args, recipe):
     # load MNIST; the pixels stay uint8, the network itself scales them to the range of [0, 1]
     build.set_seed(args.seed, args.deterministic)
     print("[INFO] loading mnist dataset...")
-    data = datasets.load("mnist", recipe, args.seed, **arguments.reading(args))
+    data = datasets.load("mnist", recipe, args.seed, **args.reading)
 
     # what the run is known by, and how far it has come where it is resumed
     settings = arguments.settings(args, recipe, data)

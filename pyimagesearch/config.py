@@ -42,12 +42,13 @@ class Reading:
 class Network:
     """Pixels in, a distance out."""
 
-    name: str  # in siamese_network.NETWORKS
+    name: str  # in siamese_network.NETWORKS, or of --encoder a Keras model's file
     embedding_dim: int = 48
     pixel_scale: float = 1 / 255.0  # multiplies the uint8 pixels, inside the model
     distance: str = "euclidean"  # in utils.DISTANCES
     head: str = "none"  # in siamese_network.HEADS: what the model makes of the distance
     weights: str = "none"  # to start from: none, imagenet, or a file encoder.keras
+    pixels: str = ""  # in networks.encoders.PIXELS: what the model of such a file takes
     test_shift: int = 0  # the saved model takes the mean over all shifts of up to so many pixels
 
 
@@ -103,11 +104,10 @@ class Recipe:
         return replace(self, **values)
 
 
-# Above each recipe: the command; on which images which share of the test pairs is right, and how
-# long two cores take. docs/recipes.md has all figures and how they were measured.
+# Above each recipe: the train script's flags; on which images which share of the test pairs is
+# right, and how long two cores take. docs/recipes.md has all figures, and how they were measured.
 
-# python train_contrastive_siamese_network.py
-# MNIST: 89.6 %, 35 minutes, validation loss 0.11, where the article ends, too
+# no flags. MNIST: 89.6 %, 35 minutes, validation loss 0.11, where the article ends, too
 ARTICLE = Recipe(
     source="https://pyimagesearch.com/2021/01/18/contrastive-loss-for-siamese-networks-"
     "with-keras-and-tensorflow/",
@@ -116,8 +116,7 @@ ARTICLE = Recipe(
     reading=Reading(least_shape=(4, 4, 1)),
 )
 
-# python train_contrastive_siamese_network.py --recipe bce
-# MNIST: 91.0 %, 61 minutes. The article's predecessor, which it tells its readers to compare with
+# --recipe bce. MNIST: 91.0 %, 61 minutes. The article before it, which it compares itself with
 BCE = ARTICLE.changed(
     source="https://pyimagesearch.com/2020/11/30/siamese-networks-with-keras-tensorflow-"
     "and-deep-learning/",
@@ -125,8 +124,7 @@ BCE = ARTICLE.changed(
     loss="binary_cross_entropy",
 )
 
-# python train_contrastive_siamese_network.py --recipe fast
-# MNIST: 99.7 %, one or two minutes
+# --recipe fast. MNIST: 99.7 %, one or two minutes
 FAST = ARTICLE.changed(
     source="this project: the article's loss over every pair inside a batch",
     name="fast",
@@ -142,8 +140,7 @@ FAST = ARTICLE.changed(
     least_shape=(8, 8, 1),
 )
 
-# python train_contrastive_siamese_network.py --recipe best
-# MNIST: 99.8 %, 7 minutes
+# --recipe best. MNIST: 99.8 %, 7 minutes
 BEST = FAST.changed(
     source="this project: three networks like fast's, and the mean over nine places of an image",
     name="best",
@@ -155,8 +152,8 @@ BEST = FAST.changed(
     zoom=0.1,
 )
 
-# python train_contrastive_siamese_network.py --dataset PHOTOS --recipe photos-small
-# 601 photos of hands, 10 signs: 100 %, 1 minute; for other photos "photos" is mostly better
+# --dataset PHOTOS --recipe photos-small. 601 photos of hands, 10 signs: 100 %, 1 minute; for other
+# photos "photos" is mostly better
 PHOTOS_SMALL = FAST.changed(
     source="this project: fast for photographs in colour",
     name="photos",
@@ -170,12 +167,11 @@ PHOTOS_SMALL = FAST.changed(
     held_out=0.15,
 )
 
-# python train_contrastive_siamese_network.py --dataset PHOTOS
-# 601 photos of hands, 10 signs: 99.1 %, 2 minutes
+# --dataset PHOTOS. 601 photos of hands, 10 signs: 99.1 %, 2 minutes
 PHOTOS = PHOTOS_SMALL.changed(
-    source="this project: EfficientNet-Lite0 and a head. The loss: Khosla et al., 2020",
+    source="this project: EfficientNet-Lite2 and a head. The loss: Khosla et al., 2020",
     name="features",
-    embedding_dim=5632,
+    embedding_dim=6016,
     loss="supervised_contrastive",
     epochs=4,
     least_steps=300,
@@ -186,14 +182,13 @@ PHOTOS = PHOTOS_SMALL.changed(
     light=0.3,
     colour=0.3,
     blur=0.5,
-    ways=("whitened", "linear head", "two-layer head", "trained on", "seen again"),
+    ways=("last layer", "whitened", "linear head", "two-layer head", "trained on", "seen again"),
     keep_best=False,
     least_shape=(96, 96, 3),
     side=128,
 )
 
-# python train_contrastive_siamese_network.py --dataset PAIRS
-# what ready pairs get where no recipe is asked for; it was not measured
+# --dataset PAIRS. What ready pairs get where no recipe is asked for; it was not measured
 PAIRS = PHOTOS_SMALL.changed(
     source="this project: photos-small for pairs that are given instead of classes",
     pairing="pairs",
@@ -205,8 +200,7 @@ PAIRS = PHOTOS_SMALL.changed(
     zoom=0.1,
 )
 
-# python train_contrastive_siamese_network.py --recipe keras-io
-# MNIST: 98.1 %, 1 minute. Its text keeps the last epoch, 0.81 in its run after 0.92; here the best
+# --recipe keras-io. MNIST: 98.1 %, 1 minute. Its text keeps the last epoch, this recipe the best
 KERAS_IO = Recipe(
     source="https://keras.io/examples/vision/siamese_contrastive/",
     network=Network("keras-io", pixel_scale=1.0, head="normalized_sigmoid", embedding_dim=10),
@@ -214,8 +208,7 @@ KERAS_IO = Recipe(
     reading=Reading(least_shape=(16, 16, 1), held_out=0.5),
 )
 
-# python train_contrastive_siamese_network.py --recipe dogs --dataset PHOTOS
-# 200 photos of hands: 56.1 %, 14 minutes; 199 ready pairs of hands: 86.1 %, 11 minutes
+# --recipe dogs --dataset PHOTOS. 200 photos of hands: 56.1 %, 14 minutes; 199 ready pairs: 86.1 %
 DOGS = ARTICLE.changed(
     source="Exploring Siamese networks using contrastive loss for image similarity "
     "comparison, php.cn",
@@ -227,8 +220,7 @@ DOGS = ARTICLE.changed(
     least_shape=(256, 256, 3),
 )
 
-# python train_contrastive_siamese_network.py --recipe triplet --dataset PHOTOS
-# CIFAR-10, with --weights none: 62.6 %, 10 minutes
+# --recipe triplet --dataset PHOTOS. CIFAR-10, with --weights none: 62.6 %, 10 minutes
 TRIPLET = ARTICLE.changed(
     source="Tan Pengshi Alvin, Siamese Neural Networks with Triplet Loss and Cosine Distance",
     name="mobilenet",
@@ -246,11 +238,10 @@ TRIPLET = ARTICLE.changed(
     least_shape=(32, 32, 3),
 )
 
-# python train_contrastive_siamese_network.py --recipe triplet-shipped --dataset PHOTOS
-# CIFAR-10: 80.6 %, 23 minutes. From weights that ship and have seen photos: no network is needed
+# --recipe triplet-shipped --dataset PHOTOS. CIFAR-10: 80.6 %, 23 minutes. Its weights ship
 TRIPLET_SHIPPED = TRIPLET.changed(
-    source="the triplet text's training, with EfficientNet-Lite0 in MobileNetV2's place",
-    name="efficientnet_lite0",
+    source="the triplet text's training, with EfficientNet-Lite2 in MobileNetV2's place",
+    name="efficientnet_lite2",
     weights="none",
 )
 

@@ -70,13 +70,17 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     shape = (height, width, channels)
     if network is None:
         try:
-            network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
+            name = recipe.network.name
+            if name in NETWORKS:
+                network = NETWORKS[name](shape, recipe.network.embedding_dim)
+            else:
+                network = encoders.build_from_file(name, recipe.network.pixels, shape)
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
             raise InputError(
                 f"Expected images that network {recipe.network.name} takes. Received: {shape} "
                 f"({first_line(error)}). Raise reading.least_shape or --image-size."
             ) from None
-    if accelerated:
+    if accelerated and recipe.network.name in NETWORKS:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(had, dtype="uint8")
     x = layers.Rescaling(recipe.network.pixel_scale)(inputs)

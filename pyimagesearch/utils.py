@@ -79,16 +79,17 @@ DISTANCES = {"euclidean": euclidean_distance, "cosine": cosine_distance}
 
 
 def plot_training(H, plotPath):
-    """Plot the training and validation loss of a Keras History and save it to plotPath."""
+    """Plot the loss of each epoch, from 1 on, of a Keras History and save it to plotPath."""
     # construct a plot that plots and saves the training history
     plt.style.use("ggplot")
     plt.figure()
     plt.gca().xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    epochs = range(1, len(H.history["loss"]) + 1)
     # a single epoch is a point, which a line would not show
-    marker = "o" if len(H.history["loss"]) == 1 else None
-    plt.plot(H.history["loss"], label="train_loss", marker=marker)
+    marker = "o" if len(epochs) == 1 else None
+    plt.plot(epochs, H.history["loss"], label="train_loss", marker=marker)
     if "val_loss" in H.history:
-        plt.plot(H.history["val_loss"], label="val_loss", marker=marker)
+        plt.plot(epochs, H.history["val_loss"], label="val_loss", marker=marker)
     plt.title("Training Loss")
     plt.xlabel("Epoch #")
     plt.ylabel("Loss")

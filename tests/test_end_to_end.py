@@ -123,7 +123,8 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, 
         (("--weights", "nowhere.keras"), "Expected a file encoder.keras"),
         (("--recipe", "bce", "--weights", "imagenet"), "name 'mobilenet' with network.weights"),
         (("--recipe", "photos", "--weights", "a.keras"), "weights 'none' with training.ways"),
-        (("--qiuck",), "unrecognized arguments: --qiuck; --help lists the flags"),
+        (("--qiuck",), "arguments: --qiuck, perhaps --quick is meant; --help lists the flags"),
+        (("--lr", "-1"), "a number between 0 and 1, received '-1'"),
         (("--seed", "4000000000"), "received '4000000000'"),
     ],
 )
@@ -141,6 +142,22 @@ def test_output_that_cannot_be_written(fails, tmp_path):
     if sys.platform == "linux":  # where not even root may write
         assert "can be written to" in fails(train_script, "--output", "/proc/sys")
         assert "can be written to" in fails(train_script, "--output", "/proc/missing")
+
+
+def test_in_a_folder_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_marked(
+    runs, tmp_path
+):
+    for k, name in enumerate("abab"):  # dark and light ones, which the classes mix up
+        (tmp_path / "in" / name).mkdir(parents=True, exist_ok=True)
+        image = np.full((28, 28), 200 * (k // 2), np.uint8)
+        cv2.imwrite(str(tmp_path / "in" / name / f"{k}.png"), image)
+    flags = ("-i", tmp_path / "in", "--model", small_model.save(tmp_path / "model"))
+    printed = runs(test_script, *flags, "--output", tmp_path / "pairs.png")
+    lines = re.findall(r"^(\w)\S+ +(\w)\S+ +\S+ +(same|different)(, wrong)?$", printed, re.M)
+    assert len({a == b for a, b, _, _ in lines}) == 2 and {w for *_, w in lines} == {"", ", wrong"}
+    for a, b, verdict, wrong in lines:
+        assert bool(wrong) == ((a == b) != (verdict == "same"))
+    assert f"{sum(bool(w) for *_, w in lines)} of {len(lines)} pairs are called wrongly" in printed
 
 
 def test_test_script_input(fails, tmp_path, monkeypatch):

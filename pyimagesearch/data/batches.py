@@ -31,16 +31,13 @@ def batches(
 
     Pairing "batch": a step is (images (B, H, W, C), labels (B,)), for a loss that forms the pairs.
     Where classes are of very different size, or a batch would hold fewer than four images of a
-    class, it is of P classes with K images each, see balanced. What an epoch leaves out, see
-    steps_and_size, has its chance in the next one.
+    class, it is of P classes with K images each, see balanced.
     Others: train has pairs, M anchors with k others each. A step is ((anchors, others), y):
     batch_size / k anchors (B / k, H, W, C), or batch_size of them for "triplets", the k others of
     each side by side (B, H, W, C), y (B, 1). Every epoch holds every anchor once, in an order of
     its own; of classes of very different size M anchors of all classes equally often.
-    shares: how many devices share a batch in equal parts. move: whether images are moved at
-    random, as the recipe asks.
-    Raises InputError where k does not divide batch_size, or where the recipe needs classes, and
-    only pairs are known.
+    shares: the devices that share a batch in equal parts. move: as the recipe asks, at random.
+    Raises InputError where k does not divide batch_size, or where only pairs are known.
     """
     (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
     in_batch = pairing == "batch"

@@ -23,11 +23,11 @@ from numpy.typing import DTypeLike
 from pyimagesearch.data import images
 from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import ProgressBar
+from pyimagesearch.system.terminal import progress_bar
 
 log = logging.getLogger(__name__)
-# some things, a progress bar -> the value of each thing that has one
-Rows = Callable[[list[Any], ProgressBar], dict[Any, bytes]]
+# some things, and what is told how many are done -> the value of each thing that has one
+Compute = Callable[[list[Any], Callable[[int], None]], dict[Any, bytes]]
 
 FILE = "contrastive-4.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
@@ -55,9 +55,8 @@ def read_files(
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
     dtype: DTypeLike = np.uint8,
 ) -> Reading:
-    """What is computed of the pixels of image files, once for each file.
+    """What is computed of the pixels of image files, once for each file. what: as cached's store.
 
-    what: names what is computed; a digest of weights belongs into it.
     shape: (H, W, C), of the pixels; None: images.look instead.
     compute: a block of these, uint8 (n, H, W, C) -> the values (n, D) of a dtype.
     """
@@ -79,8 +78,8 @@ def read_files(
         pixels = images.decode(data, paths[k], side, several)
         return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
-    def rows(block, progress):
-        (found, unread) = images.in_threads(read, block, progress)
+    def rows(block, done):
+        (found, unread) = images.in_threads(read, block, done)
         messages.update(unread)
         pixels = [x for _, x in found.values()]
         values = np.asarray(compute(np.stack(pixels)) if pixels else [], dtype)
@@ -96,14 +95,14 @@ def read_files(
 
 
 def cached(
-    store: str, keys: dict[Any, bytes], compute: Rows, what: str, step: int = BLOCK_FILES
+    store: str, keys: dict[Any, bytes], compute: Compute, what: str, step: int = BLOCK_FILES
 ) -> tuple[list, np.ndarray, int]:
     """The things that have a value, these values, and how many of them were there before.
 
     store: names what is computed; a digest of weights and settings belongs into it.
-    keys: of each thing, a digest of what its value is computed from. compute: asked for the values
-    that the store lacks, of at most `step` things at a time. what: for the progress bar, "images
-    looked at". The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
+    keys: of each thing, a digest of what its value is computed from. compute: asked for what the
+    store lacks, at most `step` things at a time. what: for the progress bar, "images looked at".
+    The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
     Where the cache fails, all of it is done once more with a temporary one.
     """
     folder = place()
@@ -134,9 +133,9 @@ def _cached_in(folder, store, keys, compute, what, step):
         asked = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key"
         absent = db.execute(f"SELECT k {asked} WHERE kept.key IS NULL ORDER BY k", (store,))
         missing = [things[k] for (k,) in absent.fetchall()]
-        with ProgressBar(len(missing), what) as progress:
+        with progress_bar(len(missing), what) as done:
             for start in range(0, len(missing), step):
-                new = compute(missing[start : start + step], progress)
+                new = compute(missing[start : start + step], done)
                 block = [(store, keys[thing], value) for thing, value in new.items()]
                 with db:  # all or none
                     db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)

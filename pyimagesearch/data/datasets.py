@@ -22,30 +22,28 @@ MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
-FEW_CLASSES = 10  # to choose by, where none of them is trained on
 
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def load_mnist(path: Path | str = MNIST_PATH) -> Arrays:
-    """The 70,000 handwritten digits that ship with this project.
+    """The digits that ship with this project: ((trainX, trainY), (testX, testY)).
 
-    Returns ((trainX, trainY), (testX, testY)): images uint8 (60000, 28, 28, 1) and
-    (10000, 28, 28, 1), labels int32 0 to 9.
+    Images uint8 (60000, 28, 28, 1) and (10000, 28, 28, 1), labels int32 0 to 9.
     """
     with np.load(path) as data:
-        parts = [(data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test")]
-    # add a channel dimension to the images
-    (train, test) = ((x[..., np.newaxis], y.astype(np.int32)) for x, y in parts)
-    return train, test
+        return _with_channels((data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test"))
 
 
 def load_keras(name: str) -> Arrays:
     """fashion_mnist or cifar10 through Keras, which downloads it once. Returns as load_mnist."""
     try:
-        parts = getattr(keras.datasets, name).load_data()
+        return _with_channels(getattr(keras.datasets, name).load_data())
     except Exception as error:  # Keras raises whatever its download met
         raise InputError(f"Expected {name}, or a network to fetch it. Received: {error}.") from None
+
+
+def _with_channels(parts):
     (train, test) = ((x.reshape(*x.shape[:3], -1), y.ravel().astype(np.int32)) for x, y in parts)
     return train, test
 
@@ -94,16 +92,13 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    source: a key of DATASETS, which brings its own test images, a folder or a list; or images
-    and labels, see of_arrays.
-    recipe: its reading says which share is tested and held out, its pairing how the training
-    pairs are drawn. Where it holds out none, validation is the test, which then chooses nothing,
-    and choices is train.
-    split: "images" (some of every class), "classes" (whole classes) or None, see splits.split.
-    known: uint64, ImageSet.digests of what an earlier model was trained on. It is trained on
-    again; where that cannot be, parts["clean"] is False.
+    source: a key of DATASETS, a folder or a list; or images and labels, see of_arrays.
+    recipe: says which shares are tested and held out, and how training pairs are drawn. Where none
+    is held out, validation is the test, which then chooses nothing, and choices is train.
+    split: see splits.split. known: ImageSet.digests of what an earlier model was trained on, which
+    is trained on again; where that cannot be, parts["clean"] is False.
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
-    Raises InputError where the folder is none, or cannot be split.
+    Raises InputError for what is no data set, or cannot be split.
     """
     (images, counts) = images_of(source, recipe.reading, split=split, **flags)
     trained = np.zeros(len(images), bool)
@@ -123,12 +118,9 @@ def load(
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    (copies, near) = (np.empty(0, int), {})  # DATASETS are known to hold few
-    own = isinstance(source, str) and source in DATASETS
-    for kind, some in (("choices", choices), ("test", test)):
-        if not own and some is not train:
-            (copies, looked_at) = near_copies(some.images, train.images)
-            near[kind] = {"found": len(copies), "of": looked_at}
+    own = isinstance(source, str) and source in DATASETS  # which are known to hold few copies
+    none = (np.empty(0, int), 0)
+    (copies, looked_at) = none if own else near_copies(test.images, train.images)
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,
@@ -139,7 +131,7 @@ def load(
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty,
         "clean": dirty == 0,
-        "near_copies": near,
+        "near_copies": {} if own else {"test": {"found": len(copies), "of": looked_at}},
     }
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip
@@ -149,17 +141,15 @@ def load(
 
 
 def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
-    """Images in memory with their classes.
+    """Images uint8 (N, H, W, C) or (N, H, W), C 1 or 3, with labels, see sets.class_numbers.
 
-    images: uint8 (N, H, W, C) or (N, H, W), C 1 or 3. labels: see sets.class_numbers. Logs which
-    classes of a single image are left out. Raises InputError for anything else.
+    Logs which classes of a single image are left out. Raises InputError for anything else.
     """
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
             "Expected images uint8 (N, H, W, C), C 1 or 3. Received: "
-            f"{images.dtype} {images.shape}. Floats from 0 to 1 are (images * 255).round()"
-            ".astype('uint8')."
+            f"{images.dtype} {images.shape}. (images * 255).astype('uint8') makes them of floats."
         )
     numbers = class_numbers(labels)
     if len(numbers) != len(images):
@@ -189,9 +179,6 @@ def describe(data: DataSet) -> list[str]:
     if data.new_choices:
         line += f", {len(classes_of(choices.labels))} of them only to choose by"
     line += f", {parts['classes_tested']} of them only in the test" if data.new_classes else ""
-    skipped = sum(parts.get("skipped", {}).values())
-    line += f", {skipped} files skipped in all" if skipped else ""
-    line += f", {parts['copies']} copies left out" if parts.get("copies") else ""
     lines = [line]
     untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
@@ -199,18 +186,14 @@ def describe(data: DataSet) -> list[str]:
         lines.append(f"trained on and not tested, too few images: {few_of(names, MOST_NAMES)}")
     if len(test) < FEW:
         lines.append(f"{len(test)} test images: figures on so few say little")
-    chosen = classes_of(choices.labels)
-    few_classes = data.new_choices and len(chosen) < FEW_CLASSES
-    if len(choices) < FEW or few_classes:
-        of = f" of {len(chosen)} classes that are not trained on" if few_classes else ""
-        lines.append(f"{len(choices)} images{of} to choose by: the threshold is a rough one; "
+    if len(choices) < FEW:
+        lines.append(f"{len(choices)} images to choose by: the threshold is a rough one; "
                      "evaluate --calibrate with more makes it a better one")  # fmt: skip
     if not parts["clean"]:
         lines.append(f"these figures are not clean: {parts['trained_before']} of {parts['test']} "
                      "test images were trained on before")  # fmt: skip
-    for part, what in (("test", "test images"), ("choices", "images to choose by")):
-        near = parts["near_copies"].get(part, {"found": 0})
-        if near["found"]:
-            lines.append(f"{near['found']} of {near['of']} {what} have a near copy in training: "
-                         "keep in one part what belongs together, with --group-by")  # fmt: skip
+    near = parts["near_copies"].get("test", {"found": 0})
+    if near["found"]:
+        lines.append(f"{near['found']} of {near['of']} test images have a near copy in training: "
+                     "keep in one part what belongs together, with --group-by")  # fmt: skip
     return lines

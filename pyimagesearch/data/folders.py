@@ -5,7 +5,8 @@ import os
 import re
 from collections import Counter, defaultdict
 from contextlib import suppress
-from operator import attrgetter, itemgetter
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,9 @@ def read_folder(
     group_by: a regular expression that is searched in each file's path from the folder on, with /
     between; what its first group matches, or all of it, names the file's group.
     shape: (H, W, C), exactly. Without it image_size (H, W) and channels (1 or 3), by default
-    from about a hundred of the pictures: colour if any has it, and the files' own size, within the
+    from about a hundred of the pictures: colour if any has it, and their own size, within the
     bounds of `reading`, which also says what becomes of other ratios of the sides.
-    Returns the images used, with labels or pairs, the pixels on disk; and what was read and left
-    out, for JSON. Logs the classes with their sizes, and what is left out.
+    Returns the images used, their pixels on disk; and what was read and left out, for JSON.
     Raises InputError where too little is left, where it is not plain what the classes are, or
     where images of one group are in two parts that are given.
     """
@@ -54,17 +54,20 @@ def read_folder(
     if class_level and not is_folder:
         raise InputError("Expected --class-level with a folder. Received: a list.")
     plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
+    groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
+    if groups:
+        alone = {*plan.files}.difference(*groups.values())
+        log.info(f"{len(groups):,} groups; {len(alone):,} images are in none")
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, reading or Reading(), image_size, channels)
     found = read_files("pixels", paths, shape)
-    bad = list(found.messages.values())
+    say(f"skipped {message}" for message in found.messages.values())
     if not found.good:
-        raise InputError(f"Expected readable images. Received: none. {'; '.join(bad[:3])}")
-    say(f"skipped {message}" for message in bad)
+        raise InputError("Expected readable images. Received: none.")
     log.info(f"{len(found.good):,} images read, {described(shape)}")
     some = found.values[evenly(len(found.good), LOOKED_AT)]
-    if some.min() == some.max() and found.values.min() == found.values.max():
-        received = f"{len(found.good):,}, in which every pixel is {some.min()}. Look at the files."
+    if some.min() == some.max():
+        received = f"some in which every pixel is {some.min()}. Look at the files."
         raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
         look = "dark" if mean < DARK else "bright"
@@ -73,43 +76,37 @@ def read_folder(
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # of each file the first row with its content: its own, or that of what it is a copy of
+    # of each file the first row with its content: its own, or that of what it is a copy of;
+    # a content is known by this row from here on
     row_of = dict(zip(read, first[content].tolist()))
-    usable: list[ReadyPair] = []
     if plan.pairs is None:
-        labels = defaultdict[int, set[str]](set)  # of each content
-        for file, row in row_of.items():
-            labels[row].add(file.label)
-        reasons = _reasons(labels, sorted({file.label for file in plan.files}))
+        (pairs, reasons) = ([], _reasons(row_of, sorted({file.label for file in plan.files})))
     else:
-        usable = _usable_pairs(plan.pairs, row_of)
-        named = {row_of[file] for pair in usable for file in pair[:2]}
-        reasons = {row: "" if row in named else UNPAIRED for row in row_of.values()}
+        pairs = _usable_pairs(plan.pairs, row_of)
+        paired = {row_of[file] for pair in pairs for file in pair[:2]}
+        reasons = {row: "" if row in paired else UNPAIRED for row in row_of.values()}
     left_out = defaultdict[str, list[str]](list)
-    left_out["unreadable"] = [plan.files[k].shown() for k in found.messages]
+    left_out["unreadable"] = [plan.files[k].name for k in found.messages]
     for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
         copy = "copies" if file.part == read[row].part else "copies of images in another part"
         if why := reasons[row] or (copy if file != read[row] else ""):
-            left_out[why].append(file.shown())
+            left_out[why].append(file.name)
     skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
 
-    wanted = [row for row, why in reasons.items() if not why]
-    wanted.sort(key=lambda row: attrgetter("label", "part", "name")(read[row]))
-    (rows, used) = (np.array(wanted), [read[row] for row in wanted])
-    place_of = {row: k for k, row in enumerate(wanted)}
-    names = sorted({file.label for file in used}) if plan.pairs is None else []
-    pairs = None
-    if usable:
-        ends = np.array([[place_of[row_of[file]] for file in pair[:2]] for pair in usable])
-        pairs = Pairs(ends[:, 0], ends[:, 1:], np.array([[y] for (_, _, y) in usable]))
-    by_list = [(place_of[row_of[file]], group) for file, group in plan.groups
-               if row_of.get(file) in place_of]  # fmt: skip
+    rows = np.array([row for row, why in sorted(reasons.items()) if not why])
+    used = [read[row] for row in rows]
+    names = [] if pairs else sorted({file.label for file in used})
+    given = None
+    if pairs:
+        ends = np.searchsorted(rows, [(row_of[a], row_of[b]) for a, b, _ in pairs])
+        given = Pairs(ends[:, 0], ends[:, 1:], np.array([[y] for _, _, y in pairs]))
+    groups |= {f"pair {k}": [a, b] for k, (a, b, _) in enumerate(pairs)}  # belong together, too
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
         None if pairs else class_numbers([file.label for file in used]),
-        pairs,
+        given,
         tuple(map(printable, names)),
-        _groups(used, pairs, by_list, group_by),
+        _numbered(groups, row_of, rows, used) if groups else None,
         found.contents[rows],
         np.array([file.part for file in used], np.int8),
         np.array([file.name for file in used], object),
@@ -150,11 +147,14 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-def _reasons(labels: dict[int, set[str]], names: list[str]) -> dict[int, str]:
-    """Why each content, by the first row with it, is not used; "" where it is.
+def _reasons(row_of: dict[File, int], names: list[str]) -> dict[int, str]:
+    """Why the content of each row of row_of is not used, "" where it is. names: of all classes.
 
-    labels: of each content. names: of all classes. Raises InputError where fewer than two are left.
+    Raises InputError where fewer than two classes are left.
     """
+    labels = defaultdict[int, set[str]](set)  # of each content
+    for file, row in row_of.items():
+        labels[row].add(file.label)
     sizes = Counter(dict.fromkeys(names, 0))
     sizes.update(name for some in labels.values() if len(some) == 1 for name in some)
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
@@ -174,20 +174,16 @@ def _reasons(labels: dict[int, set[str]], names: list[str]) -> dict[int, str]:
 def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
     """The pairs of two images that were read, all pairs of which have one answer.
 
-    row_of: of each file that was read the first row with its content.
     Raises InputError where there are none.
     """
     read = [pair for pair in listed if row_of.keys() >= {*pair[:2]}]
-    if lost := len(listed) - len(read):
-        log.info(f"left out {lost:,} pairs of files that cannot be read")
     answers = defaultdict[frozenset[int], set[int]](set)  # of each two images
     for a, b, y in read:
         answers[frozenset((row_of[a], row_of[b]))].add(y)
     right = {both for both, some in answers.items() if len(both) == 2 and len(some) == 1}
     pairs = [pair for pair in read if {row_of[file] for file in pair[:2]} in right]
-    say(f"left out the pair of {pair[0].shown()} and {pair[1].shown()}: copies of one image, or of "
-        "two that stand in a pair with another answer"
-        for pair in sorted({*read} - {*pairs}))  # fmt: skip
+    say(f"left out the pair of {a} and {b}: copies of one image, or of two that stand in a pair "
+        "with another answer" for a, b, _ in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
         raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
     same = sum(y for (_, _, y) in pairs)
@@ -195,44 +191,41 @@ def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[Read
     return pairs
 
 
-def _groups(
-    files: list[File], pairs: Pairs | None, by_list: list[tuple[int, str]], group_by: str | None
-) -> np.ndarray | None:
-    """int32 (N,): one number for images that belong together; None where nothing says it.
-
-    These are images of one pair, and of one group: as a list says it of some rows, or where a
-    regular expression, or its first group, finds the same in the files' names.
-    """
-    named = {"the list": by_list}
-    if group_by:
-        try:
-            found = [re.search(group_by, file.name.replace(os.sep, "/")) for file in files]
-        except re.error as error:
-            raise InputError(
-                f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
-            ) from None
-        keys = [((*match.groups(), "")[0] or match[0]) if match else "" for match in found]
-        if not any(keys):
-            received = f"{group_by}, which does not match {files[0].shown()} or any other"
-            raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
-        named[group_by] = [(row, key) for row, key in enumerate(keys) if key]
-    edges = [] if pairs is None else pairs.indices().tolist()
-    for how, members in named.items():
-        first: dict[str, int] = {}
-        edges += [(first.setdefault(group, row), row) for row, group in members]
-        if first:
-            without = len(files) - len({row for row, _ in members})
-            log.info(f"{len(first):,} groups by {how}; {without:,} images are in none")
-    if not edges:
-        return None
-    groups = connected(len(files), edges)
-    leaders = np.unique(groups, return_index=True)[1]  # the first image of each
-    for file, group in zip(files, groups):
-        leader = files[leaders[group]]
-        if file.part != leader.part:
-            raise InputError(
-                f"Expected each group in one part. Received: {leader.shown()} in "
-                f"{PART_NAMES[leader.part]} and {file.shown()} in {PART_NAMES[file.part]}. "
-                "Move them together, leave out the groups, or leave out the split."
-            )
+def _groups_of_names(files: list[File], group_by: str) -> dict[str, list[File]]:
+    """The files by what a regular expression, or its first group, finds in their names."""
+    groups = defaultdict[str, list[File]](list)
+    try:
+        for file in files:
+            match = re.search(group_by, file.name.replace(os.sep, "/"))
+            if match and (name := (*match.groups(), "")[0] or match[0]):
+                groups[f"by name: {name}"].append(file)
+    except re.error as error:
+        raise InputError(
+            f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
+        ) from None
+    if not groups:
+        received = f"{group_by}, which does not match {files[0]} or any other"
+        raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
     return groups
+
+
+def _numbered(
+    groups: dict[str, list[File]], row_of: dict[File, int], rows: np.ndarray, files: list[File]
+) -> np.ndarray:
+    """int32 (N,): one number for images that belong together. rows, files: of the images used.
+
+    Raises InputError where what belongs together is in two parts.
+    """
+    edges = [edge for some in groups.values()
+             for edge in pairwise(row_of[file] for file in some if file in row_of)]  # fmt: skip
+    numbers = connected(len(row_of), edges)[rows]
+    first: dict[int, File] = {}
+    for file, number in zip(files, numbers.tolist()):
+        other = first.setdefault(number, file)
+        if file.part != other.part:
+            raise InputError(
+                f"Expected each group in one part. Received: {other} in {PART_NAMES[other.part]} "
+                f"and {file} in {PART_NAMES[file.part]}. Move them together, leave out the groups, "
+                "or leave out the split."
+            )
+    return numbers

@@ -4,6 +4,7 @@ Pillow decodes, since it refuses files that are cut off, where OpenCV fills the 
 says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 """
 
+import errno
 import io
 import os
 import re
@@ -11,13 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import ProgressBar, at_once
+from pyimagesearch.system.terminal import at_once, progress_bar
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
@@ -48,7 +50,7 @@ def endings() -> tuple[str, ...]:
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
 
 
-def in_threads(read: Callable, files: Iterable, progress: ProgressBar) -> tuple[dict, dict]:
+def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order."""
     (found, messages) = ({}, {})
     with ThreadPoolExecutor(THREADS) as pool:
@@ -57,7 +59,7 @@ def in_threads(read: Callable, files: Iterable, progress: ProgressBar) -> tuple[
                 found[file] = future.result()
             except InputError as error:
                 messages[file] = str(error)
-            progress.add(1)
+            done(1)
     return found, messages
 
 
@@ -65,16 +67,15 @@ def read_images(
     paths: Sequence[str | os.PathLike], shape: tuple[int, int, int]
 ) -> tuple[list, np.ndarray, list[str]]:
     """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    with ProgressBar(len(paths), "images read") as progress:
-        (found, messages) = in_threads(partial(read_image, shape=shape), paths, progress)
+    with progress_bar(len(paths), "images read") as done:
+        (found, messages) = in_threads(partial(read_image, shape=shape), paths, done)
     images = np.array(list(found.values()), dtype=np.uint8).reshape(-1, *shape)
     return list(found), images, list(messages.values())
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:
-    """Read an image as a person sees it, in grey or colour, resized where it differs.
+    """Read an image as a person sees it, uint8 of a shape: (H, W, 1) grey, (H, W, 3) RGB.
 
-    shape: (H, W, 1) for grey, (H, W, 3) for colour (RGB). Returns uint8 of that shape.
     Raises InputError, naming the file, where it cannot be read whole.
     """
     image = decode(read_bytes(path), path, max(shape[:2]))
@@ -84,16 +85,13 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content. Raises InputError, naming it, where that cannot be had."""
     try:
-        if not os.path.isfile(path) and os.path.exists(path):  # a pipe would be waited for
-            reason = "not a file"
-        elif os.stat(path).st_size > MAX_BYTES:
-            reason = f"more than {MAX_BYTES:,} bytes"
-        else:
-            with open(path, "rb") as f:
-                return f.read()
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a file")
+        if os.path.getsize(path) > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"more than {MAX_BYTES:,} bytes")
+        return Path(path).read_bytes()
     except OSError as error:
-        reason = f"cannot be opened ({error.strerror})"
-    raise InputError(f"{printable(path)}: {reason}")
+        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
 
 
 def decode(
@@ -103,12 +101,10 @@ def decode(
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
     12 where no pixel has more. Transparency is laid over white, or over black where white would
-    show nothing.
-    path: for messages. side: the longer side that is wanted; a large JPEG is then decoded at a
-    half, a quarter or an eighth of its size, but at twice that side or more.
+    show nothing. side: the longer side that is wanted; a large JPEG is then decoded at a half, a
+    quarter or an eighth of its size, but at twice that side or more.
     several: gets the path where there are more pictures, the pages of a TIFF or an animation.
-    Returns uint8 (H, W, 1) for a grey picture, (H, W, 3) in RGB for others.
-    Raises InputError, naming the file, where it cannot be read whole.
+    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError, naming path.
     """
     try:
         if not data:

@@ -6,17 +6,14 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from pyimagesearch import config
-from pyimagesearch.data.images import endings, formats
+from pyimagesearch.data.images import endings
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
 
@@ -41,11 +38,9 @@ class File(NamedTuple):
     name: str  # its path from the listing's folder on
     label: str = ""  # the name of its class; "" where classes are not known
     part: int = TRAIN  # or VALIDATION, TEST
-    line: int = 0  # of the list, which names it first
 
-    def shown(self) -> str:
-        """Its name for a message, with its line where a list names it."""
-        return printable(self.name) + (f" (line {self.line})" if self.line else "")
+    def __str__(self) -> str:
+        return printable(self.name)
 
 
 Place = tuple[str, ...]  # the folders around a file, in the one form that Unicode has for accents
@@ -56,10 +51,10 @@ ReadyPair = tuple[File, File, int]  # two files and y
 class Listing:
     """What a folder or a list holds, before anything is read."""
 
-    base: str  # the folder that the files' names begin at
-    files: list[File]  # sorted: training first
-    pairs: list[ReadyPair] | None = None
-    groups: list[tuple[File, str]] = field(default_factory=list)  # which a list says it is of
+    base: str  # where the files' names begin
+    files: list[File]  # sorted by class, then by part
+    pairs: list[ReadyPair] | None = None  # None: the files have classes, or nothing is known
+    groups: dict[str, list[File]] = field(default_factory=dict)  # what belongs together, by name
     skipped: Counter[str] = field(default_factory=Counter)  # what is left out, by ending or reason
 
 
@@ -71,57 +66,42 @@ def find(
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
-    subfolders, named "alphabet/character"; 0: there are no classes. similar_all_images/ and
-    dissimilar_all_images/ hold ready pairs, NAME_first beside NAME_second.
-    plain: ready pairs, and images in no subfolder, are taken as images without classes.
+    subfolders, named "alphabet/character"; 0: there are no classes. plain: nor where there are no
+    subfolders. The classes similar_all_images/ and dissimilar_all_images/ hold ready pairs,
+    NAME_first beside NAME_second.
     Logs what is left out. Raises InputError where there are no images in subfolders and, without
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    try:
-        (place_of, folders, left_out) = _scan(directory)
-    except RecursionError:  # of os.walk, before Python 3.12
-        received = f"{printable(directory)}, deeper than Python can follow"
-        raise InputError(f"Expected folders inside each other. Received: {received}.") from None
-    places = Counter(place_of.values())
-    names = {place[0] for place in places if place}
-    paired = names >= PAIR_FOLDERS.keys()
-    pairs = None
-    if class_level == 0 or (plain and (paired or not names)):
-        files = [File(name) for name in sorted(place_of)]
-    elif paired:
-        same = {File(name): PAIR_FOLDERS[place[0]] for name, place in sorted(place_of.items())
-                if place and place[0] in PAIR_FOLDERS}  # fmt: skip
-        (files, pairs) = (list(same), _pairs(same))
+    (place_of, folders, left_out) = _scan(directory)
+    places = {*place_of.values()}
+    if class_level == 0 or (plain and not any(places)):
+        known = dict.fromkeys(places, ("", TRAIN))
     else:
         known = _classes(places, folders, class_level, printable(directory))
-        files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
-        files.sort(key=attrgetter("part", "name"))
+    files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
+    files.sort(key=attrgetter("label", "part", "name"))
+    paired = {file.label for file in files} >= PAIR_FOLDERS.keys()
     left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
-    return Listing(directory, files, pairs, skipped=counted(left_out))
+    return Listing(directory, files, _pairs(files) if paired else None, skipped=counted(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
-    """The image files of a folder and its subfolders, sorted; logs what is left out.
-
-    Raises InputError where the folder is missing or holds none.
-    """
+    """The image files of a folder and its subfolders, sorted; InputError where there are none."""
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
 def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
     """The place of each image below a folder, all places, and the names of what is left out.
 
-    Places begin in a single folder around all others. Names are by their ending or the reason.
-    Links to folders are followed, and each folder is read once. What begins with a dot is hidden,
-    and so is __MACOSX, whose files are named as images and are none. A file without an ending is
-    taken where it begins as an image does.
-    Raises InputError where the folder is missing or holds no images.
+    Places begin in a single folder around all others. Names are by their ending or the reason: a
+    folder is read once or left out as a whole. What begins with a dot is hidden, and so is
+    __MACOSX, whose files are named as images and are none. A file without an ending may be an
+    image: who reads it will know. Raises InputError where the folder is missing or holds no images.
     """
-    (kinds, top) = (endings(), Path(directory).resolve())
+    (kinds, top) = ({"", *endings()}, Path(directory).resolve())
     (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
     left_out = defaultdict[str, list[str]](list)
-    reasons = {Path(): ""}  # why what a folder holds is left out
 
     def not_opened(error):
         left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
@@ -130,56 +110,40 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
         (folder, real) = (Path(around).relative_to(directory), Path(around).resolve())
         # a link, to what is read by its own name, or to a folder around it all
         known = real != top / folder and (real.is_relative_to(top) or top.is_relative_to(real))
+        why = ""
         if known or real in seen:
-            left_out["another name of a folder that is read"].append(str(folder))
+            why = "another name of a folder that is read"
+        elif folder.name.startswith((".", "__MACOSX")):
+            why = "hidden"
+        elif folder.name and OUTPUTS & {*folders, *files}:
+            why = "output of a training"
+        if why:
+            left_out[why].append(str(folder))
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        reason = reasons[folder.parent]
-        if folder.name.startswith((".", "__MACOSX")):
-            reason = "hidden"
-        elif folder.name and OUTPUTS & {*folders, *files}:
-            reason = "output of a training"
-        reasons[folder] = reason
         place = Path(unicodedata.normalize("NFC", str(folder))).parts
-        prefix = os.path.join(folder, "") if folder.name else ""
-        if not reason:
-            places.add(place)
+        places.add(place)
         for file in sorted(files):
-            (path, ending) = (prefix + file, os.path.splitext(file)[1].lower())
-            why = "hidden" if file.startswith(".") else reason
-            if not (why or ending in kinds or (not ending and _is_image(top / path))):
-                why = ending or "no ending"
-            if why:
-                left_out[why].append(path)
-            else:
+            (path, ending) = (os.path.join(*folder.parts, file), os.path.splitext(file)[1].lower())
+            if ending in kinds and not file.startswith("."):
                 place_of[path] = place
+            else:
+                left_out["hidden" if file.startswith(".") else ending].append(path)
     if not place_of:
         how = "no such folder"
         if os.path.isdir(directory):
             how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth({*place_of.values()}, 0, 1)
-    wrappers = {place[:depth] for place in place_of.values()}
-    places = {place[depth:] for place in places if place[:depth] in wrappers}
+    around_all = next(iter(place_of.values()))[:depth]
+    places = {place[depth:] for place in places if place[:depth] == around_all}
     return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
-def _is_image(path: Path) -> bool:
-    """Whether a file begins as an image does."""
-    with suppress(Exception):  # other files make Pillow raise nearly anything
-        if os.path.isfile(path):  # a pipe would be waited for
-            Image.open(path, formats=formats()).close()
-            return True
-    return False
-
-
 def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
-    """How much is left out, by its ending or the reason; logs it with some of the names.
-
-    left_out: names by the reason. most: of the names in a line.
-    """
+    """How much is left out, of names by their ending or reason; logs it with `most` of them."""
     skipped = Counter({reason: len(names) for reason, names in left_out.items() if names})
     hint = dict.fromkeys((".heic", ".heif", ".hif"), " (pip install pi-heif, and they are read)")
     say(f"left out {count:,}, {printable(reason)}: {few_of(left_out[reason], most)}"
@@ -202,49 +166,38 @@ def _depth(places: Collection[Place], depth: int, branches: int) -> int:
 
 
 def _classes(
-    places: Counter[Place], folders: set[Place], class_level: int | None, shown: str
+    places: set[Place], folders: set[Place], class_level: int | None, shown: str
 ) -> dict[Place, tuple[str, int]]:
-    """The class and the part of what lies in each place, but for places beside the classes.
-
-    places: with their numbers of images. folders: all places, with images or without.
-    """
+    """The class and part of each place, but for those beside the classes. folders: empty, too."""
     parts = _parts(places, class_level)
     depth = _depth(places, 1, len(parts)) if parts else 0
     inside = defaultdict[Place, set[Place]](set)  # of each class folder
     for place in places:
         if len(place) > depth:
             inside[place[: depth + 1]].add(place[depth + 1 :])
-    first = {place[depth] for place in inside}
-    if parts and first >= PAIR_FOLDERS.keys():
-        wanted = f"{' and '.join(PAIR_FOLDERS)} in one folder, which the program splits"
-        raise InputError(f"Expected {wanted}. Received: such in {few_of(list(parts))}.")
     level = class_level or 1
     branched = 0  # classes whose images lie in several folders, none of which is around the others
     for below in inside.values():
         outer = min(below)
         branched += any(place[: len(outer)] != outer for place in below)
     if not class_level and branched and 2 * branched >= len(inside):
+        first = {place[depth] for place in inside}
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         raise InputError(
             f"Expected one level of class folders. Received: {shown}, where the classes can be "
-            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Choose with --class-level 1 or "
-            "--class-level 2, or name the folder that holds the classes."
+            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Say --class-level 1 or 2."
         )
     say(f"left out class {printable('/'.join(folder))}: it holds no images"
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
                for place in places if len(place) >= depth + level}  # fmt: skip
-    for name in parts.keys() - {place[0] for place in classes}:
-        count = sum(count for place, count in places.items() if name in place[:1])
-        log.info(f"left out {printable(name)}: its {count:,} images are in no class folders")
     if not classes:
-        wanted = "a folder with a subfolder for each class, and images in these"
-        wanted += f", {level} levels below it" if level > 1 else ""
+        wanted = f"a folder with class folders, at level {level} below it, and images in these"
         raise InputError(f"Expected {wanted}. Received: {shown} without.")
     return classes
 
 
-def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
+def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
     """The part that each folder is named for, training first; {} where they are named for none."""
     named = defaultdict[str, dict[str, int]](dict)  # by the rest of the name: "seg_" of seg_train
     for name in (names := sorted({place[0] for place in places if place})):
@@ -258,8 +211,7 @@ def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
     if not parts or (in_doubt and class_level):
         return {}
     if in_doubt:
-        what = few_of(list(parts))
-        what += f" and beside them {few_of(others)}" if others else ", without folders for classes"
+        what = f"{few_of(list(parts))}" + (f" beside {few_of(others)}" if others else "")
         raise InputError(
             "Expected either classes, or parts of a data set (train, val, test) with a folder for "
             f"each class in them. Received: {what}. If all are classes, say --class-level 1."
@@ -268,17 +220,15 @@ def _parts(places: Counter[Place], class_level: int | None) -> dict[str, int]:
     return parts
 
 
-def _pairs(same: dict[File, int]) -> list[ReadyPair]:
-    """The ready pairs among some files: NAME_first beside NAME_second. same: the y of each file."""
+def _pairs(files: list[File]) -> list[ReadyPair]:
+    """The ready pairs among some files: NAME_first beside NAME_second, in one of PAIR_FOLDERS."""
     halves = defaultdict[str, dict[str, File]](dict)
-    for file in same:
+    for file in files:
         (pair, _, half) = os.path.splitext(file.name)[0].rpartition("_")
-        halves[pair].setdefault(half, file)
-    pairs = [(of["first"], of["second"], same[of["first"]])
-             for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
-    if not pairs:
-        raise InputError("Expected pairs of files NAME_first and NAME_second. Received: none.")
-    return pairs
+        if file.label in PAIR_FOLDERS:
+            halves[pair].setdefault(half, file)
+    return [(of["first"], of["second"], PAIR_FOLDERS[of["first"].label])
+            for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
 
 
 def say(messages: Iterable[str]) -> None:

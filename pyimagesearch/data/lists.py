@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import unicodedata
+from collections import defaultdict
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -51,22 +52,17 @@ class Row(NamedTuple):
 
 
 def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
-    """Which kind a CSV file is of, and its lines but empty ones, with names in small letters.
+    """Which of some kinds, by their columns, a CSV file is first of, and its lines but empty ones.
 
-    kinds: the columns that it must have; of several kinds the first that it has counts.
-    Raises InputError where the file cannot be read, has the columns of none, or has no lines.
+    Raises InputError where the file cannot be read, is of no such kind, or has no lines.
     """
     shown = printable(path)
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
-            first = f.readline()
-            if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-                raise csv.Error("UTF-16: save it as CSV UTF-8")
+            mark = max(",;\t", key=f.readline().count)
             f.seek(0)
-            mark = max(",;\t", key=first.count)
             table = csv.DictReader(f, None, None, "", delimiter=mark, skipinitialspace=True)
-            header = [name.strip().casefold() for name in table.fieldnames or ()]
-            table.fieldnames = header
+            header = table.fieldnames = [x.strip().casefold() for x in table.fieldnames or ()]
             rows = [Row(table.line_num, cells) for cells in table
                     if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except (OSError, csv.Error) as error:
@@ -74,56 +70,46 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
                          f"({getattr(error, 'strerror', None) or error}).") from None  # fmt: skip
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
-    if kind is None or len(known) > len(set(known)):
+    if kind is None or not rows or len(known) > len(set(known)):
         raise InputError(
             f"Expected a header with the columns {' or '.join(map(' and '.join, kinds))}, none of "
-            f"them twice. Received: {shown} with {printable(first.strip()[:80] or 'none')}."
+            f"them twice, and lines below it. Received: {shown} with {len(rows):,} lines below "
+            f"{printable(','.join(header)[:80] or 'none')}."
         )
-    if not rows:
-        raise InputError(f"Expected lines below the header. Received: {shown} without.")
     return kind, rows
 
 
 def find(path: str | os.PathLike) -> Listing:
-    """What a list says of its files, as listing.find says it of a folder's.
-
-    Raises InputError with the first line that is at fault: a cell is empty, or is none of those
-    that are known in its column, or a file is not there.
-    """
-    (wanted, rows) = rows_of(path, CLASSES, PAIRS)
+    """What a list says of its files. Raises InputError with the first line that is at fault."""
+    (kind, rows) = rows_of(path, CLASSES, PAIRS)
     # a column without a name is the index that pandas writes
-    if unused := {*filter(None, rows[0].cells)} - {*wanted, *OPTIONAL, "unnamed: 0"}:
+    if unused := {*filter(None, rows[0].cells)} - {*kind, *OPTIONAL, "unnamed: 0"}:
         log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
-    files: dict[tuple, File] = {}  # by what a line says of them
-    (pairs, groups) = (list[ReadyPair](), list[tuple[File, str]]())
+    (files, pairs, groups) = (set[File](), list[ReadyPair](), defaultdict[str, list[File]](list))
     for row in rows:
         try:
-            names = row.named(*wanted[:2])
+            names = row.named(*kind[:2])
             part = row.cells["split"].strip() if parted else "train"
             if part.casefold() not in PARTS:
-                received = printable(part) if part else "nothing, which other lines have"
+                received = printable(part or "nothing")
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
-            label = ""
-            if wanted == CLASSES:
-                # 1.0 is what pandas makes of 1 beside a gap
-                label = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip())
-                label = unicodedata.normalize("NFC", label)
+            # 1.0 is what pandas makes of 1 beside a gap
+            text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
+            label = unicodedata.normalize("NFC", text)
             of_row = []
             for name in names:
                 if not os.path.isfile(where := os.path.join(base, name)):
-                    mark = "; write / for \\" if "\\" in name.replace(os.sep, "") else ""
-                    where = f"{printable(where)}, not there{mark}"
-                    raise InputError(f"Expected a file. Received: {where}.")
-                file = File(os.path.normpath(name), label, PARTS[part.casefold()], row.number)
-                of_row.append(files.setdefault(file[:-1], file))
-            if wanted == PAIRS:
+                    raise InputError(f"Expected a file. Received: {printable(where)}, not there.")
+                of_row.append(File(os.path.normpath(name), label, PARTS[part.casefold()]))
+            files.update(of_row)
+            if kind == PAIRS:
                 pairs.append((of_row[0], of_row[1], row.same()))
             if group := row.cells.get("group", "").strip():
-                groups += [(file, group) for file in of_row]
+                groups[group] += of_row
         except InputError as fault:
             raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
-    log.info(f"{printable(path)} is read as a list of {', '.join(wanted)}")
-    in_order = sorted(files.values(), key=attrgetter("part", "name"))
-    return Listing(base, in_order, pairs if wanted == PAIRS else None, groups)
+    log.info(f"{printable(path)} is read as a list of {', '.join(kind)}")
+    in_order = sorted(files, key=attrgetter("label", "part", "name"))
+    return Listing(base, in_order, pairs if kind == PAIRS else None, groups)

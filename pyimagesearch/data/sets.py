@@ -1,7 +1,7 @@
 """Images with what is known of them: rows on disk, pairs, image sets, the parts of a data set."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Real
@@ -20,10 +20,9 @@ TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: I
 
 
 class Rows:
-    """Some rows of an array on disk, read when they are asked for.
+    """Some rows, int (N,), of an array (M, ...) on disk, read when they are asked for.
 
-    array: (M, ...), mapped from a file. rows: int (N,), which of its rows. Indexing takes what
-    NumPy takes for one axis (a slice, integers, a mask) and returns an array in memory.
+    Indexing takes a slice, integers or a mask, and returns an array in memory.
     """
 
     def __init__(self, array: np.ndarray, rows: np.ndarray):
@@ -58,10 +57,7 @@ class Pairs(NamedTuple):
         return Pairs(anchors, others[:, np.newaxis], self.labels())
 
     def within(self, rows: np.ndarray) -> "Pairs":
-        """The anchors of which all images are among `rows`, in the numbering of these rows.
-
-        rows: int, each image once.
-        """
+        """The anchors of which all images are among `rows`, in the numbering of these rows."""
         place = np.full(max(x.max(initial=0) for x in (self.anchors, self.others, rows)) + 1, -1)
         place[rows] = np.arange(len(rows))
         (anchors, others) = (place[self.anchors], place[self.others])
@@ -93,10 +89,7 @@ class ImageSet:
         return self.pairs
 
     def digests(self) -> np.ndarray:
-        """What an image is known by, at any size or as another file: uint64 (1 or 2, N).
-
-        The pixel_digests, and digests of the files' contents where there are files.
-        """
+        """What an image is known by: pixel_digests, and contents if known: uint64 (1 or 2, N)."""
         own = [] if self.contents is None else [self.contents]
         return np.stack([pixel_digests(self.images), *own])
 
@@ -121,8 +114,7 @@ class DataSet:
     parts: dict[str, Any] = field(default_factory=dict)  # sizes and what was left out, for JSON
     new_classes: bool = False  # whether no class of the test is in training
     new_choices: bool = False  # whether no class of the choices is
-    # int (C,), rows of the test images that have a near copy in training
-    copies: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    copies: Sequence[int] | np.ndarray = ()  # the test images that have a near copy in training
 
 
 def evenly(count: int, most: int) -> np.ndarray:
@@ -135,10 +127,8 @@ def in_batches(
     images: np.ndarray | Rows,
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows.
-
-    batch_size: by default as many as bound the memory, 255 of MNIST's and fewer of larger ones.
-    """
+    """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows."""
+    # of MNIST's 255, and fewer of larger ones, so that memory is bounded
     batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     starts = range(0, len(images), batch_size)
     with ThreadPoolExecutor(at_once()) as pool:
@@ -168,18 +158,12 @@ def class_numbers(labels: Any) -> np.ndarray:
 
 
 def are_uneven(sizes: np.ndarray) -> bool:
-    """Whether the largest class has more than three times as many images as the smallest.
-
-    sizes: int (C,), above 0. Such classes are drawn equally often, and their figures shown.
-    """
+    """Whether the largest class has more than three times as many images as the smallest."""
     return bool(np.max(sizes) > UNEVEN * np.min(sizes))
 
 
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
-    """A number for each image that tells its shape and pixels from all others: uint64 (N,).
-
-    images: uint8 (N, H, W, C). The first eight bytes of BLAKE2b, little-endian.
-    """
+    """uint64 (N,): for each image the first eight bytes of BLAKE2b of its shape and pixels."""
     shape = np.array(images.shape[1:], "<u8").tobytes()
     digests = [hashlib.blake2b(shape + images[k].tobytes(), digest_size=8).digest()
                for k in range(len(images))]  # fmt: skip

@@ -35,16 +35,14 @@ def split(
 ) -> tuple[np.ndarray, str]:
     """Which part each image is of: int8 (N,) of TRAIN, VALIDATION, TEST; and how it was split.
 
-    images: where their splits say it, they are obeyed; a part that is missing there is taken from
-    their training images. reading: the shares, tested and held_out (of what is not tested).
+    images: their splits are obeyed; a part that is missing there is taken from their training
+    images. Images of one group are of one part. reading: the shares, tested and held_out (of what
+    is not tested).
     by: "images" (some of every class), "classes" (whole classes), None: images, but classes where
     most of 20 or more are small, or where nothing else is possible.
     trained: bool (N,), what an earlier model was trained on: it stays in training where that
-    leaves half of each share at least.
-    Images of one group are of one part; of ready pairs the groups hold what the pairs connect.
-    How: "folders", "images", "groups" or "classes".
-    Raises InputError where a part could have no same or no different pairs, or training not two
-    classes of two images.
+    leaves half of each share at least. How: "folders", "images", "groups" or "classes".
+    Raises InputError where a part could have no same or no different pairs.
     """
     part = np.zeros(len(images), np.int8) if images.splits is None else images.splits.copy()
     tests = bool((part == TEST).any())
@@ -82,14 +80,10 @@ def split(
         count = np.sum(part == kind)
         needed = kind != VALIDATION or count or held_out
         if needed and not _has_pairs(images.labels, images.pairs, part, kind):
-            mend = "Add images, or take another --split, no --group-by or no given parts."
-            if by == "classes":
-                mend = "Add classes, or take --split images."
-            of = f" of {len(images.class_names)} classes" if images.class_names else ""
             raise InputError(
                 f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
-                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images"
-                f"{of}. {mend}"
+                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
+                "Add images or classes, or take another --split, no --group-by or no given parts."
             )
     return part, how
 
@@ -139,8 +133,7 @@ def _split(images, shares, seed, by, kept):
 def _within_classes(labels, sizes, order, class_order, shares):
     """Split every class by itself: int8 (U,), the part of each unit, an image or a group.
 
-    labels, sizes: int (U,), the class of each unit, and how many images it has. order: the units
-    that may leave training, by chance; class_order: the classes, by chance.
+    labels, sizes: int (U,). order: the units that may leave training, and class_order, by chance.
     A part gets its share of a class and two images at least; a class of fewer than six gives none,
     and no class more than half. One that can serve one part alone serves the test as often as the
     shares say. Where that leaves a part without a same or a different pair, small classes serve,
@@ -192,10 +185,7 @@ def _within_classes(labels, sizes, order, class_order, shares):
 
 
 def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
-    """A number for each content, by chance: uint64 (N,), the first eight bytes of BLAKE2b.
-
-    It hashes the seed, eight bytes, little-endian, and then the content.
-    """
+    """uint64 (N,): for each content the first eight bytes of BLAKE2b of the seed and it."""
     key = (int(seed) % 2**64).to_bytes(8, "little")
     digests = [hashlib.blake2b(key + content, digest_size=8).digest() for content in contents]
     return np.frombuffer(b"".join(digests), "<u8")

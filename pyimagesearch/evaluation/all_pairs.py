@@ -1,36 +1,38 @@
-"""The pairs of images, counted, whole and by unit: all, or where no classes are known those given.
+"""The pairs of images, counted in all and by unit (see intervals).
 
-A unit is what an interval counts: an image, a group of images, or a class. Distances are those
-in front of a head. In arrays with an axis for the kind of pair, 0 is different and 1 is same.
+Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation.distances import Comparison, distance_of
+from pyimagesearch.evaluation.distances import Comparison, Curve, called_same, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
-from pyimagesearch.evaluation.verification import Curve, called_same, curve_of
 from pyimagesearch.system.errors import InputError, printable
 
 BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
+MOST_THRESHOLDS = 200
 AUC_WITH_INTERVAL = 0.975
 MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 
 
 class ImagePairs:
-    """Embeddings of images and the pairs of them.
+    """Embeddings of images and their pairs.
 
-    Where the classes are known all pairs, and the two kinds weigh a half each; else the pairs
-    that are given, and each weighs as much. rows: int (N,), which images are compared, sorted by
-    class. embeddings: (N, D), theirs. unit: "images", "groups", or "classes". unit_of: int (N,).
-    classes: int (C,); sizes: their numbers of images. class_of: int (N,), places in these.
+    whole: whether the classes are known. Then all pairs are compared, and the two kinds weigh a
+    half each; else the pairs that are given, and each weighs as much.
+    rows: int (N,), which images are compared, sorted by class. embeddings: (N, D), theirs. unit:
+    "images", "groups", or "classes". unit_of: int (N,). sizes: int (C,), the numbers of images of
+    the classes, names: theirs. class_of: int (N,), places in these.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class ImagePairs:
         Raises InputError where an embedding is not finite, or one kind of pair is missing.
         """
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
-        self.whole = labels is not None  # whether all pairs are compared
+        self.whole = labels is not None
         if labels is None:
             self.y = images.drawn.labels()  # (B, 1)
             (self.rows, ends) = np.unique(images.drawn.indices(), return_inverse=True)
@@ -59,12 +61,12 @@ class ImagePairs:
         else:
             rows = some_of(labels, MOST_IMAGES)
             self.rows = rows[np.argsort(labels[rows], kind="stable")]
-            (self.classes, self.first, self.class_of, self.sizes) = np.unique(
-                labels[self.rows], return_index=True, return_inverse=True, return_counts=True
+            (classes, self.class_of, self.sizes) = np.unique(
+                labels[self.rows], return_inverse=True, return_counts=True
             )
-            of_one_kind = len(self.classes) in (1, len(rows))
+            of_one_kind = len(classes) in (1, len(rows))
             names = images.class_names
-            self.names = [printable(names[k] if names else str(k)) for k in self.classes]
+            self.names = [printable(names[k] if names else str(k)) for k in classes]
         (self.embeddings, n) = (embeddings[self.rows], len(self.rows))
         if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
             received = f"{bad} of {n} with NaN or infinity. Train the model again."
@@ -108,22 +110,21 @@ class ImagePairs:
         Returns (int (B, 2), the images of each, the most extreme first; their distances (B,)).
         """
         sign = -1 if kind else 1
-        (ends, far, limit) = (np.empty((0, 2), int), np.empty(0, np.float32), np.inf)
-        for a, b, y, distances in self.blocks(kind):
+        (ends, far) = (np.empty((0, 2), int), np.empty(0, np.float32))
+        for a, b, y, distances in self.blocks():
+            limit = sign * far[-1] if len(far) == count else np.inf
             some = (sign * distances < limit) & (y == kind)
             found = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
             (ends, far) = (np.append(ends, found, axis=0), np.append(far, distances[some]))
             best = np.argsort(sign * far, kind="stable")[:count]
             (ends, far) = (ends[best], far[best])
-            if len(far) == count:
-                limit = sign * far[-1]
         return self.rows[ends], far
 
-    def blocks(self, kind: int = 0) -> Iterator[tuple[Any, Any, Any, Any]]:
+    def blocks(self) -> Iterator[tuple[Any, Any, Any, Any]]:
         """The pairs block by block, as R rows with C columns.
 
         The images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
-        pairs, (R, C), -1 where it is none; the distances. Of kind 1 different ones may be missing.
+        pairs, (R, C), -1 where it is none; the distances.
         """
         if not self.whole:
             far = self.distance.rows(*self.embeddings[self.ends.T])
@@ -131,11 +132,9 @@ class ImagePairs:
             return
         places = np.arange(len(self.rows))
         for start in places[:: self.block]:
-            # with all images from its first row on; of kind 1 those to the end of a class
             a = places[start : start + self.block, np.newaxis]
-            last = self.class_of[a[-1, 0]]
-            b = places[np.newaxis, start : self.first[last] + self.sizes[last] if kind else None]
-            y = (self.class_of[a] == self.class_of[b]).astype(np.int8)
+            b = places[np.newaxis, start:]
+            y = (self.class_of[a] == self.class_of[b]).astype(int)
             y[a >= b] = -1
             if self.asked is not None:
                 y[~(self.asked[a] | self.asked[b])] = -1
@@ -143,41 +142,37 @@ class ImagePairs:
 
 
 class Counts:
-    """How many pairs, and pairs of each unit, lie below K thresholds; or sums of K scores of pairs.
+    """How many pairs, and pairs of each unit, lie below K thresholds.
 
-    sums: (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2, K + 1),
-    of the pairs that each unit is in. images: int (U,), of each unit. by_image: (N, 2, K + 1).
-    confused: (C, C), of two classes the different pairs below the first threshold; None of more
-    than 1,000 classes.
+    sums: int (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2,
+    K + 1), of the pairs that each unit is in. images: int (U,), of each unit. matched: (C, C), of
+    two classes the pairs below the first threshold, in its upper half; None of more than 1,000.
     """
 
-    def __init__(self, compared: ImagePairs, thresholds: Iterable[Any]):
-        """thresholds: numbers, or functions of an array of distances that give their scores."""
-        limits = [*thresholds, np.inf]
+    def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
+        limits = np.append(thresholds, np.inf)
+        (steps, step_of) = np.unique(limits, return_inverse=True)
         unit_of = compared.unit_of
-        self.by_image = by_image = np.zeros((len(unit_of), 2, len(limits)))
-        inside = np.zeros((unit_of.max() + 1, 2, len(limits)))  # the pairs inside each unit
-        self.confused: Any = None
-        if compared.whole and len(compared.classes) <= MOST_CLASSES:
-            self.confused = np.zeros((len(compared.classes), len(compared.classes)))
+        shape = (unit_of.max() + 1, 3, len(steps))  # unit, kind + 1, between two steps
+        (once, of_unit) = np.zeros((2, math.prod(shape)), int)
+        self.matched: Any = None
+        if compared.whole and len(compared.sizes) <= MOST_CLASSES:
+            self.matched = np.zeros((len(compared.sizes), len(compared.sizes)))
         for a, b, y, far in compared.blocks():
-            (units, kinds) = (unit_of[a], (y == 0, y == 1))
-            within = (units == unit_of[b]) & (y >= 0)
-            place = (np.broadcast_to(units, y.shape)[within], y[within])
-            if self.confused is not None:
-                (row, column) = np.nonzero(called_same(far, limits[0]) & (y == 0))
+            if self.matched is not None:
+                (row, column) = np.nonzero(called_same(far, limits[0]) & (y >= 0))
                 couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
-                np.add.at(self.confused, couples, 1)
-            for k, limit in enumerate(limits):
-                found = limit(far) if callable(limit) else called_same(far, limit)
-                np.add.at(inside[..., k], place, found[within])
-                for kind, hits in enumerate(found * some for some in kinds):
-                    for end in (a, b):  # a sum for each row, or for each column
-                        sums = hits.sum(axis=int(end.shape[1] == 1), keepdims=True)
-                        np.add.at(by_image[:, kind, k], end, sums)
-        self.sums = by_image.sum(axis=0) / 2
-        self.sums_of = -inside
-        np.add.at(self.sums_of, unit_of, by_image)
+                np.add.at(self.matched, couples, 1)
+            place = np.searchsorted(steps, far, side="right") + len(steps) * (y + 1)
+            (of_a, of_b) = (place + unit_of[end] * 3 * len(steps) for end in (a, b))
+            inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
+            (by_a, by_b, twice) = (
+                np.bincount(places.ravel(), minlength=len(once)) for places in (of_a, of_b, inside)
+            )
+            once += by_a
+            of_unit += by_a + by_b - twice
+        below = [counts.reshape(shape).cumsum(axis=2)[:, 1:, step_of] for counts in (once, of_unit)]
+        (self.sums, self.sums_of) = (below[0].sum(axis=0), below[1])
         self.images = np.bincount(unit_of)
         self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
 
@@ -191,6 +186,22 @@ class Counts:
         images = min(int(self.images[touched].sum()), int(self.sums[kinds, -1].sum()))
         value = float(self._share(self.sums, k, kind))
         return interval(value, self.left_out(k, kind)[touched], images)
+
+    @np.errstate(invalid="ignore", divide="ignore")  # NaN where no pair is left
+    def same_between(self, k: int) -> Figure:
+        """The share that is the same of the pairs below threshold k and not below the one before.
+
+        Both kinds of pair weigh a half each. The thresholds are ascending.
+        """
+
+        def share(sums):
+            found = np.diff(sums, prepend=0)[..., k] / sums[..., -1]  # (..., 2)
+            return found[..., 1] / found.sum(axis=-1)
+
+        inside = np.diff(self.sums_of, prepend=0)[..., k].any(axis=1)
+        images = min(self.images[inside].sum(), np.diff(self.sums, prepend=0)[:, k].sum())
+        left_out = share(self.sums - self.sums_of)[inside]
+        return interval(float(share(self.sums)), left_out, int(images))
 
     def left_out(self, k: int, kind: int | None = None) -> np.ndarray:
         """That share with one unit after another left out: (U,), NaN where no pair is left."""
@@ -213,26 +224,18 @@ class Counts:
         return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]
 
 
+@np.errstate(invalid="ignore", divide="ignore")  # NaN where no pair is left
 def auc_of(compared: ImagePairs) -> Figure:
-    """The AUC, below 0.975 with its interval: nearer to 1 hardly a pair is out of order.
-
-    A same pair's score is the share of different pairs that are further apart, a different pair's
-    the share of same pairs that are nearer: the mean of either is the AUC. Without a unit it is
-    taken as both means without it, less the whole.
-    """
+    """The AUC, below 0.975 with its interval: nearer to 1 hardly a pair is out of order."""
     curve = compared.curve
     if curve.auc >= AUC_WITH_INTERVAL:
         return Figure(curve.auc)
-    further = 1 - (curve.fmr[:-1] + curve.fmr[1:]) / 2  # (L,), ties count one half
-    nearer = (curve.tmr[:-1] + curve.tmr[1:]) / 2
-
-    def scores(of_level):
-        levels = curve.levels
-        return lambda far: of_level[np.maximum(np.searchsorted(levels, far, side="right") - 1, 0)]
-
-    counts = Counts(compared, [np.inf, scores(further), scores(nearer)])
-    left_out = counts.left_out(1, 1) + counts.left_out(2, 0) - curve.auc
-    return interval(curve.auc, left_out, len(compared.rows))
+    # without each unit from its rates at some thresholds, which tell differences well enough
+    some = np.searchsorted(curve.tmr + curve.fmr, np.linspace(0, 2, MOST_THRESHOLDS))
+    counts = Counts(compared, curve.levels[np.minimum(some, len(curve.levels) - 1)])
+    rest = counts.sums - counts.sums_of  # (U, 2, K + 1)
+    (fmr, tmr) = np.moveaxis(rest / rest[..., -1:], 1, 0)
+    return interval(curve.auc, np.trapezoid(tmr, fmr, axis=-1), len(compared.rows))
 
 
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:

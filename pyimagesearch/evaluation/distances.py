@@ -1,7 +1,12 @@
-"""What a model makes of two embeddings, in NumPy alone. A smaller distance = more alike.
+"""Distances of embeddings, and how well they tell same from different. NumPy alone.
 
-The values are those of utils.euclidean_distance and utils.cosine_distance, to within float32's
-rounding.
+Polarity: y = 1 same class, y = 0 different; a smaller distance = more alike; a pair is
+called the same (matched) where distance < threshold. Terms are those of ISO/IEC 19795:
+
+FMR  false match rate: the share of different pairs that are called the same.
+TMR  true match rate: the share of same pairs that are called the same; FNMR = 1 - TMR.
+EER  equal error rate: where FMR = FNMR.
+AUC  the chance that a same pair is nearer than a different one, a tie counting one half.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyimagesearch.config import EPSILON
 
 Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
-
-
-NAMES = ("euclidean", "cosine")  # as utils.DISTANCES
+NAMES = ("euclidean", "cosine")  # as utils.DISTANCES, whose values are these within rounding
+MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:
@@ -32,8 +37,8 @@ def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
 class Distance:
     """A distance, and what the head behind it makes of it: 1 / (1 + exp(-(weight d + bias))).
 
-    A head is monotone. So everything is counted on the distance, and only thresholds go through
-    the head: 50 million pairs never do. Where its weight is below 0, distances are counted as -d.
+    A head is monotone: everything is counted on the distance, and only thresholds go through it.
+    Where its weight is below 0, distances are counted as -d.
     """
 
     name: str = "euclidean"  # or "cosine"
@@ -90,8 +95,8 @@ def distance_of(
     """The Distance of a model.
 
     settings: the model's, "distance" and "head". comparison: what it puts out for pairs of
-    embeddings, (B, size); a head is asked once, for 4,000 pairs, and its weight and bias follow
-    from the answers. None: they are stored in the settings, as "head_parameters".
+    embeddings, (B, size): a head's weight and bias follow from its answers for 4,000 pairs. None:
+    they are stored in the settings, as "head_parameters".
     """
     name = settings.get("distance")
     name = name if name in NAMES else "euclidean"
@@ -109,3 +114,139 @@ def distance_of(
         exact = outputs * (1 - outputs) + 1e-12
         (weight, bias) = np.polyfit(Distance(name).rows(a, b), np.log(p / (1 - p)), 1, w=exact)
     return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)
+
+
+def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
+    """Whether pairs are called the same: distance < threshold, bool in the distances' shape.
+
+    In float64, so that a threshold between two float32 distances is not rounded to one of them.
+    """
+    return np.asarray(distances) < np.float64(threshold)
+
+
+@dataclass
+class Curve:
+    """How many same and different pairs lie at which distance, and the rates that follow.
+
+    tmr, fmr, right (of all pairs): (L + 1,), where none, one, two … levels match. best: how many
+    match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance.
+    """
+
+    levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps
+    same: np.ndarray  # int (L,), the pairs at each
+    different: np.ndarray  # int (L,)
+    balanced: bool = False  # whether same and different pairs weigh a half each, however many
+
+    def __post_init__(self) -> None:
+        (same, different) = (np.append(0, np.cumsum(n)) for n in (self.same, self.different))
+        pairs = (same[-1], different[-1])
+        (self.tmr, self.fmr) = (same / max(pairs[0], 1), different / max(pairs[1], 1))
+        weights = (1, 1) if self.balanced else pairs
+        self.right = np.average([self.tmr, 1 - self.fmr], axis=0, weights=weights)
+        best = np.flatnonzero(self.right >= self.right.max() - 1e-12)
+        self.best = int(best[len(best) // 2])  # of equally good cuts the middle one
+        self.auc = float(np.trapezoid(self.tmr, self.fmr))
+
+    @property
+    def best_threshold(self) -> float:
+        """The threshold that calls most pairs right: half-way between two neighbouring levels."""
+        (k, levels) = (self.best, self.levels)
+        if k == 0:  # nothing is the same
+            return float(levels[0])
+        above = np.nextafter(levels[k - 1], np.inf)  # the mean may be rounded to the lower level
+        return float(max(levels[k - 1 : k + 1].mean(), above))  # behind the last: above it
+
+    @property
+    def eer(self) -> float:
+        """Where FMR and FNMR meet."""
+        gap = self.fmr - (1 - self.tmr)  # from -1 up to 1
+        k = int(np.argmax(gap >= 0))
+        share = gap[k - 1] / (gap[k - 1] - gap[k])
+        return float(self.fmr[k - 1] + share * (self.fmr[k] - self.fmr[k - 1]))
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether all distances are alike: the network gives every image the same embedding."""
+        pairs = np.cumsum(self.same + self.different)
+        (low, high) = self.levels[np.searchsorted(pairs, np.array([0.01, 0.99]) * pairs[-1])]
+        return bool(high - low <= 1e-3 * max(high, 1e-2))
+
+    def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
+        """The largest threshold at which at most the share fmr of the different pairs match.
+
+        independent: the first 30 places of apart, of the different pairs, the nearest first. None
+        where the pairs that match do not hold them: two images with wrong labels make many false
+        matches, but only two independent ones.
+        """
+        matches = int(fmr * self.different.sum() + 1e-9)  # 0.01 * 3000 is a little below 30
+        if len(independent) < MIN_FALSE_MATCHES or matches <= independent[-1]:
+            return None
+        k = np.searchsorted(np.cumsum(self.different), matches, side="right")
+        return float(self.levels[k])
+
+
+def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curve:
+    """The Curve of some pairs. Pairs at one distance are one level."""
+    (levels, place) = np.unique(np.asarray(distances, np.float64), return_inverse=True)
+    of_kind = [place.ravel()[np.ravel(y) == kind] for kind in (1, 0)]
+    (same, different) = (np.bincount(places, minlength=len(levels)) for places in of_kind)
+    return Curve(levels, same, different, balanced)
+
+
+def logistic_of(distances: np.ndarray, same: np.ndarray, different: np.ndarray) -> dict[str, float]:
+    """The logistic curve (Platt, 1999) through same and different pairs, for probability_of.
+
+    distances: float (L,). same, different: (L,), how many pairs lie at each; the two kinds weigh a
+    half each. Where a threshold gets all right, the curve would be a step: so it is drawn to
+    (n + 1) / (n + 2) for n same pairs and 1 / (n + 2) for n different ones, not to 1 and 0.
+    """
+    weights = np.stack([different / different.sum(), same / same.sum()]) / 2
+    weight = weights.sum(axis=0)
+    target = weights[0] / (different.sum() + 2) + weights[1] * (1 - 1 / (same.sum() + 2))
+    middle = weight @ distances
+    scale = max(np.sqrt(weight @ np.square(distances - middle)), 1e-9)
+    terms = np.stack([np.ones(len(distances)), (middle - distances) / scale])
+
+    def loss(parameters):
+        steps = parameters @ terms
+        return weight @ np.logaddexp(0, steps) - target @ steps
+
+    found = np.zeros(2)
+    for _ in range(30):  # Newton's method; a step that is too long is halved
+        shares = np.exp(-np.logaddexp(0, -(found @ terms)))
+        curvature = (terms * weight * shares * (1 - shares)) @ terms.T + 1e-12 * np.eye(2)
+        step = np.linalg.solve(curvature, terms @ (target - weight * shares))
+        while loss(found + step) > loss(found):
+            step /= 2
+        found += step
+    (shift, slope) = found
+    if slope < 1e-6:  # same pairs are no nearer: the distance says nothing
+        return {"middle": float(middle), "slope": 0.0}
+    return {"middle": float(middle + scale * shift / slope), "slope": float(slope / scale)}
+
+
+def probability_of(distances: ArrayLike, settings: Mapping[str, Any]) -> np.ndarray | None:
+    """How probable it is that pairs are the same, where half of all pairs are: 0 to 1.
+
+    1 / (1 + exp(slope (distance - middle))). distances: what the model puts out. settings: the
+    model's, "probability". None: a model of an earlier version has no such numbers.
+    """
+    if not (curve := settings.get("probability")):
+        return None
+    steps = curve["slope"] * (np.asarray(distances, np.float64) - curve["middle"])
+    return np.exp(-np.logaddexp(0, steps))
+
+
+def apart(ends: np.ndarray, count: int) -> list[int]:
+    """The places of the first `count` pairs of which no two share an image; all, where fewer.
+
+    ends: int (B, 2), the two images of each pair.
+    """
+    (found, taken) = (list[int](), set[int]())
+    for place, pair in enumerate(ends.tolist()):
+        if len(found) == count:
+            break
+        if taken.isdisjoint(pair):
+            taken.update(pair)
+            found.append(place)
+    return found

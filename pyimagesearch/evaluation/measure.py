@@ -1,42 +1,26 @@
-"""Thresholds from some images, figures with their intervals from others, and their text.
-
-Where the classes are known, every figure rests on all pairs of the images, and same and
-different pairs weigh a half each: right = (TMR + 1 - FMR) / 2. Pairs that are given stay what
-they are, and each weighs as much.
-"""
+"""Thresholds from some images, figures with their intervals from others, and their text."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.sets import ImageSet, Pairs, Rows, are_uneven, in_batches
+from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, evenly, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
-from pyimagesearch.evaluation.distances import Comparison
+from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, apart, logistic_of, probability_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
-from pyimagesearch.evaluation.verification import independent
 
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 # for identify, whose rate is divided by the size of the gallery
 FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
 MOST_PIXELS = 1_500  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
+MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
 DRAWN = 30  # images that weigh as much as the threshold that a model has
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """What a threshold that was calibrated for a false match rate gives on other images."""
-
-    threshold: float
-    tmr: Figure
-    fmr: Figure
-    up_to: float | None = None  # what the rate may be on new classes, from the calibration
 
 
 class Measurement:
@@ -45,16 +29,17 @@ class Measurement:
     def __init__(self, compared: ImagePairs, settings: Mapping[str, Any]):
         """settings: the model's, with what calibrate gave."""
         (self.compared, curve, distance) = (compared, compared.curve, compared.distance)
-        points = dict(settings.get("operating_points") or {})
-        known = [rate for rate, threshold in points.items() if threshold is not None]
-        outputs = np.array([settings["threshold"], 0.5, *(points[rate] for rate in known)])
+        rates = settings.get("operating_points") or {}
+        known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
+        outputs = np.array([settings["threshold"], 0.5, *known.values()])
         limits = [*distance.before_head(outputs), curve.best_threshold]
         counts = Counts(compared, limits)
         (stored, half, best) = (0, 1, len(outputs))
-        bounds = settings.get("operating_bounds") or {}
-        for k, rate in enumerate(known, 2):
-            (tmr, fmr) = (counts.share(k, 1), counts.share(k, 0))
-            points[rate] = OperatingPoint(points[rate], tmr, fmr, bounds.get(rate))
+        bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
+        points: dict[str, Any] = dict.fromkeys(rates)
+        for k, (rate, t) in enumerate(known.items(), 2):
+            shares = {"tmr": counts.share(k, 1), "fmr": counts.share(k, 0)}
+            points[rate] = {"threshold": t, **shares, "up_to": bounds.get(rate)}
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -69,7 +54,7 @@ class Measurement:
         self.fmr = counts.share(stored, 0)  # different pairs called the same at the threshold
         self.auc = auc_of(compared)
         self.eer = Figure(curve.eer)
-        self.operating_points = points  # by rate OperatingPoints; None: not enough pairs for it
+        self.operating_points = points  # by rate what it gives; None: not enough pairs for it
         self.collapsed = curve.collapsed  # whether all distances are alike
         self.best = float(distance.output(curve.best_threshold))  # the threshold for these images
         self.best_accuracy = of_best.value
@@ -80,7 +65,8 @@ class Measurement:
             self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
-        self.classes = _by_class(compared, counts) if compared.whole else None
+        self.calibration = calibration(compared, settings)
+        self.classes = None if counts.matched is None else _by_class(compared, counts.matched)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -105,44 +91,40 @@ def _forward(encoder: Any) -> Any:
     )
 
 
-def pair_distances(
-    embeddings: np.ndarray, pairs: Pairs, comparison: Comparison
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and labels of Pairs, from embeddings (N, D): ((B, 1) float32, (B, 1) int)."""
-    (a, b) = pairs.indices().T
-    return np.asarray(comparison([embeddings[a], embeddings[b]])), pairs.labels()
-
-
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:
     """Thresholds from images on which no figure is reported, as a dict for JSON.
 
-    stored: the threshold that the model has; where it suits these images, theirs is drawn towards
-    it: few images say little.
+    stored: the threshold that the model has. Where it suits these images, theirs is drawn towards
+    it, as few images say little.
     "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
-    "identification": thresholds for more rates, see SiameseModel.identify.
+    "identification": thresholds for more rates, see SiameseModel.identify. "probability": see
+    probability_of.
     """
     (curve, distance, asked) = (compared.curve, compared.distance, compared.asked)
     n = len(compared.rows) if asked is None else int(asked.sum())
     threshold = float(distance.output(curve.best_threshold))
     if stored is not None:
-        counts = Counts(compared, [distance.before_head(stored), curve.best_threshold])
+        counts = Counts(compared, [float(distance.before_head(stored)), curve.best_threshold])
         if counts.suits(0, 1):
             threshold = stored + (threshold - stored) * n / (n + DRAWN)
 
     (ends, _) = compared.extremes(0, MOST_NEAREST)
     # frames of one clip are no more independent than one image
     groups = compared.images.groups
-    least = independent(ends if groups is None else groups[ends])
-    raw = {r: curve.threshold_at_fmr(float(r), least) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
+    places = apart(ends if groups is None else groups[ends], MIN_FALSE_MATCHES)
+    raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
     below = np.searchsorted(curve.levels, distance.before_head(threshold))
+    some = evenly(len(curve.levels), MOST_LEVELS)
+    pairs = (np.add.reduceat(number, some) for number in (curve.same, curve.different))
     found: dict[str, Any] = {
         "threshold": threshold,
         "calibration_accuracy": float(curve.right[below]),
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
         "operating_images": n,
+        "probability": logistic_of(distance.output(curve.levels[some]), *pairs),
         "collapsed": curve.collapsed,
         "identification": {
             "rates": {rate: known[rate] for rate in FINE_RATES if rate in known},
@@ -154,6 +136,32 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
         counts = Counts(compared, [raw[rate] or 0 for rate in rates])
         found["operating_bounds"] = {r: counts.share(k, 0).high for k, r in enumerate(rates)}
     return found
+
+
+def calibration(compared: ImagePairs, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How probable it is said to be that pairs are the same, and how many of them are.
+
+    Of each tenth of the probabilities, 1 to 0.9 and so on: the mean that is "predicted", the share
+    that is the "same", where same and different pairs weigh a half each, and how many "pairs". No
+    tenth without pairs; nothing of a model that knows no probability.
+    """
+    known = settings.get("probability") or {"slope": 0}
+    if not known["slope"]:
+        return []
+    (curve, distance) = (compared.curve, compared.distance)
+    odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
+    edges = distance.before_head(known["middle"] + odds / known["slope"])
+    counts = Counts(compared, edges)
+    pairs = np.diff(counts.sums, prepend=0).sum(axis=0).tolist()
+    tenth = np.searchsorted(edges, curve.levels, side="right")
+    weights = curve.same / curve.same.sum() + curve.different / curve.different.sum()
+    predicted = probability_of(distance.output(curve.levels), settings)
+    (sums, weight) = (np.bincount(tenth, w, 10) for w in (weights * predicted, weights))
+    return [
+        {"predicted": sums[k] / weight[k], "same": counts.same_between(k), "pairs": pairs[k]}
+        for k in range(10)
+        if pairs[k] and weight[k]
+    ]
 
 
 def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:
@@ -196,10 +204,10 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
     for rate, point in m.operating_points.items():
         text = "not enough pairs: it takes 30 false matches of which no two share an image"
         if point is not None:
-            text = f"{point.tmr.percent()} where distance < {point.threshold:.3f}"
-            text += f"; FMR here {point.fmr.percent(two_digits)}"
-            if point.up_to is not None:
-                text += f", on new classes up to {two_digits(100 * point.up_to)} %"
+            text = f"{point['tmr'].percent()} where distance < {point['threshold']:.3f}"
+            text += f"; FMR here {point['fmr'].percent(two_digits)}"
+            if point["up_to"] is not None:
+                text += f", on new classes up to {two_digits(100 * point['up_to'])} %"
         rows.append((f"TMR at {100 * float(rate):g} % FMR", text))
     if r := m.retrieval:
         more = f"@5 {100 * r.recall_at_5.value:.2f} %, @10 {100 * r.recall_at_10.value:.2f} %"
@@ -235,28 +243,27 @@ def report(m: Measurement, title: str) -> str:
 
 def basis(m: Measurement) -> str:
     """What the figures rest on, and what their intervals count, in words."""
-    pairs = f"{'all ' if m.classes else ''}{m.pairs} pairs of {m.images} images"
+    pairs = f"{'all ' if m.compared.whole else ''}{m.pairs} pairs of {m.images} images"
     if m.units < LEAST_UNITS:
         return f"{pairs}, no interval: fewer than {LEAST_UNITS} {m.unit} ({m.units})"
     return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
 
 
-def _by_class(compared: ImagePairs, counts: Counts, most: int = 5) -> dict[str, Any]:
+def _by_class(compared: ImagePairs, matched: np.ndarray, most: int = 5) -> dict[str, Any]:
     # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
     (names, sizes) = (compared.names, compared.sizes)
-    of_class = np.add.reduceat(counts.by_image, compared.first, axis=0)
-    rates = of_class[..., 0] / np.maximum(of_class[..., -1], 1)
+    own = matched.diagonal()
+    tmr = own / np.maximum(sizes * (sizes - 1) / 2, 1)
+    fmr = (matched.sum(axis=0) + matched.sum(axis=1) - 2 * own) / (sizes * (sizes.sum() - sizes))
     figures = [
-        {"name": name, "images": n, "tmr": Figure(tmr) if n > 1 else None, "fmr": Figure(fmr)}
-        for name, n, (fmr, tmr) in zip(names, sizes.tolist(), rates.tolist())
+        {"name": name, "images": n, "tmr": Figure(t) if n > 1 else None, "fmr": Figure(f)}
+        for name, n, t, f in zip(names, sizes.tolist(), tmr.tolist(), fmr.tolist())
     ]
-    confused = []
-    if counts.confused is not None:
-        pairs = np.outer(sizes, sizes)
-        shares = counts.confused / pairs
-        for place in np.argsort(-shares, axis=None, kind="stable")[:most]:
-            (a, b) = divmod(int(place), len(sizes))
-            found = {"fmr": float(shares[a, b]), "pairs": int(pairs[a, b])}
-            if shares[a, b] > 0:
-                confused.append({"classes": [names[a], names[b]], **found})
-    return {"figures": figures, "confused": confused}
+    pairs = np.outer(sizes, sizes)
+    shares = np.triu(matched, 1) / pairs
+    confused: list[dict[str, Any]] = [
+        {"classes": [names[a], names[b]], "fmr": float(shares[a, b]), "pairs": int(pairs[a, b])}
+        for a, b in np.stack(np.nonzero(shares), axis=1).tolist()
+    ]
+    confused.sort(key=lambda couple: -couple["fmr"])
+    return {"figures": figures, "confused": confused[:most]}

@@ -3,6 +3,7 @@
 import logging
 import unicodedata
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from matplotlib.figure import Figure
 
 from pyimagesearch.data.sets import Rows, evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.distances import apart, called_same
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.evaluation.verification import apart, called_same
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
@@ -57,10 +58,19 @@ def plot_pairs(
 
 
 def plot_verdicts(
-    images: Sequence[np.ndarray], distances: np.ndarray, threshold: float, path: str | Path
+    images: Sequence[np.ndarray],
+    distances: np.ndarray,
+    threshold: float,
+    path: str | Path,
+    wrong: Sequence[bool] = (),
 ) -> Figure:
-    """Pairs of images, each with its distance and verdict: same where distance < threshold."""
-    (texts, same) = ([f"{d:.2f}" for d in distances], called_same(distances, threshold))
+    """Pairs of images, each with its distance and verdict: same where distance < threshold.
+
+    wrong: which of them are said to be called wrongly.
+    """
+    marks = zip_longest(distances, wrong, fillvalue=False)
+    texts = [f"{d:.2f}, wrong:" if is_wrong else f"{d:.2f}" for d, is_wrong in marks]
+    same = called_same(distances, threshold)
     title = f"distance; same where it is < {threshold:.2f}"
     return plot_pairs(images, texts, same, path, title)
 

@@ -28,7 +28,7 @@ from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.all_pairs import MOST_CLASSES, ImagePairs
-from pyimagesearch.evaluation.measure import Measurement, embed, pair_distances
+from pyimagesearch.evaluation.measure import Measurement, embed
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
 
@@ -59,27 +59,28 @@ def write(
     compared = ImagePairs(embeddings, test, settings, comparison, data.new_classes)
     measured = Measurement(compared, settings)
     pairs = test.drawn if test.labels is None else sample_pairs(test.labels, settings["seed"])
-    (distances, y) = pair_distances(embeddings, pairs, comparison)
-    loss = float(metrics.pair_loss(recipe, y, distances))
+    distances = comparison([embeddings[ends] for ends in pairs.indices().T])
+    loss = float(metrics.pair_loss(recipe, pairs.labels(), distances))
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
 
     without = []
     of_test = measured.as_dict() | {"loss": loss}
     rest = np.setdiff1d(np.arange(len(test)), data.copies)
     with suppress(InputError):  # where too few are left
-        if 1 < len(rest) < len(test):
+        if len(data.copies):
             new = [embeddings[rest], test.part(rest), settings, comparison, data.new_classes]
             figure = Measurement(ImagePairs(*new), settings).accuracy
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
-            without.append(
-                f"without test images that have a near copy in training, {len(rest)} images: "
-                f"{figure.percent()} right"
-            )
+            what = "without test images that have a near copy in training"
+            without.append(f"{what}, {len(rest)} images: {figure.percent()} right")
     content = {
         "classes": of_test.pop("classes", None),
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
-        "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
+        "calibration": of_test.pop("calibration"),
+        "raw_pixels": {
+            k: v for k, v in raw.as_dict().items() if k not in ("classes", "calibration")
+        },
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
         "training_seconds": sum(history["seconds"]),
@@ -149,11 +150,11 @@ def page(
     shares = np.stack([curve.tmr, curve.fmr, curve.right], axis=1)
     spread = np.linspace(min(0, distances[0]), distances[-1] * 1.001, STEPS)
     steps = {t: shares[np.searchsorted(distances, t)].tolist() for t in spread.tolist()}
-    points: dict[str, Any] = {"the model's": measured}
+    points = {"the model's": {k: getattr(measured, k) for k in ("threshold", "tmr", "fmr")}}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
     for point in points.values():
-        (_, _, right) = shares[np.searchsorted(distances, point.threshold)].tolist()
-        steps[point.threshold] = [point.tmr.value, point.fmr.value, right]
+        (_, _, right) = shares[np.searchsorted(distances, point["threshold"])].tolist()
+        steps[point["threshold"]] = [point["tmr"].value, point["fmr"].value, right]
     steps[measured.threshold][2] = measured.accuracy.value
     thresholds = sorted(steps)
 
@@ -172,7 +173,7 @@ def page(
         "basis": measure.basis(measured),
         "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
         "steps": [[t, *steps[t]] for t in thresholds],  # threshold, TMR, FMR, right
-        "stops": [[name, thresholds.index(point.threshold)] for name, point in points.items()],
+        "stops": [[name, thresholds.index(point["threshold"])] for name, point in points.items()],
         "pictures": drawn,
         "classes": classes[:MOST_CLASSES],  # all are in metrics.json
         "settings": json.dumps(shown, indent=1, default=str)[:100_000],

@@ -1,10 +1,9 @@
-"""How well the nearest images of an image are of its class, leave one out. NumPy alone.
+"""How well the nearest images of an image are of its class. NumPy alone.
 
-Every image asks for its like among all others (it is a query, they are the gallery). With R
-other images of the query's class, and P(i) the share of its class among its i nearest:
+Every image is a query, and all others are its gallery. With R other images of the query's class,
+and P(i) the share of its class among its i nearest:
 
-recall@k     1 where one of the k nearest is of the class, else 0: the CMC curve at rank k;
-             recall@1 is precision_at_1 of pytorch-metric-learning.
+recall@k     1 where one of the k nearest is of the class, else 0: the CMC curve at rank k.
 mAP@R        1 / R times the sum of P(i) over those i <= R whose image is of the class (Musgrave,
              Belongie and Lim, A Metric Learning Reality Check, 2020: mean_average_precision_at_r).
 
@@ -26,7 +25,7 @@ MOST_PAIRS = 25_000_000  # of queries with images: more queries are thinned out,
 class Retrieval:
     """Figures of N images, each compared with all others; a class at least has two.
 
-    queries: images that have asked. left_out: those that could not: their class has no other.
+    queries: images that have asked; one without another of its class does not.
     doubtful: images whose label is probably wrong, each {"file", "class", "like"}: below the
     threshold (of distances in front of a head) are its five nearest, all of class "like", and
     none of its own class.
@@ -71,7 +70,7 @@ class Retrieval:
 
             nearest = unit_of[near[:, 0]]
             other = unit_of[near] != nearest[:, np.newaxis]
-            after = hits[rows, np.where(other.any(axis=1), other.argmax(axis=1), 0)]
+            after = hits[rows, other.argmax(axis=1)]
             apart = nearest != unit_of[some]
             np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
             own[rows, some] = False
@@ -87,5 +86,5 @@ class Retrieval:
             rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
             left_out = np.where(left > 0, (rest - changed) / np.maximum(left, 1), np.nan)
             figures[column] = interval(figures[column].value, left_out, len(queries))
-        (self.queries, self.left_out) = (len(queries), n - len(able))
+        self.queries = len(queries)
         (self.recall_at_1, self.recall_at_5, self.recall_at_10, self.map_at_r) = figures

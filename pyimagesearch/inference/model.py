@@ -26,8 +26,12 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import NAMES, angular_similarity, distance_of
-from pyimagesearch.evaluation.verification import called_same
+from pyimagesearch.evaluation.distances import (
+    NAMES,
+    angular_similarity,
+    called_same,
+    distance_of,
+)
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
@@ -279,7 +283,7 @@ class SiameseModel:
         (root, files) = (os.path.realpath(directory), [])
         for file in sorted(listing.find(directory, class_level, plain=True).files):
             if os.path.join(root, file.name) in asked:
-                log.info("left out %s: asked about, or drawn by this command", file.shown())
+                log.info("left out %s: asked about, or drawn by this command", file)
             else:
                 files.append(file)
         count = len(files)

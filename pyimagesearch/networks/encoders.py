@@ -1,6 +1,7 @@
 """The networks beside the article's: pixels in, embedding out."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
+from pyimagesearch.system.errors import InputError, first_line, printable
 
 Shape = tuple[int, int, int]  # height, width, channels
 Tensor = Any
@@ -103,24 +105,25 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     return Model(inputs, layers.UnitNormalization()(base.output))
 
 
-# of EfficientNet-Lite0, a network that has seen a million photos: Google's release, Apache-2.0
-WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
+# of EfficientNet-Lite2, a network that has seen a million photos: Google's release, Apache-2.0
+WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite2.npz"
 STAGES = (  # repeats, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
+    (3, 3, 2, 6, 24),
+    (3, 5, 2, 6, 48),
+    (4, 3, 2, 6, 88),
+    (4, 5, 1, 6, 120),
+    (5, 5, 2, 6, 208),
+    (1, 3, 1, 6, 352),
 )
 EPSILON = 1e-3  # of these BatchNormalizations
-POOLED = {7: 4, 10: 4, 15: 2}  # block: tiles a side that its output is averaged over
-FEATURES = 80 * 16 + 112 * 16 + 320 * 4 + 1280  # 5,632
+POOLED = {10: 4, 14: 4, 20: 2}  # block: tiles a side that its output is averaged over
+LAST_LAYER = 1280
+FEATURES = 88 * 16 + 120 * 16 + 352 * 4 + LAST_LAYER  # 6,016
 
 
-def build_efficientnet_lite0(input_shape: Shape, embedding_dim: int = 1280) -> Model:
-    """EfficientNet-Lite0 without its classifier, averaged over the image, of length 1.
+def build_efficientnet_lite2(input_shape: Shape, embedding_dim: int = 1280) -> Model:
+    """EfficientNet-Lite2 without its classifier, averaged over the image, of length 1.
 
     Source: M. Tan, Q. Le, "EfficientNet", 2019. With the weights that ship.
     input_shape: (H, W, 3) from 32 pixels up, RGB in [0, 1]. Returns a Model
@@ -131,12 +134,12 @@ def build_efficientnet_lite0(input_shape: Shape, embedding_dim: int = 1280) -> M
 
 
 def build_features(input_shape: Shape, embedding_dim: int = FEATURES) -> Model:
-    """What EfficientNet-Lite0 sees at four depths, side by side.
+    """What EfficientNet-Lite2 sees at four depths, side by side.
 
-    Blocks 7 and 10 averaged over 4x4 tiles, block 15 over 2x2, the last layer over the image:
-    80 * 16 + 112 * 16 + 320 * 4 + 1280 = 5,632 numbers. Each BatchNormalization is folded into
-    the convolution before it: nothing follows a batch. Input as build_efficientnet_lite0. Returns
-    a Model (B, H, W, 3) -> float32 (B, 5632): embedding_dim is the network's own.
+    Blocks 10 and 14 averaged over 4x4 tiles, block 20 over 2x2, the last layer over the image:
+    88 * 16 + 120 * 16 + 352 * 4 + 1280 = 6,016 numbers. Each BatchNormalization is folded into
+    the convolution before it: nothing follows a batch. Input as build_efficientnet_lite2. Returns
+    a Model (B, H, W, 3) -> float32 (B, 6016): embedding_dim is the network's own.
     """
     (inputs, blocks, last) = _layers(input_shape, folded=True)
     depths = [layers.Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
@@ -215,6 +218,65 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     return x
 
 
+# what a network takes: of pixels in [0, 1] so many times, and so much added. The names are Keras',
+# in keras.applications' preprocess_input
+PIXELS: dict[str, tuple[float | list[float], float | list[float]]] = {
+    "0..255": (255.0, 0.0),
+    "0..1": (1.0, 0.0),
+    "tf": (2.0, -1.0),  # from -1 to 1
+    "torch": ([4.3668, 4.4643, 4.4444], [-2.1179, -2.0357, -1.8044]),  # mean 0, variance 1
+    "caffe": (255.0, [-103.939, -116.779, -123.68]),  # mean 0, blue first
+}
+
+
+def build_from_file(path: str, pixels: str, input_shape: Shape) -> Model:
+    """A Keras model of a file as a network: what it makes of an image, averaged if it is a map.
+
+    path: a model from images (B, H, W, 3) to vectors (B, D), to maps (B, h, w, D) or to tokens
+    (B, T, D). pixels: in PIXELS, what it takes. Its BatchNormalizations keep their statistics.
+    input_shape: (H, W, 3), RGB in [0, 1]. Returns a Model (B, H, W, 3) -> float32 (B, D).
+    """
+    (scale, offset) = PIXELS[pixels]
+    x = inputs = layers.Input(input_shape)
+    if pixels == "caffe":
+        x = keras.ops.flip(x, axis=-1)
+    x = read_encoder(path)(layers.Rescaling(scale, offset)(x), training=False)
+    if len(x.shape) > 2:
+        x = keras.ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)))
+    return Model(inputs, x)
+
+
+@lru_cache(maxsize=1)  # asked for its shapes, and then built
+def read_encoder(path: str) -> Model:
+    """The Keras model of a file, see build_from_file. Raises InputError where it is none."""
+    try:
+        model = keras.models.load_model(path, compile=False)
+        (shape, output) = (model.input_shape, model.output_shape)
+        if len(shape) == 4 and shape[3] in (3, None) and len(output) in (2, 3, 4):
+            return model
+        reason = f"a model from {shape} to {output}"
+    except Exception as error:  # Keras raises whatever a file makes it raise
+        reason = first_line(error)
+    wanted = "a file .keras with a model from images (B, H, W, 3) to vectors or to a map"
+    raise InputError(f"Expected {wanted}. Received: {printable(path)}, {reason}.")
+
+
+def leaves(model: Model) -> list[layers.Layer]:
+    """The layers of a model and of the models inside it, in their order."""
+    inner = [leaves(x) if isinstance(x, Model) else [x] for x in model.layers]
+    return [layer for some in inner for layer in some]
+
+
+def pixels_of(model: Model) -> str | None:
+    """What a model takes, in PIXELS, as its first layers say it; None where they do not."""
+    for layer in leaves(model):
+        if isinstance(layer, layers.Rescaling | layers.Normalization):
+            return "0..255"
+        if layer.weights:
+            break
+    return None
+
+
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here
 NETWORKS: dict[str, Callable[..., Model]] = {
     "fast": build_fast_model,
@@ -223,9 +285,9 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model,
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,
-    "efficientnet_lite0": build_efficientnet_lite0,
+    "efficientnet_lite2": build_efficientnet_lite2,
     "features": build_features,
 }
 # those whose embedding_dim is what it is, and those that are not accelerated
-OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite0": 1280, "features": FEATURES}
+OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite2": 1280, "features": FEATURES}
 IN_FLOAT32 = ("keras-io", *OWN_SIZES)

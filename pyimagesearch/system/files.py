@@ -46,10 +46,9 @@ def whole_file(path: AnyPath) -> Iterator[str]:
 
 @contextmanager
 def whole_directory(path: AnyPath) -> Iterator[str]:
-    """Do the same for a directory: the path that is given is to be made by the block.
+    """Do the same for a directory, which the block makes at the path that is given.
 
-    The old directory is moved aside before the new one takes its name. A process that is killed
-    between the two leaves the old one aside, from where `restore` puts it back.
+    A process that is killed between two renames leaves the old one aside: see `restore`.
     """
     path = Path(os.path.realpath(path))
     with _beside(path) as new:
@@ -69,10 +68,9 @@ def whole_directory(path: AnyPath) -> Iterator[str]:
 
 def restore(directory: AnyPath) -> None:
     """Put back what killed writers had moved aside in a folder, and clear away what they left."""
-    for folder in Path(directory).glob(f"{PREFIX}*"):
-        if not (folder / LOCK).is_file():
-            continue
-        with suppress(*NO_LOCKS), FileLock(folder / LOCK, timeout=0):
+    for lock in Path(directory).glob(f"{PREFIX}*/{LOCK}"):
+        folder = lock.parent
+        with suppress(*NO_LOCKS), FileLock(lock, timeout=0):
             for name in os.listdir(folder):
                 place = folder.parent / name
                 if name not in (LOCK, ASIDE) and not place.exists():
@@ -85,21 +83,17 @@ def restore(directory: AnyPath) -> None:
 def only_writer(directory: AnyPath) -> Iterator[None]:
     """Keep a folder for one training: no other process or thread has it inside the block.
 
-    Raises InputError where another has it, or where no file can be written. A file system without
-    locks is no error. Makes the folder, which goes again where it is still empty after the block.
+    Raises InputError where another has it, or where no file can be written. Makes the folder.
     """
     check_writable(directory)
     file = Path(directory).resolve() / TRAINING
-    is_new = not file.parent.exists()
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise InputError(
-            f"Expected a folder that no other training writes to. Received: {directory}. "
-            "Wait for the other one, or name another folder with --output."
-        ) from None
+        raise InputError("Expected a folder that no other training writes to. Received: "
+                         f"{directory}. Wait, or name another by --output.") from None  # fmt: skip
     except NO_LOCKS:
         log.info("this folder's file system has no locks: start no second training into it")
     try:
@@ -109,16 +103,12 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
         if lock.is_locked:
             file.unlink(missing_ok=True)
         lock.release()
-        if is_new:
-            with suppress(OSError):  # not empty
-                file.parent.rmdir()
 
 
 def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
-    """Raise InputError where no file can be written to a directory; make nothing.
+    """Raise InputError where no file can be written to a directory, or where `model` is a file.
 
-    Where the directory is missing, the nearest one above it counts.
-    model: a path to become a directory, which must not be a file.
+    Where the directory is missing, the nearest one above it counts. Makes nothing.
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
         raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
@@ -129,10 +119,8 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(b"x")
     except OSError as error:
-        raise InputError(
-            f"Expected a folder that can be written to. Received: {directory} "
-            f"({error.strerror}). Name another with --output."
-        ) from None
+        raise InputError(f"Expected a folder that can be written to. Received: {directory} "
+                         f"({error.strerror}). Name another with --output.") from None  # fmt: skip
 
 
 @contextmanager

@@ -27,16 +27,10 @@ class Parser(argparse.ArgumentParser):
 
 
 # how a folder of classes is read: name, what add_argument takes, help
-CLASS_LEVEL = (
-    "--class-level",
-    {"type": int, "choices": (1, 2)},
-    "which level of subfolders are the classes (what the folder looks like)",
-)
-GROUP_BY = (
-    "--group-by",
-    {"metavar": "REGEX"},
-    "a pattern for file names: images whose names give the same text stay together",
-)
+CLASS_LEVEL = ("--class-level", {"type": int, "choices": (1, 2)},
+    "which level of subfolders are the classes (what the folder looks like)")  # fmt: skip
+GROUP_BY = ("--group-by", {"metavar": "REGEX"},
+    "a pattern for file names: images whose names give the same text stay together")  # fmt: skip
 
 
 def whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:

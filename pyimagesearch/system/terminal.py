@@ -12,9 +12,9 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pyimagesearch.system.errors import InputError, first_line
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Messages(logging.StreamHandler):
-    """Shows each message at once, as a line; one that cannot be shown ends the program."""
+    """Shows each message as a line."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         raise  # a closed pipe, or a full disk, which run knows
@@ -169,26 +169,18 @@ def at_once() -> int:
     return min(CORES, 4)
 
 
-class ProgressBar:
-    """A bar and the time left, on standard error, where that is a terminal and setup was called.
+@contextmanager
+def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many more of all are done: it shows a bar, the time left.
 
-    total: how many there are; what: what is counted, "images read". add(count): so many are done.
+    what: what is counted, "images read". Only where setup was called and standard error is a
+    terminal; standard output, which the bar's library would turn there, is left to others.
     """
+    if not (logging.getLogger(LOGGER).handlers and sys.stderr.isatty()):
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
 
-    def __init__(self, total: int, what: str):
-        self.add: Callable[[int], None] = lambda count: None
-        self.bar: Any = nullcontext()
-        if logging.getLogger(LOGGER).handlers and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            # standard output, which it would turn to standard error, is left to others
-            self.bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False)
-            self.add = partial(self.bar.advance, self.bar.add_task(what, total=total))
-
-    def __enter__(self) -> "ProgressBar":
-        self.bar.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.bar.__exit__(*error)
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        yield partial(bar.advance, bar.add_task(what, total=total))

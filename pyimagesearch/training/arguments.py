@@ -1,76 +1,143 @@
-"""The train script's flags, and the settings that a run is known by."""
+"""What a training is asked for: flags, a recipe, and the settings that a run is known by."""
 
 import argparse
 import os
-from collections.abc import Sequence
-from dataclasses import asdict
+import tomllib
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, fields
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from pyimagesearch import config
-from pyimagesearch.config import Recipe
+from pyimagesearch.config import RECIPES, Reading, Recipe, Training
 from pyimagesearch.data.datasets import DATASETS
 from pyimagesearch.data.folders import holds_pairs
-from pyimagesearch.data.images import FITS
+from pyimagesearch.data.images import FITS, SAMPLE
+from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.data.sets import DataSet
+from pyimagesearch.metrics import BATCH_LOSSES, LOSSES, MEMBERS, WITHOUT_MARGIN
+from pyimagesearch.networks import encoders
+from pyimagesearch.networks.acceleration import PRECISIONS
+from pyimagesearch.networks.encoders import IN_FLOAT32, OWN_SIZES
+from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system import flags
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.training import checkpoints, recipes
+from pyimagesearch.training import checkpoints
+from pyimagesearch.training.build import OPTIMIZERS
+from pyimagesearch.training.photos import WAYS
+from pyimagesearch.utils import DISTANCES
+
+GROUPS = ("network", "training", "reading")
+ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
+    "name": NETWORKS,
+    "distance": DISTANCES,
+    "head": HEADS,
+    "pairing": SAMPLERS,
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+    "fit": FITS,
+}
+# of a number: the least and the most. They go further than anybody needs: beyond them a training
+# would end in a traceback, or not at all
+TINY, MOST = 1e-30, 10**6
+LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("warmup_steps", "least_steps", "shift", "turn"), (0, MOST)),
+    **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
+    "tested": (TINY, 0.99),
+    "test_shift": (0, 4),
+    "side": (1, 2 * SAMPLE),
+}
 
 
 def parse(
     description: str | None, words: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, Recipe]:
-    """The flags, with the paths of model and plot, and the recipe that they ask for.
+    """The flags, and the recipe that they ask for.
 
-    words: what was typed, by default the program's own arguments.
+    words: what was typed, by default the program's own arguments. With the flags come the paths
+    `model` and `plot`, and `reading`, the keywords for datasets.load.
     Raises InputError where the output folder cannot be written to, or where what is asked for
     does not fit together.
     """
-    ap = flags.Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = ap.add_argument
-    known = f"{', '.join(config.RECIPES)}, or a file of your own that ends in .toml"
-    add("--recipe", help=f"{known} (article; for a folder photos, for one of ready pairs pairs)")
-    known = f"{', '.join(DATASETS)}, a folder with one subfolder per class, or LIST.csv with the"
-    columns = "columns path,label or a,b,same, and split and group where they are known"
-    add("--dataset", default="mnist", help=f"{known} {columns} (mnist)")
-    parts = "a folder's test images: some of every class (where these are large enough), or classes"
-    add("--split", choices=("images", "classes"), help=f"{parts} of their own")
-    for flag, how, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
-        add(flag, help=text, **how)
-    size = "64, or WIDTHxHEIGHT, to read a folder's images at (their own, up to 64 or 128)"
-    add("--image-size", type=flags.image_size, help=size)
-    fit = "images of another shape: stretched, or whole with the edges filled (stretch)"
+    # a program's words are whole: epoch=1 is no other way to say epochs=1
+    how = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": words is None}
+    ap = flags.Parser(description=description, **how)
+
+    add = ap.add_argument_group("data").add_argument
+    known = f"{', '.join(DATASETS)}; a folder with a subfolder for each class; or a CSV file with"
+    columns = "columns path,label or a,b,same, and split and group where they are known (mnist)"
+    add("--dataset", metavar="DATA", default="mnist", help=f"{known} {columns}")
+    parts = "test on other images of the classes that are trained on, or on classes of their own"
+    add("--split", choices=("images", "classes"), help=f"{parts} (images, where these are enough)")
+    size = "read a folder's images at this size: 64, or WIDTHxHEIGHT (their own, up to 128)"
+    add("--image-size", metavar="SIZE", type=flags.image_size, help=size)
+    fit = "images of another shape are stretched, or stay whole, with their edges filled (stretch)"
     add("--fit", choices=list(FITS), help=fit)
-    add("--channels", type=int, choices=(1, 3), help="1 grey, 3 colour (what the images are)")
-    quick = "recipe photos without training its network on: about a third of the time"
+    add("--channels", type=int, choices=(1, 3), help="1: grey, 3: colour (as the images are)")
+    for flag, level_or_group, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
+        add(flag, help=text, **level_or_group)
+
+    add = ap.add_argument_group("training", "By default as the recipe says.").add_argument
+    known = f"a network and how it is trained: {', '.join(RECIPES)}; or a TOML file of your own"
+    known += " (article; for a folder photos, for ready pairs pairs)"
+    add("--recipe", metavar="NAME", help=known)
+    add("--epochs", type=flags.positive_int, help="how often it goes through the training images")
+    size = "images, or pairs, in a step: after each step the weights change"
+    add("--batch-size", type=flags.positive_int, help=size)
+    rate = "the learning rate: how far a step changes the weights, 0.001 for example"
+    add("--lr", metavar="RATE", dest="learning_rate", type=flags.share, help=rate)
+    quick = "recipe photos in a third of the time: only heads are trained, not its network"
     add("--quick", action="store_true", help=quick)
     mirror = "mirror every second training image: for things that look alike in a mirror"
     add("--mirror", action="store_true", help=mirror)
-    add("--epochs", type=flags.positive_int, help="instead of the recipe's")
-    add("--batch-size", type=flags.positive_int, help="instead of the recipe's")
+    encoder = "recipe photos with the network of this file in place of its own: a Keras model from "
+    add("--encoder", metavar="FILE.keras", help=f"{encoder}images (B, H, W, 3) to vectors or maps")
+    pixels = "what it takes, where no layer of it scales pixels: tf is -1 to 1, others as in Keras"
+    add("--encoder-pixels", choices=list(encoders.PIXELS), help=pixels)
     weights = "to start from: none, imagenet (recipe triplet), or a file encoder.keras, which is a "
     add("--weights", help=f"{weights}program like any model: take none that you would not run")
-    add("--seed", type=flags.seed, default=42, help="of all that is random (42)")
-    add("--deterministic", action="store_true", help="the same run bit for bit each time, slower")
-    add("--resume", action="store_true", help="go on after the last epoch of a run that was ended")
-    add("--output", default=config.BASE_OUTPUT, help="folder to write to (output)")
-    args = ap.parse_args(words)
 
-    (args.recipe, recipe) = recipes.find(args.recipe or default_recipe(args.dataset))
+    add = ap.add_argument_group("run").add_argument
+    folder = "folder for the model, the pictures and the report (output)"
+    add("--output", metavar="DIR", default=config.BASE_OUTPUT, help=folder)
+    add("--resume", action="store_true", help="go on after the last whole epoch of a training")
+    add("--seed", type=flags.seed, default=42, help="decides all that is random (42)")
+    add("--deterministic", action="store_true", help="the same weights bit for bit, but slower")
+    board = "folder for TensorBoard, which draws the loss while the training runs"
+    add("--tensorboard", metavar="DIR", help=board)
+
+    (args, unknown) = ap.parse_known_args(words)
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        near = get_close_matches(flag, ap._option_string_actions, 1)
+        meant = f", perhaps {near[0]} is meant" if near else ""
+        ap.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+
+    (args.recipe, recipe) = find_recipe(args.recipe or default_recipe(args.dataset))
     ways = recipe.training.ways
     if args.quick and not ways:
         raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
-    names = ("epochs", "batch_size", "weights", "mirror", "fit")
+    names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},
         **({"least_steps": 0} if args.epochs else {}),
         ways=tuple(way for way in ways if not (args.quick and way == "trained on")),
     )
-    recipes.check(recipe)
+    if args.encoder:
+        recipe = with_encoder(recipe, args.encoder, args.encoder_pixels)
+    check(recipe)
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
+    if args.tensorboard and not find_spec("tensorboard"):
+        wanted = "the package tensorboard (pip install tensorboard)"
+        raise InputError(f"Expected {wanted} with --tensorboard. Received: none.")
+    of_data = ("image_size", "channels", "split", "class_level", "group_by")
+    args.reading = {name: getattr(args, name) for name in of_data}
     return args, recipe
 
 
@@ -81,10 +148,18 @@ def default_recipe(dataset: str) -> str:
     return "pairs" if holds_pairs(dataset) else "photos"
 
 
-def reading(args: argparse.Namespace) -> dict[str, Any]:
-    """The flags that say how a folder is read, as keywords for datasets.load."""
-    names = ("image_size", "channels", "split", "class_level", "group_by")
-    return {name: getattr(args, name) for name in names}
+def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
+    """The recipe with the Keras model of a file as its network, see encoders.build_from_file."""
+    model = encoders.read_encoder(path)
+    if not (pixels := pixels or encoders.pixels_of(model)):
+        received = f"{printable(path)}, whose first layers do not scale pixels"
+        wanted = f"--encoder-pixels, one of {', '.join(encoders.PIXELS)}"
+        raise InputError(f"Expected {wanted}. Received: {received}, so it has to be said.")
+    recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.output_shape[-1])
+    (_, height, width, _) = model.input_shape
+    if not height:
+        return recipe
+    return recipe.changed(least_shape=(height, width, 3), side=max(height, width))
 
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
@@ -103,3 +178,99 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "parts": data.parts,
         "images": [checkpoints.fingerprint(part) for part in parts],
     }
+
+
+def find_recipe(name: str) -> tuple[str, Recipe]:
+    """A recipe and its name: a key of RECIPES, or a TOML file, see docs/recipes.md.
+
+    The file has the name of a recipe to start from, base (article), a text, source, and what is to
+    differ: fields of a Recipe in tables [network], [training] and [reading]. Raises InputError for
+    anything else.
+    """
+    if name in RECIPES:
+        return name, RECIPES[name]
+    known = ", ".join(RECIPES)
+    try:
+        content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        wanted = f"a recipe: {known}, or a file in TOML"
+        raise InputError(f"Expected {wanted}. Received: {name!r} ({error}).") from None
+    base = content.pop("base", "article")
+    if base not in list(RECIPES):
+        raise InputError(f"Expected base, one of {known}. Received: {base!r}, in {name}.")
+    values: dict[str, Any] = {"source": str(content.pop("source", f"{name}, from {base}"))}
+    for table, given in content.items():
+        group = fields(getattr(RECIPES[base], table)) if table in GROUPS else ()
+        kinds = {x.name: x.type for x in group if x.name != "image_shape"}  # which the data sets
+        for field, value in given.items() if isinstance(given, dict) else [(str(given), None)]:
+            if field not in kinds:
+                wanted = ", ".join(kinds) or "base, source, and [network], [training], [reading]"
+                received = f"{field}, in [{table}] of {name}"
+                raise InputError(f"Expected {wanted}. Received: {received}.")
+            values[field] = tuple(value) if isinstance(value, list) else value
+            (wanted, fits) = _limit(field, kinds[field], values[field])
+            if not fits:
+                raise InputError(f"Expected {table}.{field}, {wanted}. Received: {value!r}.")
+    return Path(name).stem, RECIPES[base].changed(**values)
+
+
+def check(recipe: Recipe) -> None:
+    """Raise InputError, naming fields, where a value does nothing, or does not fit another one."""
+    values = {f"{name}.{k}": v for name in GROUPS for k, v in vars(getattr(recipe, name)).items()}
+    (network, training, reading) = (recipe.network, recipe.training, recipe.reading)
+    (name, loss, ways) = (network.name, training.loss, training.ways)
+    of_members = max(network.embedding_dim // MEMBERS, 1) * MEMBERS
+    least = max(reading.least_shape[:2])
+    (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
+    pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
+    in_order = tuple(way for way in WAYS if way in (*WAYS[:2], *ways))
+    trained = in_order if set(in_order) & set(WAYS[2:-1]) else WAYS  # one at least has a history
+    rules: list[tuple[Any, str, Collection, str]] = [
+        # where this holds, a field has to be one of these, because of another
+        (name in OWN_SIZES, "network.embedding_dim", [OWN_SIZES.get(name)], "network.name"),
+        (name == "best", "network.embedding_dim", [of_members], "network.name"),
+        (name in IN_FLOAT32, "training.precision", ["auto", "float32"], "network.name"),
+        (loss == "members_contrastive", "network.name", ["best"], "training.loss"),
+        (loss in WITHOUT_MARGIN, "training.margin", [Training.margin], "training.loss"),
+        (loss == "triplet", "training.pairing", ["triplets"], "training.loss"),
+        (True, "training.pairing", pairings, "training.loss"),
+        (loss == "binary_cross_entropy", "network.head", [*HEADS][1:], "training.loss"),
+        (in_batch, "network.head", ["none"], "training.pairing"),
+        (in_batch, "network.distance", ["euclidean"], "training.pairing"),
+        (none_held, "training.keep_best", [False], "reading.held_out"),
+        (none_held, "training.ways", [()], "reading.held_out"),
+        (not training.keep_best, "training.patience", [None], "training.keep_best"),
+        (Reading.side != reading.side < least, "reading.side", [least], "reading.least_shape"),
+        (network.weights == "imagenet", "network.name", ["mobilenet"], "network.weights"),
+        (ways and name in NETWORKS, "network.name", ["features"], "training.ways"),
+        (name not in NETWORKS, "training.ways", [ways or WAYS], "network.name"),
+        (ways, "network.weights", ["none"], "training.ways"),
+        (ways, "network.test_shift", [0], "training.ways"),
+        (ways, "training.pairing", ["batch"], "training.ways"),
+        (ways, "training.keep_best", [False], "training.ways"),
+        (ways, "training.ways", [trained], "network.name"),
+    ]
+    for holds, field, fitting, other in rules:
+        if holds and values[field] not in fitting:
+            raise InputError(
+                f"Expected {field} {' or '.join(map(repr, fitting))} with {other} "
+                f"{values[other]!r}. Received: {values[field]!r}."
+            )
+
+
+def _limit(name: str, kind: Any, value: Any) -> tuple[str, bool]:
+    # what a value of a field may be, in words, and whether this one is
+    if name in ALLOWED:
+        return f"one of {', '.join(ALLOWED[name])}", value in list(ALLOWED[name])
+    if name == "ways":
+        return f"a list of some of {', '.join(WAYS)}", type(value) is tuple
+    if name == "least_shape":
+        sides = value if type(value) is tuple and len(value) == 3 else (0, 0, 0)
+        fits = all(type(x) is int and 1 <= x <= 4096 for x in sides) and sides[2] in (1, 3)
+        return "[height, width, 1 or 3], whole numbers", fits
+    if kind in (str, bool):
+        return "a text" if kind is str else "true or false", type(value) is kind
+    kind = float if kind is float else int  # which int | None is, too
+    (low, high) = LIMITS.get(name, (1 if kind is int else TINY, MOST))
+    words = f"a {'whole ' * (kind is int)}number from {low} to {high}"
+    return words, type(value) in (int, kind) and low <= value <= high

@@ -24,8 +24,7 @@ OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "rmsprop": keras.op
 def set_seed(seed: int, deterministic: bool = False) -> None:
     """Fix what TensorFlow and Keras draw at random: initial weights and dropout.
 
-    deterministic: also the order in which TensorFlow adds up numbers on several threads, at
-    some cost in speed; two runs on one machine are then equal bit for bit.
+    deterministic: also the order in which threads add up numbers; slower, equal bit for bit.
     """
     keras.utils.set_random_seed(seed)
     if deterministic:

@@ -17,10 +17,9 @@ import numpy as np
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet, evenly
-from pyimagesearch.evaluation.distances import Comparison
-from pyimagesearch.evaluation.measure import embed, pair_distances
+from pyimagesearch.evaluation.distances import Comparison, curve_of
+from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
@@ -28,7 +27,8 @@ from pyimagesearch.training import devices
 
 log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
-KEPT = ("done", "history", "best_loss", "best_epoch")  # of a Checkpoint, as JSON
+# of a Checkpoint, as JSON
+KEPT = ("settings", "ran_on", "done", "history", "best_loss", "best_epoch")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # what ends a training
 
 
@@ -46,6 +46,7 @@ class Progress(keras.callbacks.History):
         super().__init__()
         self.epochs, self.done = epochs, 0  # how many there are, how many of them are done
         self.stopped = stopped or threading.Event()
+        self.beside: list[keras.callbacks.Callback] = []  # what else fit is to call
         self.cut = False  # whether it was stopped in the middle of an epoch
         self.diverged = False  # whether a loss was no finite number
 
@@ -82,7 +83,7 @@ class Progress(keras.callbacks.History):
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise InputError(
                 "Expected a loss that stays finite. Received: one that did not in the first epoch, "
-                f"at a learning rate of {rate:.2g}. Lower it in a recipe of your own."
+                f"at a learning rate of {rate:.2g}. Lower it with --lr."
             )
         if self.diverged:
             self.model.set_weights(self.before)
@@ -99,22 +100,20 @@ class Checkpoint(Progress):
     random generators, and the progress. The order of the images is a function of seed and epoch.
     Keras' BackupAndRestore keeps less: its resumed weights differ. Says how the training goes, too.
 
+    settings: what must be the same to go on, a dict for JSON. Raises InputError where the folder's
+    checkpoint, or the finished model that lies there instead of one, is of others.
     is_finished: whether a --resume has found the finished model of these very settings.
     """
 
     def __init__(self, output: str, settings: dict[str, Any], recipe: Recipe, resume: bool = False):
-        """settings: what must be the same to go on, a dict for JSON.
-
-        Raises InputError where the folder's checkpoint, or the finished model that lies there
-        instead of one, is of other settings.
-        """
         super().__init__(recipe.training.epochs)
         self.path, self.settings = os.path.join(output, NAME), _flat(settings)
         self.recipe = recipe
         self.best_loss, self.best_epoch = math.inf, 0  # of the validation pairs
         self.best_weights: list[np.ndarray] = []
         self.collapsed = False  # whether all distances are alike
-        self.resumed: tuple[dict, list] | None = None  # what it ran on; values of the variables
+        self.ran_on: dict[str, str] = {}  # the device and the versions
+        self.resumed: list[np.ndarray] = []  # values of the variables
         self.is_finished = False
         if not resume:
             if os.path.exists(self.path):
@@ -134,15 +133,14 @@ class Checkpoint(Progress):
             with open(self.path, "rb") as f, np.load(f, allow_pickle=False) as data:
                 arrays = dict(data)  # in the order in which they were written
             header = json.loads(str(arrays.pop("header")))
-            (settings, ran_on) = (dict(header["settings"]), dict(header["ran_on"]))
-            kept = {name: header["progress"][name] for name in KEPT}
+            kept = {name: header[name] for name in KEPT}
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
             log.info("%s is damaged, or of another version of this project", self.path)
             return False
-        self._check_same(settings, f"checkpoint {self.path}")
+        self._check_same(kept["settings"], f"checkpoint {self.path}")
         self.__dict__ |= kept
         self.best_weights = [x for name, x in arrays.items() if name.startswith("best")]
-        self.resumed = (ran_on, [x for name, x in arrays.items() if name.startswith("variable")])
+        self.resumed = [x for name, x in arrays.items() if name.startswith("variable")]
         return True
 
     @property
@@ -159,34 +157,30 @@ class Checkpoint(Progress):
     def callbacks(
         self, encoder: keras.Model, comparison: Comparison, validation: ImageSet
     ) -> list[keras.callbacks.Callback]:
-        """What fit calls: first what adds to an epoch's figures, then what shows and keeps them.
+        """What fit calls: first what adds val_loss to an epoch, then what shows and keeps it."""
 
-        encoder, comparison: of what is trained. validation: images with pairs.
-        """
-        validated = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: self._validate(encoder, comparison, validation, logs)
-        )
-        return [validated, keras.callbacks.ProgbarLogger(), self]  # which speaks below the bar
+        def validate(epoch, logs):
+            embeddings = embed(encoder, validation.images)
+            y = validation.drawn.labels()
+            distances = comparison([embeddings[ends] for ends in validation.drawn.indices().T])
+            loss = float(metrics.pair_loss(self.recipe, y, distances))
+            # the last step's weights may be infinite where the loss before it was not
+            self.diverged |= not (np.isfinite(embeddings).all() and math.isfinite(loss))
+            if self.diverged:
+                return
+            logs["val_loss"] = loss
+            if self.recipe.network.head != "none":
+                logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
+            self.collapsed = curve_of(distances, y).collapsed
+            # what has not begun to learn is not to be kept, nor is its patience counted
+            may_keep = self.best_weights or not self.collapsed
+            if self.recipe.training.keep_best and may_keep and loss < self.best_loss:
+                self.best_loss, self.best_epoch = loss, self.done + 1
+                self.best_weights = self.model.get_weights()
 
-    def _validate(self, encoder, comparison, validation, logs):
-        if self.diverged:
-            return
-        embeddings = embed(encoder, validation.images)
-        (distances, y) = pair_distances(embeddings, validation.drawn, comparison)
-        loss = float(metrics.pair_loss(self.recipe, y, distances))
-        # the last step's weights may be infinite where the loss before it was not
-        self.diverged = not (np.isfinite(embeddings).all() and math.isfinite(loss))
-        if self.diverged:
-            return
-        logs["val_loss"] = loss
-        if self.recipe.network.head != "none":
-            logs["val_accuracy"] = float(metrics.pair_accuracy(y, distances))
-        self.collapsed = curve_of(distances, y).collapsed
-        if not self.recipe.training.keep_best or (self.collapsed and not self.best_weights):
-            return  # what has not begun to learn is not to be kept, nor is its patience counted
-        if loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, self.done + 1
-            self.best_weights = self.model.get_weights()
+        validated = keras.callbacks.LambdaCallback(on_epoch_end=validate)
+        # after the bar, below which it speaks
+        return [validated, keras.callbacks.ProgbarLogger(), self, *self.beside]
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
         if difference := _difference(settings, self.settings):
@@ -197,23 +191,22 @@ class Checkpoint(Progress):
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
-        here = self._ran_on()
-        log.info("training on {device}, in {precision}".format(**here))
+        (before, self.ran_on) = (self.ran_on, devices.describe(self.model) | versions())
+        log.info("training on {device}, in {precision}".format(**self.ran_on))
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.resumed:
             return
-        (before, values) = self.resumed
-        other = _difference(before, here)
-        if [x.shape for x in values] != [tuple(x.shape) for x in self._variables()]:
+        other = _difference(before, self.ran_on)
+        if [x.shape for x in self.resumed] != [tuple(x.shape) for x in self._variables()]:
             raise InputError(
                 f"Expected a checkpoint of this version's network. Received: {self.path}, written "
                 f"with {other or 'another one'}. Without --resume the training starts anew."
             )
         if other:
             log.info("it began with %s: the result is not the same bit for bit", other)
-        for variable, value in zip(self._variables(), values):
+        for variable, value in zip(self._variables(), self.resumed):
             variable.assign(value)
-        self.resumed = None
+        self.resumed = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -225,8 +218,7 @@ class Checkpoint(Progress):
             log.info("about %s left", duration(self.history["seconds"][-1] * left))
         if not devices.machines()[1] or self.cut or self.diverged:
             return
-        state = {name: getattr(self, name) for name in KEPT}
-        header = {"settings": self.settings, "progress": state, "ran_on": self._ran_on()}
+        header = {name: getattr(self, name) for name in KEPT}
         lists = {"variable": self._variables(), "best": self.best_weights}
         arrays: Any = {f"{k}_{i}": np.asarray(x) for k, v in lists.items() for i, x in enumerate(v)}
         try:
@@ -252,16 +244,16 @@ class Checkpoint(Progress):
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
 
-    def _ran_on(self) -> dict[str, str]:
-        return devices.describe(self.model) | versions()
-
     def finish(self) -> None:
-        """Take the checkpoint away, unless the training was stopped before its end."""
-        unfinished = self.done and self.first_epoch < self.epochs
-        if self.stopped.is_set() and unfinished and not self.diverged:
+        """Take away the checkpoint, unless the training was stopped before its end.
+
+        And the test script's picture: it shows what the model before this one said.
+        """
+        Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
+        if self.stopped.is_set() and self.done and self.first_epoch < self.epochs:
             log.info("--resume goes on after epoch %d", self.done)
-        elif os.path.exists(self.path):
-            os.remove(self.path)
+        else:
+            Path(self.path).unlink(missing_ok=True)
 
 
 def duration(seconds: float) -> str:

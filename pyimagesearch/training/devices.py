@@ -17,7 +17,6 @@ import zlib
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.config import Recipe
@@ -26,14 +25,6 @@ from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.terminal import verbosity
 
 log = logging.getLogger(__name__)
-# what TensorFlow raises on one machine where another is gone
-GONE = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
 
 
 def machines() -> tuple[int, bool]:
@@ -150,8 +141,8 @@ def fit(
     batches, steps: of data.batches.batches. checkpoint: a Checkpoint, among the callbacks.
     Keras' own fit fails for several machines (its issue 20585, open). There the same callbacks
     are called in the same order, and where one machine wants to stop all of them do after the
-    same step. Raises InputError where the machines would not train the same, and one of GONE
-    where a machine goes: the checkpoint of the last whole epoch stays.
+    same step. Raises InputError where the machines would not train the same, and TensorFlow's
+    error where a machine goes: the checkpoint of the last whole epoch stays.
     """
     (first, epochs) = (checkpoint.first_epoch, checkpoint.epochs)
     batches = _shared_out(batches)
@@ -160,31 +151,21 @@ def fit(
         return model.fit(batches, initial_epoch=first, epochs=epochs, shuffle=False, **how)
     shared = tf.distribute.get_strategy()
 
-    def part(batch):
-        (x, y) = batch
-        with tf.GradientTape() as tape:
-            # this device's part of the mean
-            loss = model.compute_loss(x, y, model(x, training=True))
-        variables = model.trainable_variables
-        model.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-        return loss
+    @tf.function
+    def train_step(iterator):
+        logs = shared.run(model.train_step, args=(next(iterator),))
+        return {name: shared.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     @tf.function
-    def loss_of_step(iterator):
-        return shared.reduce("SUM", shared.run(part, args=(next(iterator),)), axis=None)
+    def gathered(value):
+        return shared.gather(shared.run(lambda: value), axis=0)
 
-    @tf.function
-    def total(values):  # over all devices of all machines
-        return shared.reduce("SUM", shared.run(lambda x: x, args=(values,)), axis=None)
-
-    def one_wants(stop: bool) -> bool:
-        return bool(total(tf.constant(float(stop))).numpy() > 0)
+    def of_all(number: int) -> set[int]:  # what all devices of all machines give
+        return set(gathered(tf.constant([number], tf.int64)).numpy().tolist())
 
     # each may have the data somewhere else
     same = checkpoint.settings | {"dataset": None} | versions() | {"python": None, "epoch": first}
-    number = zlib.crc32(json.dumps(same, sort_keys=True).encode()) % 2**20  # exact, squared
-    (devices, sum_, squares) = total(tf.constant([1, number, number**2], tf.float64)).numpy()
-    if devices * squares != sum_**2:  # equal numbers alone have no variance
+    if len(of_all(zlib.crc32(json.dumps(same, sort_keys=True).encode()))) > 1:
         raise InputError(
             "Expected the same command, images and versions on every machine, and an --output that "
             "all can read to --resume from. Received: machines that differ in it."
@@ -198,18 +179,18 @@ def fit(
     iterator = iter(batches)
     for epoch in range(first, epochs):
         calls.on_epoch_begin(epoch)
-        losses: list[float] = []
+        model.reset_metrics()
         for step in range(steps):
             calls.on_train_batch_begin(step)
-            losses.append(float(loss_of_step(iterator)))
-            calls.on_train_batch_end(step, {"loss": float(np.mean(losses))})
-            if one_wants(model.stop_training):
+            logs = {name: float(value) for name, value in train_step(iterator).items()}
+            calls.on_train_batch_end(step, logs)
+            if any(of_all(model.stop_training)):
                 if not checkpoint.diverged:
                     checkpoint.stopped.set()
                     checkpoint.cut = step + 1 < steps
                 break
-        calls.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
-        if one_wants(model.stop_training):
+        calls.on_epoch_end(epoch, logs)
+        if any(of_all(model.stop_training)):
             break
     calls.on_train_end()
     return checkpoint

@@ -1,9 +1,10 @@
 """From a network that has seen photos to one for a folder: several ways, the best of which stays.
 
-In their order, each on top of the one before: its features whitened, in closed form; a linear
-head on these, or one of two layers; the last blocks of the network trained on with what is best;
-the mean over an image and its middle with what is best then. Heads harm where new classes meet few
-old ones, and training on helps most where the classes stay: the held-out images say which it is.
+In their order, each on top of the one before: its last layer as it is; its features whitened, in
+closed form; a linear head on these, or one of two layers; the last blocks of the network trained
+on with what is best; the mean over an image and its middle with what is best then. Heads harm
+where new classes meet few old ones, and training on helps most where the classes stay: the
+held-out images say which it is.
 """
 
 import hashlib
@@ -22,11 +23,12 @@ from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.cache import cached
 from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
-from pyimagesearch.evaluation.distances import unit_length
+from pyimagesearch.evaluation.distances import curve_of, unit_length
 from pyimagesearch.evaluation.measure import embed
-from pyimagesearch.evaluation.verification import curve_of
 from pyimagesearch.networks.acceleration import InParts
+from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, leaves
 from pyimagesearch.siamese_network import seen_again
+from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import verbosity
 from pyimagesearch.training import build
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
@@ -39,8 +41,8 @@ HEADS = {
         Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(x)))
     ),
 }
-WAYS = ("whitened", *HEADS, "trained on", "seen again")
-FROZEN_TO = "block_6_expand"  # a layer of the network; what stands before stays as it is
+WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
+FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
 MOST_VIEWS = 40_000  # and of all of them together
@@ -49,6 +51,7 @@ MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_DIRECTIONS = 256  # that it keeps
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
 CEILING = 0.9995  # a held-out AUC that minutes of training on would not raise
+HARDLY = 0.01  # of their mean size: features that spread no further show a wrong scale of pixels
 SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directions
 
 
@@ -63,7 +66,7 @@ def train(
 ) -> tuple[keras.Model, keras.callbacks.History, dict[str, Any]]:
     """Each of the recipe's ways, and the one that tells held-out images apart best.
 
-    network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 5632).
+    network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
     Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or of the
     last that was trained; {"way", "ways"}: what was kept, each way's held-out AUC and seconds).
@@ -79,19 +82,29 @@ def train(
     chosen = Choice(held, data.new_choices)
     histories: dict[str, keras.callbacks.History] = {}
 
+    # the last layer of the network, of length 1
+    (features, of_held) = (features_of(network, images), features_of(network, held.images))
+    (spread, size) = (np.std(features, axis=0, dtype=np.float32), np.abs(features))
+    if not spread.mean() > HARDLY * size.mean(dtype=np.float32):
+        wanted = "an encoder whose output differs from image to image"
+        received = f"one that hardly does, with --encoder-pixels {recipe.network.pixels}"
+        raise InputError(f"Expected {wanted}. Received: {received}. Does it take such pixels?")
+    last: int = LAST_LAYER if recipe.network.name == "features" else features.shape[1]
+    encoder = keras.Model(network.input, UnitNormalization()(network.output[:, -last:]))
+    chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))
+
     # whitened: one Dense layer on the features, in closed form
-    features = features_of(network, images)
     some = evenly(len(features), MOST_WHITENED)
     (kernel, bias) = whitening(features[some], labels[some])
     dense = Dense(len(bias), name="whitening")
     whitened = keras.Model(network.input, dense(network.output))
     dense.set_weights([kernel, bias])
 
-    def apply(features):  # float16 (N, 5632) -> float32 (N, k), in blocks: they are large
+    def apply(features):  # float16 (N, 6016) -> float32 (N, k), in blocks: they are large
         blocks = [features[i : i + 4096] for i in range(0, len(features), 4096)]
         return np.concatenate([block.astype(np.float32) @ kernel + bias for block in blocks])
 
-    of_held = apply(features_of(network, held.images))
+    of_held = apply(of_held)
     views = [apply(features)]
     del features
     for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
@@ -127,7 +140,8 @@ def train(
         encoder = chosen.encoder
         before = encoder.get_weights()
         inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
-        frozen = inner.layers[: inner.layers.index(inner.get_layer(FROZEN_TO))]
+        weighted = [layer for layer in leaves(inner) if layer.trainable_weights]
+        frozen = weighted[: int(FROZEN * len(weighted))]
         for layer in frozen:
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
@@ -159,7 +173,8 @@ def _fit(model, dataset, steps, held, recipe, seed, progress, verbose):
     (validation, count) = batches.batches(held, recipe.changed(epochs=1), seed, move=False)
     model.compile(**build.compiling(recipe, steps))
     epochs = {"initial_epoch": progress.done, "epochs": progress.epochs, "steps_per_epoch": steps}
-    how = {"callbacks": [keras.callbacks.ProgbarLogger(), progress], "verbose": verbose}
+    how: dict[str, Any] = {"verbose": verbose}
+    how |= {"callbacks": [keras.callbacks.ProgbarLogger(), progress, *progress.beside]}
     how |= {"validation_data": validation, "validation_steps": count}
     return model.fit(dataset, shuffle=False, **epochs, **how)
 
@@ -236,7 +251,9 @@ def features_of(
     recipe: Recipe | None = None,
     view: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
-    """What a network puts out for each image, from the cache where it is known: float16 (N, D).
+    """What a network puts out for each image, from the cache where it is known: (N, D).
+
+    float16 where it is the one that ships, whose numbers fit; else float32.
 
     images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
     random by its pixels and the view (seed, number) alone; None: as they are.
@@ -244,6 +261,7 @@ def features_of(
     digest = hashlib.blake2b(str(network.input_shape).encode(), digest_size=8)
     for weight in network.get_weights():
         digest.update(weight.tobytes())
+    kind = np.float16 if network.output_shape[1] == FEATURES else np.float32
     store = f"features {digest.hexdigest()}"
     if recipe:
         asked = [float(getattr(recipe.training, move)) for move in MOVES]
@@ -251,19 +269,19 @@ def features_of(
 
     digests = pixel_digests(images)
 
-    def compute(places, progress):
+    def compute(places, done):
         pixels = images[np.array(places)]
         if recipe:
             draws = [
                 np.random.default_rng([key, *view]).uniform(-1, 1, DRAWN) for key in digests[places]
             ]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
-        progress.add(len(places))
-        features = np.asarray(embed(network, pixels), np.float16)
+        done(len(places))
+        features = np.asarray(embed(network, pixels), kind)
         return {place: feature.tobytes() for place, feature in zip(places, features)}
 
     keys = {place: digest.tobytes() for place, digest in enumerate(digests)}
-    return cached(store, keys, compute, "images looked at")[1].view(np.float16)
+    return cached(store, keys, compute, "images looked at")[1].view(kind)
 
 
 def whitening(

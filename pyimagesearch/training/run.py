@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import matplotlib
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from pyimagesearch import config, utils
@@ -26,7 +27,7 @@ from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import only_writer
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
@@ -47,12 +48,12 @@ def alone(output: str) -> Iterator[None]:
     try:
         with only_writer(output) if is_chief else nullcontext():
             yield
-    except devices.GONE:
+    except tf.errors.OpError as error:
         if machines == 1:
             raise
         raise InputError(
-            "Expected all machines until the training ends. Received: one that is gone. Start all "
-            "again, with --resume where an epoch was done."
+            f"Expected all machines until the training ends. Received: {first_line(error)}. Start "
+            "all again, with --resume where an epoch was done."
         ) from None
     finally:
         with suppress(ValueError):  # in another thread than the main one, which gets no signals
@@ -64,6 +65,7 @@ def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
     """Whether this is the article's own training, on MNIST and one device."""
     plain = recipe.changed(batch_size=config.BATCH_SIZE, epochs=config.EPOCHS)
     of_article = args.dataset == "mnist" and plain == config.RECIPES["article"]
+    of_article &= not args.tensorboard
     return of_article and devices.machines()[0] == 1 and len(devices.cards()) == 1
 
 
@@ -78,7 +80,7 @@ def fit(
     images: uint8 (N, H, W, C) or (N, H, W), values from 0 to 255, with labels (N,), whole numbers
     or strings; or what --dataset takes: the path of a folder or a list, or a name.
     flags: the script's other flags by their names, recipe="fast" (which images in memory get by
-    default), epochs=3, split="classes", mirror=True, image_size="64x48", each as it is typed.
+    default), epochs=3, lr=0.01, split="classes", mirror=True, image_size="64x48", as it is typed.
     output: the folder for what the script leaves. None: nothing is left on disk.
     Returns the trained model. The interrupt (Ctrl-C) ends the training early, and what was learned
     is returned. Signals, and the random numbers of Python and NumPy, are as before afterwards.
@@ -93,10 +95,15 @@ def fit(
         flags["dataset"] = os.fspath(images)
     else:
         arrays = (np.asarray(images), labels)
-        flags = {"recipe": "fast", "dataset": "arrays"} | flags
+        recipe_name = "fast" if flags.get("encoder") is None else "photos"
+        flags = {"recipe": recipe_name, "dataset": "arrays"} | flags
     (of_python, of_numpy) = (random.getstate(), np.random.get_state())
     with tempfile.TemporaryDirectory() as folder:
         flags["output"] = folder if output is None else os.fspath(output)
+        if isinstance(flags.get("encoder"), keras.Model):
+            path = os.path.join(folder, "encoder_to_start_from.keras")
+            flags["encoder"].save(path)
+            flags["encoder"] = path
         (args, recipe) = arguments.parse(
             fit.__doc__,
             [
@@ -119,10 +126,9 @@ def fit(
 def train(
     args: argparse.Namespace, recipe: Recipe, arrays: tuple[np.ndarray, Any] | None = None
 ) -> None:
-    """Train a recipe on a data set, on all devices, and write what a training leaves.
+    """Train on all devices and write what a training leaves; to be called inside of alone.
 
-    args, recipe: of arguments.parse. arrays: images and labels instead of args.dataset. To be
-    called inside of alone.
+    args, recipe: of arguments.parse. arrays: images and labels instead of args.dataset.
     """
     (_, is_chief) = devices.machines()
     strategy = devices.strategy(recipe)  # one device, several cards, or several machines
@@ -130,12 +136,15 @@ def train(
     log.info("loading %s dataset...", args.dataset)
     known = build.known_digests(recipe)
     source = args.dataset if arrays is None else arrays
-    data = datasets.load(source, recipe, args.seed, known=known, **arguments.reading(args))
+    data = datasets.load(source, recipe, args.seed, known=known, **args.reading)
     recipe = build.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
     if checkpoint.is_finished:
         return
+    if args.tensorboard and is_chief:
+        board = keras.callbacks.TensorBoard(args.tensorboard, write_graph=False)
+        checkpoint.beside.append(board)
 
     log.info("preparing positive and negative pairs...")
     (train_batches, steps) = batches.batches(

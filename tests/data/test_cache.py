@@ -87,7 +87,7 @@ def test_embeddings_are_made_once_for_a_model(files, write):
 def squares(numbers, store, asked):
     """Each number's square, from the cache where it is there; asked: how many were computed."""
 
-    def compute(places, progress):
+    def compute(places, done):
         asked.append(len(places))
         return {k: np.float16(numbers[k] ** 2).tobytes() for k in places}
 

@@ -42,7 +42,7 @@ def test_a_list_of_classes(listed, said):
     lines = [f"{k}.png,{'ab'[k // 3]}" for k in range(6)]
     (images, _) = read_folder(listed("path,label", *lines, "./1.png,a", "0.png,b"))
     assert reds(images) == [1, 2, 3, 4, 5]  # 0 is in two classes
-    assert "left out 2, in several classes: 0.png (line 2), 0.png (line 9)" in said()
+    assert "left out 2, in several classes: 0.png, 0.png" in said()
 
 
 @pytest.mark.parametrize(
@@ -72,23 +72,22 @@ def test_split_and_group_columns(listed, said):
     ]
     groups = dict(zip(reds(images), images.groups))
     assert groups[0] == groups[1] != groups[2] == groups[3] and groups[6] != groups[7]
-    assert "3 groups by the list; 2 images are in none" in said()
+    assert "3 groups; 2 images are in none" in said()
 
 
 @pytest.mark.parametrize(
     "lines, message",
     [
-        (["a,b", "0.png,1.png"], r"list\.csv with a,b"),
+        (["a,b", "0.png,1.png"], r"list\.csv with 1 lines below a,b\.$"),
         (["path,label,path", "0.png,a,1.png"], r"none of them twice"),
-        ([""], r"list\.csv with none"),
-        (["path,label"], r"lines below the header"),
+        ([""], r"below none\.$"),
+        (["path,label"], r"list\.csv with 0 lines below path,label\.$"),
         (["path,label", "0.png,a", ",a"], r"line 3 is at fault.*path missing\.$"),
         (["path,label", "0.png,a,b"], r"line 2 .*more cells"),
-        (["path,label", "x.png,a", "y.png,a", "0.png,a"], r"line 2 .*x\.png, not there\."),
-        (["path,label", "../in,a"], r"line 2 .*not there"),
-        (["path,label", "sub\\0.png,a"], r"line 2 .*sub\\0\.png, not there; write / for \\\.$"),
+        (["path,label", "x.png,a", "y.png,a", "0.png,a"], r"line 2 .*x\.png, not there\.$"),
+        (["path,label", "../in,a"], r"line 2 .*Expected a file"),
         (["path,label,split", "0.png,a,train", "1.png,a,tset"], r"line 3 .*train, val or test.*ts"),
-        (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*nothing, which other lines"),
+        (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*Received: nothing\."),
         (["a,b,same", "0.png,1.png,maybe"], r"line 2 .*same 1 or 0\. Received: maybe"),
         (["a,b,same", "0.png,1.png,"], r"line 2 .*same 1 or 0\. Received: nothing"),
     ],
@@ -116,10 +115,9 @@ def test_what_is_no_list(listed, tmp_path):
     path = listed("path,label", "0.png,a", "1.png,b")
     with pytest.raises(InputError, match="--class-level with a folder"):
         read_folder(path, class_level=1)
-    for order in ("le", "be"):
-        path = listed("\ufeffpath,label", "0.png,a", encoding=f"utf-16-{order}")
-        with pytest.raises(InputError, match=r"\(UTF-16: save it as CSV UTF-8\)\.$"):
-            read_folder(path)
+    path = listed("\ufeffpath,label", "0.png,a", encoding="utf-16-le")
+    with pytest.raises(InputError, match=r"header with the columns"):
+        read_folder(path)
 
 
 def test_a_list_of_pairs(listed, write, said):
@@ -140,11 +138,7 @@ def test_a_list_of_pairs(listed, write, said):
     # 0, 1 and 4 hang together, and what is anna's
     groups = dict(zip(reds(images), images.groups.tolist()))
     assert groups[0] == groups[1] == groups[4] != groups[2] == groups[3] == groups[6] == groups[7]
-    for line in (
-        "1 pairs of one class and 3 of two\n",
-        "left out 1 pairs of files that cannot be read",
-    ):
-        assert line in said()
+    assert "1 pairs of one class and 3 of two\n" in said()
     assert counts["copies"] == 1 and counts["skipped"]["unreadable"] == 1
     assert holds_pairs(path)
 
@@ -152,5 +146,5 @@ def test_a_list_of_pairs(listed, write, said):
 def test_what_belongs_together_in_two_parts_is_refused(listed, write):
     write("copy.png", (0, 0, 0))  # 0.png's content: one image
     lines = ["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"]
-    with pytest.raises(InputError, match=r"\(line 2\) in train and .* \(line 3\) in test"):
+    with pytest.raises(InputError, match=r"0.png in train and 2.png in test"):
         read_folder(listed(*lines))

@@ -169,5 +169,5 @@ def test_a_browser_shows_every_kind_of_data(kinds, tmp_path):
     assert all(a > b for a, b in zip(moved[:3], first))
     points = [point for point in measured.operating_points.values() if point]
     for stop, point in zip(state["stops"][1:], points, strict=True):
-        assert stop[:2] == [f"{point.threshold:.3f}", f"{100 * point.tmr.value:.2f} %"]
+        assert stop[:2] == [f"{point['threshold']:.3f}", f"{100 * point['tmr'].value:.2f} %"]
     assert sorted(state["names"]) == sorted(map(printable, HOSTILE))

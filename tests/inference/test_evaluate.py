@@ -72,7 +72,7 @@ def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
         shutil.copytree(folder / digit, tmp_path / "alphabets" / place)
     flags = ("evaluate", tmp_path / "alphabets", "--json")
     code, out, err = ask(*flags)
-    assert code == 2 and out == "" and "--class-level 1 or --class-level 2" in err
+    assert code == 2 and out == "" and "--class-level 1 or 2" in err
     assert json.loads(ask(*flags, "--class-level", 1)[1])["folder"]["classes"] == 2
     answer = json.loads(ask(*flags, "--class-level", 2)[1])
     assert answer["folder"]["classes"] == 4 and answer["accuracy"]["value"] == 1.0

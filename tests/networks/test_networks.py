@@ -13,7 +13,7 @@ from pyimagesearch.networks.encoders import (
     FEATURES,
     averaged_over,
     build_dogs_model,
-    build_efficientnet_lite0,
+    build_efficientnet_lite2,
     build_features,
     build_keras_io_model,
 )
@@ -169,16 +169,16 @@ def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
 @pytest.mark.slow
 def test_the_features_are_those_of_the_network_with_its_norms():
     """Folding each BatchNormalization into the convolution before it changes nothing."""
-    network = build_efficientnet_lite0((64, 48, 3))
+    network = build_efficientnet_lite2((64, 48, 3))
     images = np.random.default_rng(0).random((2, 64, 48, 3)).astype("float32")
     features = build_features((64, 48, 3))
     assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
     found = np.asarray(features(images))
-    assert found.shape == (2, FEATURES) == (2, 5632)
+    assert found.shape == (2, FEATURES) == (2, 6016)
     adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
     maps = [layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
-    # block 7 is the fourth that adds its input: the second of stages 2 and 3, two of stage 4
-    for layer, pooled in ((adds[3], found[:, :1280]), (maps[-1], found[:, -1280:])):
+    # block 10 is the seventh that adds its input: two of stages 2 and 3, three of stage 4
+    for layer, pooled in ((adds[6], found[:, :1408]), (maps[-1], found[:, -1280:])):
         of_layer = keras.Model(network.input, layer.output)(images)
         whole = np.asarray(of_layer).mean(axis=(1, 2))
         tiles = pooled.reshape(2, -1, whole.shape[1]).mean(axis=1)  # of 4x3 places: 4x4 tiles

@@ -141,10 +141,10 @@ def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
     terminal.setup(keras=False)
     for is_terminal in (False, True):
         monkeypatch.setattr("sys.stderr.isatty", lambda is_terminal=is_terminal: is_terminal)
-        with terminal.ProgressBar(2, "images read") as progress:
-            progress.add(1)
+        with terminal.progress_bar(2, "images read") as done:
+            done(1)
             print("a result")
-            progress.add(1)
+            done(1)
         (out, err) = capfd.readouterr()
         assert out == "a result\n" and ("images read" in err) == is_terminal
 

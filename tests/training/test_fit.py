@@ -15,7 +15,7 @@ from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.siamese_network import build_comparison
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.training import run
+from pyimagesearch.training import arguments, run
 
 
 def state_of_process():
@@ -29,11 +29,13 @@ def state_of_process():
 
 
 @pytest.mark.slow
-def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path):
+def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch):
     ((images, numbers), (others, of_others)) = load_mnist()
     before = state_of_process()
     names = [f"digit {number}" for number in numbers[:600]]
+    (tmp_path / "contrastive_pairs.png").touch()  # of the model before
     model = fit(images[:600, :, :, 0], names, tmp_path, epochs=2)
+    assert not (tmp_path / "contrastive_pairs.png").exists()
     assert state_of_process() == before
     left = {"contrastive_siamese_model", "encoder.keras", "metrics.json", "contrastive_plot.png"}
     assert left <= {*os.listdir(tmp_path)}
@@ -45,7 +47,13 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path):
     of_training = model.evaluate(images[:600], numbers[:600])
     assert 0 < of_training["trained_on"] <= of_training["images"] == 600
 
-    in_memory = fit(images[:600], names, epochs=1)
+    shown = []  # TensorBoard is a package that need not be there
+    monkeypatch.setattr(arguments, "find_spec", lambda name: name)
+    board = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: shown.append(logs))
+    monkeypatch.setattr(keras.callbacks, "TensorBoard", lambda folder, **how: board)
+    in_memory = fit(images[:600], names, epochs=1, lr=0.0005, tensorboard=tmp_path)
+    assert in_memory.settings["training"]["learning_rate"] == 0.0005
+    assert len(shown) == 1 and {"loss", "val_loss"} <= {*shown[0]}
     assert (
         in_memory.evaluate(images[:600], numbers[:600])["trained_on"] == of_training["trained_on"]
     )
@@ -59,7 +67,12 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path):
         (np.zeros((4, 28, 28), np.uint8), [0, 0, 1], {}, "a label for each image"),
         (np.zeros((4, 28, 28), np.uint8), [0.5, 0, 1, 1], {}, "whole numbers or strings"),
         (np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1], {"class_level": 1}, "a folder alone"),
-        (np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1], {"epoch_s": 1}, "arguments: --epoch-s"),
+        (
+            np.zeros((4, 28, 28), np.uint8),
+            [0, 0, 1, 1],
+            {"epoch": 1},
+            "--epoch=1, perhaps --epochs is",
+        ),
         ("nowhere", None, {}, "not there"),
     ],
 )
