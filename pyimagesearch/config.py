@@ -30,7 +30,9 @@ class Reading:
 
     image_shape: tuple[int, int, int] = IMG_SHAPE  # height, width, channels: set by the data
     least_shape: tuple[int, int, int] = (1, 1, 1)  # smaller images are enlarged inside the model
-    side: int = 64  # pixels: a folder's larger images are reduced to it, if no size is asked for
+    side: int = 64  # pixels: a folder's larger images are reduced to it, if no size is asked for,
+    # and further, but not below 128, until the pixels of all images are no more; 0: any number
+    most_pixels: int = 0
     fit: str = "stretch"  # in data.images.FITS: what becomes of images of another shape
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
     # the share of the training images that is not trained on, but chooses the threshold and, with
@@ -80,7 +82,7 @@ class Training:
     light: float = 0  # made brighter or darker by up to this share,
     colour: float = 0  # given more or less colour by up to this share,
     blur: float = 0  # and blurred by up to this share of a pixel
-    least_steps: int = 0  # more epochs where these are fewer steps
+    more_steps: int = 0  # besides the epochs, for few images; of both fewer where images are large
     ways: tuple[str, ...] = ()  # in training.photos.WAYS, in their order; (): one network, trained
     keep_best: bool = False  # the weights of the epoch with the best validation loss
     patience: int | None = None  # stop after so many epochs without a better validation loss
@@ -173,8 +175,8 @@ PHOTOS = PHOTOS_SMALL.changed(
     name="features",
     embedding_dim=6016,
     loss="supervised_contrastive",
-    epochs=4,
-    least_steps=300,
+    epochs=10,
+    more_steps=50,
     learning_rate=2e-4,
     warmup_steps=20,
     shift=9,
@@ -185,7 +187,8 @@ PHOTOS = PHOTOS_SMALL.changed(
     ways=("last layer", "whitened", "linear head", "two-layer head", "trained on", "seen again"),
     keep_best=False,
     least_shape=(96, 96, 3),
-    side=128,
+    side=224,
+    most_pixels=20_000_000,
 )
 
 # --dataset PAIRS. What ready pairs get where no recipe is asked for; it was not measured

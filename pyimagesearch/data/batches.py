@@ -172,11 +172,6 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     return min(ranked)[1:]
 
 
-def epochs_of(n: int, size: int, epochs: int, least_steps: int) -> int:
-    """So many epochs of n images in batches of about `size`, and more where the steps are few."""
-    return max(epochs, -(-least_steps // steps_and_size(n, size)[0]))
-
-
 def steps_of_a_call(steps: int) -> int:
     """The largest number up to 25 that divides the steps of an epoch."""
     return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)

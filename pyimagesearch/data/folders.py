@@ -22,6 +22,7 @@ from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
+MANY_SIDE = 128  # pixels: images are not reduced further because they are many
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
 UNPAIRED = "in no pair that is used"
@@ -140,6 +141,9 @@ def _shape(
     order = np.random.default_rng(0).permutation(len(paths))[:LOOKED_AT]
     looks = read_files("looks", [paths[k] for k in order], None).values
     (side, least, colour) = (reading.side, reading.least_shape, False)
+    if reading.most_pixels:
+        many = int((reading.most_pixels / len(paths)) ** 0.5) // 32 * 32
+        side = min(side, max(many, MANY_SIDE))
     if len(looks):
         side = int(min(np.median(looks[:, int(reading.fit == "whole")]), side))
         colour = bool(looks[:, 2].any())

@@ -45,7 +45,7 @@ ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
 # would end in a traceback, or not at all
 TINY, MOST = 1e-30, 10**6
 LIMITS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("warmup_steps", "least_steps", "shift", "turn"), (0, MOST)),
+    **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),
     **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
     "tested": (TINY, 0.99),
     "test_shift": (0, 4),
@@ -124,7 +124,7 @@ def parse(
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},
-        **({"least_steps": 0} if args.epochs else {}),
+        **({"more_steps": 0} if args.epochs else {}),
         ways=tuple(way for way in ways if not (args.quick and way == "trained on")),
     )
     if args.encoder:
@@ -223,8 +223,7 @@ def check(recipe: Recipe) -> None:
     least = max(reading.least_shape[:2])
     (in_batch, none_held) = (training.pairing == "batch", reading.held_out == 0)
     pairings = [x for x in SAMPLERS if (x == "batch") == (loss in BATCH_LOSSES)]
-    in_order = tuple(way for way in WAYS if way in (*WAYS[:2], *ways))
-    trained = in_order if set(in_order) & set(WAYS[2:-1]) else WAYS  # one at least has a history
+    in_order = tuple(way for way in WAYS if way in (WAYS[0], *ways))
     rules: list[tuple[Any, str, Collection, str]] = [
         # where this holds, a field has to be one of these, because of another
         (name in OWN_SIZES, "network.embedding_dim", [OWN_SIZES.get(name)], "network.name"),
@@ -248,7 +247,7 @@ def check(recipe: Recipe) -> None:
         (ways, "network.test_shift", [0], "training.ways"),
         (ways, "training.pairing", ["batch"], "training.ways"),
         (ways, "training.keep_best", [False], "training.ways"),
-        (ways, "training.ways", [trained], "network.name"),
+        (ways, "training.ways", [in_order], "network.name"),
     ]
     for holds, field, fitting, other in rules:
         if holds and values[field] not in fitting:

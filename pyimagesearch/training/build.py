@@ -1,6 +1,7 @@
 """What is trained: the networks of a recipe, the weights they start from, what compile needs."""
 
 import logging
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.batches import epochs_of, steps_of_a_call
+from pyimagesearch.data.batches import steps_and_size, steps_of_a_call
 from pyimagesearch.data.sets import DataSet, ImageSet, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError, first_line
@@ -34,9 +35,14 @@ def set_seed(seed: int, deterministic: bool = False) -> None:
 def fitted(recipe: Recipe, train: ImageSet) -> Recipe:
     """The recipe with what the data decides: the shape of the images, and how many epochs."""
     (training, epochs) = (recipe.training, recipe.training.epochs)
-    if training.least_steps:
-        epochs = epochs_of(len(train), training.batch_size, epochs, training.least_steps)
-    return recipe.changed(image_shape=tuple(train.images.shape[1:]), epochs=epochs)
+    shape = tuple(train.images.shape[1:])
+    if training.more_steps:
+        (steps, _) = steps_and_size(len(train), training.batch_size)
+        # a step takes so much longer for images above the least size, within what was measured
+        least = recipe.reading.least_shape
+        longer = max(math.prod(shape[:2]) / math.prod(least[:2]), 1) ** 0.75
+        epochs = max(round((epochs + training.more_steps / steps) / longer), 1)
+    return recipe.changed(image_shape=shape, epochs=epochs)
 
 
 def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model, keras.Model]:

@@ -20,7 +20,6 @@ from keras.layers import Dense, Dropout, Input, UnitNormalization
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
-from pyimagesearch.data.batches import epochs_of
 from pyimagesearch.data.cache import cached
 from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
 from pyimagesearch.evaluation.distances import curve_of, unit_length
@@ -45,7 +44,7 @@ WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
 MOVED_VIEWS = 4  # of each training image, for the heads,
-MOST_VIEWS = 40_000  # and of all of them together
+MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES = 2_000  # to train on
 MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_DIRECTIONS = 256  # that it keeps
@@ -68,8 +67,8 @@ def train(
 
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
-    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, or of the
-    last that was trained; {"way", "ways"}: what was kept, each way's held-out AUC and seconds).
+    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
+    epochs where it was computed; {"way", "ways"}: its name, each way's held-out AUC and seconds).
 
     A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
     alike the simpler way stays. Training on makes more of many images, and of classes that stay:
@@ -107,16 +106,19 @@ def train(
     of_held = apply(of_held)
     views = [apply(features)]
     del features
-    for view in range(min(MOVED_VIEWS, MOST_VIEWS // len(images))):
+    seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
+    for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if {*HEADS} & {*ways} else 0):
         views.append(apply(features_of(network, images, recipe, (seed, view))))
-    encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
-    chosen.add("whitened", encoder, unit_length(of_held))
+    if "whitened" in ways:
+        encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
+        chosen.add("whitened", encoder, unit_length(of_held))
 
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
     own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
-    if "trained on" in ways or recipe.training.least_steps:  # else --quick --epochs
-        own = own.changed(epochs=epochs_of(len(labels), 256, HEAD_EPOCHS, HEAD_STEPS))
+    if "trained on" in ways or recipe.training.more_steps:  # else --quick --epochs
+        (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
+        own = own.changed(epochs=max(HEAD_EPOCHS, -(-HEAD_STEPS // steps_of_head)))
     for name in HEADS:
         if name in ways and not stopped.is_set():
             log.info("training a %s...", name)
@@ -134,7 +136,7 @@ def train(
     # back where that was no gain
     doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)
     (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
-    if is_asked and histories and auc >= CEILING and doubt >= 0:
+    if is_asked and auc >= CEILING:
         log.info("skipped training on: held-out AUC is %.4f already", auc)
     elif is_asked:
         encoder = chosen.encoder
@@ -157,14 +159,14 @@ def train(
     trained = chosen.kept
     if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
         log.info("stopped on request, what was learned is kept")
-    if trained not in histories:
-        log.info("the plot shows the last head's loss: what is kept was computed, not trained")
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
     log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
-    history = histories.get(trained, next(reversed(histories.values())))
+    history = histories.get(trained, keras.callbacks.History())
+    if trained not in histories:
+        history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
     return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
 
 

@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -174,12 +175,17 @@ def train(
     trained_on = build.trained_on(data, known)
     saving.save(args.model, encoder, comparison, settings, trained_on)
     log.info("plotting training history...")
-    with matplotlib.rc_context():  # its style is for this figure
-        utils.plot_training(history, args.plot)
+    plot = "none, since what is kept was computed, not trained"
+    if history.history["loss"]:
+        with matplotlib.rc_context():  # its style is for this figure
+            utils.plot_training(history, args.plot)
+        plot = args.plot
+    else:
+        Path(args.plot).unlink(missing_ok=True)  # of an earlier training
     log.info("measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
-    log.info("model: %s, plot: %s", args.model, args.plot)
+    log.info("model: %s, plot: %s", args.model, plot)
 
 
 def calibrated(
