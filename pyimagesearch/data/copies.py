@@ -1,56 +1,95 @@
-"""Which images of one part have a near copy in another.
+"""Which images of one part have a near copy in another, and which images of a set are near copies.
 
 Near copies are frames of one clip, or a photo that was saved again, shrunk or cropped. A network
 that was trained on the one knows the other, and a figure that is measured on it promises too much.
 """
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from pyimagesearch.data.sets import Rows, evenly
+from pyimagesearch.data.splits import connected
+from pyimagesearch.system.terminal import at_once
 
 SIDE = 24  # pixels of a thumbnail
 ALIKE = 0.99  # two images whose thumbnails correlate more than this are near copies
 LIKELY = 0.7  # two that correlate more than this may be, and are laid over each other
 ALIGNED_SIDE = 32  # pixels of images that are laid over each other,
 ALIGNED = 0.985  # which are near copies if they correlate more than this then,
-MOST_TURN, MOST_ZOOM = 0.03, 0.2  # and if neither is turned or zoomed by more
+MOST_TURN, MOST_ZOOM = 0.03, 0.2  # if neither is turned or zoomed by more,
+SHADES, MOST_PLAIN = 32, 0.75  # and if no two of so many shades hold more of the pixels
 STEPS, LEAST_STEP = 50, 1e-4  # of the search for the best place
 MOST_TESTED = 4_000  # images of which a copy is looked for
 MOST_SEARCHED = 100_000  # images among which it is looked for
-BLOCK = 2_048  # of these at a time
+BLOCK = 2_048  # of these at a time,
+MOST_CORRELATIONS = 2**23  # or fewer, so that no more of them are in memory
 LEAST_CONTRAST = 2.0  # standard deviation of the pixels: a plain area is no copy of another
 
 
 def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> tuple[np.ndarray, int]:
     """Which test images have a near copy among the training images.
 
-    Of each the training image with the most similar thumbnail is looked at.
-    test, train: uint8 (N, H, W, C) and (M, H, W, C), in memory or on disk.
     Returns (int, rows of test that have one; how many were looked at). Of more than 4,000 test or
     100,000 training images so many are looked at, evenly spread.
     """
-    tested, searched = evenly(len(test), MOST_TESTED), evenly(len(train), MOST_SEARCHED)
-    thumbs = thumbnails(test, tested)
-    highest = np.full(len(tested), -1, np.float32)  # correlation so far
-    nearest = np.zeros(len(tested), int)  # the training image that it is with
-    for start in range(0, len(searched), BLOCK):
-        rows = searched[start : start + BLOCK]
-        correlations = thumbs @ thumbnails(train, rows).T
-        nearest = np.where(correlations.max(axis=1) > highest,
-                           rows[correlations.argmax(axis=1)], nearest)  # fmt: skip
-        highest = np.maximum(highest, correlations.max(axis=1))
-    found = highest > ALIKE
-    for k in np.flatnonzero((highest > LIKELY) & ~found):
-        found[k] = is_moved_copy(test[tested[k]], train[nearest[k]])
-    return tested[found], len(tested)
+    (rows, columns) = (evenly(len(test), MOST_TESTED), evenly(len(train), MOST_SEARCHED))
+    found = [np.unique(pairs[:, 0]) for pairs in _pairs_of_copies(test, rows, train, columns)]
+    return np.unique(np.concatenate(found)), len(rows)
+
+
+def groups_of_copies(images: np.ndarray | Rows) -> list[np.ndarray]:
+    """The groups of near copies among images uint8 (N, H, W, C): int, rows of each, largest first.
+
+    Each is a near copy of another in its group, perhaps not of all: the frames of a clip hang
+    together. `t = thumbnails(images, rows); t @ t.T` has the correlations of a group.
+    """
+    every = group = np.arange(len(images))  # group: the number of each image's
+    for pairs in _pairs_of_copies(images, every, images, every):
+        new = pairs[group[pairs[:, 0]] != group[pairs[:, 1]]]
+        first = np.unique(group, return_index=True)[1]
+        known = np.stack([every, first[group]], axis=1)
+        group = connected(len(images), np.concatenate([known, new]))
+    groups = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    return sorted((rows for rows in groups if len(rows) > 1), key=len, reverse=True)
+
+
+def _pairs_of_copies(
+    images: np.ndarray | Rows, rows: np.ndarray, others: np.ndarray | Rows, columns: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Pairs of near copies, block by block: int (P, 2), a row of images and a column of others.
+
+    All whose thumbnails correlate more than ALIKE; last, rows without such and the column with the
+    most similar thumbnail, where the one is the other moved.
+    """
+    thumbs = thumbnails(images, rows)
+    highest = np.full(len(rows), -1, np.float32)  # correlation so far
+    nearest = np.zeros(len(rows), int)  # the column that it is with
+    size = min(MOST_CORRELATIONS // max(len(rows), 1) + 1, BLOCK)
+    for start in range(0, len(columns), size):
+        block = columns[start : start + size]
+        correlations = thumbs @ thumbnails(others, block).T
+        if images is others:  # no image is a copy of itself
+            correlations[rows[:, np.newaxis] == block] = -1
+        best = correlations.max(axis=1)
+        nearest = np.where(best > highest, block[correlations.argmax(axis=1)], nearest)
+        highest = np.maximum(highest, best)
+        (a, b) = np.nonzero(correlations > ALIKE)
+        yield np.stack([rows[a], block[b]], axis=1)
+    likely = (highest > LIKELY) & (highest <= ALIKE)
+    pairs = np.stack([rows[likely], nearest[likely]], axis=1)
+    with ThreadPoolExecutor(at_once()) as pool:
+        moved = pool.map(lambda pair: is_moved_copy(images[pair[0]], others[pair[1]]), pairs)
+        yield pairs[list(moved)]
 
 
 def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether one image is the other shrunk, cropped or shifted. a, b: uint8 (H, W, C).
 
-    OpenCV looks for the affine map of the one onto the other with the highest correlation of
-    their pixels (Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced Correlation
-    Coefficient Maximization", 2008).
+    No shapes and letters on a plain ground are, since many of them fit over each other. OpenCV
+    looks for the affine map with the highest correlation (Evangelidis and Psarakis, "Parametric
+    Image Alignment Using Enhanced Correlation Coefficient Maximization", 2008).
     """
     import cv2
 
@@ -59,6 +98,8 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
         cv2.resize(image.mean(axis=2, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
         for image in (a, b)
     )
+    if np.sort(np.histogram(a, SHADES)[0])[-2:].sum() > MOST_PLAIN * a.size:
+        return False
     (a, b) = (cv2.GaussianBlur(image, (3, 3), 0) for image in (a, b))
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, LEAST_STEP)
     start = np.eye(2, 3, dtype=np.float32)  # no map at all

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import copies
-from pyimagesearch.data.copies import near_copies
+from pyimagesearch.data.copies import groups_of_copies, near_copies, thumbnails
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.images import decode, fit
 from pyimagesearch.data.sets import Rows
@@ -66,3 +66,38 @@ def test_images_on_disk_and_an_estimate(monkeypatch):
     monkeypatch.setattr(copies, "BLOCK", 7)
     (found, looked_at) = near_copies(Rows(test, np.arange(100)), Rows(test, np.arange(50, 150)))
     assert looked_at == 50 and 24 <= np.sum(found >= 50) <= len(found) <= 27
+
+
+def at_angles(*degrees):
+    """Images at 24x24. Two of them correlate by the cosine of the angle between them."""
+    (y, x) = np.mgrid[0:24, 0:24]
+    (a, b) = ((-1) ** x, (-1) ** y)  # stripes: the product of the two has a mean of 0
+    turned = [np.cos(angle) * a + np.sin(angle) * b for angle in np.radians(degrees)]
+    return np.round(128 + 80 * np.array(turned)).astype(np.uint8)[..., np.newaxis]
+
+
+@pytest.mark.parametrize("block", [1, 3, 2048])
+def test_groups_are_what_hangs_together(monkeypatch, block):
+    """cos 6 degrees = 0.9945 and cos 12 = 0.9781: each is a copy of the next one alone."""
+    monkeypatch.setattr(copies, "BLOCK", block)
+    images = at_angles(0, 90, 6, 45, 90, 12, 180, 18)
+    groups = groups_of_copies(Rows(images, np.arange(8)))
+    assert [rows.tolist() for rows in groups] == [[0, 2, 5, 7], [1, 4]]
+    thumbs = thumbnails(images, groups[0][:3])
+    expected = np.cos(np.radians([[0, 6, 12], [6, 0, 6], [12, 6, 0]]))
+    np.testing.assert_allclose(thumbs @ thumbs.T, expected, atol=2e-3)
+    assert groups_of_copies(images[[0, 1, 3]]) == groups_of_copies(images[:1]) == []
+    assert groups_of_copies(images[[1] * 40])[0].tolist() == list(range(40))
+
+
+def test_a_cropped_photo_is_in_the_group_of_the_whole_one(photos):
+    images = np.array([fit(photo, SHAPE) for photo in [*photos[:9], photos[3][6:-6, 7:-7]]])
+    assert [rows.tolist() for rows in groups_of_copies(images)] == [[3, 9]]
+
+
+def test_drawings_of_different_places_and_sizes_are_no_copies():
+    rng = np.random.default_rng(0)
+    images = np.full((60, 64, 64, 3), 255, np.uint8)
+    for k, (x, y) in enumerate(rng.integers(16, 48, (60, 2)).tolist()):
+        cv2.circle(images[k], (x, y), 5 + k % 20, rng.integers(0, 200, 3).tolist(), -1)
+    assert groups_of_copies(images) == []
