@@ -21,7 +21,7 @@ from pyimagesearch.data import images, listing
 from pyimagesearch.data.lists import PAIRS, rows_of
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
-from pyimagesearch.inference.model import ENCODER, FPIR, SiameseModel
+from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
 from pyimagesearch.system import flags, terminal
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
@@ -80,10 +80,25 @@ def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
     print(json.dumps(answer) if args.json else "\n".join(map(printable, lines)), flush=True)
 
 
-def row(found: dict[str, Any]) -> str:
-    """A distance, its similarity and, where it is known, the verdict, as columns of a table."""
-    verdict = f"  {VERDICT[found['same']]:9}" if "same" in found else ""
-    return f"{found['distance']:.4f}  {found['similarity']:.3f}{verdict}"
+def likely(found: Answer) -> str:
+    """How probable it is that two images are the same, "97 %"; of an older model the similarity."""
+    if "probability" not in found:
+        return f"{found.similarity:.3f}"
+    percent = 100 * found.probability
+    return "> 99 %" if percent > 99 else "< 1 %" if percent < 1 else f"{percent:.0f} %"
+
+
+def in_words(found: Answer) -> str:
+    """A distance, and what it says."""
+    known = "{} likely the same, where half of the pairs are"
+    known = (known if "probability" in found else "similarity {}").format(likely(found))
+    return f"distance {found.distance:.4f}, {known}"
+
+
+def row(found: Answer) -> str:
+    """A distance, how likely and, where it is known, the verdict, as columns of a table."""
+    verdict = f"  {VERDICT[found.same]:9}" if "same" in found else ""
+    return f"{found.distance:.4f}  {likely(found):>6}{verdict}"
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -98,9 +113,8 @@ def compare(args: argparse.Namespace) -> None:
     if args.pairs:
         return _compare_pairs(args, model)
     answer = model.compare(*args.images)
-    text = "distance {distance:.4f}, similarity {similarity:.3f}: ".format(**answer)
-    say(args, answer, text + VERDICT[answer["same"]])
-    sys.exit(0 if answer["same"] else 1)
+    say(args, answer, f"{in_words(answer)}: {VERDICT[answer.same]}")
+    sys.exit(0 if answer.same else 1)
 
 
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
@@ -124,10 +138,11 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
             lines.append(f"line {line.number} not compared: {fault}")
             continue
         (distance,) = model.distance([feats_of[file] for file in both])
-        pair = dict(zip("ab", names), line=line.number, expected=expected)
-        pairs.append(pair | model.judge(distance))
-        wrong = "" if expected in (None, pairs[-1]["same"]) else "  wrong"
-        lines.append(f"{row(pairs[-1])}  {'  '.join(names)}{wrong}")
+        pair = Answer(zip("ab", names), line=line.number, expected=expected)
+        pair.update(model.judge(distance))
+        pairs.append(pair)
+        wrong = "" if expected in (None, pair.same) else "  wrong"
+        lines.append(f"{row(pair)}  {'  '.join(names)}{wrong}")
     same = sum(pair["same"] for pair in pairs)
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
     summary: dict[str, Any] = {"compared": len(pairs), "same": same}
@@ -144,13 +159,13 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
         raise InputError(f"Expected image pairs in {printable(args.pairs)}. Received: {received}")
 
 
-def sentence(answer: dict[str, Any]) -> str:
+def sentence(answer: Answer) -> str:
     """What identify answers, in a sentence."""
-    rate = "unknown" if answer["fpir"] is None else f"{100 * answer['fpir']:g} %"
-    distance = f"distance {answer['candidates'][0]['distance']:.4f}"
-    limit = f"{'<' if answer['known'] else '>='} threshold {answer['threshold']:.4f}"
-    of = f"gallery of {answer['gallery_size']}"
-    return f"{answer['name'] or 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
+    rate = "unknown" if answer.fpir is None else f"{100 * answer.fpir:g} %"
+    distance = f"distance {answer.candidates[0].distance:.4f}"
+    limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
+    of = f"gallery of {answer.gallery_size}"
+    return f"{answer.name or 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
 
 
 def identify(args: argparse.Namespace) -> None:
@@ -161,10 +176,10 @@ def identify(args: argparse.Namespace) -> None:
     model = load(args)
     gallery = model.embed_folder(args.gallery, args.class_level, [args.query])
     answer = model.identify(args.query, gallery, args.fpir, args.top)
-    ranked = enumerate(answer["candidates"], 1)
-    lines = [f"{rank:3}  {row(one)}  {one['name']}  {one['file']}" for rank, one in ranked]
+    ranked = enumerate(answer.candidates, 1)
+    lines = [f"{rank:3}  {row(one)}  {one.name}  {one.file}" for rank, one in ranked]
     say(args, answer, sentence(answer), *lines)
-    sys.exit(0 if answer["known"] else 1)
+    sys.exit(0 if answer.known else 1)
 
 
 def search(args: argparse.Namespace) -> None:
@@ -173,16 +188,15 @@ def search(args: argparse.Namespace) -> None:
     model = load(args)
     gallery = model.embed_folder(args.directory, 0, [args.query, figure])
     answer = model.search(args.query, gallery, args.top)
-    results = answer["results"]
-    lines = [f"{rank:3}  {row(one)}  {one['file']}" for rank, one in enumerate(results, 1)]
+    lines = [f"{rank:3}  {row(one)}  {one.file}" for rank, one in enumerate(answer.results, 1)]
     say(args, answer, *lines)
     if figure:
         from pyimagesearch.evaluation import pictures
 
-        found = model.read([one["file"] for one in results])
+        found = model.read([one.file for one in answer.results])
         queries = model.read([args.query]).repeat(len(found), axis=0)
-        distances = np.array([one["distance"] for one in results])
-        pictures.plot_verdicts([queries, found], distances, answer["threshold"], figure)
+        distances = np.array([one.distance for one in answer.results])
+        pictures.plot_verdicts([queries, found], distances, answer.threshold, figure)
         log.info("figure: %s", printable(figure))
 
 

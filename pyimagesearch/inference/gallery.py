@@ -3,8 +3,8 @@
 import argparse
 import csv
 import os
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,10 @@ class Gallery:
 
 def shard(text: str) -> tuple[int, int]:
     """For argparse: "3/16", the third of sixteen parts, as (3, 16)."""
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
-    if match and 1 <= int(match[1]) <= int(match[2]):
-        return int(match[1]), int(match[2])
+    with suppress(ValueError):
+        (k, n) = map(int, text.split("/"))
+        if 1 <= k <= n:
+            return k, n
     raise argparse.ArgumentTypeError(f"expected K/N, K from 1 to N, received {text!r}")
 
 

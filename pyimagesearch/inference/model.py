@@ -10,7 +10,6 @@ import math
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,12 +26,7 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import (
-    NAMES,
-    angular_similarity,
-    called_same,
-    distance_of,
-)
+from pyimagesearch.evaluation.distances import angular_similarity, distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
@@ -50,6 +44,15 @@ Image = File | np.ndarray  # or its pixels as they are read: uint8 (H, W, C)
 log = logging.getLogger(__name__)
 
 
+class Answer(dict):
+    """What a question gives, by the names that `--json` prints: answer["same"] or answer.same."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(f"this answer has {', '.join(self)}; not {name}")
+        return self[name]
+
+
 class SiameseModel:
     """A SavedModel directory that saving.save wrote.
 
@@ -58,16 +61,19 @@ class SiameseModel:
     it. operating_points: the threshold for each false match rate, "0.01" and the like; None: too
     few pairs. digest: of weights and graph. embedding_dim: D. measure: the distance of embeddings.
 
-    The answer to a question is a dict, which `--json` prints; fmr: see threshold_for.
+    fmr: the false match rate to hold, see threshold_for.
+
+        model = SiameseModel("output")
+        model.compare("examples/image_01.png", "examples/image_09.png").same
     """
 
     def __init__(self, path: File, lite: bool = False):
         """Load the model in a directory, or in a folder that a training wrote it into.
 
         lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
-        A model that a training replaces at this moment is read again, whole.
-        Raises InputError where path is no SavedModel that save wrote; lite: ImportError where
-        LiteRT or the file is missing, others where the file is damaged.
+        Raises InputError where path is no SavedModel that save wrote, or a training replaces it at
+        this moment; lite: ImportError where LiteRT or the file is missing, others where the file
+        is damaged.
         """
         path = Path(os.path.realpath(path))
         inside = path / Path(MODEL_PATH).name
@@ -76,31 +82,25 @@ class SiameseModel:
             restore(self.path.parent)  # a killed training may have left it aside
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
-        while True:
-            self.digest = digest(self.path)
-            try:
-                self.settings = read_settings(self.path)
-                fit = (self.settings.get("reading") or {}).get("fit", "stretch")
-                self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
-                self.threshold: float = self.settings["threshold"]
-                self.operating_points: dict = self.settings.get("operating_points") or {}
-                self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
-                (self.encode, distance) = self._exported() if lite else self._saved()
-                # one black image: do the graph and the settings speak of the same shape?
-                black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
-                self.embedding_dim: int = black.shape[1]
-                self.measure = distance_of(self.settings, distance, self.embedding_dim)
-            except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
-                time.sleep(0.1)  # a model that is being replaced is missing for a moment
-                if digest(self.path) != self.digest:
-                    continue
-                if lite or isinstance(error, InputError):
-                    raise
-                received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
-                wanted = "a SavedModel that loads"
-                raise InputError(f"Expected {wanted}. Received: {received}") from None
-            if digest(self.path) == self.digest:
-                return
+        self.digest = digest(self.path)
+        self.settings = read_settings(self.path)
+        fit = (self.settings.get("reading") or {}).get("fit", "stretch")
+        self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+        self.threshold: float = self.settings["threshold"]
+        self.operating_points: dict = self.settings.get("operating_points") or {}
+        self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
+        try:
+            (self.encode, distance) = self._exported() if lite else self._saved()
+            # one black image: do the graph and the settings speak of the same shape?
+            black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
+            self.embedding_dim: int = black.shape[1]
+            self.measure = distance_of(self.settings, distance, self.embedding_dim)
+        except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
+            if lite or isinstance(error, InputError):
+                raise
+            received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
+            raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
+        self.check_unchanged()
 
     def _saved(self) -> tuple[Callable, Callable]:
         """Functions of images, uint8 (B, H, W, C) -> (B, D), and of two of these -> (B, 1)."""
@@ -165,25 +165,29 @@ class SiameseModel:
             received = "another or none, it was replaced or removed meanwhile: load it again."
             raise InputError(f"Expected {wanted}. Received: {received}")
 
-    def compare(self, a: Image, b: Image, fmr: float | None = None) -> dict[str, Any]:
-        """Are two images the same? What judge says of them, and the "threshold"."""
+    def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
+        """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
         threshold = self.threshold_for(fmr)
         feats = self.embed(self.read([a, b]))
         (distance,) = self.distance(feats)
-        return self.judge(distance, threshold) | {"threshold": threshold}
+        return Answer(self.judge(distance, threshold), threshold=threshold)
 
-    def evaluate(self, folder: File | np.ndarray, labels: Any = None, **how: Any) -> dict[str, Any]:
-        """How good is the model on a folder, or on images? See evaluate.evaluate."""
+    def evaluate(self, folder: File | np.ndarray, labels: Any = None, **how: Any) -> Answer:
+        """How good is the model on a folder, or on images? how: flags, see evaluate.evaluate.
+
+        model.evaluate("photos", fmr=0.01).report
+        """
         from pyimagesearch.inference.evaluate import evaluate
 
-        return evaluate(self, folder, labels, **how)
+        return Answer(evaluate(self, folder, labels, **how))
 
     def search(
         self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Which images of a folder, or of what embed_folder made of it, are most like this one?
 
-        "results": the nearest, nearest first, each with its "file" and what judge says of it.
+        results: the nearest, nearest first, each with its file and what judge says of it:
+        model.search("a.png", "photos", top=3).results[0].file
         """
         threshold = self.threshold_for(fmr)
         (feats,) = self.embed(self.read([query]))
@@ -192,22 +196,23 @@ class SiameseModel:
         rows = nearest(feats, folder.embeddings, self.measure, top)
         distances = self.distance([feats, folder.embeddings[rows]])
         results = [
-            {"file": folder.path(row)} | self.judge(distance, threshold)
+            Answer(file=folder.path(row), **self.judge(distance, threshold))
             for row, distance in zip(rows, distances)
         ]
-        return {"threshold": threshold, "results": results}
+        return Answer(threshold=threshold, results=results)
 
     def identify(
         self, query: Image, folder: File | Gallery, fpir: float = FPIR, top: int = 5
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Who or what is this, or nobody known? A folder has a subfolder for each person or thing.
 
         folder: or what embed_folder made of it. fpir: the false positive identification rate, the
         share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is compared with
         all N images: FPIR <= N FMR, so the threshold is that for a false match rate of fpir / N.
-        "known": whether the nearest class is nearer than "threshold", "name": then its name.
-        "fpir": None where no threshold is known to hold it. "gallery_size": N. "candidates": the
-        `top` nearest classes, each with what judge says of its nearest image.
+        known: whether the nearest class is nearer than threshold; name: then its name. fpir: None
+        where no threshold is known to hold it. gallery_size: N. candidates: the `top` nearest
+        classes, each with what judge says of its nearest image.
+        model.identify("a.png", "people").name is None for a stranger.
         """
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
@@ -228,18 +233,18 @@ class SiameseModel:
         for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
             nearest_of.setdefault(name, (distance, row))
         candidates = [
-            {"name": name, **self.judge(distance, threshold), "file": folder.path(row)}
+            Answer(name=name, **self.judge(distance, threshold), file=folder.path(row))
             for name, (distance, row) in islice(nearest_of.items(), top)
         ]
         (known, *_) = [candidate.pop("same") for candidate in candidates]
-        return {
-            "known": known,
-            "name": candidates[0]["name"] if known else None,
-            "threshold": threshold,
-            "fpir": fpir if held else None,
-            "gallery_size": size,
-            "candidates": candidates,
-        }
+        return Answer(
+            known=known,
+            name=candidates[0].name if known else None,
+            threshold=threshold,
+            fpir=fpir if held else None,
+            gallery_size=size,
+            candidates=candidates,
+        )
 
     def read(self, images: Sequence[Image]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
@@ -262,7 +267,7 @@ class SiameseModel:
         return pixels
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
-        """embed(read(paths)), block by block: float32 (N, D), in the order of the paths."""
+        """Files -> float32 (N, D), in their order: model.embed_files(["a.png", "b.png"])"""
         if not len(paths) or isinstance(paths, str | bytes | Path):
             return self.embed(self.read(paths))
         return in_batches(lambda some: self.embed(self.read(some)), paths, self.batch_size)  # type: ignore
@@ -315,7 +320,7 @@ class SiameseModel:
         )
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
-        """uint8 (N, H, W, C) -> float32 (N, D), batch by batch.
+        """uint8 (N, H, W, C) -> float32 (N, D): model.embed(model.read(["a.png", "b.png"]))
 
         images: of the model's image_shape, values from 0 to 255; three channels are red, green,
         blue in this order (OpenCV reads them the other way round: images[..., ::-1]).
@@ -350,19 +355,25 @@ class SiameseModel:
 
     def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
         """Whether distances call two images the same: where they are below the threshold."""
-        return called_same(distances, self.threshold if threshold is None else threshold)
+        return np.asarray(distances) < np.float64(
+            self.threshold if threshold is None else threshold
+        )
 
-    def judge(self, distance: float, threshold: float | None = None) -> dict[str, Any]:
-        """What a distance says of two images: itself, "similarity" and whether they are the "same".
+    def judge(self, distance: float, threshold: float | None = None) -> Answer:
+        """What a distance says of two images: distance, similarity, same and probability.
 
         The similarity is 2^(-distance / threshold): 1 at distance 0, 0.5 at the threshold; of a
-        cosine distance the angular similarity, 1 - arccos(1 - distance) / pi.
+        cosine distance the angular similarity, 1 - arccos(1 - distance) / pi. The probability that
+        they are the same, where half of all pairs are, is left out where the model knows none.
         """
         (far, limit) = (float(distance), self.threshold if threshold is None else threshold)
         alike = 2 ** (-far / max(limit, 1e-12))
         if self.settings.get("distance") == "cosine":
             alike = float(angular_similarity(far))
-        return {"distance": far, "similarity": alike, "same": far < limit}
+        found = Answer(distance=far, similarity=alike, same=far < limit)
+        if (probability := probability_of(far, self.settings)) is not None:
+            found["probability"] = float(probability)
+        return found
 
     def threshold_for(self, fmr: float | None) -> float:
         """The threshold stored for a false match rate such as 0.001; None: the model's own.
@@ -389,11 +400,12 @@ RIGHT: dict[str, Callable[[Any], bool]] = {  # of each setting, where it is ther
     "threshold": math.isfinite,
     "reading": lambda reading: reading.get("fit", "stretch") in FITS,
     "class_names": lambda names: {*map(type, names)} <= {str},
-    "distance": lambda name: name in NAMES,
+    "distance": ("euclidean", "cosine").__contains__,
     "operating_points": _are_rates,
     "operating_bounds": _are_rates,
     "operating_images": lambda count: count >= 0,
     "identification": lambda found: _are_rates(found.get("rates") or {}),
+    "probability": lambda curve: math.isfinite(curve["middle"] + curve["slope"]),
 }
 NEEDED = ("image_shape", "threshold")
 
@@ -416,7 +428,7 @@ def read_settings(model: Path) -> dict[str, Any]:
             value = settings.get(name)
             if not (is_right(value) if value is not None else name not in NEEDED):
                 raise ValueError
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"
         received = f"damaged or newer ones ({name}). {ADVICE}"
         raise InputError(f"Expected {wanted}. Received: {received}") from None

@@ -23,7 +23,7 @@ import numpy as np
 
 from pyimagesearch.data import images
 from pyimagesearch.evaluation.pictures import DIFFERENT, SAME
-from pyimagesearch.inference.commands import VERDICT, load, say, sentence
+from pyimagesearch.inference.commands import VERDICT, in_words, likely, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 TITLE = "Same or different?"
 TOP = 5  # classes and images that are shown
-NUMBERS = "distance {distance:.4f}, similarity {similarity:.3f}"
 THUMBNAIL = images.WholeShape((160, 160, 3))
 DIGITS = Path(__file__).parents[2] / "examples"  # not there where pip has installed the package
 NO_GALLERY = """This tab finds an image among others. Start the page with a folder to look in:
@@ -49,14 +48,10 @@ CARD = f"""<div style="padding: 0 1em; text-align: center"><b style="font-size: 
 
 def serve(args: argparse.Namespace) -> None:
     """Load the model and the gallery, then serve the page until Ctrl-C or SIGTERM."""
-    # what is sent, shared and opened is decided here, not by variables of the machine; and
-    # Gradio asks itself whether it has started, which no proxy can answer
-    for name in list(os.environ):
-        if name.startswith("GRADIO_") or name.lower().endswith("_proxy"):
-            del os.environ[name]
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory(prefix="contrastive-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads  # read as Gradio is imported
+        # read as Gradio is imported; it asks itself whether it has started, which is for no proxy
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
+        os.environ["no_proxy"] = "*"
         try:
             import gradio as gr
         except ImportError:
@@ -117,23 +112,23 @@ def answered(question: Callable[..., tuple], *uploads: str | None) -> tuple:
 def compare(model: SiameseModel, a: str, b: str) -> tuple:
     """Two uploads -> (verdict as HTML, the numbers of compare, both as the model reads them)."""
     (found, pixels) = (model.compare(a, b), model.read([a, b]))
-    place = 50 * found["distance"] / max(found["threshold"], 1e-12)  # the threshold is at 50 %
-    colour = SAME if found["same"] else DIFFERENT
-    card = CARD.format(word=VERDICT[found["same"]], colour=colour, place=np.clip(place, 0, 99),
-                       threshold=found["threshold"])  # fmt: skip
-    return card, NUMBERS.format(**found), list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
+    place = 50 * found.distance / max(found.threshold, 1e-12)  # the threshold is at 50 %
+    colour = SAME if found.same else DIFFERENT
+    card = CARD.format(word=VERDICT[found.same], colour=colour, place=np.clip(place, 0, 99),
+                       threshold=found.threshold)  # fmt: skip
+    return card, in_words(found), list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
 
 
 def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple:
     """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
     if any(gallery.classes):
         answer = model.identify(file, gallery, fpir, TOP)
-        (who, text) = (printable(answer["name"] or "unknown"), sentence(answer))
-        found = answer["candidates"]
+        (who, text) = (printable(answer.name or "unknown"), sentence(answer))
+        found = answer.candidates
     else:
-        (who, text, found) = (None, "", model.search(file, gallery, TOP)["results"])
-    shown = [images.read_image(one["file"], THUMBNAIL) for one in found]
-    words = [f"{one['distance']:.3f} {printable(one.get('name', one['file']))}" for one in found]
+        (who, text, found) = (None, "", model.search(file, gallery, TOP).results)
+    shown = [images.read_image(one.file, THUMBNAIL) for one in found]
+    words = [f"{likely(one)} {printable(one.get('name', one.file))}" for one in found]
     return who, text, list(zip(shown, words))
 
 

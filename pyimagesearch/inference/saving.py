@@ -110,7 +110,6 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
 
     Raises InputError where its directory now holds another model: the settings are not its.
     """
-    model.check_unchanged()  # it may be gone, and no folder is to be made for it
     with whole_file(model.path / SETTINGS) as new:
         _write(Path(new), settings)
         # the new file lies in a folder inside the model's and goes with it where that is replaced:

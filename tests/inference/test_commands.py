@@ -29,6 +29,18 @@ def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
     assert answer["threshold"] == 0.3 and answer["similarity"] == pytest.approx(1, abs=1e-3)
 
 
+def test_how_likely_they_are_the_same(ask, seven, folder, model):
+    small_model.change(model, probability={"middle": 0.7, "slope": 4})
+    answer = json.loads(ask("compare", *seven[:2], "--json")[1])
+    expected = 1 / (1 + np.exp(4 * (answer["distance"] - 0.7)))
+    assert answer["probability"] == pytest.approx(expected) and "similarity" in answer
+    words = f"distance {answer['distance']:.4f}, {100 * expected:.0f} % likely the same, where half"
+    assert answers(ask("compare", *seven[:2])[1]) == [f"{words} of the pairs are: same"]
+    found = json.loads(ask("identify", seven[0], folder, "--json")[1])["candidates"]
+    assert len(found) == 5 and all(0 < one["probability"] < 1 for one in found)
+    assert " %  same " in ask("search", seven[0], folder)[1]
+
+
 def test_compare_fails_with_2(refused, seven):
     assert "Expected readable images" in refused("compare", seven[0], ROOT / "LICENSE")
     error = refused("compare", seven[0], seven[1], "--fmr", "0.3")
