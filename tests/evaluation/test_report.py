@@ -105,7 +105,7 @@ def test_terminal_page_and_metrics_have_the_same_figures(trained):
     assert f"{right.value:.2%} of 44850 test pairs right, calling them the same" in lines
     for name, network, raw in data["figures"]:
         assert f"  {name:<24}{network}\n" in lines and raw, name
-    assert data["notes"][0] in lines and "2 files skipped" in data["notes"][2]
+    assert data["notes"][0] in lines and "2 files or folders left out" in data["notes"][2]
     # the slider knows what the model's threshold gives
     figures = (measured.tmr.value, measured.fmr.value, right.value)
     assert data["steps"][data["stops"][0][1]] == [measured.threshold, *figures]
