@@ -91,7 +91,7 @@ def read_folder(
         copy = "copies" if file.part == read[row].part else "copies of images in another part"
         if why := reasons[row] or (copy if file != read[row] else ""):
             left_out[why].append(file.name)
-    skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
+    skipped = plan.skipped + listing.say_left_out(left_out, MOST_NAMED)
 
     rows = np.array([row for row, why in sorted(reasons.items()) if not why])
     used = [read[row] for row in rows]
