@@ -96,15 +96,27 @@ def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Pat
 def plot_matrix(
     distances: np.ndarray, names: Sequence[str], threshold: float, path: str | Path
 ) -> Figure:
-    """All distances of a folder, (N, N), as a map; the threshold is marked on its scale."""
+    """All distances of a folder, (N, N), as a map; the threshold is marked on its scale.
+
+    names: of the files, sorted. Lines part the folders, which are named where files are too many.
+    """
     fig = Figure(figsize=(7, 6), layout="tight")
     ax = fig.subplots()
     most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
     picture = ax.imshow(distances, cmap="cividis", vmin=0, vmax=most)
+    folders = np.array([name.rpartition("/")[0] or "." for name in names])
+    starts = np.flatnonzero(np.append(True, folders[1:] != folders[:-1]))
+    for start in starts[1:]:
+        ax.axhline(start - 0.5, color="white", linewidth=0.8)
+        ax.axvline(start - 0.5, color="white", linewidth=0.8)
+    places = np.arange(len(names))
+    if len(names) > 30 and len(starts) > 1:
+        places = (starts + np.append(starts[1:], len(names)) - 1) / 2  # the middle of each
+        names = folders[starts].tolist()
     if len(names) <= 30:
         texts = lettering(names)
-        ax.set_xticks(range(len(texts)), texts, rotation=90, fontsize=8)
-        ax.set_yticks(range(len(texts)), texts, fontsize=8)
+        ax.set_xticks(places, texts, rotation=90, fontsize=8)
+        ax.set_yticks(places, texts, fontsize=8)
     ax.set_title("Distances; darker = more alike")
     scale = fig.colorbar(picture, label=f"distance; the line: threshold {threshold:.2f}")
     scale.ax.axhline(threshold, color="white")

@@ -11,14 +11,15 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
-from pyimagesearch.data import images, listing
-from pyimagesearch.data.lists import PAIRS, rows_of
+from pyimagesearch.data import images, listing, lists
+from pyimagesearch.data.copies import groups_of_copies
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
+COPIES = (64, 64, 3)  # the shape in which near copies are looked for
 
 
 def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
@@ -53,17 +55,20 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     return model
 
 
-def picture(args: argparse.Namespace, name: str) -> str | None:
-    """The figure's file, beside the model; None for a program, which names one if it wants it."""
-    if args.json and not args.output:
-        return None
-    from pyimagesearch.evaluation import pictures  # matplotlib takes its time
-
+def beside_model(args: argparse.Namespace, name: str) -> str | None:
+    """The file that is written, --output or `name`; None for a program that asks for none."""
     folder = args.model  # of a training, or the model itself
     if os.path.isfile(os.path.join(folder, "saved_model.pb")):
         folder = os.path.dirname(os.path.normpath(folder))
-    path = args.output or os.path.join(folder, name)
-    pictures.check_output(path)
+    return args.output or (None if args.json else os.path.join(folder, name))
+
+
+def picture(args: argparse.Namespace, name: str) -> str | None:
+    """The same for a figure. Raises InputError where it cannot become one."""
+    if path := beside_model(args, name):
+        from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
+        pictures.check_output(path)
     return path
 
 
@@ -118,7 +123,7 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
-    listed = rows_of(args.pairs, PAIRS[:2])[1]
+    listed = lists.rows_of(args.pairs, lists.PAIRS[:2])[1]
     folder = os.path.dirname(args.pairs)  # where paths begin
     files = [os.path.join(folder, line.cells[end]) for line in listed for end in "ab"]
     found = model.embed_kept(files)
@@ -202,19 +207,17 @@ def search(args: argparse.Namespace) -> None:
 
 def embed(args: argparse.Namespace) -> None:
     """The embeddings of a folder, for other programs."""
-    output = args.output or (None if args.json else VECTORS)
-    if (args.directory is None) != bool(args.merge) or (args.merge and args.shard):
+    (shard, parts) = args.shard
+    name = f"vectors-{shard}-of-{parts}.npz" if parts > 1 else "vectors.npz"
+    if output := beside_model(args, name):
+        check(output, ".npz", ".csv" if parts == 1 else ".npz")
+    if (args.directory is None) != bool(args.merge) or (args.merge and parts > 1):
         wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
         raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
-    if args.shard:  # each part has a file of its own, which --merge reads
-        check(args.output or "none", ".npz")
-    elif output:
-        check(output, ".npz", ".csv")
     if args.merge:
         found = galleries.merge(args.merge)
     else:
-        shard = args.shard or (1, 1)
-        found = load(args).embed_folder(args.directory, args.class_level, shard=shard)
+        found = load(args).embed_folder(args.directory, args.class_level, shard=args.shard)
     (count, size) = found.embeddings.shape
     kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if any(found.classes) else ""
     answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
@@ -264,6 +267,41 @@ def evaluate(args: argparse.Namespace) -> None:
     say(args, answer, *answer.pop("report").splitlines())
 
 
+def duplicates(args: argparse.Namespace) -> None:
+    """Which images of a folder or a list are near copies: saved again, shrunk, cropped?
+
+    With --model, which are of the same thing: nearer than its threshold for --fmr, by default the
+    strictest that it knows. A group hangs together, though not each is near each other one.
+    """
+    is_folder = os.path.isdir(args.directory)
+    plan = listing.find(args.directory, 0) if is_folder else lists.find(args.directory)
+    paths = [os.path.join(plan.base, file.name) for file in plan.files]
+    if args.model:
+        model = load(args)
+        strictest = min(filter(None, model.operating_points.values()), default=model.threshold)
+        found = model.embed_kept(paths)
+        limit = model.threshold if args.fmr else strictest
+        groups = galleries.groups(found.values, model.measure, limit)
+    else:
+        found = kept.read_files("pixels", paths, COPIES)
+        groups = groups_of_copies(found.values.reshape(-1, *COPIES))
+    listing.say(f"skipped {message}" for message in found.messages.values())
+    named = [[paths[found.good[row]] for row in group] for group in groups]
+    text = f"{counted(len(found.good), 'image')}, {sum(map(len, named))} in {len(named)} groups"
+    lines = [f"{len(files)}: {'  '.join(files)}" for files in named]
+    say(args, {"images": len(found.good), "groups": named}, *lines, text)
+    if args.output and named:
+        from pyimagesearch.evaluation import pictures
+
+        pairs = [(k, files[0], other) for k, files in enumerate(named, 1) for other in files[1:]]
+        (numbers, *both) = zip(*pairs[:100])
+        read = (kept.read_files("pixels", files, COPIES).values for files in both)
+        pixels = [values.reshape(-1, *COPIES) for values in read]
+        texts = [f"group {k}," for k in numbers]
+        pictures.plot_pairs(pixels, texts, np.ones(len(texts)), args.output, "near copies")
+        log.info("figure: %s", printable(args.output))
+
+
 def export(args: argparse.Namespace) -> None:
     """The encoder as a file for programs without TensorFlow, with its settings beside it."""
     model = load(args, lite=False)
@@ -274,8 +312,7 @@ def export(args: argparse.Namespace) -> None:
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
     if args.images:
-        (_, pixels, bad) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
-        listing.say(f"skipped {message}" for message in bad)
+        (_, pixels, _) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
         tried = np.concatenate([tried, pixels])
     answer = export(model, output, tried) | {"file": output, "settings": f"{output}.json"}
     say(args, answer, f"{output}, settings: {output}.json")
@@ -297,8 +334,18 @@ def cache(args: argparse.Namespace) -> None:
     say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
 
 
-COMMANDS = (compare, identify, search, embed, evaluate, matrix, export, page, cache)
-VECTORS = os.path.join(config.BASE_OUTPUT, "vectors.npz")
+COMMANDS: dict[Callable[[argparse.Namespace], None], str] = {  # and an example of each
+    compare: "a.jpg b.jpg",
+    identify: "a.jpg people --top 3",
+    search: "a.jpg photos --top 3",
+    embed: "photos --output vectors.csv",
+    evaluate: "photos --fmr 0.01",
+    matrix: "photos --output matrix.png",
+    duplicates: "photos --output copies.png",
+    export: "--format tflite",
+    page: "--gallery people",
+    cache: "--clear",
+}
 SWITCH: dict[str, Any] = {"action": "store_true"}
 ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
     ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two files, or none with --pairs"),
@@ -306,18 +353,24 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("identify", "gallery", {}, "a folder with a subfolder for each person or thing"),
     ("embed", "directory", {"nargs": "?"}, "a folder of images"),
     ("search matrix", "directory", {}, "a folder of images"),
+    ("duplicates", "directory", {}, "a folder of images, or a list: a CSV file with a column path"),
     ("evaluate", "directory", {}, "a folder with a subfolder per class, of ready pairs, or a list"),
     ("compare", "--pairs", {"metavar": "LIST.csv"}, "CSV with the columns a, b, perhaps same"),
-    ("compare search evaluate matrix page", "--fmr", {"type": float}, "the FMR to hold, as 0.01"),
-    ("identify page", "--fpir", {"type": flags.share, "default": FPIR}, f"FPIR to hold ({FPIR})"),
+    ("duplicates", "--model", {"metavar": "DIR"}, "group by this model's distances, not by pixels"),
+    ("compare search evaluate matrix page duplicates", "--fmr", {"type": float}, "take the "
+        "threshold that calls so many of different pairs the same: 0.01 is one in 100"),
+    ("identify page", "--fpir", {"type": flags.share, "default": FPIR}, "take the threshold at "
+        f"which so many strangers get a name; fewer are stricter ({FPIR}: one in 100)"),
     ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *flags.CLASS_LEVEL),
     ("evaluate", *flags.GROUP_BY),
-    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard}, "the Kth of N parts alone"),
+    ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard, "default": (1, 1)},
+        "the Kth of N parts alone, as on one of N machines"),
     ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "all parts of --shard, made one"),
-    ("embed", "--output", {}, f"ends with .npz or .csv ({VECTORS}; with --json none)"),
+    ("embed", "--output", {}, "a file that ends with .npz or .csv (vectors.npz beside the model)"),
     ("search evaluate matrix", "--output", {}, "the figure's file (beside the model)"),
-    ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds"),
+    ("duplicates", "--output", {}, "the file of a figure (none)"),
+    ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds by half of the images"),
     ("evaluate", "--force", SWITCH, "--calibrate by few images where thresholds rest on more"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "the kind of file"),
     ("export", "--output", {}, "(beside the model, where compare finds encoder.tflite)"),
@@ -333,13 +386,16 @@ def main() -> None:
     """Answer the question that the program's words ask; terminal.run runs this."""
     parser = flags.Parser(description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for answer in COMMANDS:
-        (name, question) = (answer.__name__, answer.__doc__)
-        sub = subparsers.add_parser(name, description=question, help=question)
+    for answer, example in COMMANDS.items():
+        (name, question) = (answer.__name__, answer.__doc__ or "")
+        example = f"example: python -m pyimagesearch {name} {example}"
+        summary = question.splitlines()[0]
+        sub = subparsers.add_parser(name, description=question, help=summary, epilog=example)
         sub.set_defaults(run=answer)
-        sub.add_argument("--json", action="store_true", help="print JSON for programs")
-        if name != "cache":
-            sub.add_argument(
+        everywhere = sub.add_argument_group("of all commands")
+        everywhere.add_argument("--json", action="store_true", help="print JSON for programs")
+        if name not in ("cache", "duplicates"):
+            everywhere.add_argument(
                 "--model", default=config.MODEL_PATH, help=f"its folder ({config.MODEL_PATH})"
             )
         for commands, flag, how, text in ARGUMENTS:

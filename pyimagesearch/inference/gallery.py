@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pyimagesearch.data.sets import in_batches
+from pyimagesearch.data.splits import connected
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
@@ -54,6 +55,21 @@ def nearest(
     limit = np.partition(distances, min(top, len(distances)) - 1)[:top].max()
     rows = np.flatnonzero(distances <= limit)
     return rows[np.argsort(distances[rows], kind="stable")[:top]]
+
+
+def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[np.ndarray]:
+    """Groups of images that are nearer than a threshold: int, rows of each, largest first.
+
+    embeddings: (N, D). Each image is so near to another one of its group, perhaps not to all.
+    """
+    edges = []
+    for rows in np.array_split(np.arange(len(embeddings)), 1 + len(embeddings) // BLOCK * 8):
+        far = measure.output(measure.matrix(embeddings[rows], embeddings))
+        (some, others) = np.nonzero(far < threshold)
+        edges.append(np.stack([rows[some], others], axis=1))
+    group = connected(len(embeddings), np.concatenate(edges))
+    found = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    return sorted((rows for rows in found if len(rows) > 1), key=len, reverse=True)
 
 
 def write(path: str | Path, gallery: Gallery) -> None:

@@ -11,7 +11,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
@@ -20,12 +20,13 @@ from typing import Any
 from zipfile import ZipFile, is_zipfile
 
 import numpy as np
+import PIL.Image
 
 from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
-from pyimagesearch.data.sets import TRAINED_ON, Rows, in_batches, read_trained_on
+from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import angular_similarity, distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
@@ -66,6 +67,8 @@ class SiameseModel:
         model = SiameseModel("output")
         model.compare("examples/image_01.png", "examples/image_09.png").same
     """
+
+    looked = False  # at what it is asked about
 
     def __init__(self, path: File, lite: bool = False):
         """Load the model in a directory, or in a folder that a training wrote it into.
@@ -150,11 +153,8 @@ class SiameseModel:
         """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown."""
         try:
             known = read_trained_on(self.path)
-        except FileNotFoundError:
-            known = np.zeros(0, np.uint64)
-        except ValueError:
-            file = f"{printable(self.path / TRAINED_ON)}, a damaged file"
-            raise InputError(f"Expected uint64 numbers. Received: {file}. Remove it.") from None
+        except (OSError, ValueError):  # of an older version, or damaged
+            return np.zeros(0, np.uint64)
         self.check_unchanged()
         return known
 
@@ -257,6 +257,7 @@ class SiameseModel:
         try:
             for k, image in enumerate(images):
                 if not isinstance(image, np.ndarray):
+                    self._look_at(image)
                     image = read_image(image, self.image_shape)
                 elif (image.dtype, image.shape) != (np.uint8, self.image_shape):
                     raise InputError(f"pixels, {image.dtype} of shape {image.shape}")
@@ -266,6 +267,17 @@ class SiameseModel:
             raise InputError(f"Expected {wanted}. Received: {error}.") from None
         return pixels
 
+    def _look_at(self, image: File) -> None:
+        """Say, once, that a model of small grey images is asked about a large photo in colour."""
+        with suppress(Exception), PIL.Image.open(image) as picture:  # else read says it
+            (height, width, channels) = self.image_shape
+            large = min(picture.size) >= 2 * max(height, width) and picture.mode in ("RGB", "RGBA")
+            if channels == 1 and large and not self.looked:
+                self.looked = True
+                what = "{} in colour of {}x{}".format(printable(image), *picture.size)
+                known = f"grey images of {width}x{height}: what it says of {what} may mean little"
+                log.info("the model was trained on %s", known)
+
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """Files -> float32 (N, D), in their order: model.embed_files(["a.png", "b.png"])"""
         if not len(paths) or isinstance(paths, str | bytes | Path):
@@ -274,6 +286,7 @@ class SiameseModel:
 
     def embed_kept(self, paths: Sequence[str]) -> Reading:
         """The embeddings of what can be read of some files, from the cache where it has them."""
+        self._look_at(paths[0] if paths else "")
         store = f"embeddings {self.digest}"
         return read_files(store, paths, self.image_shape, self.embed, np.float32)
 

@@ -54,6 +54,8 @@ def serve(args: argparse.Namespace) -> None:
         os.environ["no_proxy"] = "*"
         try:
             import gradio as gr
+            import starlette.middleware
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
         except ImportError:
             advice = 'pip install "gradio>=6,<7"'
             raise InputError(f"Expected Gradio. Received: none installed. {advice}") from None
@@ -67,31 +69,25 @@ def serve(args: argparse.Namespace) -> None:
         model = load(args)
         gallery = args.gallery and model.embed_folder(args.gallery, args.class_level)
         page = build(gr, model, gallery, args)
-        app = {}
-        if ipaddress.ip_address(host).is_loopback:
-            # a page elsewhere whose name is made to lead here gets no answer
-            from starlette.middleware import Middleware
-            from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-            allowed = [host, "localhost"]
-            app["middleware"] = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed)]
-        else:
+        allowed = [host, "localhost"]  # a page elsewhere whose name leads here gets no answer
+        if not ipaddress.ip_address(host).is_loopback:
             log.warning("open to everybody who can reach this machine, without a password")
+            allowed = ["*"]
+        guard = starlette.middleware.Middleware(TrustedHostMiddleware, allowed_hosts=allowed)
         url = f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}"
+        # it comes with Gradio, whose default theme fetches one
+        font: Any = [gr.themes.LocalFont("Source Sans Pro"), "sans-serif"]
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             page.launch(
                 server_name=host,
                 server_port=port,
-                # a font that comes with Gradio: its default theme fetches one
-                theme=gr.themes.Default(
-                    font=[gr.themes.LocalFont("Source Sans Pro"), "sans-serif"]
-                ),
+                theme=gr.themes.Default(font=font),
                 max_file_size="50mb",
                 footer_links=[],
                 quiet=True,
                 prevent_thread_lock=True,
-                app_kwargs=app,
+                app_kwargs={"middleware": [guard]},
                 **dict.fromkeys(("share", "run_history", "enable_monitoring"), False),
             )
             say(args, {"url": url}, f"the page: {url} until Ctrl-C")

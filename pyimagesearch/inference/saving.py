@@ -45,17 +45,14 @@ def save(
 
     Both are written whole before either takes its name. encoder.keras is for training on from it.
 
-    encoder: a float32 Model, uint8 (B, H, W, C) -> (B, D).
-    comparison: a Model of two (B, D) -> (B, 1), see siamese_network.build_comparison.
-    settings: for assets.extra/siamese.json, above all image_shape and threshold; a head's two
-    numbers are added. trained_on: uint64 (N,), data.sets.ImageSet.digests of these images.
+    encoder: float32, uint8 (B, H, W, C) -> (B, D). comparison: two (B, D) -> (B, 1), see
+    siamese_network.build_comparison. settings: for assets.extra/siamese.json, above all
+    image_shape and threshold. trained_on: uint64 (N,), data.sets.ImageSet.digests.
     Endpoints, all for any B:
-      serve, serving_default  {"image_a", "image_b"} uint8 (B, H, W, C)
-                              -> {"distance"} float32 (B, 1), smaller = more alike
+      serve, serving_default  {"image_a", "image_b"} uint8 (B, H, W, C) -> {"distance"}
       embed                   uint8 (B, H, W, C) -> {"embedding"} float32 (B, D)
-      distance                {"embedding_a", "embedding_b"} float32 (B, D)
-                              -> {"distance"} float32 (B, 1)
-    The distance is what the comparison gives: with a head, how different they are, 0 to 1.
+      distance                {"embedding_a", "embedding_b"} float32 (B, D) -> {"distance"}
+    The distance, float32 (B, 1), is what the comparison gives: smaller = more alike.
     Raises OSError where the disk is full or may not be written to.
     """
     path = Path(os.path.abspath(path))
@@ -151,12 +148,10 @@ def _write_exported(path: Path, network: bytes, settings: dict[str, Any]) -> Non
 
 
 def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[str, Any]:
-    """Write a model's encoder with its settings inside, and these beside it, too.
+    """Write a model's encoder, uint8 (B, H, W, C), any B, -> float32 (B, D).
 
-    The file takes uint8 (B, H, W, C), any B, and gives float32 (B, D).
-    path: NAME.tflite or NAME.onnx; the settings are NAME.tflite.json or NAME.onnx.json.
-    images: uint8 (N, H, W, C), real ones, one at least. The encoder is run on one of them and on
-    all, and must give what model.embed gives, or no file is written.
+    path: NAME.tflite or NAME.onnx. images: uint8 (N, H, W, C), one at least. The encoder is run on
+    one of them and on all, and must give what model.embed gives, or no file is written.
     Returns what the settings say of the file under "export". Raises InputError where it differs by
     more than 1e-4 (of the largest number, where that is above 1), a package is missing, or the
     network cannot be converted.

@@ -36,7 +36,7 @@ def ask(model, tmp_path, monkeypatch, capsys):
 
     def ask(*arguments):
         monkeypatch.chdir(tmp_path)
-        where = [] if arguments[0] == "cache" else ["--model", str(model)]
+        where = [] if arguments[0] in ("cache", "duplicates") else ["--model", str(model)]
         monkeypatch.setattr("sys.argv", ["ask", *map(str, arguments), *where])
         with pytest.raises(SystemExit) as stop:
             terminal.run(commands.main)

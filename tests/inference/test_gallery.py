@@ -77,7 +77,7 @@ def test_what_is_damaged_or_foreign_is_refused(refused, tmp_path):
     (tmp_path / "half.npz").write_bytes(file.read_bytes()[:500])
     for path in {*tmp_path.glob("*.np?"), tmp_path / "absent.npz"} - {file}:
         assert "Expected" in refused("embed", "--merge", path)
-    assert not (tmp_path / "output" / "vectors.npz").exists()
+    assert not list(tmp_path.rglob("vectors.npz"))
 
 
 @pytest.fixture
@@ -126,42 +126,63 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     assert not (tmp_path / "all.npz").exists()
 
 
-def test_fewer_files_than_shards(ask, photos, tmp_path):
+def test_fewer_files_than_shards(ask, photos, model):
     """Four files in five shards: the first is empty."""
     for k in range(1, 6):
         (code, out, _) = ask("embed", photos / "0", "--shard", f"{k}/5", "--output", f"{k}.npz")
         count = "1 image" if k > 1 else "0 images"
         assert code == 0 and out.endswith(f"{count}, 49 numbers each: {k}.npz\n")
     (code, out, _) = ask("embed", "--merge", *(f"{k}.npz" for k in range(1, 6)))
-    assert (code, out) == (0, "4 images, 49 numbers each: output/vectors.npz\n")
-    assert gallery.read(tmp_path / "output" / "vectors.npz").classes == ("",) * 4
+    assert (code, out) == (0, f"4 images, 49 numbers each: {model.parent}/vectors.npz\n")
+    assert gallery.read(model.parent / "vectors.npz").classes == ("",) * 4
 
 
 def test_what_does_not_go_together(refused):
     for flags in ((), ("photos", "--merge", "1.npz"), ("--merge", "1.npz", "--shard", "1/2")):
         assert "Expected a folder, perhaps with --shard" in refused("embed", *flags)
-    for flags in ((), ("--output", "part.csv")):
-        error = refused("embed", "photos", "--shard", "1/2", *flags)
-        assert "Expected --output with a file that ends with .npz. Received: " in error
+    error = refused("embed", "photos", "--shard", "1/2", "--output", "part.csv")
+    assert "Expected --output with a file that ends with .npz" in error
     for shard in ("0/16", "17/16", "a/b", "3", "1/0"):
         assert "expected K/N" in refused("embed", "photos", "--shard", shard)
 
 
 def test_embeddings_in_a_file_and_for_a_program(ask, refused, folder, model, tmp_path):
     (_, out, _) = ask("embed", folder)
-    assert answers(out) == ["120 images of 10 classes, 49 numbers each: output/vectors.npz"]
-    found = gallery.read(tmp_path / "output" / "vectors.npz")
+    vectors = model.parent / "vectors.npz"
+    assert answers(out) == [f"120 images of 10 classes, 49 numbers each: {vectors}"]
+    found = gallery.read(vectors)
     loaded = SiameseModel(model)
     assert found.model == loaded.digest
     assert found.names[:2] == ("0/0.png", "0/1.png") and found.classes[-1] == "9"
     one = loaded.embed_files([folder / "0" / "1.png"])
     assert found.embeddings[1] == pytest.approx(one[0], abs=1e-6)
     # a program that names no file needs no place for one
-    shutil.rmtree(tmp_path / "output")
-    (tmp_path / "output").write_text("a file where the vectors' folder would be")
+    vectors.unlink()
     answer = json.loads(answers(ask("embed", folder, "--json")[1])[0])
     assert (answer["images"], answer["embedding_dim"]) == (120, 49)
     assert np.shape(answer["embeddings"]) == (120, 49) and len(answer["model"]) == 64
     assert answer["classes"][0] == "0" and answer["names"][0] == "0/0.png"
-    assert "can be written to" in refused("embed", folder)
+    assert not vectors.exists()
+    nowhere = ("--output", folder / "0" / "0.png" / "v.npz")
+    assert "can be written to" in refused("embed", folder, *nowhere)
     assert "ends with .npz or .csv" in refused("embed", folder, "--output", "v.txt")
+
+
+def test_near_copies_are_found_without_a_model(ask, folder, tmp_path):
+    place = tmp_path / "photos"
+    place.mkdir()
+    for k in range(3):
+        shutil.copy(folder / str(k) / "0.png", place / f"{k}.png")
+        picture = small_model.cv2.resize(small_model.cv2.imread(str(place / f"{k}.png")), (90, 90))
+        if k < 2:
+            small_model.cv2.imwrite(str(place / f"{k} larger.png"), picture)
+    (code, out, _) = ask("duplicates", place, "--output", tmp_path / "d.png")
+    lines = [f"2: {place}/{k} larger.png  {place}/{k}.png" for k in (0, 1)]
+    assert (code, answers(out)) == (0, [*lines, "5 images, 4 in 2 groups"])
+    assert (tmp_path / "d.png").exists()
+
+
+def test_images_of_one_thing_are_grouped_by_a_model(ask, folder, model):
+    small_model.change(model, operating_points={"0.01": 0.5})
+    found = json.loads(ask("duplicates", folder, "--json", "--model", model)[1])
+    assert [len(files) for files in found["groups"]] == [12] * 10 and found["images"] == 120

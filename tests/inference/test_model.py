@@ -170,8 +170,7 @@ def test_what_it_was_trained_on_travels_with_it(tmp_path, loaded):
     assert len(loaded.trained_on) == 0
     for content in (b"", b"no numpy file"):
         (path / TRAINED_ON).write_bytes(content)
-        with pytest.raises(InputError, match=r"trained_on\.npy, a damaged file\. Remove it"):
-            SiameseModel(path).trained_on  # noqa: B018
+        assert len(SiameseModel(path).trained_on) == 0
 
 
 def test_settings_go_into_the_model_that_was_loaded_alone(model):
