@@ -27,14 +27,15 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
-from pyimagesearch.evaluation.all_pairs import MOST_CLASSES, ImagePairs
+from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.distances import apart
 from pyimagesearch.evaluation.measure import Measurement, embed
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
 
 TEMPLATE = Path(__file__).with_name("report.html")
 STEPS = 400  # of the page's slider
-MOST_DOUBTFUL = 20  # images that are named; all are in metrics.json
+MOST_IN_MATRIX = 20  # classes
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def write(
     pairs = test.drawn if test.labels is None else sample_pairs(test.labels, settings["seed"])
     distances = comparison([embeddings[ends] for ends in pairs.indices().T])
     loss = float(metrics.pair_loss(recipe, pairs.labels(), distances))
+    loss_name = f"{recipe.training.loss.replace('_', ' ')} loss".replace("entropy loss", "entropy")
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
 
     without = []
@@ -94,23 +96,26 @@ def write(
         epochs = ([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
         csv.writer(f).writerows([["epoch", *history], *epochs])
 
-    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"))
-    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"))
-    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"))
-    pictures.plot_worst(test.images, measured, os.path.join(output, "contrastive_worst.png"))
+    run = f"{pictures.lettering([recipe_and_data(settings)])[0]}: "
+    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
+    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
+    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
+    pictures.plot_worst(test.images, measured, os.path.join(output, "contrastive_worst.png"), run)
     right = f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
-    notes = [summary, *without, *datasets.describe(data)]
-    notes += [
-        "{file} is labelled {class}, and its nearest images are all {like}: look at it".format(**x)
-        for x in (measured.retrieval.doubtful if measured.retrieval else [])[:MOST_DOUBTFUL]
-    ]
-    if measured.collapsed:
-        notes.append("The network has collapsed: all distances are alike.")
+    (sizes, *warnings) = datasets.describe(data)
+    warnings = [*measure.warnings_of(measured), *warnings, *without]
     if raw.auc.value > measured.auc.value:
-        notes.append("The network does not beat the raw pixels: their AUC is higher.")
+        warnings.insert(0, "the network does not beat the raw pixels: their AUC is higher")
+    way = settings.get("way", "")
+    if way.startswith("whitened"):
+        loss_of = f"No loss to show: what is kept ({way}) was computed, not trained"
+    else:
+        loss_of = f"{loss_name[0].upper()}{loss_name[1:]} of each epoch"
+    texts = {"warnings": warnings, "notes": [summary, sizes], "loss": loss_of}
+    html = page(output, content, measured, raw, texts)
     with whole_file(os.path.join(output, "report.html")) as path:
-        Path(path).write_text(page(output, content, measured, raw, notes), "utf-8", newline="\n")
+        Path(path).write_text(html, "utf-8", newline="\n")
 
     of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
     log.info(f"the raw pixels, the line to beat: {of_raw}")
@@ -129,26 +134,41 @@ def versions() -> dict[str, str]:
 
 
 def draw_training_pairs(output: str, batch: tuple) -> None:
-    """Some pairs of a batch, as the network sees them."""
-    (*images, y) = batches.pairs_of_a_batch(batch)
+    """Some pairs of a batch, as the network sees them; no image twice, where there are enough."""
+    (*images, y) = batches.pairs_of_a_batch(batch, 100)
+    pixels = np.concatenate(images).reshape(2 * len(y), -1)
+    ends = np.unique(pixels, axis=0, return_inverse=True)[1].reshape(2, -1).T
+    of_kind = (np.flatnonzero(y == kind) for kind in (1, 0))
+    some = np.concatenate([places[apart(ends[places], 5)] for places in of_kind])
+    (a, b, y) = (images[0][some], images[1][some], y[some])
     path = os.path.join(output, "contrastive_training_pairs.png")
     title = "training pairs, as the network sees them"
-    pictures.plot_pairs(images, [f"y = {k:.0f}," for k in y], y, path, title)
+    pictures.plot_pairs((a, b), [f"y = {k:.0f}," for k in y], y, path, title)
+
+
+def recipe_and_data(settings: Mapping[str, Any]) -> str:
+    """What a run is known by: "fast on mnist"."""
+    return printable(f"{settings['recipe']} on {os.path.basename(settings['dataset'].rstrip('/'))}")
 
 
 def page(
-    output: str, content: dict[str, Any], measured: Measurement, raw: Measurement, notes: list[str]
+    output: str,
+    content: dict[str, Any],
+    measured: Measurement,
+    raw: Measurement,
+    texts: dict[str, Any],
 ) -> str:
     """What report.html holds, as HTML; its size is bounded, however large the data.
 
-    output: the folder whose pictures are taken. content: what metrics.json holds. notes: sentences
-    on the data that a reader of the figures must know.
+    output: the folder whose pictures are taken. content: what metrics.json holds. texts:
+    "warnings" and "notes", what a reader of the figures must know; "loss", what the plot shows.
     """
     # the slider's steps, evenly spread, and the model's thresholds with their exact figures
     curve = measured.compared.curve
     distances = measured.compared.distance.output(curve.levels)
+    (edges, same, different) = pictures.histogram(measured)
     shares = np.stack([curve.tmr, curve.fmr, curve.right], axis=1)
-    spread = np.linspace(min(0, distances[0]), distances[-1] * 1.001, STEPS)
+    spread = np.linspace(edges[0], edges[-1], STEPS)
     steps = {t: shares[np.searchsorted(distances, t)].tolist() for t in spread.tolist()}
     points = {"the model's": {k: getattr(measured, k) for k in ("threshold", "tmr", "fmr")}}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
@@ -157,26 +177,46 @@ def page(
         steps[point["threshold"]] = [point["tmr"].value, point["fmr"].value, right]
     steps[measured.threshold][2] = measured.accuracy.value
     thresholds = sorted(steps)
+    (floor, low) = pictures.roc_corner(measured)
+    some = np.searchsorted(curve.fmr, np.geomspace(floor, 1, STEPS), side="right") - 1
 
+    (compared, matrix) = (measured.compared, None)
+    if measured.matched is not None:  # of many classes those that are most taken for others
+        table = measure.shares_of_classes(compared.sizes, measured.matched)
+        taken = (table * ~np.eye(len(table), dtype=bool)).max(axis=0)
+        shown = np.sort(np.argsort(-taken, kind="stable")[:MOST_IN_MATRIX])
+        names = [[compared.names[k], int(compared.sizes[k])] for k in shown]
+        shares = table[np.ix_(shown, shown)].tolist()
+        matrix = {"names": names, "shares": shares, "all": len(table)}
     drawn = {}
-    for name in ("plot", "worst", "roc", "histogram", "map", "training_pairs"):
+    for name in ("worst", "plot", "map", "training_pairs"):
         if (file := Path(output, f"contrastive_{name}.png")).is_file():
             drawn[name] = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
     classes = content["classes"]["figures"] if content["classes"] else []
     classes.sort(key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)  # the worst first
     of_raw = dict(measure.figure_rows(raw))
-    (settings, hidden) = (content["settings"], ("test", "raw_pixels", "classes"))
-    shown = {name: value for name, value in content.items() if name not in hidden}
-    data = {
-        "title": f"Recipe {settings.get('recipe')} on {settings.get('dataset')}",
-        "notes": notes,
-        "basis": measure.basis(measured),
-        "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
-        "steps": [[t, *steps[t]] for t in thresholds],  # threshold, TMR, FMR, right
-        "stops": [[name, thresholds.index(point["threshold"])] for name, point in points.items()],
-        "pictures": drawn,
-        "classes": classes[:MOST_CLASSES],  # all are in metrics.json
-        "settings": json.dumps(shown, indent=1, default=str)[:100_000],
-    }
+    hidden = ("test", "raw_pixels", "classes", "calibration")
+    info = {name: value for name, value in content.items() if name not in hidden}
+    data = (
+        texts
+        | {
+            "title": recipe_and_data(content["settings"]),
+            "basis": measure.basis(measured),
+            "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
+            "steps": [[t, *steps[t]] for t in thresholds],  # threshold, TMR, FMR, right
+            "stops": [
+                [name, thresholds.index(point["threshold"])] for name, point in points.items()
+            ],
+            "histogram": np.stack([same, different], axis=1).tolist(),
+            "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
+            "corner": [floor, low],  # of the ROC's axes
+            "matrix": matrix,
+            "calibration": content["calibration"],
+            "wrong": measured.accuracy.value < 1,
+            "pictures": drawn,
+            "classes": classes,
+            "settings": json.dumps(info, indent=1, default=str)[:100_000],
+        }
+    )
     text = json.dumps(data).replace("<", "\\u003c")
     return TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", text)
