@@ -38,7 +38,11 @@ class Measurement:
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         points: dict[str, Any] = dict.fromkeys(rates)
         for k, (rate, t) in enumerate(known.items(), 2):
-            shares = {"tmr": counts.share(k, 1), "fmr": counts.share(k, 0)}
+            shares = {
+                "right": counts.share(k),
+                "tmr": counts.share(k, 1),
+                "fmr": counts.share(k, 0),
+            }
             points[rate] = {"threshold": t, **shares, "up_to": bounds.get(rate)}
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)

@@ -62,7 +62,6 @@ def write(
     pairs = test.drawn if test.labels is None else sample_pairs(test.labels, settings["seed"])
     distances = comparison([embeddings[ends] for ends in pairs.indices().T])
     loss = float(metrics.pair_loss(recipe, pairs.labels(), distances))
-    loss_name = f"{recipe.training.loss.replace('_', ' ')} loss".replace("entropy loss", "entropy")
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
 
     without = []
@@ -80,9 +79,7 @@ def write(
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
         "calibration": of_test.pop("calibration"),
-        "raw_pixels": {
-            k: v for k, v in raw.as_dict().items() if k not in ("classes", "calibration")
-        },
+        "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
         "training_seconds": sum(history["seconds"]),
@@ -107,13 +104,7 @@ def write(
     warnings = [*measure.warnings_of(measured), *warnings, *without]
     if raw.auc.value > measured.auc.value:
         warnings.insert(0, "the network does not beat the raw pixels: their AUC is higher")
-    way = settings.get("way", "")
-    if way.startswith("whitened"):
-        loss_of = f"No loss to show: what is kept ({way}) was computed, not trained"
-    else:
-        loss_of = f"{loss_name[0].upper()}{loss_name[1:]} of each epoch"
-    texts = {"warnings": warnings, "notes": [summary, sizes], "loss": loss_of}
-    html = page(output, content, measured, raw, texts)
+    html = page(output, content, measured, raw, [warnings, [summary, sizes]])
     with whole_file(os.path.join(output, "report.html")) as path:
         Path(path).write_text(html, "utf-8", newline="\n")
 
@@ -156,40 +147,43 @@ def page(
     content: dict[str, Any],
     measured: Measurement,
     raw: Measurement,
-    texts: dict[str, Any],
+    texts: list[list[str]],
 ) -> str:
     """What report.html holds, as HTML; its size is bounded, however large the data.
 
-    output: the folder whose pictures are taken. content: what metrics.json holds. texts:
-    "warnings" and "notes", what a reader of the figures must know; "loss", what the plot shows.
+    output: the folder whose pictures are taken. content: what metrics.json holds. texts: warnings,
+    and notes on the data.
     """
     # the slider's steps, evenly spread, and the model's thresholds with their exact figures
-    curve = measured.compared.curve
-    distances = measured.compared.distance.output(curve.levels)
-    (edges, same, different) = pictures.histogram(measured)
-    shares = np.stack([curve.tmr, curve.fmr, curve.right], axis=1)
+    (compared, curve) = (measured.compared, measured.compared.curve)
+    (edges, *bars) = pictures.histogram(measured)
     spread = np.linspace(edges[0], edges[-1], STEPS)
-    steps = {t: shares[np.searchsorted(distances, t)].tolist() for t in spread.tolist()}
-    points = {"the model's": {k: getattr(measured, k) for k in ("threshold", "tmr", "fmr")}}
+    places = np.searchsorted(compared.distance.output(curve.levels), spread)
+    rates = (curve.tmr, curve.fmr, curve.right)
+    steps = [[t, *shares] for t, *shares in zip(spread, *(rate[places] for rate in rates))]
+    points = {"the model's": vars(measured) | {"right": measured.accuracy}}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
-    for point in points.values():
-        (_, _, right) = shares[np.searchsorted(distances, point["threshold"])].tolist()
-        steps[point["threshold"]] = [point["tmr"].value, point["fmr"].value, right]
-    steps[measured.threshold][2] = measured.accuracy.value
-    thresholds = sorted(steps)
+    for p in points.values():
+        steps.append([p["threshold"], p["tmr"].value, p["fmr"].value, p["right"].value])
     (floor, low) = pictures.roc_corner(measured)
     some = np.searchsorted(curve.fmr, np.geomspace(floor, 1, STEPS), side="right") - 1
 
-    (compared, matrix) = (measured.compared, None)
+    matrix = None
     if measured.matched is not None:  # of many classes those that are most taken for others
         table = measure.shares_of_classes(compared.sizes, measured.matched)
         taken = (table * ~np.eye(len(table), dtype=bool)).max(axis=0)
         shown = np.sort(np.argsort(-taken, kind="stable")[:MOST_IN_MATRIX])
-        names = [[compared.names[k], int(compared.sizes[k])] for k in shown]
+        named = [[compared.names[k], int(compared.sizes[k])] for k in shown]
         shares = table[np.ix_(shown, shown)].tolist()
-        matrix = {"names": names, "shares": shares, "all": len(table)}
+        matrix = {"classes": named, "shares": shares, "all": len(table)}
+    settings = content["settings"]
+    names = ["worst", "map", "training_pairs", "plot"]
+    loss = f"The {settings['training']['loss'].replace('_', ' ')} loss of each epoch"
+    if (way := settings.get("way", "")).startswith("whitened"):
+        names.remove("plot")  # of another way, that is not kept
+        loss = f"No loss: what is kept ({way}) was computed, not trained"
     drawn = {}
-    for name in ("worst", "plot", "map", "training_pairs"):
+    for name in names:
         if (file := Path(output, f"contrastive_{name}.png")).is_file():
             drawn[name] = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
     classes = content["classes"]["figures"] if content["classes"] else []
@@ -197,26 +191,24 @@ def page(
     of_raw = dict(measure.figure_rows(raw))
     hidden = ("test", "raw_pixels", "classes", "calibration")
     info = {name: value for name, value in content.items() if name not in hidden}
-    data = (
-        texts
-        | {
-            "title": recipe_and_data(content["settings"]),
-            "basis": measure.basis(measured),
-            "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
-            "steps": [[t, *steps[t]] for t in thresholds],  # threshold, TMR, FMR, right
-            "stops": [
-                [name, thresholds.index(point["threshold"])] for name, point in points.items()
-            ],
-            "histogram": np.stack([same, different], axis=1).tolist(),
-            "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
-            "corner": [floor, low],  # of the ROC's axes
-            "matrix": matrix,
-            "calibration": content["calibration"],
-            "wrong": measured.accuracy.value < 1,
-            "pictures": drawn,
-            "classes": classes,
-            "settings": json.dumps(info, indent=1, default=str)[:100_000],
-        }
-    )
+    data = {
+        "title": recipe_and_data(settings),
+        "warnings": texts[0],
+        "notes": texts[1],
+        "loss": loss,
+        "basis": measure.basis(measured),
+        "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
+        "steps": sorted(steps),  # threshold, TMR, FMR, right
+        "stops": [[name, point["threshold"]] for name, point in points.items()],
+        "histogram": np.transpose(bars).tolist(),
+        "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
+        "corner": [floor, low],  # of the ROC's axes
+        "matrix": matrix,
+        "calibration": content["calibration"],
+        "wrong": measured.accuracy.value < 1,
+        "pictures": drawn,
+        "classes": classes,
+        "settings": json.dumps(info, indent=1, default=str)[:100_000],
+    }
     text = json.dumps(data).replace("<", "\\u003c")
     return TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", text)

@@ -54,6 +54,7 @@ def written(output, history=None, new_classes=False, scale=1 / 255, copies=(), *
     encoder = keras.Model(inputs, brightness)
     comparison = build_comparison(recipe)
     settings = {"recipe": "article", "dataset": "here", "seed": 3}
+    settings["training"] = {"loss": "supervised_contrastive"}
     pairs = ImagePairs(embed(encoder, choices.images), choices, {}, None, new_classes)
     settings |= calibrate(pairs)
     history = history or {"loss": [0.5, 0.25], "seconds": [1.0, 2.0], "val_loss": [0.4, 0.3]}
@@ -113,7 +114,8 @@ def test_terminal_page_and_metrics_have_the_same_figures(trained):
     assert data["notes"][0] in lines and "2 files skipped" in data["notes"][1]
     # the slider knows what the model's threshold gives
     figures = (measured.tmr.value, measured.fmr.value, right.value)
-    assert data["steps"][data["stops"][0][1]] == [measured.threshold, *figures]
+    assert data["stops"][0] == ["the model's", measured.threshold]
+    assert [measured.threshold, *figures] in data["steps"]
 
 
 def test_names_are_text_alone_and_nothing_is_fetched(trained):
@@ -155,8 +157,8 @@ def test_every_kind_of_data_has_its_figures(kinds):
         assert data["figures"][0][1].startswith(f"{100 * kinds[kind][1].accuracy.value:.2f} %")
     assert found["ready"]["classes"] == [] and "over 12 classes" in found["new"]["basis"]
     assert "collapsed" in " ".join(found["collapsed"]["warnings"])
-    assert not found["ready"]["matrix"] and len(found["new"]["matrix"]["names"]) == 12
-    assert found["classes"]["loss"] == "Contrastive loss of each epoch"
+    assert not found["ready"]["matrix"] and len(found["new"]["matrix"]["classes"]) == 12
+    assert found["classes"]["loss"] == "The supervised contrastive loss of each epoch"
 
 
 @pytest.mark.slow
