@@ -93,7 +93,7 @@ def write(
         epochs = ([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
         csv.writer(f).writerows([["epoch", *history], *epochs])
 
-    run = f"{pictures.lettering([recipe_and_data(settings)])[0]}: "
+    run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
     pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
     pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
     pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
