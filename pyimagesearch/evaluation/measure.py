@@ -38,12 +38,9 @@ class Measurement:
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         points: dict[str, Any] = dict.fromkeys(rates)
         for k, (rate, t) in enumerate(known.items(), 2):
-            shares = {
-                "right": counts.share(k),
-                "tmr": counts.share(k, 1),
-                "fmr": counts.share(k, 0),
-            }
-            points[rate] = {"threshold": t, **shares, "up_to": bounds.get(rate)}
+            points[rate] = {"threshold": t, "up_to": bounds.get(rate)}
+            for name, kind in (("right", None), ("tmr", 1), ("fmr", 0)):
+                points[rate][name] = counts.share(k, kind)
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -262,9 +259,9 @@ def basis(m: Measurement) -> str:
 
 
 def shares_of_classes(sizes: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """Of the pairs of each two classes the share that is called the same: (C, C), symmetric.
+    """Of the pairs of each two classes the share that is called the same: (C, C).
 
-    On the diagonal are the TMRs. sizes: int (C,), the numbers of images. matched: of Counts.
+    sizes: int (C,), of the classes, in images. matched: of Counts.
     """
     pairs = np.outer(sizes, sizes)
     np.fill_diagonal(pairs, sizes * (sizes - 1) // 2)

@@ -20,6 +20,8 @@ from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
 log = logging.getLogger(__name__)
+File = str | Path
+Images = Sequence[np.ndarray]  # two arrays, the first and the second image of each pair
 
 # colours that the colour-blind tell apart (Okabe and Ito, 2008), one a little darker as text
 SAME, DIFFERENT = "#0072B2", "#B84F00"
@@ -29,15 +31,11 @@ SHAPES = "os^DvP*X"
 
 
 def plot_pairs(
-    images: Sequence[np.ndarray],
-    texts: Sequence[str],
-    same: np.ndarray,
-    path: str | Path,
-    title: str,
+    images: Images, texts: Sequence[str], same: np.ndarray, path: File, title: str
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 
-    images: the first and the second of each, uint8 (B, H, W, C). same: (B,), true or false.
+    images: two uint8 (B, H, W, C). same: (B,), true or false.
     The first 100 of them, five in a row: more would be too small to see.
     """
     texts = texts[:100]
@@ -58,9 +56,7 @@ def plot_pairs(
     return save(fig, path)
 
 
-def plot_verdicts(
-    images: Sequence[np.ndarray], distances: np.ndarray, threshold: float, path: str | Path
-) -> Figure:
+def plot_verdicts(images: Images, distances: np.ndarray, threshold: float, path: File) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold."""
     (texts, same) = ([f"{d:.2f}" for d in distances], called_same(distances, threshold))
     title = f"distance; same where it is < {threshold:.2f}"
@@ -68,7 +64,7 @@ def plot_verdicts(
 
 
 def plot_worst(
-    images: np.ndarray | Rows, measured: Measurement, path: str | Path, run: str = ""
+    images: np.ndarray | Rows, measured: Measurement, path: File, run: str = ""
 ) -> Figure:
     """The pairs that the model gets most wrong, same ones far apart and different ones near.
 
@@ -88,7 +84,7 @@ def plot_worst(
 
 
 def plot_matrix(
-    distances: np.ndarray, names: Sequence[str], threshold: float, path: str | Path
+    distances: np.ndarray, names: Sequence[str], threshold: float, path: File
 ) -> Figure:
     """All distances of a folder, (N, N), as a map; the threshold is marked on its scale."""
     fig = Figure(figsize=(7, 6), layout="tight")
@@ -105,7 +101,7 @@ def plot_matrix(
     return save(fig, path)
 
 
-def plot_roc(measured: Measurement, path: str | Path, run: str = "") -> Figure:
+def plot_roc(measured: Measurement, path: File, run: str = "") -> Figure:
     """TMR over FMR, the latter on a logarithmic scale, with the operating point."""
     (curve, tmr, fmr) = (measured.compared.curve, measured.tmr.value, measured.fmr.value)
     (fig, ax) = _axes(
@@ -129,7 +125,7 @@ def roc_corner(measured: Measurement) -> tuple[float, float]:
     return 0.5 / curve.different.sum(), min(np.floor(10 * low) / 10, 0.9)
 
 
-def plot_histogram(measured: Measurement, path: str | Path, run: str = "") -> Figure:
+def plot_histogram(measured: Measurement, path: File, run: str = "") -> Figure:
     """How many same and different pairs lie at which distance, with the threshold."""
     threshold = measured.threshold
     (fig, ax) = _axes(f"{run}distances of the test pairs", "Distance", "Pairs")
@@ -155,7 +151,7 @@ def histogram(measured: Measurement, bins: int = 60) -> tuple[np.ndarray, np.nda
     return edges, same, different
 
 
-def plot_map(compared: ImagePairs, path: str | Path, run: str = "") -> Figure:
+def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
     """The embeddings' two directions of largest variance (PCA), coloured and named by class.
 
     At most 2,000 images. The names of more than 30 classes are left out.
@@ -204,7 +200,7 @@ def lettering(names: Sequence[str]) -> list[str]:
     return texts
 
 
-def check_output(path: str | Path) -> None:
+def check_output(path: File) -> None:
     """Raise InputError where path cannot become a picture, before any work is done."""
     formats = Figure().canvas.get_supported_filetypes()
     if Path(path).suffix.lower().lstrip(".") not in formats:
@@ -224,7 +220,7 @@ def show(fig: Figure) -> None:
         plt.show()
 
 
-def save(fig: Figure, path: str | Path) -> Figure:
+def save(fig: Figure, path: File) -> Figure:
     """Write a figure to a file, whole or not at all."""
     with whole_file(path) as new:
         fig.savefig(new, dpi=120)

@@ -143,11 +143,7 @@ def recipe_and_data(settings: Mapping[str, Any]) -> str:
 
 
 def page(
-    output: str,
-    content: dict[str, Any],
-    measured: Measurement,
-    raw: Measurement,
-    texts: list[list[str]],
+    output: str, content: dict[str, Any], measured: Measurement, raw: Measurement, texts: list
 ) -> str:
     """What report.html holds, as HTML; its size is bounded, however large the data.
 
@@ -189,8 +185,7 @@ def page(
     classes = content["classes"]["figures"] if content["classes"] else []
     classes.sort(key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)  # the worst first
     of_raw = dict(measure.figure_rows(raw))
-    hidden = ("test", "raw_pixels", "classes", "calibration")
-    info = {name: value for name, value in content.items() if name not in hidden}
+    info = {name: content[name] for name in ("parts", "settings", "versions")}
     data = {
         "title": recipe_and_data(settings),
         "warnings": texts[0],
