@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,14 @@ def train(args, recipe, dataset, seed):
         print(f"{output} ...", file=sys.stderr, flush=True)
         flags = ["--recipe", recipe, "--dataset", folder, "--seed", str(seed), *args.flags.split()]
         flags += ["--split", split] if split else []
+        start = time.monotonic()
         subprocess.run(
             [sys.executable, str(SCRIPT), *flags, "--output", str(output)],
             env={**os.environ, "MPLBACKEND": "Agg"},
             stdout=subprocess.DEVNULL,
             check=True,
         )
+        (output / "seconds").write_text(f"{time.monotonic() - start:.1f}")  # of the whole command
     return output
 
 

@@ -85,11 +85,6 @@ def test_gradients_are_finite_where_vectors_are_equal():
         assert np.isfinite(gradient).all()
 
 
-def test_a_head_that_is_quite_wrong_and_quite_sure_of_it():
-    # -ln(1e-7) = 16.1, and finite
-    assert float(binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
-
-
 def test_triplet_labels_tell_which_pair_is_which():
     # positive at 0.5, negative at 0.8, margin 0.4: 0.5 - 0.8 + 0.4 = 0.1, the negative pair first
     assert float(triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
@@ -105,11 +100,13 @@ def test_cosine_distance_by_hand():
     np.testing.assert_allclose(angular_similarity(d[:4, 0]), [1, 0.5, 0, 2 / 3], atol=1e-3)
 
 
+def test_losses_at_their_ends():
+    # a head that is quite wrong and quite sure of it: -ln(1e-7) = 16.1, and finite
+    assert float(binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
+    # no image has another of its class
+    assert float(supervised_contrastive_loss([0, 1, 2], np.eye(3, dtype="float32"))) == 0
+
+
 def test_pair_accuracy_by_hand():
     # right: same at 0.4, different at 0.5 and 0.9; wrong: same at 0.6
     assert float(pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75
-
-
-def test_where_no_image_has_another_of_its_class_there_is_nothing_to_learn():
-    vectors = np.array([[1.0, 0], [0, 1], [-1, 0]], "float32")
-    assert float(supervised_contrastive_loss([0, 1, 2], vectors)) == 0

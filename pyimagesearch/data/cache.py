@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike
 from pyimagesearch.data import images
 from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import progress_bar
+from pyimagesearch.system.terminal import at_once, progress_bar
 
 log = logging.getLogger(__name__)
 # some things, and what is told how many are done -> the value of each thing that has one
@@ -86,7 +86,7 @@ def read_files(
         return {k: found[k][0] + x.tobytes() for k, x in zip(found, values)}
 
     store = f"{what} {images.described(shape)}" if shape else what
-    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), images.THREADS)
+    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), at_once())
     (good, found, reused) = cached(store, keys, rows, "images read", step)
     if several and shape:
         log.info(f"{len(several):,} files hold several pictures: the first of each is read")

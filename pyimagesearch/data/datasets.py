@@ -179,6 +179,9 @@ def describe(data: DataSet) -> list[str]:
     if data.new_choices:
         line += f", {len(classes_of(choices.labels))} of them only to choose by"
     line += f", {parts['classes_tested']} of them only in the test" if data.new_classes else ""
+    skipped = sum(parts.get("skipped", {}).values())
+    line += f", {skipped} files or folders left out" if skipped else ""
+    line += f", {parts['copies']} copies left out" if parts.get("copies") else ""
     lines = [line]
     untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:

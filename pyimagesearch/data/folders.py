@@ -25,7 +25,6 @@ MOST_NAMED = 12  # classes, or files that are left out, in one line
 MANY_SIDE = 128  # pixels: images are not reduced further because they are many
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
-UNPAIRED = "in no pair that is used"
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +56,8 @@ def read_folder(
     plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
     if groups:
-        alone = {*plan.files}.difference(*groups.values())
-        log.info(f"{len(groups):,} groups; {len(alone):,} images are in none")
+        rest = {*plan.files}.difference(*groups.values())
+        log.info(f"{len(groups):,} groups; {len(rest):,} images are in none")
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, reading or Reading(), image_size, channels)
     found = read_files("pixels", paths, shape)
@@ -71,9 +70,8 @@ def read_folder(
         received = f"some in which every pixel is {some.min()}. Look at the files."
         raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
-        look = "dark" if mean < DARK else "bright"
-        log.info(f"the images are {look}: their mean is {mean:.0f} of 255; where a person sees "
-                 "little in them, stretch their values first")  # fmt: skip
+        log.info(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
+                 "them, stretch their values first")  # fmt: skip
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
@@ -85,14 +83,15 @@ def read_folder(
     else:
         pairs = _usable_pairs(plan.pairs, row_of)
         paired = {row_of[file] for pair in pairs for file in pair[:2]}
-        reasons = {row: "" if row in paired else UNPAIRED for row in row_of.values()}
+        alone = "in no pair that is used"
+        reasons = {row: "" if row in paired else alone for row in row_of.values()}
     left_out = defaultdict[str, list[str]](list)
     left_out["unreadable"] = [plan.files[k].name for k in found.messages]
     for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
         copy = "copies" if file.part == read[row].part else "copies of images in another part"
         if why := reasons[row] or (copy if file != read[row] else ""):
             left_out[why].append(file.name)
-    skipped = plan.skipped + listing.counted(left_out, MOST_NAMED)
+    skipped = plan.skipped + listing.say_left_out(left_out, MOST_NAMED)
 
     rows = np.array([row for row, why in sorted(reasons.items()) if not why])
     used = [read[row] for row in rows]

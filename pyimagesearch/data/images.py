@@ -28,9 +28,9 @@ JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
 MAX_BYTES = 4 * MAX_PIXELS  # of a file
 MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, or of a JPEG 2000
-MOST_IN_PYTHON = 2**20  # values of the formats that Pillow decodes in Python
+# fewer where Pillow's decoder is written in Python
+MOST_OF = {"jpeg2k": MOST_DECODED, **dict.fromkeys(("ppm", "ppm_plain", "bmp_rle"), 2**20)}
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
-THREADS = at_once()
 
 
 @lru_cache
@@ -53,7 +53,7 @@ def endings() -> tuple[str, ...]:
 def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order."""
     (found, messages) = ({}, {})
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(at_once()) as pool:
         for file, future in [(file, pool.submit(read, file)) for file in files]:
             try:
                 found[file] = future.result()
@@ -133,8 +133,8 @@ def decode(
 def _prepare(picture: Any, data: bytes, side: int | None) -> None:
     """Refuse what would take too much or be read wrongly; set the size to decode at."""
     (width, height) = picture.size
-    (pixels, most) = (width * height, MAX_PIXELS)
     codec = picture.tile[0].codec_name if picture.tile else ""
+    (pixels, most) = (width * height, MOST_OF.get(codec, MAX_PIXELS))
     shrink = max(min(width, height) // (2 * side), 1) if side else 1
     while pixels > MOST_DECODED * shrink**2:
         shrink *= 2
@@ -145,8 +145,6 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
         if scans * pixels > 16 * MAX_PIXELS or pixels > 512 * len(data):
             raise ValueError("too many scans, or too little data for its size")
         picture.draft(None, (width // shrink, height // shrink))
-    elif codec == "jpeg2k":
-        most = MOST_DECODED  # it takes 16 bytes a pixel
     elif picture.format == "TIFF":
         tags = picture.tag_v2
         bits = max(tags.get(258, (1,)))
@@ -155,12 +153,10 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
             raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
         raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
-    elif codec in ("ppm", "ppm_plain", "bmp_rle"):
-        comments = codec == "ppm_plain" and data.count(b"#") > 1000
-        if comments or pixels * len(picture.getbands()) > MOST_IN_PYTHON:
-            raise ValueError("it would take long: save it as PNG")
+    elif codec == "ppm_plain" and data.count(b"#") > 1000:
+        raise ValueError("too many comments: save it as PNG")
     if pixels > most:
-        raise ValueError(f"{width} x {height} pixels, more than {most:,}")
+        raise ValueError(f"{width} x {height} pixels, more than {most:,} in this format")
 
 
 def _opaque(picture: Image.Image) -> np.ndarray:

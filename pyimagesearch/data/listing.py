@@ -81,9 +81,9 @@ def find(
         known = _classes(places, folders, class_level, printable(directory))
     files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
     files.sort(key=attrgetter("label", "part", "name"))
-    paired = {file.label for file in files} >= PAIR_FOLDERS.keys()
+    pairs = _pairs(files) if {file.label for file in files} >= PAIR_FOLDERS.keys() else None
     left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
-    return Listing(directory, files, _pairs(files) if paired else None, skipped=counted(left_out))
+    return Listing(directory, files, pairs, skipped=say_left_out(left_out))
 
 
 def list_images(directory: str | os.PathLike) -> list[str]:
@@ -134,7 +134,7 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
     if not place_of:
         how = "no such folder"
         if os.path.isdir(directory):
-            how = f"with none (left out: {few_of(counted(left_out)) or 'nothing'})"
+            how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth({*place_of.values()}, 0, 1)
     around_all = next(iter(place_of.values()))[:depth]
@@ -142,7 +142,7 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
     return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
-def counted(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
+def say_left_out(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
     """How much is left out, of names by their ending or reason; logs it with `most` of them."""
     skipped = Counter({reason: len(names) for reason, names in left_out.items() if names})
     hint = dict.fromkeys((".heic", ".heif", ".hif"), " (pip install pi-heif, and they are read)")

@@ -38,8 +38,9 @@ class Measurement:
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         points: dict[str, Any] = dict.fromkeys(rates)
         for k, (rate, t) in enumerate(known.items(), 2):
-            shares = {"tmr": counts.share(k, 1), "fmr": counts.share(k, 0)}
-            points[rate] = {"threshold": t, **shares, "up_to": bounds.get(rate)}
+            points[rate] = {"threshold": t, "up_to": bounds.get(rate)}
+            for name, kind in (("right", None), ("tmr", 1), ("fmr", 0)):
+                points[rate][name] = counts.share(k, kind)
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -66,12 +67,14 @@ class Measurement:
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
         self.calibration = calibration(compared, settings)
+        self.matched = counts.matched
         self.classes = None if counts.matched is None else _by_class(compared, counts.matched)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
-        found = {k: v for k, v in vars(self).items() if k != "compared" and v is not None}
+        known = {k: v for k, v in vars(self).items() if v is not None}
+        found = {k: v for k, v in known.items() if k not in ("compared", "matched")}
         return json.loads(json.dumps(found, default=vars))
 
 
@@ -233,12 +236,18 @@ def report(m: Measurement, title: str) -> str:
         for c in m.classes["confused"][:1]:
             share = f"{100 * c['fmr']:.3g} % of their {c['pairs']} pairs called the same"
             lines.append(f"  most confused: {' and '.join(c['classes'])}, {share}")
+    return "\n".join([*lines, *(f"  {warning}" for warning in warnings_of(m))])
+
+
+def warnings_of(m: Measurement) -> list[str]:
+    """What is wrong with the network or with labels, a line each."""
+    found = []
     if m.retrieval and (doubtful := m.retrieval.doubtful):
         files = [f"{x['file']} ({x['class']}, looks like {x['like']})" for x in doubtful]
-        lines.append(f"  labels that are probably wrong, {len(files)}: {few_of(files, 5)}")
+        found.append(f"labels that are probably wrong, {len(files)}: {few_of(files, 5)}")
     if m.collapsed:
-        lines.append("  the network has collapsed: all distances are alike")
-    return "\n".join(lines)
+        found.append("the network has collapsed: all distances are alike")
+    return found
 
 
 def basis(m: Measurement) -> str:
@@ -249,21 +258,28 @@ def basis(m: Measurement) -> str:
     return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
 
 
+def shares_of_classes(sizes: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """Of the pairs of each two classes the share that is called the same: (C, C).
+
+    sizes: int (C,), of the classes, in images. matched: of Counts.
+    """
+    pairs = np.outer(sizes, sizes)
+    np.fill_diagonal(pairs, sizes * (sizes - 1) // 2)
+    return (np.triu(matched, 1) + matched.T) / np.maximum(pairs, 1)
+
+
 def _by_class(compared: ImagePairs, matched: np.ndarray, most: int = 5) -> dict[str, Any]:
     # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
     (names, sizes) = (compared.names, compared.sizes)
-    own = matched.diagonal()
-    tmr = own / np.maximum(sizes * (sizes - 1) / 2, 1)
-    fmr = (matched.sum(axis=0) + matched.sum(axis=1) - 2 * own) / (sizes * (sizes.sum() - sizes))
+    shares = shares_of_classes(sizes, matched)
+    fmr = (shares @ sizes - shares.diagonal() * sizes) / (sizes.sum() - sizes)
     figures = [
         {"name": name, "images": n, "tmr": Figure(t) if n > 1 else None, "fmr": Figure(f)}
-        for name, n, t, f in zip(names, sizes.tolist(), tmr.tolist(), fmr.tolist())
+        for name, n, t, f in zip(names, sizes.tolist(), shares.diagonal().tolist(), fmr.tolist())
     ]
-    pairs = np.outer(sizes, sizes)
-    shares = np.triu(matched, 1) / pairs
     confused: list[dict[str, Any]] = [
-        {"classes": [names[a], names[b]], "fmr": float(shares[a, b]), "pairs": int(pairs[a, b])}
-        for a, b in np.stack(np.nonzero(shares), axis=1).tolist()
+        {"classes": [names[a], names[b]], "fmr": shares[a, b], "pairs": int(sizes[a] * sizes[b])}
+        for a, b in np.argwhere(np.triu(shares, 1)).tolist()
     ]
     confused.sort(key=lambda couple: -couple["fmr"])
     return {"figures": figures, "confused": confused[:most]}

@@ -7,7 +7,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -22,21 +21,22 @@ from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
 log = logging.getLogger(__name__)
+File = str | Path
+Images = Sequence[np.ndarray]  # two arrays, the first and the second image of each pair
 
-# two colours that the colour-blind tell apart (Okabe and Ito, 2008)
-SAME, DIFFERENT = "#0072B2", "#D55E00"
+# colours that the colour-blind tell apart (Okabe and Ito, 2008), one a little darker as text
+SAME, DIFFERENT = "#0072B2", "#B84F00"
+# and eight of theirs for classes, which then differ in shape
+COLORS = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000"]
+SHAPES = "os^DvP*X"
 
 
 def plot_pairs(
-    images: Sequence[np.ndarray],
-    texts: Sequence[str],
-    same: np.ndarray,
-    path: str | Path,
-    title: str,
+    images: Images, texts: Sequence[str], same: np.ndarray, path: File, title: str
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 
-    images: the first and the second of each, uint8 (B, H, W, C). same: (B,), true or false.
+    images: two uint8 (B, H, W, C). same: (B,), true or false.
     The first 100 of them, five in a row: more would be too small to see.
     """
     texts = texts[:100]
@@ -58,10 +58,10 @@ def plot_pairs(
 
 
 def plot_verdicts(
-    images: Sequence[np.ndarray],
+    images: Images,
     distances: np.ndarray,
     threshold: float,
-    path: str | Path,
+    path: File,
     wrong: Sequence[bool] = (),
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold.
@@ -75,10 +75,12 @@ def plot_verdicts(
     return plot_pairs(images, texts, same, path, title)
 
 
-def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Path) -> Figure:
+def plot_worst(
+    images: np.ndarray | Rows, measured: Measurement, path: File, run: str = ""
+) -> Figure:
     """The pairs that the model gets most wrong, same ones far apart and different ones near.
 
-    An image is shown once for each of the two.
+    An image is shown once for each of the two. run: the recipe and the data, for the title.
     """
     (worst, distances, same) = ([], [], [])
     for kind in (1, 0):
@@ -88,13 +90,13 @@ def plot_worst(images: np.ndarray | Rows, measured: Measurement, path: str | Pat
             distances.append(far[place])
             same.append(kind == 1)
     texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.array(distances))]
-    title = "the same pairs furthest apart, the different ones nearest; threshold "
+    title = f"{run}same pairs furthest apart, different ones nearest; threshold "
     title += f"{measured.threshold:.2f}"
     return plot_pairs([images[e] for e in np.transpose(worst)], texts, np.array(same), path, title)
 
 
 def plot_matrix(
-    distances: np.ndarray, names: Sequence[str], threshold: float, path: str | Path
+    distances: np.ndarray, names: Sequence[str], threshold: float, path: File
 ) -> Figure:
     """All distances of a folder, (N, N), as a map; the threshold is marked on its scale.
 
@@ -123,41 +125,57 @@ def plot_matrix(
     return save(fig, path)
 
 
-def plot_roc(measured: Measurement, path: str | Path) -> Figure:
+def plot_roc(measured: Measurement, path: File, run: str = "") -> Figure:
     """TMR over FMR, the latter on a logarithmic scale, with the operating point."""
     (curve, tmr, fmr) = (measured.compared.curve, measured.tmr.value, measured.fmr.value)
     (fig, ax) = _axes(
-        f"ROC of the test pairs, AUC {measured.auc.value:.5f}",
+        f"{run}ROC, AUC {measured.auc.value:.5f}\n"
+        f"at the threshold, the dot: TMR {100 * tmr:.2f} %, FMR {two_digits(100 * fmr)} %",
         "False match rate: different pairs called same",
         "True match rate: same pairs called same",
     )
-    floor = 0.5 / max(curve.different.sum(), 1)  # half a false match: where 0 is drawn
+    (floor, low) = roc_corner(measured)
     ax.semilogx(np.maximum(curve.fmr, floor), curve.tmr, color=SAME)
-    label = f"at the threshold: TMR {100 * tmr:.2f} %, FMR {two_digits(100 * fmr)} %"
     # drawn over the frame, too: a perfect point lies in its corner
-    ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, label=label, clip_on=False, zorder=3)
-    ax.legend(loc="lower right")
+    ax.plot(max(fmr, floor), tmr, "o", color=DIFFERENT, clip_on=False, zorder=3)
+    ax.set_ylim(low, 1 + (1 - low) / 50)
     return save(fig, path)
 
 
-def plot_histogram(measured: Measurement, path: str | Path) -> Figure:
+def roc_corner(measured: Measurement) -> tuple[float, float]:
+    """Where a ROC with a logarithmic FMR begins: half a false match, for 0, and a TMR."""
+    (curve, tmr) = (measured.compared.curve, measured.tmr.value)
+    low = min(tmr, curve.tmr[curve.fmr == 0].max())
+    return 0.5 / curve.different.sum(), min(np.floor(10 * low) / 10, 0.9)
+
+
+def plot_histogram(measured: Measurement, path: File, run: str = "") -> Figure:
     """How many same and different pairs lie at which distance, with the threshold."""
-    (curve, threshold) = (measured.compared.curve, measured.threshold)
-    distances = measured.compared.distance.output(curve.levels)
-    (fig, ax) = _axes("Distances of the test pairs", "Distance", "Pairs")
-    bins = np.linspace(min(0, distances[0]), max(distances[-1] * 1.0001, 1e-6), 60).tolist()
-    kinds = ((curve.same, SAME, "//", "same"), (curve.different, DIFFERENT, "", "different"))
-    for counts, color, hatch, name in kinds:
-        ax.hist(distances, bins, weights=counts, color=color, alpha=0.6, hatch=hatch, label=name)
+    threshold = measured.threshold
+    (fig, ax) = _axes(f"{run}distances of the test pairs", "Distance", "Pairs")
+    (edges, same, different) = histogram(measured)
+    kinds = ((same, SAME, "//", "same"), (different, DIFFERENT, "", "different"))
+    for pairs, color, hatch, name in kinds:
+        ax.stairs(pairs, edges, fill=True, color=color, alpha=0.6, hatch=hatch, label=name)
     ax.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
     ax.set_yscale("log")  # the few wrong pairs are what matters
-    most = max(curve.same.sum(), curve.different.sum())
-    ax.set_ylim(0.5, 4 * most**1.1)  # a single pair is seen, and the legend hides none
+    ax.set_ylim(0.5, 4 * max(same.max(), different.max()) ** 1.2)  # the legend hides none
     ax.legend(loc="upper center", ncols=3)
     return save(fig, path)
 
 
-def plot_map(compared: ImagePairs, path: str | Path) -> Figure:
+def histogram(measured: Measurement, bins: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The edges of bins of distances, float (B + 1,), and the same and different pairs in each."""
+    curve = measured.compared.curve
+    distances = measured.compared.distance.output(curve.levels)
+    edges = np.linspace(min(0, distances[0]), max(distances[-1] * 1.0001, 1e-6), bins + 1)
+    (same, different) = (
+        np.histogram(distances, edges, weights=pairs)[0] for pairs in (curve.same, curve.different)
+    )
+    return edges, same, different
+
+
+def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
     """The embeddings' two directions of largest variance (PCA), coloured and named by class.
 
     At most 2,000 images. The names of more than 30 classes are left out.
@@ -170,17 +188,19 @@ def plot_map(compared: ImagePairs, path: str | Path) -> Figure:
     places[:, : min(2, len(axes))] = centred @ axes[:2].T
     share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
     (fig, ax) = _axes(
-        f"Test images, embedded ({100 * share:.0f} % of the variance)",
+        f"{run}test images, embedded ({100 * share:.0f} % of the variance)",
         "First principal component",
         "Second principal component",
     )
-    colors = mpl.colormaps["viridis"](np.linspace(0, 1, labels.max() + 1))
-    ax.scatter(places[:, 0], places[:, 1], s=6, c=colors[labels], alpha=0.6)
+    for k in range(min(labels.max() + 1, 64)):  # 64 signs, then the first again
+        (x, y) = places[labels % 64 == k].T
+        (color, shape) = (COLORS[k % 8], SHAPES[k // 8])
+        ax.scatter(x, y, s=18, c=color, marker=shape, edgecolors="#333", linewidths=0.4)
     if compared.whole and len(compared.names) <= 30:
         names = lettering(compared.names)
         size = 9 if max(map(len, names)) <= 12 else 7
         for k in np.unique(labels):
-            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colors[k], "alpha": 0.9}
+            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": COLORS[k % 8], "alpha": 0.9}
             middle = np.median(places[labels == k], axis=0)
             ax.annotate(names[k], middle, ha="center", va="center", fontsize=size, bbox=box)
     return save(fig, path)
@@ -204,7 +224,7 @@ def lettering(names: Sequence[str]) -> list[str]:
     return texts
 
 
-def check_output(path: str | Path) -> None:
+def check_output(path: File) -> None:
     """Raise InputError where path cannot become a picture, before any work is done."""
     formats = Figure().canvas.get_supported_filetypes()
     if Path(path).suffix.lower().lstrip(".") not in formats:
@@ -224,7 +244,7 @@ def show(fig: Figure) -> None:
         plt.show()
 
 
-def save(fig: Figure, path: str | Path) -> Figure:
+def save(fig: Figure, path: File) -> Figure:
     """Write a figure to a file, whole or not at all."""
     with whole_file(path) as new:
         fig.savefig(new, dpi=120)

@@ -27,14 +27,15 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
-from pyimagesearch.evaluation.all_pairs import MOST_CLASSES, ImagePairs
+from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.distances import apart
 from pyimagesearch.evaluation.measure import Measurement, embed
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
 
 TEMPLATE = Path(__file__).with_name("report.html")
 STEPS = 400  # of the page's slider
-MOST_DOUBTFUL = 20  # images that are named; all are in metrics.json
+MOST_IN_MATRIX = 20  # classes
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,7 @@ def write(
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
         "calibration": of_test.pop("calibration"),
-        "raw_pixels": {
-            k: v for k, v in raw.as_dict().items() if k not in ("classes", "calibration")
-        },
+        "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
         "training_seconds": sum(history["seconds"]),
@@ -94,23 +93,20 @@ def write(
         epochs = ([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
         csv.writer(f).writerows([["epoch", *history], *epochs])
 
-    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"))
-    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"))
-    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"))
-    pictures.plot_worst(test.images, measured, os.path.join(output, "contrastive_worst.png"))
+    run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
+    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
+    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
+    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
+    pictures.plot_worst(test.images, measured, os.path.join(output, "contrastive_worst.png"), run)
     right = f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
-    notes = [summary, *without, *datasets.describe(data)]
-    notes += [
-        "{file} is labelled {class}, and its nearest images are all {like}: look at it".format(**x)
-        for x in (measured.retrieval.doubtful if measured.retrieval else [])[:MOST_DOUBTFUL]
-    ]
-    if measured.collapsed:
-        notes.append("The network has collapsed: all distances are alike.")
+    (sizes, *warnings) = datasets.describe(data)
+    warnings = [*measure.warnings_of(measured), *warnings, *without]
     if raw.auc.value > measured.auc.value:
-        notes.append("The network does not beat the raw pixels: their AUC is higher.")
+        warnings.insert(0, "the network does not beat the raw pixels: their AUC is higher")
+    html = page(output, content, measured, raw, [warnings, [summary, sizes]])
     with whole_file(os.path.join(output, "report.html")) as path:
-        Path(path).write_text(page(output, content, measured, raw, notes), "utf-8", newline="\n")
+        Path(path).write_text(html, "utf-8", newline="\n")
 
     of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
     log.info(f"the raw pixels, the line to beat: {of_raw}")
@@ -129,54 +125,85 @@ def versions() -> dict[str, str]:
 
 
 def draw_training_pairs(output: str, batch: tuple) -> None:
-    """Some pairs of a batch, as the network sees them."""
-    (*images, y) = batches.pairs_of_a_batch(batch)
+    """Some pairs of a batch, as the network sees them; no image twice, where there are enough."""
+    (*images, y) = batches.pairs_of_a_batch(batch, 100)
+    pixels = np.concatenate(images).reshape(2 * len(y), -1)
+    ends = np.unique(pixels, axis=0, return_inverse=True)[1].reshape(2, -1).T
+    of_kind = (np.flatnonzero(y == kind) for kind in (1, 0))
+    some = np.concatenate([places[apart(ends[places], 5)] for places in of_kind])
+    (a, b, y) = (images[0][some], images[1][some], y[some])
     path = os.path.join(output, "contrastive_training_pairs.png")
     title = "training pairs, as the network sees them"
-    pictures.plot_pairs(images, [f"y = {k:.0f}," for k in y], y, path, title)
+    pictures.plot_pairs((a, b), [f"y = {k:.0f}," for k in y], y, path, title)
+
+
+def recipe_and_data(settings: Mapping[str, Any]) -> str:
+    """What a run is known by: "fast on mnist"."""
+    return printable(f"{settings['recipe']} on {os.path.basename(settings['dataset'].rstrip('/'))}")
 
 
 def page(
-    output: str, content: dict[str, Any], measured: Measurement, raw: Measurement, notes: list[str]
+    output: str, content: dict[str, Any], measured: Measurement, raw: Measurement, texts: list
 ) -> str:
     """What report.html holds, as HTML; its size is bounded, however large the data.
 
-    output: the folder whose pictures are taken. content: what metrics.json holds. notes: sentences
-    on the data that a reader of the figures must know.
+    output: the folder whose pictures are taken. content: what metrics.json holds. texts: warnings,
+    and notes on the data.
     """
     # the slider's steps, evenly spread, and the model's thresholds with their exact figures
-    curve = measured.compared.curve
-    distances = measured.compared.distance.output(curve.levels)
-    shares = np.stack([curve.tmr, curve.fmr, curve.right], axis=1)
-    spread = np.linspace(min(0, distances[0]), distances[-1] * 1.001, STEPS)
-    steps = {t: shares[np.searchsorted(distances, t)].tolist() for t in spread.tolist()}
-    points = {"the model's": {k: getattr(measured, k) for k in ("threshold", "tmr", "fmr")}}
+    (compared, curve) = (measured.compared, measured.compared.curve)
+    (edges, *bars) = pictures.histogram(measured)
+    spread = np.linspace(edges[0], edges[-1], STEPS)
+    places = np.searchsorted(compared.distance.output(curve.levels), spread)
+    rates = (curve.tmr, curve.fmr, curve.right)
+    steps = [[t, *shares] for t, *shares in zip(spread, *(rate[places] for rate in rates))]
+    points = {"the model's": vars(measured) | {"right": measured.accuracy}}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
-    for point in points.values():
-        (_, _, right) = shares[np.searchsorted(distances, point["threshold"])].tolist()
-        steps[point["threshold"]] = [point["tmr"].value, point["fmr"].value, right]
-    steps[measured.threshold][2] = measured.accuracy.value
-    thresholds = sorted(steps)
+    for p in points.values():
+        steps.append([p["threshold"], p["tmr"].value, p["fmr"].value, p["right"].value])
+    (floor, low) = pictures.roc_corner(measured)
+    some = np.searchsorted(curve.fmr, np.geomspace(floor, 1, STEPS), side="right") - 1
 
+    matrix = None
+    if measured.matched is not None:  # of many classes those that are most taken for others
+        table = measure.shares_of_classes(compared.sizes, measured.matched)
+        taken = (table * ~np.eye(len(table), dtype=bool)).max(axis=0)
+        shown = np.sort(np.argsort(-taken, kind="stable")[:MOST_IN_MATRIX])
+        named = [[compared.names[k], int(compared.sizes[k])] for k in shown]
+        shares = table[np.ix_(shown, shown)].tolist()
+        matrix = {"classes": named, "shares": shares, "all": len(table)}
+    settings = content["settings"]
+    names = ["worst", "map", "training_pairs", "plot"]
+    loss = f"The {settings['training']['loss'].replace('_', ' ')} loss of each epoch"
+    if (way := settings.get("way", "")).startswith("whitened"):
+        names.remove("plot")  # of another way, that is not kept
+        loss = f"No loss: what is kept ({way}) was computed, not trained"
     drawn = {}
-    for name in ("plot", "worst", "roc", "histogram", "map", "training_pairs"):
+    for name in names:
         if (file := Path(output, f"contrastive_{name}.png")).is_file():
             drawn[name] = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
     classes = content["classes"]["figures"] if content["classes"] else []
     classes.sort(key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)  # the worst first
     of_raw = dict(measure.figure_rows(raw))
-    (settings, hidden) = (content["settings"], ("test", "raw_pixels", "classes"))
-    shown = {name: value for name, value in content.items() if name not in hidden}
+    info = {name: content[name] for name in ("parts", "settings", "versions")}
     data = {
-        "title": f"Recipe {settings.get('recipe')} on {settings.get('dataset')}",
-        "notes": notes,
+        "title": recipe_and_data(settings),
+        "warnings": texts[0],
+        "notes": texts[1],
+        "loss": loss,
         "basis": measure.basis(measured),
         "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
-        "steps": [[t, *steps[t]] for t in thresholds],  # threshold, TMR, FMR, right
-        "stops": [[name, thresholds.index(point["threshold"])] for name, point in points.items()],
+        "steps": sorted(steps),  # threshold, TMR, FMR, right
+        "stops": [[name, point["threshold"]] for name, point in points.items()],
+        "histogram": np.transpose(bars).tolist(),
+        "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
+        "corner": [floor, low],  # of the ROC's axes
+        "matrix": matrix,
+        "calibration": content["calibration"],
+        "wrong": measured.accuracy.value < 1,
         "pictures": drawn,
-        "classes": classes[:MOST_CLASSES],  # all are in metrics.json
-        "settings": json.dumps(shown, indent=1, default=str)[:100_000],
+        "classes": classes,
+        "settings": json.dumps(info, indent=1, default=str)[:100_000],
     }
     text = json.dumps(data).replace("<", "\\u003c")
     return TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", text)

@@ -118,20 +118,18 @@ def run(main: Callable[[], object]) -> NoReturn:
     other exception is a bug: its traceback, a line that says so, and code 2 as well, since
     `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
     """
-    code: str | int | None = 0
-    message = ""
     try:
         try:
             main()
-        except SystemExit as stop:
-            code = stop.code
-        sys.stdout.flush()
+        finally:
+            sys.stdout.flush()
+        sys.exit(0)
     except BrokenPipeError:
         _leave_output()
-        code = 141
+        sys.exit(141)
     except KeyboardInterrupt:
         print("\n[INFO] interrupted", file=sys.stderr)
-        code = 130
+        sys.exit(130)
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:  # perhaps the output's disk
             _leave_output()
@@ -147,10 +145,8 @@ def run(main: Callable[[], object]) -> NoReturn:
         else:
             traceback.print_exc()
             message = "a bug of this project, not of what you did: please report the lines above"
-    if message:
-        print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
-        code = 2
-    sys.exit(code)
+    print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _leave_output() -> None:

@@ -133,9 +133,11 @@ def parse(
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
     check_writable(args.output, args.model)
-    if args.tensorboard and not find_spec("tensorboard"):
-        wanted = "the package tensorboard (pip install tensorboard)"
-        raise InputError(f"Expected {wanted} with --tensorboard. Received: none.")
+    if args.tensorboard:
+        check_writable(args.tensorboard)
+        if not find_spec("tensorboard"):
+            wanted = "the package tensorboard (pip install tensorboard)"
+            raise InputError(f"Expected {wanted} with --tensorboard. Received: none.")
     of_data = ("image_size", "channels", "split", "class_level", "group_by")
     args.reading = {name: getattr(args, name) for name in of_data}
     return args, recipe

@@ -122,9 +122,8 @@ def _shared_out(batches: tf.data.Dataset) -> Any:
 
             def cut(x):  # (count, size of a part, …)
                 each = tf.shape(x)[0] // anchors  # 1, or the others of an anchor
-                size = anchors // count * each
-                shape = tf.concat([[count, size], tf.shape(x)[1:]], axis=0)
-                return tf.reshape(x[: count * size], shape)[first : first + own]
+                equal = tf.split(x[: anchors // count * each * count], count)
+                return tf.stack(equal[first : first + own])
 
             return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
 

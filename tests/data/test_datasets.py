@@ -90,7 +90,7 @@ def test_parts_are_counted_and_said(load):
     sizes = [len(data.train), len(data.choices), len(data.test)]
     assert sizes == [410, 70, 120]  # of each class 12 tested, 7 to choose by
     line = "410 to train on, 70 to choose by, 120 to test with, 10 classes"
-    assert lines == [line]
+    assert lines == [f"{line}, 9 files or folders left out, 3 copies left out"]
     parts = json.loads(json.dumps(data.parts))
     assert [parts[kind] for kind in ("train", "choices", "test")] == sizes
     kept = {"files": 611, "copies": 3, "classes": 10, "split": "images"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.config import Reading
+from pyimagesearch.data import folders
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.system.errors import InputError
 from tests.data.pictures import opencv_bytes
@@ -53,7 +54,7 @@ def test_what_is_good_is_used_and_the_rest_is_named(write, read, tmp_path, said)
     }  # fmt: skip
 
 
-def test_shapes(write, read, tmp_path, said):
+def test_shapes(write, read, tmp_path, said, monkeypatch):
     for k in range(4):
         write(f"{'ab'[k % 2]}/{k}.png", (9 * k, 9 * k, 9 * k), size=(200, 100))
 
@@ -68,6 +69,10 @@ def test_shapes(write, read, tmp_path, said):
     write("b/1.png", (9, 9, 9), size=(9, 190))
     # the shorter side of the median; whole images need the longer one
     assert [shape(Reading(fit=fit, side=128))[1] for fit in ("stretch", "whole")] == [54, 128]
+    # smaller where images are many, in steps of 32, but not below a bound
+    monkeypatch.setattr(folders, "MANY_SIDE", 40)
+    few = [shape(Reading(fit="whole", side=224, most_pixels=4 * k * k))[1] for k in (70, 20)]
+    assert few == [64, 40]
 
 
 @pytest.mark.parametrize("root", ["", "around/"])
@@ -137,15 +142,15 @@ def test_train_and_test_are_parts(write, read, said):
         read(group_by="(t)/")
 
 
-@pytest.mark.parametrize("value, word", [(3, "dark"), (250, "bright")])
-def test_images_that_show_little_or_nothing(write, read, said, value, word):
+@pytest.mark.parametrize("value", [3, 250])
+def test_images_that_show_little_or_nothing(write, read, said, value):
     for name in ("a/0.png", "a/1.bmp", "b/0.ppm", "b/1.tif"):  # none is a copy of another
         write(name, (value,) * 3)
     with pytest.raises(InputError, match=rf"in which every pixel is {value}\."):
         read()
     write("a/0.png", (value, value, value + 1))
     read()
-    assert f"the images are {word}: their mean is {value} of 255" in said()
+    assert f"the mean of the images is {value} of 255" in said()
 
 
 NAMES = ["0.png", "1.PNG", "no ending", "words.txt", ".hidden.png", "photo.heic"]

@@ -45,7 +45,6 @@ ASL = [f"asl_train/asl_train/{name}/0.png" for name in "ABC"] + ["asl_test/asl_t
         # folders around everything
         ([*several("photos/cat", "photos/dog"), "photos/0.png"], {"cat": 2, "dog": 2}),
         (several("a/b/c/cat", "a/b/c/dog"), {"cat": 2, "dog": 2}),
-        (several("photos/photos/cat", "photos/photos/dog"), {"cat": 2, "dog": 2}),
         (several("cats", "cats/kittens"), {"cats": 4}),
         # parts
         (several("train/a", "train/b", "test/c", "test/d"), dict.fromkeys("abcd", 2)),
@@ -56,7 +55,6 @@ ASL = [f"asl_train/asl_train/{name}/0.png" for name in "ABC"] + ["asl_test/asl_t
         (several("X_train/a", "X_train/b", "X_test/b"), {"a": 2, "b": 4}),
         (several(*(f"seg_{p}/seg_{p}/{c}" for p in ("train", "test") for c in "ab")),
             {"a": 4, "b": 4}),
-        (several("train/a", "train/b", "test"), {"a": 2, "b": 2}),
         (ASL, dict.fromkeys("ABC", 1)),
     ],
 )  # fmt: skip

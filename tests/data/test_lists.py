@@ -16,9 +16,9 @@ def listed(tmp_path, write):
     for k in range(10):
         write(f"{k}.png", (0, 0, 20 * k))
 
-    def listed(*lines, name="list.csv", encoding="utf-8"):
+    def listed(*lines, name="list.csv"):
         path = tmp_path / "in" / name
-        path.write_bytes("\n".join(lines).encode(encoding))
+        path.write_bytes("\n".join(lines).encode())
         return path
 
     return listed
@@ -115,9 +115,6 @@ def test_what_is_no_list(listed, tmp_path):
     path = listed("path,label", "0.png,a", "1.png,b")
     with pytest.raises(InputError, match="--class-level with a folder"):
         read_folder(path, class_level=1)
-    path = listed("\ufeffpath,label", "0.png,a", encoding="utf-16-le")
-    with pytest.raises(InputError, match=r"header with the columns"):
-        read_folder(path)
 
 
 def test_a_list_of_pairs(listed, write, said):

@@ -31,6 +31,8 @@ function state(frame) {
   byId("slider").dispatchEvent(new frame.contentWindow.Event("input", { bubbles: true }));
   found.moved = figures();
   found.stops = [...byId("stops").children].map((button) => { button.click(); return figures(); });
+  const marks = (id) => byId(id).querySelectorAll("rect, path, circle").length > 0;
+  found.charts = ["histogram", "roc", "calibration"].map(marks);
   found.pictures = [...page.images].filter((image) => image.naturalWidth > 100).length;
   found.wide = page.documentElement.scrollWidth > 375;
   frame.style.width = "1280px";

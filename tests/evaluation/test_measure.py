@@ -181,7 +181,7 @@ def test_calibrated_rates_are_met_on_other_images():
     assert area.low < area.value < area.high < 0.95
     stored = figures.as_dict()
     assert set(stored["accuracy"]) == {"value", "low", "high"} and "compared" not in stored
-    assert set(stored["operating_points"]["0.01"]) == {"threshold", "tmr", "fmr", "up_to"}
+    assert set(stored["operating_points"]["0.01"]) == {"threshold", "right", "tmr", "fmr", "up_to"}
     assert stored["retrieval"]["queries"] == 1000 and stored == json.loads(json.dumps(stored))
 
 

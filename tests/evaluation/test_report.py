@@ -54,6 +54,7 @@ def written(output, history=None, new_classes=False, scale=1 / 255, copies=(), *
     encoder = keras.Model(inputs, brightness)
     comparison = build_comparison(recipe)
     settings = {"recipe": "article", "dataset": "here", "seed": 3}
+    settings["training"] = {"loss": "supervised_contrastive"}
     pairs = ImagePairs(embed(encoder, choices.images), choices, {}, None, new_classes)
     settings |= calibrate(pairs)
     history = history or {"loss": [0.5, 0.25], "seconds": [1.0, 2.0], "val_loss": [0.4, 0.3]}
@@ -84,7 +85,12 @@ def test_numbers_are_written_with_the_parts_and_the_classes(trained):
     assert stored["test"]["pairs"] == 300 * 299 / 2 and stored["test"]["loss"] > 0
     # 30 of the 300 test images have a near copy in training: the figure without them, too
     assert stored["test"]["without_near_copies"]["images"] == 270
-    assert "near copy in training, 270 images: " in data_of(output / "report.html")["notes"][1]
+    data = data_of(output / "report.html")
+    assert "near copy in training, 270 images: " in data["warnings"][-1]
+    assert stored["calibration"] == data["calibration"] and len(stored["calibration"]) > 2
+    # of two classes whose pairs are called the same, the share of them
+    (a, b) = (HOSTILE.index(name) for name in stored["classes"]["confused"][0]["classes"])
+    assert data["matrix"]["shares"][a][b] == stored["classes"]["confused"][0]["fmr"]
     assert stored["parts"] == PARTS | {"classes_tested": 3}
     assert len(stored["classes"]["figures"]) == 3
     assert "classes" not in stored["test"] and "classes" not in stored["raw_pixels"]
@@ -108,7 +114,8 @@ def test_terminal_page_and_metrics_have_the_same_figures(trained):
     assert data["notes"][0] in lines
     # the slider knows what the model's threshold gives
     figures = (measured.tmr.value, measured.fmr.value, right.value)
-    assert data["steps"][data["stops"][0][1]] == [measured.threshold, *figures]
+    assert data["stops"][0] == ["the model's", measured.threshold]
+    assert [measured.threshold, *figures] in data["steps"]
 
 
 def test_names_are_text_alone_and_nothing_is_fetched(trained):
@@ -144,10 +151,14 @@ def kinds(tmp_path_factory, trained):
 def test_every_kind_of_data_has_its_figures(kinds):
     found = {kind: data_of(output / "report.html") for kind, (output, _) in kinds.items()}
     for kind, data in found.items():
-        assert len(data["pictures"]) == 4 and len(data["steps"]) > 300
+        assert set(data["pictures"]) == {"worst", "map"} and len(data["steps"]) > 300
+        counted = np.sum(data["histogram"], axis=0)
+        assert counted.sum() == kinds[kind][1].pairs and counted.min() > 0
         assert data["figures"][0][1].startswith(f"{100 * kinds[kind][1].accuracy.value:.2f} %")
     assert found["ready"]["classes"] == [] and "over 12 classes" in found["new"]["basis"]
-    assert "collapsed" in " ".join(found["collapsed"]["notes"])
+    assert "collapsed" in " ".join(found["collapsed"]["warnings"])
+    assert not found["ready"]["matrix"] and len(found["new"]["matrix"]["classes"]) == 12
+    assert found["classes"]["loss"] == "The supervised contrastive loss of each epoch"
 
 
 @pytest.mark.slow
@@ -161,8 +172,9 @@ def test_a_browser_shows_every_kind_of_data(kinds, tmp_path):
         percents = [f"{100 * figure.value:.2f} %" for figure in figures]
         assert state["first"] == state["stops"][0] == [f"{measured.threshold:.3f}", *percents], name
         assert state["top"][0].startswith(percents[2])
+        assert state["charts"] == [True, True, bool(measured.calibration)], name
         assert state["table"] == data_of(output / "report.html")["figures"]
-        assert state["title"] == "Recipe article on here" and state["pictures"] == 4
+        assert state["title"] == "article on here" and state["pictures"] == 2
         assert not state["wide"], name
     (state, measured) = (states[0], kinds["classes"][1])
     (moved, first) = ([float(text.split()[0]) for text in state[k]] for k in ("moved", "first"))

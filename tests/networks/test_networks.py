@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pyimagesearch import config
 from pyimagesearch.evaluation.distances import unit_length
-from pyimagesearch.networks import acceleration
+from pyimagesearch.networks import acceleration, encoders
 from pyimagesearch.networks.acceleration import EightBitDropout, accelerate
 from pyimagesearch.networks.encoders import (
     FEATURES,
@@ -25,6 +25,7 @@ from pyimagesearch.siamese_network import (
     build_siamese_model,
     seen_again,
 )
+from pyimagesearch.system.errors import InputError
 
 
 def test_the_article_s_layers():
@@ -191,3 +192,33 @@ def test_averages_over_tiles_by_hand():
     inputs = keras.Input((3, 2, 1))
     found = np.ravel(keras.Model(inputs, averaged_over(inputs, 2))(np.repeat(rows, 2, axis=2)))
     np.testing.assert_allclose(found, [1 / 3, 1 / 3, 5 / 3, 5 / 3], rtol=1e-6)
+
+
+def test_a_model_of_a_file_gets_the_pixels_it_takes(tmp_path):
+    """By hand: red, of which the model puts out a map of the pixels as it gets them."""
+    (path, red) = (str(tmp_path / "encoder.keras"), np.float32([[[[1, 0, 0]] * 2] * 2]))
+    inputs = keras.Input((None, None, 3))
+    keras.Model(inputs, keras.layers.AveragePooling2D(1)(inputs)).save(path)
+    wanted = {
+        "0..255": [255, 0, 0],
+        "0..1": [1, 0, 0],
+        "tf": [1, -1, -1],
+        "torch": [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+        "caffe": [0 - 103.939, 0 - 116.779, 255 - 123.68],  # blue first
+    }
+    assert wanted.keys() == encoders.PIXELS.keys()
+    for pixels, values in wanted.items():
+        found = encoders.build_from_file(path, pixels, (2, 2, 3))(red)
+        np.testing.assert_allclose(found, [values], rtol=1e-4)
+    assert encoders.pixels_of(encoders.read_encoder(path)) is None
+    scaled = keras.Model(inputs, keras.layers.Conv2D(2, 1)(keras.layers.Rescaling(1 / 255)(inputs)))
+    assert encoders.pixels_of(keras.Model(inputs, scaled(inputs))) == "0..255"
+
+
+def test_what_is_no_encoder_is_refused(tmp_path):
+    (tmp_path / "text.keras").write_text("abc")
+    inputs = keras.Input((5,))
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "vectors.keras")
+    for name in ("text", "vectors", "missing"):
+        with pytest.raises(InputError, match=rf"model from images .B, H, W, 3.*{name}\.keras, "):
+            encoders.read_encoder(str(tmp_path / f"{name}.keras"))

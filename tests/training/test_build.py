@@ -57,3 +57,14 @@ def test_digests_beside_the_weights(tmp_path, caplog):
     for damaged in (b"", b"text", file.read_bytes()[:-3]):
         file.write_bytes(damaged)
         assert build.known_digests(recipe) is None
+
+
+@pytest.mark.parametrize(("count", "side", "steps"), [
+    (640, 96, 150),  # ten epochs of ten steps, and fifty steps
+    (640, 192, 50),  # of images four times as large 4 ** 0.75 = 2.8 times fewer: 5 epochs
+    (64, 96, 60), (64, 32, 60),  # smaller ones are enlarged
+])  # fmt: skip
+def test_steps_follow_number_and_size_of_photos(count, side, steps):
+    train = ImageSet(np.broadcast_to(np.zeros(1, np.uint8), (count, side, side, 3)), None)
+    recipe = build.fitted(config.RECIPES["photos"], train)
+    assert recipe.training.epochs * (count // 64) == steps

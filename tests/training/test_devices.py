@@ -25,7 +25,6 @@ def task(cluster, kind, index):
     ("text", "count", "is_chief"),
     [
         ("", 1, True),
-        ("{}", 1, True),
         (task(WORKERS, "worker", 0), 2, True),
         (task(WORKERS, "worker", "1"), 2, False),
         (task({"chief": ["c:3"], **WORKERS}, "worker", 0), 3, False),
@@ -42,7 +41,6 @@ def test_how_many_machines_there_are_and_which_one_writes(monkeypatch, text, cou
     [
         "{bad",
         task(WORKERS, "worker", 2),
-        task(WORKERS, "evaluator", 0),
         task({"worker": "a:1"}, "worker", 0),
         task({"worker": ["a:1", "a:1"]}, "worker", 0),
         json.dumps({"cluster": WORKERS, "task": {"index": 0}}),

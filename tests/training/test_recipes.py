@@ -48,13 +48,10 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
         ("[training]\nepoch = 3", r"epochs, .*Received: epoch, in \[training\] of"),
         ("[reading]\nimage_shape = [8, 8, 1]", "least_shape, .*Received: image_shape"),
         ('[training]\nepochs = "3"', "training.epochs, a whole number.*'3'"),
-        ("[training]\nepochs = true", "training.epochs, a whole number.*True"),
         ("[training]\nkeep_best = 1", "training.keep_best, true or false.*: 1"),
         ("[training]\nlearning_rate = inf", "training.learning_rate, a number.*Received: inf"),
-        ("[training]\nshift = nan", "training.shift, a number.*Received: nan"),
         ("[training.loss]\na = 1", "training.loss, one of .*Received: {'a': 1}"),
         ("[reading]\nleast_shape = [8, 8]", "whole numbers. Received: .8, 8"),
-        ("[reading]\nleast_shape = [8, 8, 5]", "1 or 3"),
         ("[reading]\nheld_out = 1.0", "reading.held_out, a number from 0 to 0.99"),
         ("[reading]\nside = 224", "reading.side, a whole number from 1 to 128"),
         ("[network", "Expected a recipe.*a file in TOML"),
@@ -69,14 +66,11 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
         ('base = "fast"\n[training]\nloss = "members_contrastive"', "name 'best' with"),
         ('base = "bce"\n[training]\nmargin = 2.0', r"margin 1\.0 with training.loss 'binary"),
         ('base = "best"\n[network]\nembedding_dim = 100', "embedding_dim 99 with .*: 100"),
-        ('base = "best"\n[network]\nembedding_dim = 2', "embedding_dim 3 with .*: 2"),
         ('base = "photos"\n[network]\nembedding_dim = 64', "embedding_dim 6016 with .*: 64"),
         ('base = "photos"\n[network]\nweights = "a.keras"', "weights 'none' with training.ways"),
-        ('base = "photos"\n[training]\npatience = 3', "patience None with"),
         ('base = "photos"\n[training]\nkeep_best = true', "keep_best False with training.ways"),
         ('base = "photos"\n[training]\nprecision = "bfloat16"', "precision 'auto' or 'float32'"),
-        ('base = "photos"\n[training]\nways = ["whitened"]', "ways .'whitened', 'linear head'"),
-        ('base = "photos"\n[training]\nways = ["linear head"]', "ways .'whitened', 'linear head'."),
+        ('base = "photos"\n[training]\nways = ["whitened"]', "ways .'last layer', 'whitened'."),
         ('base = "photos"\n[reading]\nheld_out = 0.0', r"ways \(\) with reading.held_out 0"),
         ('base = "photos"\n[reading]\nside = 80', "side 96 with reading.least_shape .*: 80"),
     ],
@@ -85,12 +79,6 @@ def test_what_a_file_says_wrong_or_in_vain_is_named(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         arguments.check(arguments.find_recipe(write(tmp_path, text))[1])
     assert len(str(error.value).splitlines()) == 1
-
-
-@pytest.mark.parametrize("name", ["slow", "nowhere.toml"])
-def test_a_recipe_that_is_not_there(name):
-    with pytest.raises(InputError, match="Expected a recipe"):
-        arguments.find_recipe(name)
 
 
 def test_images_that_are_too_small_for_a_network():

@@ -98,21 +98,25 @@ def again(model):
     return twin
 
 
-def test_a_checkpoint_brings_back_dropout_and_optimizer(trained, tmp_path):
+def test_a_checkpoint_brings_back_all_and_names_another_device(
+    trained, tmp_path, caplog, monkeypatch
+):
     states = [np.asarray(v).copy() for v in trained.variables + trained.optimizer.variables]
     twin = again(trained)
-    fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    with caplog.at_level("INFO", logger="pyimagesearch"):
+        fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
+    assert "training on 64 CPU cores, in float32" in caplog.text
+    assert "device 2 CPU cores instead of 64 CPU cores: the result is not the same" in caplog.text
     for state, variable in zip(states, twin.variables + twin.optimizer.variables, strict=True):
         assert (np.asarray(variable) == state).all()
     resumed = fit(twin, tmp_path, 4, resume=True)
     assert len(resumed.history["loss"]) == 4 and int(twin.optimizer.iterations) == 4
 
 
-@pytest.mark.parametrize("content", [b"", b"PK torn", None])
+@pytest.mark.parametrize("content", [b"", b"PK torn"])
 def test_a_damaged_checkpoint_is_named_and_the_training_starts_anew(tmp_path, caplog, content):
-    np.savez(tmp_path / "whole.npz", header="{}", variable_0=np.zeros(99))
-    torn = (tmp_path / "whole.npz").read_bytes()[:-100] if content is None else content
-    (tmp_path / ".checkpoint.npz").write_bytes(torn)
+    (tmp_path / ".checkpoint.npz").write_bytes(content)
     with caplog.at_level("INFO", logger="pyimagesearch"):
         assert a_checkpoint(tmp_path, resume=True).first_epoch == 0
     assert "is damaged" in caplog.text and "starting with the first epoch" in caplog.text
@@ -126,14 +130,6 @@ def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path):
         a_checkpoint(tmp_path, resume=True, settings=settings | {"rate": 1})
     # how many files a cache knew is no setting
     assert a_checkpoint(tmp_path, True, settings={"rate": 1, "parts": {"read": 9}}).first_epoch == 2
-
-
-def test_another_device_is_named(trained, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        fit(again(trained), tmp_path, 2, resume=True)
-    assert "training on 64 CPU cores, in float32" in caplog.text
-    assert "device 2 CPU cores instead of 64 CPU cores: the result is not the same" in caplog.text
 
 
 def test_a_checkpoint_of_another_keras_is_one_line(trained, tmp_path, monkeypatch):
