@@ -55,29 +55,25 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     return model
 
 
-def beside_model(args: argparse.Namespace, name: str) -> str | None:
-    """The file that is written, --output or `name`; None for a program that asks for none."""
-    folder = args.model  # of a training, or the model itself
+def output(args: argparse.Namespace, name: str, *endings: str) -> str | None:
+    """The file that is written, --output or `name` beside the model; a program must ask for one.
+
+    Raises InputError where it cannot be, or has another ending; without endings it is a picture.
+    """
+    folder = args.model or ""  # of a training, or the model itself
     if os.path.isfile(os.path.join(folder, "saved_model.pb")):
         folder = os.path.dirname(os.path.normpath(folder))
-    return args.output or (None if args.json else os.path.join(folder, name))
-
-
-def picture(args: argparse.Namespace, name: str) -> str | None:
-    """The same for a figure. Raises InputError where it cannot become one."""
-    if path := beside_model(args, name):
+    path = args.output or (None if args.json else os.path.join(folder, name))
+    if path and not endings:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
         pictures.check_output(path)
-    return path
-
-
-def check(path: str, *endings: str) -> None:
-    """Raise InputError where no file of this name can be written."""
-    if not path.lower().endswith(endings):
+    elif path and not path.lower().endswith(endings):
         wanted = f"--output with a file that ends with {' or '.join(endings)}"
         raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
-    check_writable(os.path.dirname(path) or ".")
+    elif path:
+        check_writable(os.path.dirname(path) or ".")
+    return path
 
 
 def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
@@ -90,7 +86,7 @@ def likely(found: Answer) -> str:
     if "probability" not in found:
         return f"{found.similarity:.3f}"
     percent = 100 * found.probability
-    return "> 99 %" if percent > 99 else "< 1 %" if percent < 1 else f"{percent:.0f} %"
+    return ">99 %" if percent > 99 else "<1 %" if percent < 1 else f"{percent:.0f} %"
 
 
 def in_words(found: Answer) -> str:
@@ -103,7 +99,7 @@ def in_words(found: Answer) -> str:
 def row(found: Answer) -> str:
     """A distance, how likely and, where it is known, the verdict, as columns of a table."""
     verdict = f"  {VERDICT[found.same]:9}" if "same" in found else ""
-    return f"{found.distance:.4f}  {likely(found):>6}{verdict}"
+    return f"{found.distance:.4f}  {likely(found):>5}{verdict}"
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -189,7 +185,7 @@ def identify(args: argparse.Namespace) -> None:
 
 def search(args: argparse.Namespace) -> None:
     """Which images of a folder are most like this one?"""
-    figure = picture(args, "search.png")
+    figure = output(args, "search.png")
     model = load(args)
     gallery = model.embed_folder(args.directory, 0, [args.query, figure])
     answer = model.search(args.query, gallery, args.top)
@@ -209,8 +205,7 @@ def embed(args: argparse.Namespace) -> None:
     """The embeddings of a folder, for other programs."""
     (shard, parts) = args.shard
     name = f"vectors-{shard}-of-{parts}.npz" if parts > 1 else "vectors.npz"
-    if output := beside_model(args, name):
-        check(output, ".npz", ".csv" if parts == 1 else ".npz")
+    file = output(args, name, ".npz", ".csv" if parts == 1 else ".npz")
     if (args.directory is None) != bool(args.merge) or (args.merge and parts > 1):
         wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
         raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
@@ -221,18 +216,18 @@ def embed(args: argparse.Namespace) -> None:
     (count, size) = found.embeddings.shape
     kinds = f" of {counted(len({*found.classes}), 'class', 'es')}" if any(found.classes) else ""
     answer: dict[str, Any] = {"images": count, "embedding_dim": size, "model": found.model}
-    if output:
-        galleries.write(output, found)
-        answer["file"] = output
+    if file:
+        galleries.write(file, found)
+        answer["file"] = file
     else:
         answer |= {"names": found.names, "classes": found.classes if kinds else None}
         answer["embeddings"] = found.embeddings.tolist()
-    say(args, answer, f"{counted(count, 'image')}{kinds}, {size} numbers each: {output}")
+    say(args, answer, f"{counted(count, 'image')}{kinds}, {size} numbers each: {file}")
 
 
 def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder, as CSV and figure."""
-    figure = picture(args, "matrix.png")
+    figure = output(args, "matrix.png")
     model = load(args)
     found = model.embed_folder(args.directory, 0, [figure])
     (feats, names, count) = (found.embeddings, found.names, len(found.names))
@@ -260,7 +255,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     A list is a CSV file with the columns path,label or a,b,same.
     """
-    figure = picture(args, "evaluate_worst.png")
+    figure = output(args, "evaluate_worst.png")
     names = ("fmr", "class_level", "group_by", "calibrate", "force")
     how = {name: getattr(args, name) for name in names}
     answer = load(args, lite=False).evaluate(args.directory, figure=figure, **how)
@@ -273,6 +268,7 @@ def duplicates(args: argparse.Namespace) -> None:
     With --model, which are of the same thing: nearer than its threshold for --fmr, by default the
     strictest that it knows. A group hangs together, though not each is near each other one.
     """
+    figure = output(args, "") if args.output else None
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
@@ -290,7 +286,7 @@ def duplicates(args: argparse.Namespace) -> None:
     text = f"{counted(len(found.good), 'image')}, {sum(map(len, named))} in {len(named)} groups"
     lines = [f"{len(files)}: {'  '.join(files)}" for files in named]
     say(args, {"images": len(found.good), "groups": named}, *lines, text)
-    if args.output and named:
+    if figure and named:
         from pyimagesearch.evaluation import pictures
 
         pairs = [(k, files[0], other) for k, files in enumerate(named, 1) for other in files[1:]]
@@ -298,24 +294,24 @@ def duplicates(args: argparse.Namespace) -> None:
         read = (kept.read_files("pixels", files, COPIES).values for files in both)
         pixels = [values.reshape(-1, *COPIES) for values in read]
         texts = [f"group {k}," for k in numbers]
-        pictures.plot_pairs(pixels, texts, np.ones(len(texts)), args.output, "near copies")
-        log.info("figure: %s", printable(args.output))
+        pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, "near copies")
+        log.info("figure: %s", printable(figure))
 
 
 def export(args: argparse.Namespace) -> None:
-    """The encoder as a file for programs without TensorFlow, with its settings beside it."""
+    """The encoder as one file for programs without TensorFlow, with its settings inside."""
     model = load(args, lite=False)
     from pyimagesearch.inference.saving import export
 
-    output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
-    check(output, f".{args.format}")
+    file = args.output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
+    output(args, file, f".{args.format}")
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
     if args.images:
         (_, pixels, _) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
         tried = np.concatenate([tried, pixels])
-    answer = export(model, output, tried) | {"file": output, "settings": f"{output}.json"}
-    say(args, answer, f"{output}, settings: {output}.json")
+    answer = export(model, file, tried) | {"file": file, "settings": f"{file}.json"}
+    say(args, answer, f"{file}, settings inside and in {file}.json")
 
 
 def page(args: argparse.Namespace) -> None:

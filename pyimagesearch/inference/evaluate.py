@@ -10,7 +10,7 @@ from pyimagesearch.data.datasets import of_arrays
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.listing import say
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION, connected
+from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
@@ -117,11 +117,8 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
         images = images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
     units = np.arange(len(images)) if images.groups is None else images.groups
     (unit_of, kinds) = (units, images.labels)
-    if kinds is None:
-        ends = images.drawn.indices()
-        # of a folder they hold what the pairs connect
-        units = connected(len(images), ends) if images.groups is None else units
-        (unit_of, kinds) = (units[ends[:, 0]], images.drawn.labels().ravel())  # of each pair
+    if kinds is None:  # of each pair; the groups hold what the pairs connect
+        (unit_of, kinds) = (units[images.drawn.indices()[:, 0]], images.drawn.labels().ravel())
     (numbers, first, sizes) = np.unique(unit_of, return_index=True, return_counts=True)
     # every second unit, of one class after another and, in it, of one size after another
     second = np.isin(units, numbers[np.lexsort((sizes, kinds[first]))][1::2])

@@ -119,7 +119,7 @@ def test_as_a_user_asks_for_it(ask, model, folder, tmp_path):
     (code, out, _) = ask("export", "--format", "tflite")
     assert code == 0
     file = model.parent / "encoder.tflite"  # beside the model, where compare finds it
-    assert out.splitlines()[-1] == f"{file}, settings: {file}.json"
+    assert out.splitlines()[-1] == f"{file}, settings inside and in {file}.json"
     output = ("--output", tmp_path / "e.tflite", "--images", folder / "7", "--json")
     answer = json.loads(ask("export", "--format", "tflite", *output)[1])
     assert answer["images_checked"] == 64 + 12 and answer["difference"] < 1e-5
