@@ -188,20 +188,21 @@ class Counts:
         return interval(value, self.left_out(k, kind)[touched], images)
 
     @np.errstate(invalid="ignore", divide="ignore")  # NaN where no pair is left
-    def same_between(self, k: int) -> Figure:
-        """The share that is the same of the pairs below threshold k and not below the one before.
+    def same_in_tenths(self) -> list[tuple[Figure, int]]:
+        """Of the pairs between the last nine thresholds and around them, in ten parts.
 
-        Both kinds of pair weigh a half each. The thresholds are ascending.
+        The share that is the same, both kinds of pair weighing a half each; and how many pairs.
         """
-
-        def share(sums):
-            found = np.diff(sums, prepend=0)[..., k] / sums[..., -1]  # (..., 2)
-            return found[..., 1] / found.sum(axis=-1)
-
-        inside = np.diff(self.sums_of, prepend=0)[..., k].any(axis=1)
-        images = min(self.images[inside].sum(), np.diff(self.sums, prepend=0)[:, k].sum())
-        left_out = share(self.sums - self.sums_of)[inside]
-        return interval(float(share(self.sums)), left_out, int(images))
+        found = []
+        (inside, inside_of) = (np.diff(x[..., -10:], prepend=0) for x in (self.sums, self.sums_of))
+        rest = (inside - inside_of) / (self.sums - self.sums_of)[..., -1:]  # (U, 2, 10)
+        for k, pairs in enumerate(inside.sum(axis=0).tolist()):
+            (different, same) = inside[:, k] / self.sums[:, -1]
+            touched = inside_of[..., k].any(axis=1)
+            left_out = (rest[:, 1, k] / rest[..., k].sum(axis=1))[touched]
+            images = min(int(self.images[touched].sum()), pairs)
+            found.append((interval(float(same / (same + different)), left_out, images), pairs))
+        return found
 
     def left_out(self, k: int, kind: int | None = None) -> np.ndarray:
         """That share with one unit after another left out: (U,), NaN where no pair is left."""

@@ -33,7 +33,8 @@ class Measurement:
         known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
         outputs = np.array([settings["threshold"], 0.5, *known.values()])
         limits = [*distance.before_head(outputs), curve.best_threshold]
-        counts = Counts(compared, limits)
+        tenths = distance.before_head(tenths_of(settings))
+        counts = Counts(compared, [*limits, *tenths])
         (stored, half, best) = (0, 1, len(outputs))
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         points: dict[str, Any] = dict.fromkeys(rates)
@@ -66,7 +67,7 @@ class Measurement:
             self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
-        self.calibration = calibration(compared, settings)
+        self.calibration = calibration(compared, settings, tenths, counts)
         self.matched = counts.matched
         self.classes = None if counts.matched is None else _by_class(compared, counts.matched)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
@@ -141,29 +142,33 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     return found
 
 
-def calibration(compared: ImagePairs, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def tenths_of(settings: Mapping[str, Any]) -> np.ndarray:
+    """The distances at which the probability is 0.9, 0.8 … 0.1; none of a model without one."""
+    known = settings.get("probability") or {"slope": 0}
+    odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
+    return known["middle"] + odds / known["slope"] if known["slope"] else np.empty(0)
+
+
+def calibration(
+    compared: ImagePairs, settings: Mapping[str, Any], tenths: np.ndarray, counts: Counts
+) -> list[dict[str, Any]]:
     """How probable it is said to be that pairs are the same, and how many of them are.
 
-    Of each tenth of the probabilities, 1 to 0.9 and so on: the mean that is "predicted", the share
-    that is the "same", where same and different pairs weigh a half each, and how many "pairs". No
-    tenth without pairs; nothing of a model that knows no probability.
+    tenths: tenths_of the settings, the last thresholds of counts. Between each two, and around
+    them: the mean that is "predicted", the share that is the "same", where same and different
+    pairs weigh a half each, and how many "pairs". Nothing where there are none.
     """
-    known = settings.get("probability") or {"slope": 0}
-    if not known["slope"]:
-        return []
-    (curve, distance) = (compared.curve, compared.distance)
-    odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
-    edges = distance.before_head(known["middle"] + odds / known["slope"])
-    counts = Counts(compared, edges)
-    pairs = np.diff(counts.sums, prepend=0).sum(axis=0).tolist()
-    tenth = np.searchsorted(edges, curve.levels, side="right")
+    curve = compared.curve
+    tenth = np.searchsorted(tenths, curve.levels, side="right")
     weights = curve.same / curve.same.sum() + curve.different / curve.different.sum()
-    predicted = probability_of(distance.output(curve.levels), settings)
+    predicted = probability_of(compared.distance.output(curve.levels), settings)
+    if not len(tenths) or predicted is None:
+        return []
     (sums, weight) = (np.bincount(tenth, w, 10) for w in (weights * predicted, weights))
     return [
-        {"predicted": sums[k] / weight[k], "same": counts.same_between(k), "pairs": pairs[k]}
-        for k in range(10)
-        if pairs[k] and weight[k]
+        {"predicted": sums[k] / weight[k], "same": same, "pairs": pairs}
+        for k, (same, pairs) in enumerate(counts.same_in_tenths())
+        if pairs and weight[k]
     ]
 
 

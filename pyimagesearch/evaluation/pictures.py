@@ -90,8 +90,8 @@ def plot_worst(
             distances.append(far[place])
             same.append(kind == 1)
     texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.array(distances))]
-    title = f"{run}same pairs furthest apart, different ones nearest; threshold "
-    title += f"{measured.threshold:.2f}"
+    title = f"{run}Same pairs furthest apart, different ones nearest"
+    title += f"; threshold {measured.threshold:.2f}"
     return plot_pairs([images[e] for e in np.transpose(worst)], texts, np.array(same), path, title)
 
 
@@ -152,7 +152,7 @@ def roc_corner(measured: Measurement) -> tuple[float, float]:
 def plot_histogram(measured: Measurement, path: File, run: str = "") -> Figure:
     """How many same and different pairs lie at which distance, with the threshold."""
     threshold = measured.threshold
-    (fig, ax) = _axes(f"{run}distances of the test pairs", "Distance", "Pairs")
+    (fig, ax) = _axes(f"{run}Distances of the test pairs", "Distance", "Pairs")
     (edges, same, different) = histogram(measured)
     kinds = ((same, SAME, "//", "same"), (different, DIFFERENT, "", "different"))
     for pairs, color, hatch, name in kinds:
@@ -188,7 +188,7 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
     places[:, : min(2, len(axes))] = centred @ axes[:2].T
     share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
     (fig, ax) = _axes(
-        f"{run}test images, embedded ({100 * share:.0f} % of the variance)",
+        f"{run}Test images, embedded ({100 * share:.0f} % of the variance)",
         "First principal component",
         "Second principal component",
     )

@@ -113,7 +113,9 @@ def write(
     log.info(measure.report(measured, "the network on test images"))
     for note in without:
         log.info(note)
-    log.info(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f}")
+    name = recipe.training.loss  # those of a whole batch know no single pairs
+    name = "contrastive" if name in metrics.BATCH_LOSSES else name.replace("_", " ")
+    log.info(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f} ({name} loss)")
     log.info(summary)
     return measured
 

@@ -1,17 +1,9 @@
 """Thresholds and curves on numbers small enough to check by hand."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
-from pyimagesearch.evaluation.distances import (
-    apart,
-    called_same,
-    curve_of,
-    logistic_of,
-    probability_of,
-)
+from pyimagesearch.evaluation.distances import apart, called_same, curve_of
 
 DISTANCES = [0.1, 0.2, 0.4, 0.3, 0.5, 0.6]
 LABELS = [1, 1, 1, 0, 0, 0]
@@ -61,22 +53,6 @@ def test_area_roc_and_equal_error_rate_by_hand():
     assert curve_of([0.1, 0.9], [1, 0]).eer == 0
 
 
-def test_against_all_cuts_and_all_pairs_of_pairs():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        d = rng.integers(0, 6, 12) / 5  # many ties
-        y = np.append([0, 1], rng.integers(0, 2, 10))
-        roc = curve_of(d, y)
-        cuts = [-1, *np.unique(d), 2]
-        best = max(accuracy(d, y, (a + b) / 2) for a, b in pairwise(cuts))
-        assert accuracy(d, y, roc.best_threshold) == best
-        (same, different) = (d[y == 1, np.newaxis], d[y == 0])
-        nearer = (same < different) + 0.5 * (same == different)
-        assert roc.auc == pytest.approx(nearer.mean())
-        rates = [(np.mean(different <= cut), np.mean(same <= cut)) for cut in cuts[:-1]]
-        np.testing.assert_allclose(np.transpose([roc.fmr, roc.tmr]), rates)
-
-
 def test_thirty_false_matches_support_a_rate():
     # 1 % of 3000 pairs at 0, 0.001, … are 30: those below 0.030
     curve = curve_of(np.arange(3000) / 1000, np.zeros(3000))
@@ -87,21 +63,3 @@ def test_thirty_false_matches_support_a_rate():
     assert curve_of(np.ones(5000), np.zeros(5000)).threshold_at_fmr(0.01, thirty) == 1.0  # ties
     # (0, 2) and (3, 1) share an image with (0, 1)
     assert apart(np.array([[0, 1], [0, 2], [3, 1], [4, 5]]), 3) == [0, 3]
-
-
-def test_a_probability_by_hand():
-    # a same pair at 0, a different one at 1: the curve is drawn to 2/3 and 1/3, and
-    # 1 / (1 + exp(-s / 2)) = 2/3 where s = 2 log 2
-    found = logistic_of(np.array([0.0, 1.0]), np.array([1, 0]), np.array([0, 1]))
-    assert found == pytest.approx({"middle": 0.5, "slope": 2 * np.log(2)})
-    assert probability_of([0, 0.5, 1], {"probability": found}) == pytest.approx(
-        [2 / 3, 1 / 2, 1 / 3]
-    )
-    assert probability_of([0.5], {}) is None
-    # 8 same pairs apart from 998 different ones: towards 9/10 and 1/1000
-    found = logistic_of(np.array([0.0, 9.0]), np.array([8, 0]), np.array([0, 998]))
-    assert probability_of([0, 9], {"probability": found}) == pytest.approx([0.9, 0.001])
-    # one place for all, and same pairs further apart: it says nothing
-    for levels, same in (([0.3], [9]), ([0.3, 0.4], [1, 8])):
-        found = logistic_of(np.array(levels), np.array(same), np.array(same[::-1]))
-        assert found["slope"] == 0 and probability_of(0.9, {"probability": found}) == 0.5

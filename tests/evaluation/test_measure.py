@@ -10,7 +10,7 @@ from pyimagesearch.data.pairs import Pairs, sample_pairs
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import Counts
-from pyimagesearch.evaluation.distances import Distance, distance_of
+from pyimagesearch.evaluation.distances import Distance, distance_of, logistic_of, probability_of
 from pyimagesearch.evaluation.measure import Measurement, calibrate, report
 from pyimagesearch.system.errors import InputError
 from tests.evaluation.known import image_pairs
@@ -185,11 +185,23 @@ def test_calibrated_rates_are_met_on_other_images():
     assert stored["retrieval"]["queries"] == 1000 and stored == json.loads(json.dumps(stored))
 
 
+def test_a_probability_by_hand():
+    # a same pair at 0, a different one at 1: the curve is drawn to 2/3 and 1/3, and
+    # 1 / (1 + exp(-s / 2)) = 2/3 where s = 2 log 2
+    found = logistic_of(np.array([0.0, 1.0]), np.array([1, 0]), np.array([0, 1]))
+    assert found == pytest.approx({"middle": 0.5, "slope": 2 * np.log(2)})
+    # 8 same pairs apart from 998 different ones: towards 9/10 and 1/1000
+    found = logistic_of(np.array([0.0, 9.0]), np.array([8, 0]), np.array([0, 998]))
+    assert probability_of([0, 9], {"probability": found}) == pytest.approx([0.9, 0.001])
+    # all in one place, or same pairs further apart: the distance says nothing
+    for levels, same in (([0.3], [9]), ([0.3, 0.4], [1, 8])):
+        found = logistic_of(np.array(levels), np.array(same), np.array(same[::-1]))
+        assert found["slope"] == 0 and probability_of(0.9, {"probability": found}) == 0.5
+    assert probability_of([0.5], {}) is None
+
+
 def test_as_many_pairs_are_the_same_as_is_said():
-    settings = calibrate(image_pairs(*clusters(600, 0.35, 0)))
-    m = Measurement(image_pairs(*clusters(600, 0.35, 1)), settings)
-    assert len(m.calibration) == 10 and sum(tenth["pairs"] for tenth in m.calibration) == m.pairs
-    for tenth in m.calibration:
+    for tenth in measured(600, spread=0.35).calibration:
         assert tenth["same"].low - 0.04 < tenth["predicted"] < tenth["same"].high + 0.04
     # same pairs at 0.4 and 8.5, different ones at 0.1, 0.5, 8.6 and 9; where 1 / (1 + 9^(d - 0.5))
     # is below 0.1 are one of two and two of four: (1/2) / (1/2 + 2/4) are the same

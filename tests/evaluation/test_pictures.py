@@ -1,13 +1,11 @@
 """Pictures: that they are written, with names of any script, and without touching the program."""
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
-from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.system.errors import InputError
 from tests.evaluation.known import image_pairs
 
@@ -41,16 +39,6 @@ def test_pictures_with_such_names(tmp_path):
     many = image_pairs(rng.normal(size=(80, 4)), np.arange(80) // 2)
     pictures.plot_map(many, tmp_path / "many.png")
     assert [min(shape_of(path)[:2]) > 300 for path in tmp_path.iterdir()] == [True] * 5
-
-
-def test_a_histogram_and_a_curve_leave_the_programs_own_matplotlib_as_it_was(tmp_path):
-    before = dict(mpl.rcParams)
-    for k, places in enumerate(([0, 0, 0], [0, 0.1, 0.5])):
-        measured = Measurement(image_pairs(places, [0, 0, 1]), {"threshold": 0.1})
-        pictures.plot_histogram(measured, tmp_path / f"{k}.png")
-        pictures.plot_roc(measured, tmp_path / f"roc{k}.png")
-    assert len({shape_of(path) for path in tmp_path.iterdir()}) == 1
-    assert dict(mpl.rcParams) == before
 
 
 @pytest.mark.parametrize("images", [IMAGES, IMAGES.repeat(3, axis=3), IMAGES[:, :1, :1]])
