@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from tensorflow.errors import ResourceExhaustedError
@@ -14,24 +15,15 @@ from pyimagesearch.system.errors import InputError
 from tests.scripts import ENVIRONMENT, ROOT, python, started
 
 
-@pytest.fixture
-def ends(capsys, monkeypatch):
-    """What run(main) ends with: (exit code, standard output, standard error)."""
-    monkeypatch.setattr("sys.argv", ["script"])
-
-    def ends(main):
-        with pytest.raises(SystemExit) as stop:
-            terminal.run(main)
-        return stop.value.code, *capsys.readouterr()
-
-    return ends
+def script(main):
+    return SimpleNamespace(__name__="script", main=main)
 
 
 def raising(error):
     def main():
         raise error
 
-    return main
+    return script(main)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +52,8 @@ def test_a_bug_shows_its_traceback(error, ends):
 
 
 def test_exit_codes(ends):
-    assert ends(lambda: None)[0] == 0
-    assert ends(lambda: sys.exit(1))[0] == 1  # compare: different
+    assert ends(script(lambda: None))[0] == 0
+    assert ends(script(lambda: sys.exit(1)))[0] == 1  # compare: different
     assert ends(raising(KeyboardInterrupt()))[0] == 130
 
 
