@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import cache as caching
-from pyimagesearch.data.cache import FILE, cached, read_files
+from pyimagesearch.data.cache import FILE, read_files
 from tests.data.pictures import SMALL as SHAPE
 from tests.data.pictures import mean, read, reds
+from tests.scripts import ROOT
 
-ROOT = Path(__file__).parents[2]
 REDS = [0, 10, 20, 30, 40, 50]  # of the fixture `files`
 
 
@@ -84,17 +84,6 @@ def test_embeddings_are_made_once_for_a_model(files, write):
     assert (found.good, len(found.values), len(found.messages), found.reused) == ([], 0, 1, 0)
 
 
-def squares(numbers, store, asked):
-    """Each number's square, from the cache where it is there; asked: how many were computed."""
-
-    def compute(places, done):
-        asked.append(len(places))
-        return {k: np.float16(numbers[k] ** 2).tobytes() for k in places}
-
-    keys = {k: str(number).encode() for k, number in enumerate(numbers)}
-    return cached(store, keys, compute, "made")[1].view(np.float16)
-
-
 def test_where_the_cache_lies(monkeypatch, tmp_path):
     monkeypatch.delenv("CONTRASTIVE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -159,7 +148,6 @@ def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch,
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
     assert reds(files) == REDS
     assert said().count("the cache cannot be used") == 1
-    assert squares([1, 2, 3], "s", []).ravel().tolist() == [1, 4, 9]
 
 
 def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):

@@ -5,15 +5,13 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import copies
-from pyimagesearch.data.copies import groups_of_copies, near_copies, thumbnails
+from pyimagesearch.data.copies import groups_of_copies, near_copies
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.images import decode, fit
 from pyimagesearch.data.sets import Rows
 from tests.data.pictures import pillow_bytes
 
 SHAPE = (64, 64, 3)
-
-
 CHANGES = {
     "noise": lambda image: image + np.random.default_rng(0).integers(-6, 7, image.shape),
     "brighter": lambda image: image * 1.1 + 8,
@@ -53,11 +51,7 @@ def test_photos_that_are_cropped_or_shrunk(photos, change):
     test = np.array([fit(change(photo), SHAPE) for photo in photos[:30]])
     (found, looked_at) = near_copies(test, train)
     assert looked_at == 30 and len(found) >= 28
-
-
-def test_photos_of_different_things_are_no_copies(photos):
-    images = np.array([fit(photo, SHAPE) for photo in photos])
-    assert near_copies(images[:20], images[20:])[0].tolist() == []
+    assert near_copies(test[:15], train[15:])[0].tolist() == []  # other landscapes
 
 
 def test_images_on_disk_and_an_estimate(monkeypatch):
@@ -83,9 +77,6 @@ def test_groups_are_what_hangs_together(monkeypatch, block):
     images = at_angles(0, 90, 6, 45, 90, 12, 180, 18)
     groups = groups_of_copies(Rows(images, np.arange(8)))
     assert [rows.tolist() for rows in groups] == [[0, 2, 5, 7], [1, 4]]
-    thumbs = thumbnails(images, groups[0][:3])
-    expected = np.cos(np.radians([[0, 6, 12], [6, 0, 6], [12, 6, 0]]))
-    np.testing.assert_allclose(thumbs @ thumbs.T, expected, atol=2e-3)
     assert groups_of_copies(images[[0, 1, 3]]) == groups_of_copies(images[:1]) == []
     assert groups_of_copies(images[[1] * 40])[0].tolist() == list(range(40))
 
