@@ -12,7 +12,7 @@ from tensorflow.errors import ResourceExhaustedError
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
-from tests.scripts import ENVIRONMENT, ROOT, python, started
+from tests.scripts import PIPES, ROOT, python, started
 
 
 def script(main):
@@ -82,7 +82,6 @@ def test_messages(capsys):
     terminal.setup(program_output=True, keras=False)
     log.info("for a person")
     assert capsys.readouterr() == ("", "[INFO] for a person\n")
-    terminal.setup(keras=False)
 
 
 def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch, capfd):
@@ -146,7 +145,5 @@ def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
 def test_a_service_without_a_console(closed, tmp_path):
     image = ROOT / "examples" / "image_01.png"
     line = f"{sys.executable} -m pyimagesearch compare {image} {image} {closed}"
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
-    )
+    done = subprocess.run(["bash", "-c", line], **PIPES)
     assert done.returncode == 0 and "Traceback" not in done.stderr
