@@ -40,15 +40,9 @@ os.environ.update(ENVIRONMENT)
 PIPES = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
-def python(code: str, *arguments: object, **variables: str):
-    """Run Python on `code` to its end, in a process of its own, in the project's folder."""
+def python(code: str, *arguments: object, cwd: Path = ROOT, **variables: str):
+    """Run Python on `code` to its end, in a process of its own; `variables` come on top."""
     program = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(program, env=ENVIRONMENT | variables, **PIPES)
-
-
-def run(script: str, *flags: object, cwd: Path = ROOT, **variables: str):
-    """Run a script to its end, by default in the project's folder; `variables` come on top."""
-    program = [sys.executable, str(ROOT / script), *map(str, flags)]
     return subprocess.run(program, env=ENVIRONMENT | variables, **PIPES | {"cwd": cwd})
 
 

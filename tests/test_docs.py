@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pyimagesearch import metrics, siamese_network, utils
+from pyimagesearch import build_siamese_model, metrics, utils
 from tests.scripts import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -34,12 +34,7 @@ def headings(page):
 
 @pytest.mark.parametrize(
     "function",
-    [
-        utils.make_pairs,
-        utils.euclidean_distance,
-        metrics.contrastive_loss,
-        siamese_network.build_siamese_model,
-    ],
+    [utils.make_pairs, utils.euclidean_distance, metrics.contrastive_loss, build_siamese_model],
 )
 def test_the_tutorial_shows_the_source_as_it_is(function):
     cells = json.loads((ROOT / "docs" / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]

@@ -9,15 +9,6 @@ import tensorflow as tf
 from pyimagesearch import metrics
 from pyimagesearch.data import batches
 from pyimagesearch.evaluation.distances import angular_similarity
-from pyimagesearch.metrics import (
-    batch_contrastive_loss,
-    binary_cross_entropy,
-    contrastive_loss,
-    members_contrastive_loss,
-    pair_accuracy,
-    supervised_contrastive_loss,
-    triplet_loss,
-)
 from pyimagesearch.utils import cosine_distance, euclidean_distance
 
 
@@ -35,35 +26,35 @@ def test_contrastive_loss_by_hand(y_shape, d_shape, dtype):
     # different at 1.7: beyond the margin, 0. With margin 2: 1.6^2 = 2.56 and 0.3^2 = 0.09
     y = np.array([1, 1, 0, 0], dtype).reshape(y_shape)
     d = np.array([0.9, 0.3, 0.4, 1.7], "float32").reshape(d_shape)
-    assert float(contrastive_loss(y, d)) == pytest.approx((0.81 + 0.09 + 0.36 + 0) / 4)
+    assert float(metrics.contrastive_loss(y, d)) == pytest.approx((0.81 + 0.09 + 0.36 + 0) / 4)
     of_two = (0.81 + 0.09 + 2.56 + 0.09) / 4
-    assert float(contrastive_loss(y, d, margin=2)) == pytest.approx(of_two)
+    assert float(metrics.contrastive_loss(y, d, margin=2)) == pytest.approx(of_two)
 
 
 def test_bfloat16_is_computed_in_float32():
     d = tf.constant([[0.5], [0.25]], tf.bfloat16)  # both exact in bfloat16
-    loss = contrastive_loss(np.array([[1], [0]]), d)
+    loss = metrics.contrastive_loss(np.array([[1], [0]]), d)
     assert loss.dtype == tf.float32 and float(loss) == 0.40625
 
 
 def test_labels_that_are_not_one_to_one_are_refused():
     with pytest.raises(ValueError, match=r"labels \(3,\), distances \(4, 1\)"):
-        contrastive_loss(np.ones(3), np.ones((4, 1)))
+        metrics.contrastive_loss(np.ones(3), np.ones((4, 1)))
 
 
 def test_batch_contrastive_loss_by_hand():
     # on a line: class 0 at 0 and 0.6, class 1 at 0.8; pairs: same at 0.6 (0.36),
     # different at 0.8 and 0.2 (0.2^2 = 0.04 and 0.8^2 = 0.64)
-    loss = batch_contrastive_loss([0, 0, 1], np.array([[0.0], [0.6], [0.8]]))
+    loss = metrics.batch_contrastive_loss([0, 0, 1], np.array([[0.0], [0.6], [0.8]]))
     assert float(loss) == pytest.approx((0.36 + (0.04 + 0.64) / 2) / 2)
 
 
 def test_three_members_are_judged_each_by_itself():
     rng = np.random.default_rng(0)
     labels, members = rng.integers(0, 3, 12), rng.normal(0, 0.4, (3, 12, 5)).astype("float32")
-    expected = np.mean([float(batch_contrastive_loss(labels, m, 0.7)) for m in members])
+    expected = np.mean([float(metrics.batch_contrastive_loss(labels, m, 0.7)) for m in members])
     together = np.concatenate(list(members), axis=1) / 3**0.5
-    got = float(members_contrastive_loss(labels, together, 0.7))
+    got = float(metrics.members_contrastive_loss(labels, together, 0.7))
     assert got == pytest.approx(expected, rel=1e-5)
 
 
@@ -78,16 +69,14 @@ def test_euclidean_distance_by_hand():
 def test_gradients_are_finite_where_vectors_are_equal():
     a = tf.Variable([[1.0, 2.0], [0.0, 1.0]])
     with tf.GradientTape(persistent=True) as tape:
-        loss = contrastive_loss([1, 0], euclidean_distance([a, a + 0.0]))
-        batch_loss = batch_contrastive_loss([0, 1, 1], tf.concat([a, a[:1]], 0))
-    for value in (loss, batch_loss):
-        gradient = tape.gradient(value, a)
-        assert np.isfinite(gradient).all()
+        loss = metrics.contrastive_loss([1, 0], euclidean_distance([a, a + 0.0]))
+        batch_loss = metrics.batch_contrastive_loss([0, 1, 1], tf.concat([a, a[:1]], 0))
+    assert np.isfinite([tape.gradient(value, a) for value in (loss, batch_loss)]).all()
 
 
 def test_triplet_labels_tell_which_pair_is_which():
     # positive at 0.5, negative at 0.8, margin 0.4: 0.5 - 0.8 + 0.4 = 0.1, the negative pair first
-    assert float(triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
+    assert float(metrics.triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
 
 
 def test_cosine_distance_by_hand():
@@ -102,11 +91,11 @@ def test_cosine_distance_by_hand():
 
 def test_losses_at_their_ends():
     # a head that is quite wrong and quite sure of it: -ln(1e-7) = 16.1, and finite
-    assert float(binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
+    assert float(metrics.binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
     # no image has another of its class
-    assert float(supervised_contrastive_loss([0, 1, 2], np.eye(3, dtype="float32"))) == 0
+    assert float(metrics.supervised_contrastive_loss([0, 1, 2], np.eye(3, dtype="float32"))) == 0
 
 
 def test_pair_accuracy_by_hand():
     # right: same at 0.4, different at 0.5 and 0.9; wrong: same at 0.6
-    assert float(pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75
+    assert float(metrics.pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75

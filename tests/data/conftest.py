@@ -8,7 +8,6 @@ import pytest
 
 from pyimagesearch.data import images
 from pyimagesearch.system import terminal
-from tests.data.pictures import gradient
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +49,9 @@ def write(tmp_path):
 
 @pytest.fixture
 def photo():
-    """A colour gradient, 40 rows by 30 columns. BGR."""
-    return gradient()
+    """A colour gradient, 40 rows by 30 columns, smooth so that JPEG keeps it. BGR."""
+    y, x = np.mgrid[0:40, 0:30]
+    return np.stack([x * 8, y * 6, 255 - x * 4], axis=-1).astype(np.uint8)
 
 
 @pytest.fixture

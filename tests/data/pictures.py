@@ -10,12 +10,6 @@ from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import decode
 
 
-def gradient():
-    """A colour gradient, 40 rows by 30 columns, smooth so that JPEG keeps it. BGR."""
-    y, x = np.mgrid[0:40, 0:30]
-    return np.stack([x * 8, y * 6, 255 - x * 4], axis=-1).astype(np.uint8)
-
-
 def opencv_bytes(image, ending):
     return cv2.imencode(ending, image)[1].tobytes()
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import copies
-from pyimagesearch.data.copies import groups_of_copies, near_copies, thumbnails
+from pyimagesearch.data.copies import groups_of_copies, near_copies
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.images import decode, fit
 from pyimagesearch.data.sets import Rows
@@ -14,17 +14,17 @@ from tests.data.pictures import pillow_bytes
 SHAPE = (64, 64, 3)
 
 
-CHANGES = {
-    "noise": lambda image: image + np.random.default_rng(0).integers(-6, 7, image.shape),
-    "brighter": lambda image: image * 1.1 + 8,
-    "JPEG": lambda image: decode(pillow_bytes(image[:, :, 0], "JPEG", quality=50), "name"),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image + np.random.default_rng(0).integers(-6, 7, image.shape),
+        lambda image: image * 1.1 + 8,
+        lambda image: decode(pillow_bytes(image[:, :, 0], "JPEG", quality=50), "name"),
+    ],
+)
 def test_digits_that_are_saved_again(change):
     (_, (test, _)) = load_mnist()
-    copied = np.array([np.clip(CHANGES[change](i), 0, 255).astype(np.uint8) for i in test[:200]])
+    copied = np.array([np.clip(change(i), 0, 255).astype(np.uint8) for i in test[:200]])
     (found, looked_at) = near_copies(np.concatenate([copied, test[200:300]]), test[:200])
     assert looked_at == 300 and np.sum(found < 200) >= 180 and np.sum(found >= 200) <= 3
 
@@ -53,11 +53,7 @@ def test_photos_that_are_cropped_or_shrunk(photos, change):
     test = np.array([fit(change(photo), SHAPE) for photo in photos[:30]])
     (found, looked_at) = near_copies(test, train)
     assert looked_at == 30 and len(found) >= 28
-
-
-def test_photos_of_different_things_are_no_copies(photos):
-    images = np.array([fit(photo, SHAPE) for photo in photos])
-    assert near_copies(images[:20], images[20:])[0].tolist() == []
+    assert near_copies(test[:15], train[15:])[0].tolist() == []  # other landscapes
 
 
 def test_images_on_disk_and_an_estimate(monkeypatch):
@@ -68,23 +64,18 @@ def test_images_on_disk_and_an_estimate(monkeypatch):
     assert looked_at == 50 and 24 <= np.sum(found >= 50) <= len(found) <= 27
 
 
-def at_angles(*degrees):
-    """Images at 24x24. Two of them correlate by the cosine of the angle between them."""
-    (a, b) = (-1) ** np.mgrid[0:24, 0:24]  # stripes: the product of the two has a mean of 0
-    turned = [np.cos(angle) * a + np.sin(angle) * b for angle in np.radians(degrees)]
-    return np.round(128 + 80 * np.array(turned)).astype(np.uint8)[..., np.newaxis]
-
-
 @pytest.mark.parametrize("block", [1, 3, 2048])
 def test_groups_are_what_hangs_together(monkeypatch, block):
-    """cos 6 degrees = 0.9945 and cos 12 = 0.9781: each is a copy of the next one alone."""
     monkeypatch.setattr(copies, "BLOCK", block)
-    images = at_angles(0, 90, 6, 45, 90, 12, 180, 18)
+    # two images correlate by the cosine of the angle between them: cos 6 degrees = 0.9945 and
+    # cos 12 = 0.9781, each is a copy of the next one alone
+    (y, x) = np.mgrid[0:24, 0:24]
+    (a, b) = ((-1) ** x, (-1) ** y)  # stripes: the product of the two has a mean of 0
+    angles = np.radians([0, 90, 6, 45, 90, 12, 180, 18])
+    turned = np.array([np.cos(angle) * a + np.sin(angle) * b for angle in angles])
+    images = np.round(128 + 80 * turned).astype(np.uint8)[..., np.newaxis]
     groups = groups_of_copies(Rows(images, np.arange(8)))
     assert [rows.tolist() for rows in groups] == [[0, 2, 5, 7], [1, 4]]
-    thumbs = thumbnails(images, groups[0][:3])
-    expected = np.cos(np.radians([[0, 6, 12], [6, 0, 6], [12, 6, 0]]))
-    np.testing.assert_allclose(thumbs @ thumbs.T, expected, atol=2e-3)
     assert groups_of_copies(images[[0, 1, 3]]) == groups_of_copies(images[:1]) == []
 
 

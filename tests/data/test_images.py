@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,8 +18,8 @@ from pyimagesearch.data.images import MAX_BYTES, WholeShape, decode, fit, read_i
 from pyimagesearch.data.listing import list_images
 from pyimagesearch.system.errors import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, read, seen
+from tests.scripts import PIPES
 
-ROOT = Path(__file__).parents[2]
 # pytest lets through the warnings that the scripts turn off
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -171,13 +170,18 @@ def test_a_colour_profile_with_transparency_and_of_grey():
         assert image.shape == (2, 2, 1) and np.abs(image.astype(int) - shown).max() <= 1
 
 
+CMYK = profile("ours", (b"RGB XYZ ", b"CMYKXYZ "))
+EXIF = {"exif": b"Exif\0\0II*\0\xff\xff\xff\xff nonsense"}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize(
-    "damaged", [b"words", bytes(600), profile()[:300], profile("ours", (b"RGB XYZ ", b"CMYKXYZ "))]
+    "damaged", [EXIF, *({"icc_profile": x} for x in (b"words", bytes(600), profile()[:300], CMYK))]
 )
-def test_with_a_damaged_profile_a_picture_is_as_it_is_stored(damaged):
-    for mode, colour in (("RGB", (200, 100, 50)), ("L", (100,))):
-        image = Image.new(mode, (2, 2), colour if mode == "RGB" else 100)
-        assert (seen(pillow_bytes(image, "PNG", icc_profile=damaged)) == colour).all()
+def test_with_a_damaged_profile_or_exif_block_a_picture_is_as_it_is_stored(kind, damaged):
+    for mode, colour in (("RGB", (200, 100, 50)), ("L", 100)):
+        image = seen(pillow_bytes(Image.new(mode, (2, 2), colour), kind, **damaged))
+        assert np.abs(image.astype(int) - colour).max() <= 2 * (kind == "JPEG")
 
 
 UPRIGHT = {
@@ -205,11 +209,6 @@ def test_exif_orientation(photo, kind, orientation):
         image = seen(pillow_bytes(picture, kind, exif=exif))
         assert image.shape == expected.shape
         assert np.abs(image.astype(int) - expected).mean() < 6
-
-
-def test_a_damaged_exif_block_is_ignored(photo):
-    data = pillow_bytes(photo, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff nonsense")
-    assert seen(data).shape == (40, 30, 3)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
@@ -294,13 +293,11 @@ def test_endings_of_the_formats(tmp_path):
 def test_two_hundred_broken_files():
     """The short form of the benchmark, which exits with 1 for a crash, a leak, or a slow file."""
     command = [sys.executable, "benchmarks/fuzz_images.py", "--files", "200", "--seed", "1"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+    result = subprocess.run(command, **PIPES)
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout
     figures = dict(re.findall(r"^(\w+) +([\d,]+)", result.stdout, flags=re.MULTILINE))
-    assert figures["files"] == "200" and figures["crashes"] == "0"
     assert int(figures["read"]) + int(figures["refused"]) == 200
     assert int(figures["refused"]) > 20  # so they are broken indeed
-    assert result.stderr == ""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes among files")

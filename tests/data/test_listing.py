@@ -176,20 +176,16 @@ def test_classes_and_parts_without_images_are_named(tree, tmp_path, said):
         assert line in said()
 
 
-def test_ready_pairs(tree):
+@pytest.mark.parametrize("parts", [{"": 0}, {"train/": 0, "test/": 2}])
+def test_ready_pairs(tree, parts):
     names = ["a_first.jpg", "a_first.png", "a_second.png", "b.png", "c_first.png"]
     names = [f"similar_all_images/{name}" for name in names]
     other = ["dissimilar_all_images/a_first.png", "dissimilar_all_images/a_second.png"]
-    (_, found) = tree(*names, *other, "x.png")
-    pairs = [(a.name, b.name, y) for a, b, y in found.pairs]
-    assert pairs == [(*other, 0), (names[0], names[2], 1)]
-    assert found.skipped == {"beside the class folders": 1}
-
-
-def test_ready_pairs_in_parts(tree):
-    names = [f"{kind}/{part}_{half}.png" for kind in ("similar_all_images", "dissimilar_all_images")
-             for part in "ab" for half in ("first", "second")]  # fmt: skip
-    (_, found) = tree(*(f"{part}/{name}" for part in ("train", "test") for name in names))
-    assert [(a.part, b.part, y) for a, b, y in found.pairs] == [
-        (part, part, y) for y in (0, 1) for part in (0, 0, 2, 2)
+    (_, found) = tree(*(part + name for part in parts for name in names + other), "x.png")
+    pairs = [(a.name, a.part, b.name, b.part, y) for a, b, y in found.pairs]
+    assert pairs == [
+        (part + a, k, part + b, k, y)
+        for a, b, y in ((*other, 0), (names[0], names[2], 1))
+        for part, k in parts.items()
     ]
+    assert found.skipped == {"beside the class folders": 1}

@@ -12,9 +12,10 @@ from pyimagesearch.system.errors import InputError
 
 @pytest.fixture
 def listed(tmp_path, write):
-    """Writes images 0.png to 9.png, each of another red, and a list of these lines."""
+    """Writes images 0.png to 9.png, each of another red, a copy of 0, and a list of these lines."""
     for k in range(10):
         write(f"{k}.png", (0, 0, 20 * k))
+    write("copy.png", (0, 0, 0))
 
     def listed(*lines, name="list.csv"):
         path = tmp_path / "in" / name
@@ -90,6 +91,10 @@ def test_split_and_group_columns(listed, said):
         (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*Received: nothing\."),
         (["a,b,same", "0.png,1.png,maybe"], r"line 2 .*same 1 or 0\. Received: maybe"),
         (["a,b,same", "0.png,1.png,"], r"line 2 .*same 1 or 0\. Received: nothing"),
+        (
+            ["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"],
+            r"0.png in train and 2.png in test",
+        ),
     ],
 )
 def test_every_fault_is_named_with_its_line(listed, lines, message):
@@ -118,7 +123,6 @@ def test_what_is_no_list(listed, tmp_path):
 
 
 def test_a_list_of_pairs(listed, write, said):
-    write("copy.png", (0, 0, 0))
     write("bad.png", b"words")
     path = listed(
         "same,b,a,group",
@@ -138,10 +142,3 @@ def test_a_list_of_pairs(listed, write, said):
     assert "1 pairs of one class and 3 of two\n" in said()
     assert counts["copies"] == 1 and counts["skipped"]["unreadable"] == 1
     assert holds_pairs(path)
-
-
-def test_what_belongs_together_in_two_parts_is_refused(listed, write):
-    write("copy.png", (0, 0, 0))  # 0.png's content: one image
-    lines = ["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"]
-    with pytest.raises(InputError, match=r"0.png in train and 2.png in test"):
-        read_folder(listed(*lines))

@@ -33,14 +33,12 @@ def counts(images, part):
 def test_chances_are_the_same_everywhere():
     digest = hashlib.blake2b(bytes([42] + 7 * [0]) + b"name", digest_size=8).digest()
     assert chances([b"", b"name"], 42)[1] == int.from_bytes(digest, "little")
-    # the images with the lowest chances are tested on, those with the highest choose
     images = image_set([100, 50])
     part, how = split(images, USUAL, seed=1)
     assert how == "images" and counts(images, part).tolist() == [[68, 12, 20], [34, 6, 10]]
-    chance = chances([content.tobytes() for content in images.contents], 1)
-    for c in (0, 1):
-        kinds = part[images.labels == c][np.argsort(chance[images.labels == c])]
-        assert np.flatnonzero(np.diff(kinds)).tolist() == [20 // (c + 1) - 1, 88 // (c + 1) - 1]
+    # the images with the lowest chances are tested on
+    chance = chances([content.tobytes() for content in images.contents[:100]], 1)
+    assert set(np.argsort(chance)[:20]) == set(np.flatnonzero(part[:100] == TEST))
 
 
 def test_an_added_photo_moves_at_most_one_other_of_its_class():

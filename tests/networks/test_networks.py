@@ -5,31 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pyimagesearch import config
+from pyimagesearch import config, siamese_network
 from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.networks import acceleration, encoders
 from pyimagesearch.networks.acceleration import EightBitDropout, accelerate
-from pyimagesearch.networks.encoders import (
-    FEATURES,
-    averaged_over,
-    build_dogs_model,
-    build_efficientnet_lite2,
-    build_features,
-    build_keras_io_model,
-)
-from pyimagesearch.siamese_network import (
-    NETWORKS,
-    SisterNetworks,
-    build_comparison,
-    build_encoder,
-    build_siamese_model,
-    seen_again,
-)
+from pyimagesearch.siamese_network import SisterNetworks, build_encoder, seen_again
 from pyimagesearch.system.errors import InputError
 
 
 def test_the_article_s_layers():
-    model = build_siamese_model(config.IMG_SHAPE)
+    model = siamese_network.build_siamese_model(config.IMG_SHAPE)
     layers = [type(layer).__name__ for layer in model.layers]
     block = ["Conv2D", "MaxPooling2D", "Dropout"]
     assert layers == ["InputLayer", *block, *block, "GlobalAveragePooling2D", "Dense"]
@@ -38,7 +23,8 @@ def test_the_article_s_layers():
     assert model.count_params() == (256 + 64) + (16384 + 64) + (3072 + 48)
     dropped = [x.rate for x in model.layers if isinstance(x, keras.layers.Dropout)]
     assert dropped == [0.3, 0.3]
-    assert build_siamese_model((20, 24, 3), embeddingDim=7).output_shape == (None, 7)
+    small = siamese_network.build_siamese_model((20, 24, 3), embeddingDim=7)
+    assert small.output_shape == (None, 7)
 
 
 @pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])
@@ -47,7 +33,7 @@ def test_the_article_s_layers():
 def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypatch):
     monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(acceleration, "at_once", lambda: 4)
-    network = NETWORKS[name]((16, 16, 1), 48)
+    network = siamese_network.NETWORKS[name]((16, 16, 1), 48)
     pixels = tf.constant(np.random.default_rng(0).random((images, 16, 16, 1), dtype="float32"))
     (gradients, outputs) = ([], [])
     for model in (network, accelerate(network)):
@@ -66,15 +52,15 @@ def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypat
 
 def test_parameters_of_the_other_texts():
     # keras.io prints 5,318 and 5,324; the head: 4 of its BatchNorm, 2 of its Dense
-    assert build_keras_io_model((28, 28, 1)).count_params() == 5318
-    assert build_comparison(config.RECIPES["keras-io"]).count_params() == 6
+    assert encoders.build_keras_io_model((28, 28, 1)).count_params() == 5318
+    assert siamese_network.build_comparison(config.RECIPES["keras-io"]).count_params() == 6
     # 46,464 features, 11 x 11 x 384, as the dogs text has them, each with 1,024 weights
-    assert (46464, 1024) in {w.shape for w in build_dogs_model((256, 256, 3)).weights}
+    assert (46464, 1024) in {w.shape for w in encoders.build_dogs_model((256, 256, 3)).weights}
 
 
 def test_sisters_of_a_network_with_batch_statistics_go_one_after_the_other():
     keras.utils.set_random_seed(0)
-    network = build_keras_io_model((16, 16, 1), 4)
+    network = encoders.build_keras_io_model((16, 16, 1), 4)
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 256, (2, 6, 16, 16, 1)).astype("float32")
     sisters = SisterNetworks(network, 1)
@@ -121,13 +107,10 @@ def test_dropout_meets_its_rate_and_keeps_the_mean(dtype):
     layer = EightBitDropout(0.3, dtype=dtype)
     x = tf.ones((999, 1001))  # an odd number of values: part of a draw is left over
     calls = np.array([layer(x, training=True) for _ in range(40)], np.float32)
-    # 0.3 * 256 = 76.8: 77 of 256 numbers are dropped in 8 of 10 calls, 76 in the others. Within
-    # 4 standard deviations of a share of all values, sqrt(0.3 * 0.7 / n), and of the calls
-    shares = (calls == 0).mean(axis=(1, 2))
-    of_77 = (shares > 76.5 / 256).mean()
-    assert abs(of_77 - 0.8) < 4 * np.sqrt(0.16 / 40)
-    expected = (76 + of_77) / 256
-    assert abs(shares.mean() - expected) < 4 * np.sqrt(0.21 / calls.size)
+    # 0.3 * 256 = 76.8: of 256 numbers 77 are dropped in 8 of 10 calls, 76 in the others. Within
+    # 4 standard deviations of 40 calls, and of all values
+    deviations = np.sqrt([0.8 * 0.2 / 40 / 256**2, 0.3 * 0.7 / calls.size])
+    assert abs((calls == 0).mean() - 0.3) < 4 * deviations.sum()
     assert set(np.unique(calls)) == {0, np.float32(tf.cast(1 / 0.7, layer.compute_dtype))}
     assert (np.asarray(layer(x, training=False)) == 1).all()
 
@@ -170,12 +153,12 @@ def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
 @pytest.mark.slow
 def test_the_features_are_those_of_the_network_with_its_norms():
     """Folding each BatchNormalization into the convolution before it changes nothing."""
-    network = build_efficientnet_lite2((64, 48, 3))
+    network = encoders.build_efficientnet_lite2((64, 48, 3))
     images = np.random.default_rng(0).random((2, 64, 48, 3)).astype("float32")
-    features = build_features((64, 48, 3))
+    features = encoders.build_features((64, 48, 3))
     assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
     found = np.asarray(features(images))
-    assert found.shape == (2, FEATURES) == (2, 6016)
+    assert found.shape == (2, encoders.FEATURES) == (2, 6016)
     adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
     maps = [layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
     # block 10 is the seventh that adds its input: two of stages 2 and 3, three of stage 4
@@ -190,7 +173,8 @@ def test_averages_over_tiles_by_hand():
     rows = np.arange(3, dtype="float32").reshape(1, 3, 1, 1)
     # two tiles of one and a half rows: (0 + 1 / 2) / 1.5 and (1 / 2 + 2) / 1.5
     inputs = keras.Input((3, 2, 1))
-    found = np.ravel(keras.Model(inputs, averaged_over(inputs, 2))(np.repeat(rows, 2, axis=2)))
+    averages = keras.Model(inputs, encoders.averaged_over(inputs, 2))
+    found = np.ravel(averages(np.repeat(rows, 2, axis=2)))
     np.testing.assert_allclose(found, [1 / 3, 1 / 3, 5 / 3, 5 / 3], rtol=1e-6)
 
 

@@ -1,13 +1,11 @@
 """What importing the package changes, and what pip install brings."""
 
-import subprocess
-import sys
 import tomllib
 from importlib import import_module
 
 import pytest
 
-from tests.scripts import ENVIRONMENT, ROOT, python
+from tests.scripts import ROOT, python
 
 pytestmark = pytest.mark.slow
 
@@ -70,12 +68,6 @@ def test_what_pip_install_brings(tmp_path):
     assert f"\n## {done.stdout}\n" in (ROOT / "CHANGELOG.md").read_text()
     # as pip's script starts a training, from a folder that is not the project's
     call = "from pyimagesearch.__main__ import train; train()"
-    done = subprocess.run(
-        [sys.executable, "-c", call, "--recipe", "none of these"],
-        cwd=tmp_path,
-        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = python(call, "--recipe", "none of these", cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert done.returncode == 2 and "Expected a recipe" in done.stderr
     assert len(done.stderr.splitlines()) == 1 and list(tmp_path.iterdir()) == []

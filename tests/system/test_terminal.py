@@ -5,33 +5,25 @@ import logging
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from tensorflow.errors import ResourceExhaustedError
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError
-from tests.scripts import ENVIRONMENT, ROOT, python, started
+from tests.scripts import PIPES, ROOT, python, started
 
 
-@pytest.fixture
-def ends(capsys, monkeypatch):
-    """What run(main) ends with: (exit code, standard output, standard error)."""
-    monkeypatch.setattr("sys.argv", ["script"])
-
-    def ends(main):
-        with pytest.raises(SystemExit) as stop:
-            terminal.run(main)
-        return stop.value.code, *capsys.readouterr()
-
-    return ends
+def script(main):
+    return SimpleNamespace(__name__="script", main=main)
 
 
 def raising(error):
     def main():
         raise error
 
-    return main
+    return script(main)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +52,8 @@ def test_a_bug_shows_its_traceback(error, ends):
 
 
 def test_exit_codes(ends):
-    assert ends(lambda: None)[0] == 0
-    assert ends(lambda: sys.exit(1))[0] == 1  # compare: different
+    assert ends(script(lambda: None))[0] == 0
+    assert ends(script(lambda: sys.exit(1)))[0] == 1  # compare: different
     assert ends(raising(KeyboardInterrupt()))[0] == 130
 
 
@@ -90,7 +82,6 @@ def test_messages(capsys):
     terminal.setup(program_output=True, keras=False)
     log.info("for a person")
     assert capsys.readouterr() == ("", "[INFO] for a person\n")
-    terminal.setup(keras=False)
 
 
 def test_what_c_plus_plus_writes_is_hidden_where_it_is_not_asked_for(monkeypatch, capfd):
@@ -154,7 +145,5 @@ def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
 def test_a_service_without_a_console(closed, tmp_path):
     image = ROOT / "examples" / "image_01.png"
     line = f"{sys.executable} -m pyimagesearch compare {image} {image} {closed}"
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
-    )
+    done = subprocess.run(["bash", "-c", line], **PIPES)
     assert done.returncode == 0 and "Traceback" not in done.stderr
