@@ -187,23 +187,6 @@ class Counts:
         value = float(self._share(self.sums, k, kind))
         return interval(value, self.left_out(k, kind)[touched], images)
 
-    @np.errstate(invalid="ignore", divide="ignore")  # NaN where no pair is left
-    def same_in_tenths(self) -> list[tuple[Figure, int]]:
-        """Of the pairs between the last nine thresholds and around them, in ten parts.
-
-        The share that is the same, both kinds of pair weighing a half each; and how many pairs.
-        """
-        found = []
-        (inside, inside_of) = (np.diff(x[..., -10:], prepend=0) for x in (self.sums, self.sums_of))
-        rest = (inside - inside_of) / (self.sums - self.sums_of)[..., -1:]  # (U, 2, 10)
-        for k, pairs in enumerate(inside.sum(axis=0).tolist()):
-            (different, same) = inside[:, k] / self.sums[:, -1]
-            touched = inside_of[..., k].any(axis=1)
-            left_out = (rest[:, 1, k] / rest[..., k].sum(axis=1))[touched]
-            images = min(int(self.images[touched].sum()), pairs)
-            found.append((interval(float(same / (same + different)), left_out, images), pairs))
-        return found
-
     def left_out(self, k: int, kind: int | None = None) -> np.ndarray:
         """That share with one unit after another left out: (U,), NaN where no pair is left."""
         return self._share(self.sums - self.sums_of, k, kind)

@@ -11,7 +11,7 @@ from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, evenly, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
 from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, apart, logistic_of, probability_of
-from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, two_digits
+from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, interval, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
@@ -149,27 +149,35 @@ def tenths_of(settings: Mapping[str, Any]) -> np.ndarray:
     return known["middle"] + odds / known["slope"] if known["slope"] else np.empty(0)
 
 
+@np.errstate(invalid="ignore")  # NaN where no pair is left
 def calibration(
     compared: ImagePairs, settings: Mapping[str, Any], tenths: np.ndarray, counts: Counts
 ) -> list[dict[str, Any]]:
     """How probable it is said to be that pairs are the same, and how many of them are.
 
     tenths: tenths_of the settings, the last thresholds of counts. Between each two, and around
-    them: the mean that is "predicted", the share that is the "same", where same and different
-    pairs weigh a half each, and how many "pairs". Nothing where there are none.
+    them, where pairs are: the mean that is "predicted", the share that is the "same", where same
+    and different pairs weigh a half each, and how many "pairs".
     """
     curve = compared.curve
-    tenth = np.searchsorted(tenths, curve.levels, side="right")
-    weights = curve.same / curve.same.sum() + curve.different / curve.different.sum()
     predicted = probability_of(compared.distance.output(curve.levels), settings)
     if not len(tenths) or predicted is None:
         return []
-    (sums, weight) = (np.bincount(tenth, w, 10) for w in (weights * predicted, weights))
-    return [
-        {"predicted": sums[k] / weight[k], "same": same, "pairs": pairs}
-        for k, (same, pairs) in enumerate(counts.same_in_tenths())
-        if pairs and weight[k]
-    ]
+    weights = curve.same / curve.same.sum() + curve.different / curve.different.sum()
+    (inside, inside_of) = (np.diff(x[..., -10:], prepend=0) for x in (counts.sums, counts.sums_of))
+    rest = (inside - inside_of) / (counts.sums - counts.sums_of)[..., -1:]  # (U, 2, 10)
+    found = []
+    for k, pairs in enumerate(inside.sum(axis=0).tolist()):
+        here = np.searchsorted(tenths, curve.levels, side="right") == k
+        if pairs and weights[here].any():
+            shares = inside[:, k] / counts.sums[:, -1]
+            units = inside_of[..., k].any(axis=1)
+            left_out = rest[units, 1, k] / rest[units, :, k].sum(axis=1)
+            images = min(int(counts.images[units].sum()), pairs)
+            same = interval(float(shares[1] / shares.sum()), left_out, images)
+            mean = float(np.average(predicted[here], weights=weights[here]))
+            found.append({"predicted": mean, "same": same, "pairs": pairs})
+    return found
 
 
 def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = False) -> Measurement:
