@@ -131,9 +131,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
             names = line.named("a", "b")
             expected = bool(line.same()) if line.cells.get("same", "").strip() else None
             both = [os.path.join(folder, name) for name in names]
-            for file in both:
-                if file in unread:
-                    raise InputError(unread[file])
+            if missing := [unread[file] for file in both if file in unread]:
+                raise InputError(missing[0])
         except InputError as fault:
             faults.append({"line": line.number, "fault": str(fault)})
             lines.append(f"line {line.number} not compared: {fault}")

@@ -37,6 +37,10 @@ FORMAT_VERSION = 1
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
+MEND = (
+    "One image is images[None], grey ones are images[..., None], floats from 0 to 1 are (images * "
+    "255).round().astype('uint8'), embed_files(paths) reads files."
+)
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -341,12 +345,9 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            raise InputError(
-                f"Expected uint8 images (N, {', '.join(map(str, self.image_shape))}). Received: "
-                f"{images.dtype} of shape {images.shape}. One image is images[None], grey ones are "
-                "images[..., None], floats from 0 to 1 (images * 255).round().astype('uint8'); "
-                "embed_files(paths) reads files."
-            )
+            wanted = f"uint8 images (N, {', '.join(map(str, self.image_shape))})"
+            received = f"{images.dtype} of shape {images.shape}. {MEND}"
+            raise InputError(f"Expected {wanted}. Received: {received}")
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
         if len(images) > self.batch_size:

@@ -1,7 +1,5 @@
 """SiameseModel: what it answers and what it refuses; the SavedModel where this package is not."""
 
-import contextlib
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -228,39 +226,17 @@ def test_a_model_that_a_killed_training_left_aside_is_found(model):
     assert sorted(path.name for path in model.parent.iterdir()) == ["model"]
 
 
-def save_models(path, scales):
-    """A training as its readers see it: one model after the other takes the same place."""
-    for scale in scales:
-        small_model.save(path, np.array([scale], np.uint64), scale=scale, scale_of_it=scale)
+def test_a_model_that_is_replaced_while_it_is_read_is_one_line(model, monkeypatch):
+    load = SiameseModel._saved
 
+    def loaded_and_replaced(self):
+        found = load(self)
+        small_model.save(model, scale=2)
+        return found
 
-@pytest.mark.slow
-def test_no_reader_gets_a_mix_of_two_models(tmp_path):
-    # a process of its own, in which TensorFlow is imported already
-    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    context.set_forkserver_preload(["small_model", "pyimagesearch.inference.saving"])
-    path = small_model.save(tmp_path / "model", np.array([1], np.uint64), scale_of_it=1)
-    training = context.Process(target=save_models, args=(path, [2, 3, 1, 2, 3]))
-    training.start()
-    white = np.full((1, *small_model.SHAPE), 255, np.uint8)
-    loaded = 0
-    while training.is_alive():
-        try:
-            model = SiameseModel(path)
-        except InputError:  # it is replaced at this moment
-            continue
-        scale = model.settings["scale_of_it"]
-        assert model.embed(white)[0, 0] == pytest.approx(scale)
-        loaded += 1
-        with contextlib.suppress(InputError):  # it was replaced meanwhile
-            assert model.trained_on.tolist() == [scale]
-        # settings are written into the model that was loaded, or not at all
-        with contextlib.suppress(InputError, OSError):
-            saving.write_settings(model, model.settings | {"threshold": 7.0})
-    training.join()
-    assert training.exitcode == 0 and loaded > 2
-    assert SiameseModel(path).settings["scale_of_it"] == 3
-    assert os.listdir(tmp_path).count("model") == 1 and len(os.listdir(tmp_path)) == 2
+    monkeypatch.setattr(SiameseModel, "_saved", loaded_and_replaced)
+    with pytest.raises(InputError, match="replaced or removed meanwhile: load it again"):
+        SiameseModel(model)
 
 
 @pytest.mark.slow
@@ -312,9 +288,6 @@ def test_a_single_embedding_is_compared_with_all(loaded):
     feats = np.eye(3, 49)
     assert loaded.distance([feats[0], feats]) == pytest.approx([0, 2**0.5, 2**0.5], abs=1e-3)
     assert loaded.distance([feats[0], feats[1].astype(np.float16)]).shape == (1,)
-    for wrong in ([feats, feats[:2]], [feats[:, :5], feats[:, :5]], [feats]):
-        with pytest.raises(ValueError):
-            loaded.distance(wrong)
 
 
 def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_path):

@@ -89,8 +89,7 @@ def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
 
 
 def test_without_gradio_one_line_says_what_to_install(monkeypatch):
-    for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "no_proxy"):
-        monkeypatch.setenv(name, "")  # as before, afterwards
+    monkeypatch.setattr(os, "environ", {})
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(InputError, match=r'pip install "gradio>=6,<7"$'):
         page.serve(Namespace())
