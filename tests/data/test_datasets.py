@@ -80,8 +80,6 @@ def test_flags_of_a_folder_are_refused_for_mnist():
     for flag in ({"split": "images"}, {"channels": 1}, {"group_by": "x"}, {"class_level": 1}):
         with pytest.raises(InputError, match=r"with a folder alone\. Received: --dataset mnist"):
             datasets.load("mnist", ARTICLE, 0, **flag)
-    with pytest.raises(InputError, match=r"a folder or a list\. Received: nowhere, not"):
-        datasets.load("nowhere", ARTICLE, 0)
 
 
 def test_parts_are_counted_and_said(load):

@@ -96,9 +96,8 @@ def test_few_images_give_each_part_a_same_and_a_different_pair(sizes, reading):
     ],
 )
 def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, by):
-    with pytest.raises(
-        InputError, match=r"Expected .*Received: .*Add images or classes, or.*--split"
-    ) as error:
+    message = r"Expected .*Received: .*Add images or classes, or.*--split"
+    with pytest.raises(InputError, match=message) as error:
         split(image_set(sizes), reading, 0, by)
     assert "\n" not in str(error.value)
 
