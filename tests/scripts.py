@@ -35,8 +35,6 @@ ENVIRONMENT = {
 }
 os.environ.clear()
 os.environ.update(ENVIRONMENT)
-
-
 PIPES = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 

@@ -64,9 +64,7 @@ def test_the_article_s_calls_in_their_order(small_mnist, tmp_path):
     plt.close("all")
 
 
-def test_the_script_s_own_lines_and_run_train_give_the_same_weights(
-    small_mnist, tmp_path, monkeypatch
-):
+def test_the_script_s_lines_and_run_train_give_one_model(small_mnist, tmp_path, monkeypatch):
     (outputs, files) = ([tmp_path / "lines", tmp_path / "train"], [])
     for train, output in zip((script.train, run.train), outputs):
         flags = ["--epochs", "1", "--output", str(output)]

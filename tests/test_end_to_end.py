@@ -92,11 +92,9 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, 
     common = ("--dataset", photos, "--epochs", 1, "--output", tmp_path)
     printed = runs(train_script, "--recipe", recipe, *common, *flags)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert (
-        f"{metrics['test']['accuracy']['value']:.2%} of {metrics['test']['pairs']} test pairs"
-        in printed
-    )
-    assert metrics["settings"]["recipe"] == recipe and np.isfinite(metrics["test"]["loss"])
+    test = metrics["test"]
+    assert f"{test['accuracy']['value']:.2%} of {test['pairs']} test pairs" in printed
+    assert metrics["settings"]["recipe"] == recipe and np.isfinite(test["loss"])
     assert metrics["epochs_run"] == 1  # of the heads, too, where --quick trains these alone
     assert ("right at 0.5" in printed) == (recipe in ("bce", "keras-io"))
     if recipe == "best":  # the model answers; of 13 images there are 78 pairs
@@ -141,9 +139,7 @@ def test_output_that_cannot_be_written(fails, tmp_path):
         assert "can be written to" in fails(train_script, "--output", "/proc/missing")
 
 
-def test_in_a_folder_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_marked(
-    runs, tmp_path
-):
+def test_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_marked(runs, tmp_path):
     folder = small_model.write_folder(tmp_path / "in", 2, 4)
     (folder / "0" / "0.png").rename(folder / "1" / "wrong.png")
     flags = ("-i", folder, "--model", small_model.save(tmp_path / "model"))
@@ -155,20 +151,18 @@ def test_in_a_folder_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_ma
     assert f"{sum(bool(w) for *_, w in lines)} of {len(lines)} pairs are called wrongly" in printed
 
 
-def test_test_script_input(fails, tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    output = ("--output", tmp_path / "pairs.png")
-    assert "no such folder" in fails(test_script, "-i", tmp_path / "missing", *output)
+def test_test_script_input(fails, tmp_path):
+    def refused(folder, *flags):
+        return fails(test_script, "-i", folder, "--output", tmp_path / "pairs.png", *flags)
+
+    assert "no such folder" in refused(tmp_path / "missing")
     (tmp_path / "in").mkdir()
-    assert "Received: 0 in" in fails(test_script, "-i", tmp_path / "in", *output)
+    assert "Received: 0 in" in refused(tmp_path / "in")
     (tmp_path / "in" / "words.png").write_text("words")
     cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))
-    model = ("--model", small_model.save(tmp_path / "model"))
-    assert "at least 2 readable images. Received: 1" in fails(
-        test_script, "-i", tmp_path / "in", *model, *output
-    )
-    assert "Expected a model directory" in fails(
-        test_script, "-i", "examples", "--model", tmp_path, *output
-    )
-    assert "ending in" in fails(test_script, "-i", "examples", "--output", tmp_path / "x.y")
+    model = small_model.save(tmp_path / "model")
+    few = "at least 2 readable images. Received: 1"
+    assert few in refused(tmp_path / "in", "--model", model)
+    assert "Expected a model directory" in refused(ROOT / "examples", "--model", tmp_path)
+    assert "ending in" in refused(ROOT / "examples", "--output", tmp_path / "x.y")
     assert not (tmp_path / "pairs.png").exists()

@@ -74,11 +74,6 @@ def test_gradients_are_finite_where_vectors_are_equal():
     assert np.isfinite([tape.gradient(value, a) for value in (loss, batch_loss)]).all()
 
 
-def test_triplet_labels_tell_which_pair_is_which():
-    # positive at 0.5, negative at 0.8, margin 0.4: 0.5 - 0.8 + 0.4 = 0.1, the negative pair first
-    assert float(metrics.triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
-
-
 def test_cosine_distance_by_hand():
     # the same direction, a right angle, opposite directions, 60 degrees, and no direction
     a = np.array([[1.0, 0], [1, 0], [1, 0], [1, 0], [0, 0]])
@@ -89,13 +84,12 @@ def test_cosine_distance_by_hand():
     np.testing.assert_allclose(angular_similarity(d[:4, 0]), [1, 0.5, 0, 2 / 3], atol=1e-3)
 
 
-def test_losses_at_their_ends():
+def test_other_losses_by_hand():
+    # positive at 0.5, negative at 0.8, margin 0.4: 0.5 - 0.8 + 0.4 = 0.1, the negative pair first
+    assert float(metrics.triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
     # a head that is quite wrong and quite sure of it: -ln(1e-7) = 16.1, and finite
     assert float(metrics.binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
     # no image has another of its class
     assert float(metrics.supervised_contrastive_loss([0, 1, 2], np.eye(3, dtype="float32"))) == 0
-
-
-def test_pair_accuracy_by_hand():
     # right: same at 0.4, different at 0.5 and 0.9; wrong: same at 0.6
     assert float(metrics.pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75

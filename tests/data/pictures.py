@@ -3,10 +3,8 @@
 import io
 
 import cv2
-import numpy as np
 from PIL import Image
 
-from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import decode
 
 
@@ -24,20 +22,3 @@ def pillow_bytes(image, kind, **options):
 
 def seen(data):
     return decode(bytes(data), "name")
-
-
-SMALL = (4, 6, 3)  # of the pictures of one colour that a cache is asked for
-
-
-def read(paths, shape=SMALL):
-    return read_files("pixels", paths, shape)
-
-
-def reds(paths):
-    """The red of each file that can be read."""
-    return read(paths).values[:, 0].tolist()
-
-
-def mean(batch):
-    """A model that embeds a picture as its red and 1."""
-    return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)

@@ -12,11 +12,24 @@ import pytest
 
 from pyimagesearch.data import cache as caching
 from pyimagesearch.data.cache import FILE, read_files
-from tests.data.pictures import SMALL as SHAPE
-from tests.data.pictures import mean, read, reds
 from tests.scripts import ROOT
 
+SHAPE = (4, 6, 3)  # of the pictures of one colour that a cache is asked for
 REDS = [0, 10, 20, 30, 40, 50]  # of the fixture `files`
+
+
+def read(paths, shape=SHAPE):
+    return read_files("pixels", paths, shape)
+
+
+def reds(paths):
+    """The red of each file that can be read."""
+    return read(paths).values[:, 0].tolist()
+
+
+def mean(batch):
+    """A model that embeds a picture as its red and 1."""
+    return np.stack([batch[:, 0, 0, 0], np.ones(len(batch))], axis=1).astype(np.float32)
 
 
 def embeddings_of(paths, model="model", embed=mean):
@@ -134,15 +147,13 @@ def test_a_damaged_cache_costs_time_alone(files, decoded, cache):
     assert reds(files) == REDS and decoded == []
 
 
-@pytest.mark.parametrize("fault", ["a file", "below a file", "a folder for the table"])
-def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch, said, fault):
-    place = tmp_path / "place"
-    if fault == "a folder for the table":
-        (place / FILE / "full").mkdir(parents=True)
-    else:
-        place.write_bytes(b"")
-        place = place / "below" if fault == "below a file" else place
-    monkeypatch.setenv("CONTRASTIVE_CACHE", str(place))
+@pytest.mark.parametrize(
+    "file, cache", [("a", "a"), ("a", "a/below"), (f"a/{FILE}/folder for the table", "a")]
+)
+def test_a_cache_that_cannot_be_used_is_no_failure(files, tmp_path, monkeypatch, said, file, cache):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).touch()
+    monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / cache))
     assert reds(files) == REDS
     assert said().count("the cache cannot be used") == 1
 

@@ -54,6 +54,8 @@ def test_photos_that_are_cropped_or_shrunk(photos, change):
     (found, looked_at) = near_copies(test, train)
     assert looked_at == 30 and len(found) >= 28
     assert near_copies(test[:15], train[15:])[0].tolist() == []  # other landscapes
+    groups = groups_of_copies(np.array([*train[:9], test[3]]))
+    assert [rows.tolist() for rows in groups] == [[3, 9]]
 
 
 def test_images_on_disk_and_an_estimate(monkeypatch):
@@ -77,6 +79,7 @@ def test_groups_are_what_hangs_together(monkeypatch, block):
     groups = groups_of_copies(Rows(images, np.arange(8)))
     assert [rows.tolist() for rows in groups] == [[0, 2, 5, 7], [1, 4]]
     assert groups_of_copies(images[[0, 1, 3]]) == groups_of_copies(images[:1]) == []
+    assert groups_of_copies(images[[1] * 40])[0].tolist() == list(range(40))
 
 
 def test_drawings_of_different_places_and_sizes_are_no_copies():

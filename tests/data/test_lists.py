@@ -68,9 +68,8 @@ def test_split_and_group_columns(listed, said):
     path = listed("path,label,split,group", *lines, "6.png,b,train,", "7.png,b,test,")
     (images, _) = read_folder(path)
     of_part = dict(zip(reds(images), images.splits))
-    assert [of_part[k] for k in range(8)] == [
-        *(TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, TEST, TRAIN, TEST)
-    ]
+    expected = [TRAIN, TRAIN, VALIDATION, VALIDATION, TEST, TEST, TRAIN, TEST]
+    assert [of_part[k] for k in range(8)] == expected
     groups = dict(zip(reds(images), images.groups))
     assert groups[0] == groups[1] != groups[2] == groups[3] and groups[6] != groups[7]
     assert "3 groups; 2 images are in none" in said()

@@ -5,6 +5,7 @@ import os
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -194,10 +195,7 @@ def test_one_training_at_a_time(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "no locks"), NotImplementedError("none")])
 def test_a_file_system_without_locks(error, tmp_path, monkeypatch, caplog):
-    def no_locks(self, *arguments, **flags):
-        raise error
-
-    monkeypatch.setattr(files.FileLock, "acquire", no_locks)
+    monkeypatch.setattr(files.FileLock, "acquire", Mock(side_effect=error))
     with caplog.at_level("INFO", logger="pyimagesearch"), files.only_writer(tmp_path):
         write_directory(tmp_path / "model", "first")
         write_directory(tmp_path / "model", "second")
@@ -208,11 +206,8 @@ def test_a_file_system_without_locks(error, tmp_path, monkeypatch, caplog):
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     write_directory(tmp_path / "model", "first")
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=full))
     with pytest.raises(OSError, match=r"No space left.*model"):
         write_directory(tmp_path / "model", "second")
     with pytest.raises(OSError, match=r"No space left.*plot\.png"):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from tensorflow.errors import ResourceExhaustedError
@@ -20,10 +21,7 @@ def script(main):
 
 
 def raising(error):
-    def main():
-        raise error
-
-    return script(main)
+    return script(Mock(side_effect=error))
 
 
 @pytest.mark.parametrize(
