@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # some things, and what is told how many are done -> the value of each thing that has one
 Compute = Callable[[list[Any], Callable[[int], None]], dict[Any, bytes]]
 
-FILE = "contrastive-4.sqlite"  # where the table or the reader changes, the number does
+FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
@@ -62,7 +62,6 @@ def read_files(
     """
     side = max(shape[:2]) if shape else images.SAMPLE
     messages: dict[int, str] = {}
-    several: list[str] = []
     keys = {}
     for k, path in enumerate(paths):
         try:  # what tells a file from every other, and from itself after it was written anew
@@ -75,7 +74,7 @@ def read_files(
     def read(k):
         data = images.read_bytes(paths[k])
         digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
-        pixels = images.decode(data, paths[k], side, several)
+        pixels = images.decode(data, paths[k], side)
         return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, done):
@@ -88,8 +87,6 @@ def read_files(
     store = f"{what} {images.described(shape)}" if shape else what
     step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), at_once())
     (good, found, reused) = cached(store, keys, rows, "images read", step)
-    if several and shape:
-        log.info(f"{len(several):,} files hold several pictures: the first of each is read")
     contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
     return Reading(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)
 

@@ -94,16 +94,13 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
 
 
-def decode(
-    data: bytes, path: str | os.PathLike, side: int | None = None, several: list | None = None
-) -> np.ndarray:
+def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
     """The picture in a file's bytes as a person sees it; the first of several.
 
-    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken, of grey the upper 8 of
-    12 where no pixel has more. Transparency is laid over white, or over black where white would
-    show nothing. side: the longer side that is wanted; a large JPEG is then decoded at a half, a
-    quarter or an eighth of its size, but at twice that side or more.
-    several: gets the path where there are more pictures, the pages of a TIFF or an animation.
+    It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
+    over white, or over black where white would show nothing. side: the longer side that is wanted;
+    a large JPEG is then decoded at a half, a quarter or an eighth of its size, but at twice that
+    side or more.
     Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError, naming path.
     """
     try:
@@ -117,12 +114,7 @@ def decode(
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
-            image = _opaque(picture)
-            with suppress(Exception):  # there is no second picture
-                if several is not None and picture.format != "MPO":  # a camera's has previews
-                    picture.seek(1)
-                    several.append(path)
-            return image
+            return _opaque(picture)
     except UnidentifiedImageError:
         reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything
@@ -162,9 +154,7 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
 def _opaque(picture: Image.Image) -> np.ndarray:
     """A decoded picture -> uint8 (H, W, 1) or (H, W, 3), in sRGB, without transparency."""
     if picture.mode.startswith("I") and picture.format in ("PNG", "PPM", "TIFF"):  # 16 bits of grey
-        deep = np.asarray(picture)
-        # a camera's 12 bits are often stored in 16 as they are: nearly black
-        picture = Image.fromarray((deep >> (8 if deep.max() > 0xFFF else 4)).astype(np.uint8))
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     elif picture.mode[0] in "IF":
         raise ValueError(f"pixels of type {picture.mode}")
     mode = "L" if picture.mode in ("1", "L", "LA") else "RGB"
