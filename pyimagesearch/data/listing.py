@@ -73,12 +73,12 @@ def find(
     class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (place_of, left_out) = _scan(directory)
+    (place_of, folders, left_out) = _scan(directory)
     places = {*place_of.values()}
     if class_level == 0 or (plain and not any(places)):
         known = dict.fromkeys(places, ("", TRAIN))
     else:
-        known = _classes(places, class_level, printable(directory))
+        known = _classes(places, folders, class_level, printable(directory))
     files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
     files.sort(key=attrgetter("label", "part", "name"))
     pairs = _pairs(files) if {file.label for file in files} >= PAIR_FOLDERS.keys() else None
@@ -91,8 +91,8 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-def _scan(directory: str) -> tuple[dict[str, Place], dict[str, list[str]]]:
-    """The place of each image below a folder, and the names of what is left out.
+def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
+    """The place of each image below a folder, all places, and the names of what is left out.
 
     Places begin in a single folder around all others. Names are by their ending or the reason: a
     folder is read once or left out as a whole. What begins with a dot is hidden, and so is
@@ -100,7 +100,7 @@ def _scan(directory: str) -> tuple[dict[str, Place], dict[str, list[str]]]:
     image: who reads it will know. Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top) = ({"", *endings()}, Path(directory).resolve())
-    (place_of, seen) = (dict[str, Place](), set[Path]())
+    (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
     left_out = defaultdict[str, list[str]](list)
 
     def not_opened(error):
@@ -124,6 +124,7 @@ def _scan(directory: str) -> tuple[dict[str, Place], dict[str, list[str]]]:
         seen.add(real)
         folders.sort()
         place = Path(unicodedata.normalize("NFC", str(folder))).parts
+        places.add(place)
         for file in sorted(files):
             (path, ending) = (os.path.join(*folder.parts, file), os.path.splitext(file)[1].lower())
             if ending in kinds and not file.startswith("."):
@@ -136,7 +137,9 @@ def _scan(directory: str) -> tuple[dict[str, Place], dict[str, list[str]]]:
             how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth({*place_of.values()}, 0, 1)
-    return {path: place[depth:] for path, place in place_of.items()}, left_out
+    around_all = next(iter(place_of.values()))[:depth]
+    places = {place[depth:] for place in places if place[:depth] == around_all}
+    return {path: place[depth:] for path, place in place_of.items()}, places, left_out
 
 
 def say_left_out(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
@@ -163,9 +166,9 @@ def _depth(places: Collection[Place], depth: int, branches: int) -> int:
 
 
 def _classes(
-    places: set[Place], class_level: int | None, shown: str
+    places: set[Place], folders: set[Place], class_level: int | None, shown: str
 ) -> dict[Place, tuple[str, int]]:
-    """The class and part of each place, but for those beside the classes."""
+    """The class and part of each place, but for those beside the classes. folders: empty, too."""
     parts = _parts(places, class_level)
     depth = _depth(places, 1, len(parts)) if parts else 0
     inside = defaultdict[Place, set[Place]](set)  # of each class folder
@@ -184,6 +187,8 @@ def _classes(
             f"Expected one level of class folders. Received: {shown}, where the classes can be "
             f"{few_of(sorted(first))} or {few_of(sorted(second))}. Say --class-level 1 or 2."
         )
+    say(f"left out class {printable('/'.join(folder))}: it holds no images"
+        for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
                for place in places if len(place) >= depth + level}  # fmt: skip
     if not classes:

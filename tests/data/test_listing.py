@@ -164,10 +164,16 @@ def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch)
         assert line in said()
 
 
-def test_a_part_without_classes_is_left_out_and_named(tree, said):
+def test_classes_and_parts_without_images_are_named(tree, tmp_path, said):
+    (tmp_path / "in/train/none/deep").mkdir(parents=True)
     (sizes, _) = tree(*several("train/a", "train/b", "val/a", "test"), "train/words/0.txt")
     assert sizes == {"a": 4, "b": 2}
-    assert "left out 2, beside the class folders: test/0.png, test/1.png" in said()
+    for line in (
+        "left out class train/none: it holds no images",
+        "left out class train/words: it holds no images",
+        "left out 2, beside the class folders: test/0.png, test/1.png",
+    ):
+        assert line in said()
 
 
 @pytest.mark.parametrize("parts", [{"": 0}, {"train/": 0, "test/": 2}])
