@@ -6,7 +6,6 @@ file or directory; for a moment .aside is the directory that is being replaced. 
 writer has left is put back and cleared away by the next one.
 """
 
-import errno
 import os
 import shutil
 import tempfile
@@ -48,7 +47,8 @@ def whole_file(path: AnyPath) -> Iterator[str]:
 def whole_directory(path: AnyPath) -> Iterator[str]:
     """Do the same for a directory, which the block makes at the path that is given.
 
-    A process that is killed between two renames leaves the old one aside: see `restore`.
+    A process that is killed between the two renames leaves the old one aside: see `restore`. Of
+    two writers of one directory at the same moment one may raise OSError.
     """
     path = Path(os.path.realpath(path))
     with _beside(path) as new:
@@ -56,14 +56,9 @@ def whole_directory(path: AnyPath) -> Iterator[str]:
         _sync(file for file in new.rglob("*") if file.is_file())
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(20, "Not a directory", str(path))
-        for number in range(100):  # once, but for other writers
-            try:
-                return os.rename(new, path)
-            except OSError as error:
-                if number == 99 or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-            with suppress(FileNotFoundError):  # another writer was quicker
-                os.rename(path, new.with_name(f"{ASIDE}{number or ''}"))
+        with suppress(FileNotFoundError):
+            os.rename(path, new.with_name(ASIDE))
+        os.rename(new, path)
 
 
 def restore(directory: AnyPath) -> None:
