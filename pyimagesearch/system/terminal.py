@@ -192,11 +192,6 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=__version__)
 
     def error(self, message: str) -> NoReturn:
-        flags = [word.split("=")[0] for word in sys.argv[1:] if word.startswith("--")]
-        known = self._option_string_actions
-        unknown = [flag for flag in flags if not any(name.startswith(flag) for name in known)]
-        if "are required" in message and unknown:  # a flag that is missing may be misspelt
-            message = f"unrecognized arguments: {' '.join(unknown)}"
         raise InputError(f"{message}; --help lists the flags")
 
 
