@@ -18,7 +18,7 @@ from contextlib import suppress
 import numpy as np
 from imutils import paths
 
-from pyimagesearch.system import flags, terminal
+from pyimagesearch.system import terminal
 terminal.setup()  # before Keras
 
 from pyimagesearch import config
@@ -31,13 +31,13 @@ from pyimagesearch.system.errors import InputError, printable
 
 def main():
     # construct the argument parser and parse the arguments
-    ap = flags.Parser(description="Show the distances between pairs of images.",
+    ap = terminal.Parser(description="Show the distances between pairs of images.",
         epilog="A SavedModel is a program: load none that you would not run.")
     ap.add_argument("-i", "--input", required=True,
         help="path to input directory of testing images; may have a subfolder for each class")
     ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
-    ap.add_argument("--pairs", type=flags.positive_int, default=10, help="how many (10)")
-    ap.add_argument("--seed", type=flags.seed, default=42, help="of the choice of pairs (42)")
+    ap.add_argument("--pairs", type=terminal.positive_int, default=10, help="how many (10)")
+    ap.add_argument("--seed", type=terminal.seed, default=42, help="of the choice of pairs (42)")
     ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
         help="the figure's file (output/contrastive_pairs.png)")
     args = vars(ap.parse_args())

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pyimagesearch.system import flags, terminal
+from pyimagesearch.system import terminal
 
 terminal.setup()  # before Keras
 
@@ -35,8 +35,8 @@ from pyimagesearch.training import build, checkpoints
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
-    ap.add_argument("--epochs", type=flags.positive_int, default=3)
-    ap.add_argument("--images", type=flags.positive_int, default=60_000, help="(all)")
+    ap.add_argument("--epochs", type=terminal.positive_int, default=3)
+    ap.add_argument("--images", type=terminal.positive_int, default=60_000, help="(all)")
     args = ap.parse_args()
     (context, pipes) = (multiprocessing.get_context("spawn"), [])
     for side in (plain, ours):

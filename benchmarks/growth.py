@@ -34,7 +34,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import flags
+from pyimagesearch.system import terminal
 
 SIZES = (1000, 10_000, 100_000)
 SHAPE = (28, 28, 1)
@@ -46,7 +46,7 @@ MODEL = ROOT / "output" / "contrastive_siamese_model"
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("sizes", nargs="*", type=flags.positive_int, default=SIZES)
+    ap.add_argument("sizes", nargs="*", type=terminal.positive_int, default=SIZES)
     ap.add_argument("--folder", help="where the images and the cache are put (a temporary folder)")
     ap.add_argument("--phase", help=argparse.SUPPRESS)
     args = ap.parse_args()
@@ -131,8 +131,6 @@ def imports(folder, size):
 
 
 def setup():
-    from pyimagesearch.system import terminal
-
     terminal.setup()
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from pyimagesearch.system import flags, terminal
+from pyimagesearch.system import terminal
 
 terminal.setup()  # before Keras
 
@@ -37,9 +37,9 @@ failures = []
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--kills", type=flags.positive_int, default=50)
-    ap.add_argument("--epochs", type=flags.positive_int, default=50, help="of the long run")
-    ap.add_argument("--images", type=flags.positive_int, default=40_000, help="of the large one")
+    ap.add_argument("--kills", type=terminal.positive_int, default=50)
+    ap.add_argument("--epochs", type=terminal.positive_int, default=50, help="of the long run")
+    ap.add_argument("--images", type=terminal.positive_int, default=40_000, help="of the large one")
     args = ap.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

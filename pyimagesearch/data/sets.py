@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -170,16 +171,11 @@ def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def read_trained_on(model: str | Path) -> np.ndarray:
-    """The ImageSet.digests of what a model was trained on, from its directory: uint64 (N,).
-
-    Raises FileNotFoundError where it says none, ValueError where they are damaged.
-    """
-    try:
+def read_trained_on(model: str | Path) -> np.ndarray | None:
+    """The ImageSet.digests of what a model was trained on, uint64 (N,); None where unknown."""
+    with suppress(OSError, ValueError, EOFError, SyntaxError):  # an older version, a damaged file
         # mapped first: a damaged header cannot ask for more memory than the file has bytes
         digests = np.array(np.load(Path(model, TRAINED_ON), mmap_mode="r", allow_pickle=False))
-    except (EOFError, SyntaxError) as error:
-        raise ValueError(str(error)) from None
-    if digests.dtype != np.uint64 or digests.ndim != 1:
-        raise ValueError(f"Expected uint64 (N,). Received: {digests.dtype} {digests.shape}.")
-    return digests
+        if digests.dtype == np.uint64 and digests.ndim == 1:
+            return digests
+    return None

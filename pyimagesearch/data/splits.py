@@ -151,27 +151,23 @@ def _within_classes(labels, sizes, order, class_order, shares):
     images = np.bincount(labels, sizes, classes).astype(int)  # of each class
     by_class = order[np.argsort(labels[order], kind="stable")]
     free = np.split(by_class, np.searchsorted(labels[by_class], np.arange(1, classes)))
-    given = np.zeros((1 + max(shares), classes), int)  # images of each class in each part
-
     total = sum(shares.values())
     of_test = shares.get(TEST, 0) / total
     for place, k in enumerate(class_order):
-        room = min(images[k] // 2, sizes[free[k]].sum())
+        room = min(images[k] // 2, sizes[free[k]].sum()) if images[k] >= SMALL_CLASS else 0
         takes = min(total * images[k], room) / total
+        given = 0
         for kind in sorted(shares, reverse=int((place + 1) * of_test) > int(place * of_test)):
             wanted = max(int(takes * shares[kind] + 0.5), LEAST_IMAGES)
-            wanted = min(wanted, MOST_TAKEN - given[kind].sum())
-            if images[k] < SMALL_CLASS or wanted < LEAST_IMAGES:
-                continue
             # units from the part's end of the order, until they have so many images
-            (chosen, count, most) = ([], 0, room - given[:, k].sum())
+            (chosen, count) = ([], 0)
             for unit in free[k][:: 1 if kind == TEST else -1]:
-                if count < wanted and part[unit] == TRAIN and count + sizes[unit] <= most:
+                if count < wanted and part[unit] == TRAIN and given + count + sizes[unit] <= room:
                     chosen.append(unit)
                     count += sizes[unit]
             if count >= LEAST_IMAGES:
                 part[chosen] = kind
-                given[kind, k] = count
+                given += count
     return part
 
 

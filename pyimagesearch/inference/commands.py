@@ -23,7 +23,7 @@ from pyimagesearch.data.copies import groups_of_copies
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
-from pyimagesearch.system import flags, terminal
+from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
@@ -354,11 +354,11 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("duplicates", "--model", {"metavar": "DIR"}, "group by this model's distances, not by pixels"),
     ("compare search evaluate matrix page duplicates", "--fmr", {"type": float}, "take the "
         "threshold that calls so many of different pairs the same: 0.01 is one in 100"),
-    ("identify page", "--fpir", {"type": flags.share, "default": FPIR}, "take the threshold at "
+    ("identify page", "--fpir", {"type": terminal.share, "default": FPIR}, "take the threshold at "
         f"which so many strangers get a name; fewer are stricter ({FPIR}: one in 100)"),
-    ("identify search", "--top", {"type": flags.positive_int, "default": 5}, "how many (5)"),
-    ("identify embed evaluate page", *flags.CLASS_LEVEL),
-    ("evaluate", *flags.GROUP_BY),
+    ("identify search", "--top", {"type": terminal.positive_int, "default": 5}, "how many (5)"),
+    ("identify embed evaluate page", *terminal.CLASS_LEVEL),
+    ("evaluate", *terminal.GROUP_BY),
     ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard, "default": (1, 1)},
         "the Kth of N parts alone, as on one of N machines"),
     ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "all parts of --shard, made one"),
@@ -379,7 +379,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
 
 def main() -> None:
     """Answer the question that the program's words ask; terminal.run runs this."""
-    parser = flags.Parser(description=__doc__)
+    parser = terminal.Parser(description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for answer, example in COMMANDS.items():
         (name, question) = (answer.__name__, answer.__doc__ or "")

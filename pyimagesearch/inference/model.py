@@ -155,9 +155,8 @@ class SiameseModel:
     @cached_property
     def trained_on(self) -> np.ndarray:
         """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown."""
-        try:
-            known = read_trained_on(self.path)
-        except (OSError, ValueError):  # of an older version, or damaged
+        known = read_trained_on(self.path)
+        if known is None:
             return np.zeros(0, np.uint64)
         self.check_unchanged()
         return known

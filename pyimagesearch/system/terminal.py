@@ -1,9 +1,10 @@
-"""What the scripts share at the terminal: one start, one end, one form of messages.
+"""What the scripts share at the terminal: one start, one end, one form of messages, flags.
 
 A script calls setup() before it imports Keras, and ends with run(main). Set
 TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's start-up lines.
 """
 
+import argparse
 import ctypes
 import logging
 import os
@@ -14,8 +15,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from pyimagesearch import __version__
 from pyimagesearch.system.errors import InputError, first_line
 
 LOGGER = "pyimagesearch"
@@ -180,3 +182,54 @@ def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         yield partial(bar.advance, bar.add_task(what, total=total))
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, whose errors are InputErrors: one line, without the usage above it."""
+
+    def __init__(self, **how: Any):
+        super().__init__(**how)
+        self.add_argument("--version", action="version", version=__version__)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists the flags")
+
+
+# how a folder of classes is read: name, what add_argument takes, help
+CLASS_LEVEL = ("--class-level", {"type": int, "choices": (1, 2)},
+    "which level of subfolders are the classes (what the folder looks like)")  # fmt: skip
+GROUP_BY = ("--group-by", {"metavar": "REGEX"},
+    "a pattern for file names: images whose names give the same text stay together")  # fmt: skip
+
+
+def whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
+    """For argparse: takes a whole number from low to high."""
+
+    def parse(text: str) -> int:
+        with suppress(ValueError):
+            if low <= (value := int(text)) <= high:
+                return value
+        wanted = f"from {low} " + ("up" if high == sys.maxsize else f"to {high}")
+        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")
+
+    return parse
+
+
+positive_int = whole_number(1)
+seed = whole_number(0, 2**31 - 1)  # what every generator takes
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
+    sides = [whole_number(1, 4096)(side) for side in text.split("x")]
+    if len(sides) > 2:
+        raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
+    return (sides[-1], sides[0])
+
+
+def share(text: str) -> float:
+    """For argparse: a number between 0 and 1."""
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < 1:
+            return value
+    raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text!r}")

@@ -22,7 +22,7 @@ from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import PRECISIONS
 from pyimagesearch.networks.encoders import IN_FLOAT32, OWN_SIZES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
-from pyimagesearch.system import flags
+from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
 from pyimagesearch.training import checkpoints
@@ -65,7 +65,7 @@ def parse(
     """
     # a program's words are whole: epoch=1 is no other way to say epochs=1
     how = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": words is None}
-    ap = flags.Parser(description=description, **how)
+    ap = terminal.Parser(description=description, **how)
 
     add = ap.add_argument_group("data").add_argument
     known = f"{', '.join(DATASETS)}; a folder with a subfolder for each class; or a CSV file with"
@@ -74,22 +74,22 @@ def parse(
     parts = "test on other images of the classes that are trained on, or on classes of their own"
     add("--split", choices=("images", "classes"), help=f"{parts} (images, where these are enough)")
     size = "read a folder's images at this size: 64, or WIDTHxHEIGHT (their own, up to 128)"
-    add("--image-size", metavar="SIZE", type=flags.image_size, help=size)
+    add("--image-size", metavar="SIZE", type=terminal.image_size, help=size)
     fit = "images of another shape are stretched, or stay whole, with their edges filled (stretch)"
     add("--fit", choices=list(FITS), help=fit)
     add("--channels", type=int, choices=(1, 3), help="1: grey, 3: colour (as the images are)")
-    for flag, level_or_group, text in (flags.CLASS_LEVEL, flags.GROUP_BY):
+    for flag, level_or_group, text in (terminal.CLASS_LEVEL, terminal.GROUP_BY):
         add(flag, help=text, **level_or_group)
 
     add = ap.add_argument_group("training", "By default as the recipe says.").add_argument
     known = f"a network and how it is trained: {', '.join(RECIPES)}; or a TOML file of your own"
     known += " (article; for a folder photos, for ready pairs pairs)"
     add("--recipe", metavar="NAME", help=known)
-    add("--epochs", type=flags.positive_int, help="how often it goes through the training images")
+    add("--epochs", type=terminal.positive_int, help="how often it sees the training images")
     size = "images, or pairs, in a step: after each step the weights change"
-    add("--batch-size", type=flags.positive_int, help=size)
+    add("--batch-size", type=terminal.positive_int, help=size)
     rate = "the learning rate: how far a step changes the weights, 0.001 for example"
-    add("--lr", metavar="RATE", dest="learning_rate", type=flags.share, help=rate)
+    add("--lr", metavar="RATE", dest="learning_rate", type=terminal.share, help=rate)
     quick = "recipe photos in a third of the time: only heads are trained, not its network"
     add("--quick", action="store_true", help=quick)
     mirror = "mirror every second training image: for things that look alike in a mirror"
@@ -105,7 +105,7 @@ def parse(
     folder = "folder for the model, the pictures and the report (output)"
     add("--output", metavar="DIR", default=config.BASE_OUTPUT, help=folder)
     add("--resume", action="store_true", help="go on after the last whole epoch of a training")
-    add("--seed", type=flags.seed, default=42, help="decides all that is random (42)")
+    add("--seed", type=terminal.seed, default=42, help="decides all that is random (42)")
     add("--deterministic", action="store_true", help="the same weights bit for bit, but slower")
     board = "folder for TensorBoard, which draws the loss while the training runs"
     add("--tensorboard", metavar="DIR", help=board)

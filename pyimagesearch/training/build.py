@@ -124,12 +124,11 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
     weights = Path(recipe.network.weights)
     if not weights.is_file():
         return None  # none, imagenet, or a file that is missing, which load_weights names
-    try:
-        return read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
-    except (OSError, ValueError):
+    known = read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
+    if known is None:
         log.info("nothing beside %s says which images it was trained on:", weights)
         log.info("the figures are not clean where test images are among them")
-        return None
+    return known
 
 
 def trained_on(data: DataSet, known: np.ndarray | None = None) -> np.ndarray:

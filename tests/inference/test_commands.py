@@ -49,10 +49,8 @@ def test_compare_fails_with_2(refused, seven):
         assert "Expected" in refused("compare", *words)
 
 
-@pytest.mark.parametrize("flags", [["--fromat", "tflite"], ["--fromat=tflite", "--json"]])
-def test_a_misspelt_flag_is_named(refused, flags):
-    assert "unrecognized arguments: --fromat; --help" in refused("export", *flags)
-    assert "required: --format;" in refused("export", "--json")
+def test_a_missing_flag_is_named(refused):
+    assert "required: --format; --help" in refused("export", "--fromat", "tflite")
 
 
 @pytest.fixture
