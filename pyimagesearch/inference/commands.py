@@ -1,7 +1,8 @@
 """Questions to a trained model.
 
-Smaller distance = more alike; the similarity runs from 1 (distance 0) over 0.5 (at the
-threshold) towards 0; of a cosine distance it is 1 - angle / 180 degrees.
+Smaller distance = more alike. Two images are the same where it is below the model's threshold.
+"97 % likely the same" is the chance of it if half of the pairs that are asked about are the same;
+models of earlier versions show a similarity instead, 1 at distance 0 and 0.5 at the threshold.
 A SavedModel is a program: load none that you would not run.
 """
 
@@ -350,7 +351,10 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("search matrix", "directory", {}, "a folder of images"),
     ("duplicates", "directory", {}, "a folder of images, or a list: a CSV file with a column path"),
     ("evaluate", "directory", {}, "a folder with a subfolder per class, of ready pairs, or a list"),
-    ("compare", "--pairs", {"metavar": "LIST.csv"}, "CSV with the columns a, b, perhaps same"),
+    ("compare", "--pairs", {"metavar": "LIST.csv"}, "a table with the columns a and b, two images, "
+        "and same, 1 or 0, where the answer is known"),
+    ("compare identify search embed evaluate matrix export page", "--model",
+        {"metavar": "DIR", "default": config.MODEL_PATH}, f"of the model ({config.MODEL_PATH})"),
     ("duplicates", "--model", {"metavar": "DIR"}, "group by this model's distances, not by pixels"),
     ("compare search evaluate matrix page duplicates", "--fmr", {"type": float}, "take the "
         "threshold that calls so many of different pairs the same: 0.01 is one in 100"),
@@ -361,19 +365,19 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("evaluate", *terminal.GROUP_BY),
     ("embed", "--shard", {"metavar": "K/N", "type": galleries.shard, "default": (1, 1)},
         "the Kth of N parts alone, as on one of N machines"),
-    ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "all parts of --shard, made one"),
+    ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "join the files of all parts"),
     ("embed", "--output", {}, "a file that ends with .npz or .csv (vectors.npz beside the model)"),
     ("search evaluate matrix", "--output", {}, "the figure's file (beside the model)"),
     ("duplicates", "--output", {}, "the file of a figure (none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds by half of the images"),
-    ("evaluate", "--force", SWITCH, "--calibrate by few images where thresholds rest on more"),
-    ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "the kind of file"),
-    ("export", "--output", {}, "(beside the model, where compare finds encoder.tflite)"),
+    ("evaluate", "--force", SWITCH, "let --calibrate choose by fewer than 30 images"),
+    ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "for LiteRT or ONNX"),
+    ("export", "--output", {}, "the file (beside the model, where compare finds encoder.tflite)"),
     ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on, beside noise"),
-    ("page", "--gallery", {"metavar": "DIR"}, "in which images are looked for, as by identify"),
-    ("page", "--host", {"default": "127.0.0.1"}, "(127.0.0.1: this machine alone)"),
-    ("page", "--port", {"type": int, "default": 7860}, "(7860; 0: any free one)"),
-    ("cache", "--clear", SWITCH, "empty it"),
+    ("page", "--gallery", {"metavar": "DIR"}, "a folder in which the page looks for an image"),
+    ("page", "--host", {"default": "127.0.0.1"}, "address to serve at (127.0.0.1: this machine)"),
+    ("page", "--port", {"type": int, "default": 7860}, "port to serve at (7860; 0: any free one)"),
+    ("cache", "--clear", SWITCH, "delete all that it holds"),
 ]  # fmt: skip
 
 
@@ -389,13 +393,9 @@ def main() -> None:
         sub.set_defaults(run=answer)
         everywhere = sub.add_argument_group("of all commands")
         everywhere.add_argument("--json", action="store_true", help="print JSON for programs")
-        if name not in ("cache", "duplicates"):
-            everywhere.add_argument(
-                "--model", default=config.MODEL_PATH, help=f"its folder ({config.MODEL_PATH})"
-            )
         for commands, flag, how, text in ARGUMENTS:
             if name in commands.split():
-                sub.add_argument(flag, help=text, **how)
+                (everywhere if flag == "--model" else sub).add_argument(flag, help=text, **how)
     args = parser.parse_args()
     # TensorFlow, which takes seconds, is imported where an answer needs it
     terminal.setup(program_output=args.json, keras=False)
