@@ -155,8 +155,6 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
     (420, 128)
     """
-    if n < shares:
-        raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
     n -= n % shares
     size = max(min(size, n), shares)
     ranked = []
