@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data import listing, lists
+from pyimagesearch.data import listing
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
 from pyimagesearch.data.listing import File, ReadyPair, few_of, say
@@ -39,7 +39,7 @@ def read_folder(
     class_level: int | None = None,
     group_by: str | None = None,
 ) -> tuple[ImageSet, dict[str, Any]]:
-    """Read the images of a folder, see listing.find, or of a list, see lists.find.
+    """Read the images of a folder, see listing.find, or of a list, see listing.find_listed.
 
     group_by: a regular expression that is searched in each file's path from the folder on, with /
     between; what its first group matches, or all of it, names the file's group.
@@ -53,7 +53,7 @@ def read_folder(
     is_folder = os.path.isdir(directory)
     if class_level and not is_folder:
         raise InputError("Expected --class-level with a folder. Received: a list.")
-    plan = listing.find(directory, class_level) if is_folder else lists.find(directory)
+    plan = listing.find(directory, class_level) if is_folder else listing.find_listed(directory)
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
     if groups:
         rest = {*plan.files}.difference(*groups.values())
@@ -128,7 +128,7 @@ def holds_pairs(path: str | os.PathLike) -> bool:
         if os.path.isdir(path):
             some = min(listing.PAIR_FOLDERS)  # in it, or in a folder or two around them
             return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
-        return lists.rows_of(path, lists.CLASSES, lists.PAIRS)[0] == lists.PAIRS
+        return listing.rows_of(path, listing.CLASSES, listing.PAIRS)[0] == listing.PAIRS
     return False
 
 

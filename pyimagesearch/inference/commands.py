@@ -19,7 +19,7 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
-from pyimagesearch.data import images, listing, lists
+from pyimagesearch.data import images, listing
 from pyimagesearch.data.copies import groups_of_copies
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
@@ -120,7 +120,7 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
-    listed = lists.rows_of(args.pairs, lists.PAIRS[:2])[1]
+    listed = listing.rows_of(args.pairs, listing.PAIRS[:2])[1]
     folder = os.path.dirname(args.pairs)  # where paths begin
     files = [os.path.join(folder, line.cells[end]) for line in listed for end in "ab"]
     found = model.embed_kept(files)
@@ -270,7 +270,7 @@ def duplicates(args: argparse.Namespace) -> None:
     """
     figure = output(args, "") if args.output else None
     is_folder = os.path.isdir(args.directory)
-    plan = listing.find(args.directory, 0) if is_folder else lists.find(args.directory)
+    plan = listing.find(args.directory, 0) if is_folder else listing.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     if args.model:
         model = load(args)
