@@ -38,9 +38,8 @@ def fitted(recipe: Recipe, train: ImageSet) -> Recipe:
     shape = tuple(train.images.shape[1:])
     if training.more_steps:
         (steps, _) = steps_and_size(len(train), training.batch_size)
-        # a step takes so much longer for images above the least size, within what was measured
-        least = recipe.reading.least_shape
-        longer = max(math.prod(shape[:2]) / math.prod(least[:2]), 1) ** 0.75
+        # a step takes so much longer for images above the least size
+        longer = max(math.prod(shape[:2]) / math.prod(recipe.reading.least_shape[:2]), 1)
         epochs = max(round((epochs + training.more_steps / steps) / longer), 1)
     return recipe.changed(image_shape=shape, epochs=epochs)
 

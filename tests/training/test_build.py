@@ -60,9 +60,9 @@ def test_digests_beside_the_weights(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(("count", "side", "steps"), [
-    (640, 96, 200),  # ten epochs of ten steps, and a hundred steps
-    (640, 192, 70),  # of images four times as large 4 ** 0.75 = 2.8 times fewer: 7 epochs
-    (64, 96, 110), (64, 32, 110),  # smaller ones are enlarged
+    (640, 128, 140),  # eight epochs of ten steps, and sixty steps
+    (640, 256, 40),  # four times as many pixels: a quarter of 14 epochs
+    (64, 128, 68), (64, 32, 68),  # smaller ones are enlarged
 ])  # fmt: skip
 def test_steps_follow_number_and_size_of_photos(count, side, steps):
     train = ImageSet(np.broadcast_to(np.zeros(1, np.uint8), (count, side, side, 3)), None)
