@@ -354,7 +354,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("compare", "--pairs", {"metavar": "LIST.csv"}, "a table with the columns a and b, two images, "
         "and same, 1 or 0, where the answer is known"),
     ("compare identify search embed evaluate matrix export page", "--model",
-        {"metavar": "DIR", "default": config.MODEL_PATH}, f"of the model ({config.MODEL_PATH})"),
+        {"metavar": "DIR", "default": config.MODEL_PATH}, f"its folder ({config.MODEL_PATH})"),
     ("duplicates", "--model", {"metavar": "DIR"}, "group by this model's distances, not by pixels"),
     ("compare search evaluate matrix page duplicates", "--fmr", {"type": float}, "take the "
         "threshold that calls so many of different pairs the same: 0.01 is one in 100"),

@@ -43,7 +43,7 @@ CARD = f"""<div style="padding: 0 1em; text-align: center"><b style="font-size: 
   <div style="margin-top: 1em; background: linear-gradient(90deg, {SAME} 50%, {DIFFERENT} 50%)">
     <div style="margin-left: {{place:.1f}}%; width: 6px; height: 1.6em; background: currentColor;
       outline: 2px solid white"></div></div>
-  threshold {{threshold:.4f}}: same below it, different above</div>"""
+  threshold {{threshold:.4f}}: same below, different above</div>"""
 
 
 def serve(args: argparse.Namespace) -> None:
@@ -124,7 +124,7 @@ def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple
     else:
         (who, text, found) = (None, "", model.search(file, gallery, TOP).results)
     shown = [images.read_image(one.file, THUMBNAIL) for one in found]
-    words = [f"{likely(one)} {printable(one.get('name', one.file))}" for one in found]
+    words = [f"{printable(one.get('name', one.file))}: {likely(one)}" for one in found]
     return who, text, list(zip(shown, words))
 
 

@@ -79,13 +79,13 @@ def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
     ask = partial(page.find, loaded, gallery, 0.01)
     (who, sentence, nearest) = ask(str(place / "gallery" / ODD / "0.png"))
     assert who == ODD and "FPIR unknown, gallery of 15" in sentence  # five classes of three
-    assert len(nearest) == 5 and nearest[0][1] == f"1.000 {ODD}"  # the similarity
+    assert len(nearest) == 5 and nearest[0][1] == f"{ODD}: 1.000"  # the similarity
     small_model.cv2.imwrite(str(tmp_path / "white.png"), np.full((28, 28), 255, "uint8"))
     assert ask(str(tmp_path / "white.png"))[0] == "unknown"
     # a folder without subfolders is searched
     flat = loaded.embed_folder(place / "gallery" / "2")
     (who, _, nearest) = page.find(loaded, flat, 0.01, str(place / "gallery" / "2" / "0.png"))
-    assert who is None and len(nearest) == 3 and nearest[0][1].startswith("1.000 ")
+    assert who is None and len(nearest) == 3 and nearest[0][1].endswith("2/0.png: 1.000")
 
 
 def test_without_gradio_one_line_says_what_to_install(monkeypatch):
