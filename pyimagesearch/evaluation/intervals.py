@@ -102,11 +102,8 @@ def of_pairs(hits: np.ndarray, ends: np.ndarray) -> Figure:
 
     hits: bool (B,). ends: (B, 2), the units that the two images of each pair belong to.
     """
-    (units, ends) = np.unique(ends, return_inverse=True)
-    (first, second) = ends.reshape(-1, 2).T
-    counted = np.stack([np.ravel(hits), np.ones(len(first))], axis=1)  # hits and pairs
-    left = np.tile(counted.sum(axis=0), (len(units), 1))  # without each unit
-    np.subtract.at(left, first, counted)
-    np.subtract.at(left, second, counted * (first != second)[:, np.newaxis])
-    (right, pairs) = left[left[:, 1] > 0].T  # none is left where all pairs share an image
-    return interval(float(np.mean(hits)), right / pairs, min(len(units), len(first)))
+    (units, unit_of) = np.unique(np.ravel(ends), return_inverse=True)
+    pairs = len(hits) - np.bincount(unit_of)  # without each unit
+    right = hits.sum() - np.bincount(unit_of, np.repeat(hits, 2))
+    some = pairs > 0  # none is left where all pairs share an image
+    return interval(float(hits.mean()), right[some] / pairs[some], min(len(units), len(hits)))

@@ -17,6 +17,7 @@ from pyimagesearch.evaluation.retrieval import Retrieval
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 # for identify, whose rate is divided by the size of the gallery
 FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
+KINDS = {"right": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
 MOST_PIXELS = 1_500  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
@@ -39,9 +40,8 @@ class Measurement:
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         points: dict[str, Any] = dict.fromkeys(rates)
         for k, (rate, t) in enumerate(known.items(), 2):
-            points[rate] = {"threshold": t, "up_to": bounds.get(rate)}
-            for name, kind in (("right", None), ("tmr", 1), ("fmr", 0)):
-                points[rate][name] = counts.share(k, kind)
+            shares = {name: counts.share(k, kind) for name, kind in KINDS.items()}
+            points[rate] = {"threshold": t, "up_to": bounds.get(rate)} | shares
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -68,14 +68,15 @@ class Measurement:
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else counts.share(half).value
         self.calibration = calibration(compared, settings, tenths, counts)
-        self.matched = counts.matched
-        self.classes = None if counts.matched is None else _by_class(compared, counts.matched)
+        # of the pairs of each two classes the share that is called the same, (C, C)
+        self.shares = None if counts.matched is None else _shares(compared.sizes, counts.matched)
+        self.classes = None if self.shares is None else _by_class(compared, self.shares)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: a Figure is {"value", "low", "high"}; what is not known is left out."""
-        known = {k: v for k, v in vars(self).items() if v is not None}
-        found = {k: v for k, v in known.items() if k not in ("compared", "matched")}
+        left_out = ("compared", "shares")
+        found = {k: v for k, v in vars(self).items() if v is not None and k not in left_out}
         return json.loads(json.dumps(found, default=vars))
 
 
@@ -100,7 +101,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
 
     stored: the threshold that the model has. Where it suits these images, theirs is drawn towards
     it, as few images say little.
-    "threshold": what gets most of the pairs right, "calibration_accuracy" of them.
+    "threshold": what gets most of the pairs right.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
     "identification": thresholds for more rates, see SiameseModel.identify. "probability": see
@@ -120,16 +121,13 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     places = apart(ends if groups is None else groups[ends], MIN_FALSE_MATCHES)
     raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
-    below = np.searchsorted(curve.levels, distance.before_head(threshold))
     some = evenly(len(curve.levels), MOST_LEVELS)
     pairs = (np.add.reduceat(number, some) for number in (curve.same, curve.different))
     found: dict[str, Any] = {
         "threshold": threshold,
-        "calibration_accuracy": float(curve.right[below]),
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
         "operating_images": n,
         "probability": logistic_of(distance.output(curve.levels[some]), *pairs),
-        "collapsed": curve.collapsed,
         "identification": {
             "rates": {rate: known[rate] for rate in FINE_RATES if rate in known},
             "new_classes": compared.new_classes,
@@ -271,20 +269,15 @@ def basis(m: Measurement) -> str:
     return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
 
 
-def shares_of_classes(sizes: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """Of the pairs of each two classes the share that is called the same: (C, C).
-
-    sizes: int (C,), of the classes, in images. matched: of Counts.
-    """
+def _shares(sizes: np.ndarray, matched: np.ndarray) -> np.ndarray:
     pairs = np.outer(sizes, sizes)
     np.fill_diagonal(pairs, sizes * (sizes - 1) // 2)
     return (np.triu(matched, 1) + matched.T) / np.maximum(pairs, 1)
 
 
-def _by_class(compared: ImagePairs, matched: np.ndarray, most: int = 5) -> dict[str, Any]:
+def _by_class(compared: ImagePairs, shares: np.ndarray) -> dict[str, Any]:
     # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
     (names, sizes) = (compared.names, compared.sizes)
-    shares = shares_of_classes(sizes, matched)
     fmr = (shares @ sizes - shares.diagonal() * sizes) / (sizes.sum() - sizes)
     figures = [
         {"name": name, "images": n, "tmr": Figure(t) if n > 1 else None, "fmr": Figure(f)}
@@ -295,4 +288,4 @@ def _by_class(compared: ImagePairs, matched: np.ndarray, most: int = 5) -> dict[
         for a, b in np.argwhere(np.triu(shares, 1)).tolist()
     ]
     confused.sort(key=lambda couple: -couple["fmr"])
-    return {"figures": figures, "confused": confused[:most]}
+    return {"figures": figures, "confused": confused[:5]}

@@ -3,7 +3,6 @@
 import logging
 import unicodedata
 from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +61,14 @@ def plot_verdicts(
     distances: np.ndarray,
     threshold: float,
     path: File,
-    wrong: Sequence[bool] = (),
+    wrong: Sequence[bool] | bool = False,
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold.
 
     wrong: which of them are said to be called wrongly.
     """
-    marks = zip_longest(distances, wrong, fillvalue=False)
-    texts = [f"{d:.2f}, wrong:" if is_wrong else f"{d:.2f}" for d, is_wrong in marks]
+    marks = np.where(np.broadcast_to(wrong, np.shape(distances)), ", wrong:", "")
+    texts = [f"{d:.2f}{mark}" for d, mark in zip(distances, marks)]
     same = called_same(distances, threshold)
     title = f"distance; same where it is < {threshold:.2f}"
     return plot_pairs(images, texts, same, path, title)
@@ -82,17 +81,16 @@ def plot_worst(
 
     An image is shown once for each of the two. run: the recipe and the data, for the title.
     """
-    (worst, distances, same) = ([], [], [])
+    found = []
     for kind in (1, 0):
         (ends, far) = measured.compared.extremes(kind, 500)
-        for place in apart(ends, 5):
-            worst.append(ends[place])
-            distances.append(far[place])
-            same.append(kind == 1)
-    texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(np.array(distances))]
+        some = apart(ends, 5)
+        found.append((ends[some], far[some], np.full(len(some), kind)))
+    (worst, distances, same) = (np.concatenate(part) for part in zip(*found))
+    texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(distances)]
     title = f"{run}Same pairs furthest apart, different ones nearest"
     title += f"; threshold {measured.threshold:.2f}"
-    return plot_pairs([images[e] for e in np.transpose(worst)], texts, np.array(same), path, title)
+    return plot_pairs([images[e] for e in worst.T], texts, same, path, title)
 
 
 def plot_matrix(

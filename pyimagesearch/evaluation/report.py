@@ -28,7 +28,6 @@ from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.all_pairs import ImagePairs
-from pyimagesearch.evaluation.distances import apart
 from pyimagesearch.evaluation.measure import Measurement, embed
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
@@ -127,13 +126,8 @@ def versions() -> dict[str, str]:
 
 
 def draw_training_pairs(output: str, batch: tuple) -> None:
-    """Some pairs of a batch, as the network sees them; no image twice, where there are enough."""
-    (*images, y) = batches.pairs_of_a_batch(batch, 100)
-    pixels = np.concatenate(images).reshape(2 * len(y), -1)
-    ends = np.unique(pixels, axis=0, return_inverse=True)[1].reshape(2, -1).T
-    of_kind = (np.flatnonzero(y == kind) for kind in (1, 0))
-    some = np.concatenate([places[apart(ends[places], 5)] for places in of_kind])
-    (a, b, y) = (images[0][some], images[1][some], y[some])
+    """Some pairs of a batch, as the network sees them."""
+    (a, b, y) = batches.pairs_of_a_batch(batch)
     path = os.path.join(output, "contrastive_training_pairs.png")
     title = "training pairs, as the network sees them"
     pictures.plot_pairs((a, b), [f"y = {k:.0f}," for k in y], y, path, title)
@@ -167,8 +161,7 @@ def page(
     some = np.searchsorted(curve.fmr, np.geomspace(floor, 1, STEPS), side="right") - 1
 
     matrix = None
-    if measured.matched is not None:  # of many classes those that are most taken for others
-        table = measure.shares_of_classes(compared.sizes, measured.matched)
+    if (table := measured.shares) is not None:  # of many those that are most taken for others
         taken = (table * ~np.eye(len(table), dtype=bool)).max(axis=0)
         shown = np.sort(np.argsort(-taken, kind="stable")[:MOST_IN_MATRIX])
         named = [[compared.names[k], int(compared.sizes[k])] for k in shown]

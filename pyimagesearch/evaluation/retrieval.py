@@ -40,7 +40,7 @@ class Retrieval:
         queries = able[evenly(len(able), max(MOST_PAIRS // n, 1))]
         columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
         units = int(unit_of.max()) + 1
-        (scores, lost, leaving) = ([], np.zeros(units), np.zeros(units))
+        (scores, lost) = ([], np.zeros(units))
         self.doubtful: list[dict[str, str]] = []
         for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
             rows = np.arange(len(some))
@@ -73,18 +73,13 @@ class Retrieval:
             after = hits[rows, other.argmax(axis=1)]
             apart = nearest != unit_of[some]
             np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
-            own[rows, some] = False
-            (asking, asked) = np.nonzero(own & (count == 1))  # without it, its query cannot ask
-            apart = unit_of[asked] != unit_of[some[asking]]
-            np.add.at(leaving, unit_of[asked[apart]], 1)
 
         score = np.concatenate(scores)  # (Q, 4)
         figures = [Figure(float(mean)) for mean in score.mean(axis=0)]
-        asked_of = np.bincount(unit_of[queries], minlength=units)
-        for column, changed, gone in ((0, lost, leaving), (3, 0, 0)):
-            left = len(queries) - asked_of - gone
+        left = len(queries) - np.bincount(unit_of[queries], minlength=units)
+        for column, changed in ((0, lost), (3, 0)):
             rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
-            left_out = np.where(left > 0, (rest - changed) / np.maximum(left, 1), np.nan)
+            left_out = (rest - changed)[left > 0] / left[left > 0]
             figures[column] = interval(figures[column].value, left_out, len(queries))
         self.queries = len(queries)
         (self.recall_at_1, self.recall_at_5, self.recall_at_10, self.map_at_r) = figures

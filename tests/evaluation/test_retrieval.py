@@ -71,7 +71,7 @@ def test_agrees_with_plain_loops(monkeypatch):
     assert found["map_at_r"] == pytest.approx(np.mean(average))
 
 
-@pytest.mark.parametrize("classes, each, new", [(6, 5, False), (10, 2, False), (12, 4, True)])
+@pytest.mark.parametrize("classes, each, new", [(6, 5, False), (12, 4, True)])
 def test_a_unit_leaves_queries_and_of_recall_the_gallery(monkeypatch, classes, each, new):
     seen = []
 
