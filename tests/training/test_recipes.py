@@ -72,7 +72,7 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
         ('base = "photos"\n[training]\nprecision = "bfloat16"', "precision 'auto' or 'float32'"),
         ('base = "photos"\n[training]\nways = ["whitened"]', "ways .'last layer', 'whitened'."),
         ('base = "photos"\n[reading]\nheld_out = 0.0', r"ways \(\) with reading.held_out 0"),
-        ('base = "photos"\n[reading]\nside = 80', "side 96 with reading.least_shape .*: 80"),
+        ('base = "photos"\n[reading]\nside = 80', "side 128 with reading.least_shape .*: 80"),
     ],
 )
 def test_what_a_file_says_wrong_or_in_vain_is_named(tmp_path, text, message):
