@@ -113,18 +113,10 @@ def _split(images, shares, seed, by, kept):
     order = np.argsort(chance, kind="stable")
     order = order[~np.isin(order, units[kept])]
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
-        part = _within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
-        if all(_has_pairs(images.labels, None, part, kind) for kind in shares):
-            return part
-        # few images: the classes take turns, a large one more often than a small one
-        place = np.zeros(len(sizes))
-        for k in range(len(of_class)):
-            members = order[labels[order] == k]
-            place[members] = (np.arange(len(members)) + 0.5) / len(members)
-        order = order[np.lexsort([labels[order], place[order]])]
+        return _within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
 
-    # units of several classes, whole classes or few images: a part takes them until it has its
-    # share and both kinds of pairs, but none with more than half of all images
+    # units of several classes, or whole classes: a part takes them until it has its share and both
+    # kinds of pairs, but none with more than half of all images
     part = np.zeros(len(sizes), np.int8)
     for kind, share in shares.items():
         taken = 0
@@ -144,30 +136,51 @@ def _within_classes(labels, sizes, order, class_order, shares):
     labels, sizes: int (U,). order: the units that may leave training, and class_order, by chance.
     A part gets its share of a class and two images at least; a class of fewer than six gives none,
     and no class more than half. One that can serve one part alone serves the test as often as the
-    shares say.
+    shares say. Where that leaves a part without a same or a different pair, small classes serve,
+    too: two images of one class and one of another are the least.
     """
     part = np.zeros(len(labels), np.int8)
     classes = len(class_order)
     images = np.bincount(labels, sizes, classes).astype(int)  # of each class
     by_class = order[np.argsort(labels[order], kind="stable")]
     free = np.split(by_class, np.searchsorted(labels[by_class], np.arange(1, classes)))
+    given = np.zeros((1 + max(shares), classes), int)  # images of each class in each part
+
+    def give(kind, k, wanted, most):
+        # units of class k from the part's end of the order, until they have so many images
+        (chosen, count) = ([], 0)
+        for unit in free[k][:: 1 if kind == TEST else -1]:
+            if count < wanted and part[unit] == TRAIN and count + sizes[unit] <= most:
+                chosen.append(unit)
+                count += sizes[unit]
+        if count >= min(wanted, LEAST_IMAGES):
+            part[chosen] = kind
+            given[kind, k] = count
+
     total = sum(shares.values())
     of_test = shares.get(TEST, 0) / total
     for place, k in enumerate(class_order):
-        room = min(images[k] // 2, sizes[free[k]].sum()) if images[k] >= SMALL_CLASS else 0
+        room = min(images[k] // 2, sizes[free[k]].sum())
         takes = min(total * images[k], room) / total
-        given = 0
         for kind in sorted(shares, reverse=int((place + 1) * of_test) > int(place * of_test)):
             wanted = max(int(takes * shares[kind] + 0.5), LEAST_IMAGES)
-            # units from the part's end of the order, until they have so many images
-            (chosen, count) = ([], 0)
-            for unit in free[k][:: 1 if kind == TEST else -1]:
-                if count < wanted and part[unit] == TRAIN and given + count + sizes[unit] <= room:
-                    chosen.append(unit)
-                    count += sizes[unit]
-            if count >= LEAST_IMAGES:
-                part[chosen] = kind
-                given += count
+            wanted = min(wanted, MOST_TAKEN - given[kind].sum())
+            if images[k] >= SMALL_CLASS and wanted >= LEAST_IMAGES:
+                give(kind, k, wanted, room - given[:, k].sum())
+
+    def lacking(kind):  # 2: two images of a class; 1: one of another class
+        return 2 if given[kind].max() < 2 else int(np.count_nonzero(given[kind]) < 2)
+
+    if any(map(lacking, shares)):
+        spare = images - LEAST_IMAGES
+        largest_first = sorted(class_order, key=lambda k: -images[k])
+        for wanted, kind, k in product((2, 1), shares, largest_first):
+            if lacking(kind) == wanted and not given[kind, k]:
+                give(kind, k, wanted, spare[k] - given[:, k].sum())
+        for k in largest_first:
+            if not given[:, k].any():
+                kind = min(shares, key=lambda kind: given[kind].sum())
+                give(kind, k, min(spare[k], LEAST_IMAGES), spare[k])
     return part
 
 
