@@ -1,7 +1,6 @@
 """The networks beside the article's: pixels in, embedding out."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +245,6 @@ def build_from_file(path: str, pixels: str, input_shape: Shape) -> Model:
     return Model(inputs, x)
 
 
-@lru_cache(maxsize=1)  # asked for its shapes, and then built
 def read_encoder(path: str) -> Model:
     """The Keras model of a file, see build_from_file. Raises InputError where it is none."""
     try:

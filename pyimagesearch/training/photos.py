@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.layers import Dense, Dropout, Input, UnitNormalization
+from keras.layers import Dense, Dropout, Input, Rescaling, UnitNormalization
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
@@ -260,7 +260,9 @@ def features_of(
     images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
     random by its pixels and the view (seed, number) alone; None: as they are.
     """
-    digest = hashlib.blake2b(str(network.input_shape).encode(), digest_size=8)
+    # one file is another network where it is given other pixels
+    scales = [(x.scale, x.offset) for x in leaves(network) if isinstance(x, Rescaling)]
+    digest = hashlib.blake2b(f"{network.input_shape} {scales}".encode(), digest_size=8)
     for weight in network.get_weights():
         digest.update(weight.tobytes())
     kind = np.float16 if network.output_shape[1] == FEATURES else np.float32
