@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.layers import Dropout, MaxPooling2D
+from keras.layers import Add, Conv2D, DepthwiseConv2D, Dropout, MaxPooling2D, ReLU
 
 from pyimagesearch.system.terminal import at_once
 
@@ -53,6 +53,27 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
     return twin if of_chains else InParts(twin)
+
+
+def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> keras.Model:
+    """A copy of a network of convolutions without BatchNormalization, the same function, faster.
+
+    Convolutions, ReLU and sums compute in bfloat16, see PRECISIONS, the gradients of depthwise
+    windows in float32, see Depthwise. The weights stay float32.
+    """
+    in_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
+
+    def copy(layer):
+        if isinstance(layer, keras.Model):
+            return accelerate_convolutions(layer, precision)
+        (config, kind) = (layer.get_config(), type(layer))
+        if in_bfloat16 and kind in (Add, Conv2D, DepthwiseConv2D, ReLU):
+            config["dtype"] = "mixed_bfloat16"
+        return (Depthwise if kind is DepthwiseConv2D else kind).from_config(config)
+
+    twin = keras.models.clone_model(network, clone_function=copy)
+    twin.set_weights(network.get_weights())
+    return twin
 
 
 def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
@@ -113,6 +134,43 @@ class EightBitDropout(Dropout):
         kept = tf.reshape(numbers, tf.shape(inputs)) >= dropped_below
         scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
         return inputs * (tf.cast(kept, inputs.dtype) * scale)
+
+
+class Depthwise(DepthwiseConv2D):
+    """One window a channel, padding "same", its gradients computed in float32.
+
+    TensorFlow takes oneDNN's kernel for the windows' gradient, which is the slower one where they
+    are larger than 3x3, and slower still in bfloat16. With padding that is written out it takes
+    its own.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        (side, stride, dtype) = (self.kernel_size[0], self.strides[0], inputs.dtype)
+        how: Any = {"strides": (1, stride, stride, 1), "padding": "SAME"}
+
+        @tf.custom_gradient
+        def convolved(images, windows):
+            def gradient(dy):
+                (x, dy) = (tf.cast(images, "float32"), tf.cast(dy, "float32"))
+                to_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+                    input_sizes=tf.shape(x), filter=windows, out_backprop=dy, **how
+                )
+                written = how
+                if side > 3:
+                    pads = [0, 0]
+                    for had, left in zip(x.shape[1:3], dy.shape[1:3]):
+                        pad = max((left - 1) * stride + side - had, 0)
+                        pads += [pad // 2, pad - pad // 2]
+                    written = how | {"padding": "EXPLICIT", "explicit_paddings": [*pads, 0, 0]}
+                to_windows = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+                    input=x, filter_sizes=windows.shape, out_backprop=dy, **written
+                )
+                return tf.cast(to_images, dtype), to_windows
+
+            return tf.nn.depthwise_conv2d(images, tf.cast(windows, dtype), **how), gradient
+
+        moved = convolved(inputs, tf.cast(tf.convert_to_tensor(self.kernel), "float32"))
+        return tf.nn.bias_add(moved, tf.cast(tf.convert_to_tensor(self.bias), dtype))
 
 
 def has_bfloat16() -> bool:

@@ -24,8 +24,8 @@ from pyimagesearch.data.cache import cached
 from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
 from pyimagesearch.evaluation.distances import curve_of, unit_length
 from pyimagesearch.evaluation.measure import embed
-from pyimagesearch.networks.acceleration import InParts
-from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, leaves
+from pyimagesearch.networks.acceleration import InParts, accelerate_convolutions
+from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, NETWORKS, leaves
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import verbosity
@@ -42,7 +42,8 @@ HEADS = {
 }
 WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
-HEAD_EPOCHS, HEAD_STEPS = 40, 600  # of each head, at least
+HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of each head; at least so many steps,
+HEAD_ROUNDS = 2  # and all views so often in an epoch
 MOVED_VIEWS = 4  # of each training image, for the heads,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES = 2_000  # to train on
@@ -116,19 +117,23 @@ def train(
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
     own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
+    rounds = 1
     if "trained on" in ways or recipe.training.more_steps:  # else --quick --epochs
         (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
-        own = own.changed(epochs=max(HEAD_EPOCHS, -(-HEAD_STEPS // steps_of_head)))
+        rounds = max(HEAD_ROUNDS, -(-HEAD_STEPS // (HEAD_EPOCHS * steps_of_head)))
+        own = own.changed(epochs=HEAD_EPOCHS)
     for name in HEADS:
         if name in ways and not stopped.is_set():
             log.info("training a %s...", name)
             inputs = Input(of_views.shape[1:])
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-            train = batches.batches(ImageSet(of_views, labels), own, seed, move=False)
+            often = own.changed(epochs=own.training.epochs * rounds)
+            dataset, n = batches.batches(ImageSet(of_views, labels), often, seed, move=False)
             progress = Progress(own.training.epochs, stopped)
             vectors = ImageSet(of_held, held.labels)
-            histories[name] = _fit(model, *train, vectors, own, seed, progress, verbose=0)
+            args = (dataset, n * rounds, vectors, own, seed, progress)
+            histories[name] = _fit(model, *args, verbose=0)
             encoder = keras.Model(whitened.input, head(whitened.output))
             chosen.add(name, encoder, head.predict(of_held, verbose=0))
 
@@ -140,18 +145,21 @@ def train(
         log.info("skipped training on: held-out AUC is %.4f already", auc)
     elif is_asked:
         encoder = chosen.encoder
-        before = encoder.get_weights()
-        inner = next(layer for layer in encoder.layers if isinstance(layer, keras.Model))
+        (before, copy) = (encoder.get_weights(), encoder)
+        if recipe.network.name in NETWORKS:
+            copy = accelerate_convolutions(encoder, recipe.training.precision)
+        inner = next(layer for layer in copy.layers if isinstance(layer, keras.Model))
         weighted = [layer for layer in leaves(inner) if layer.trainable_weights]
         frozen = weighted[: int(FROZEN * len(weighted))]
         for layer in frozen:
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
-        model = keras.Model(inputs, InParts(encoder)(inputs))
+        model = keras.Model(inputs, InParts(copy)(inputs))
         args = (train_batches, steps, held, recipe, seed, checkpoint)
         histories["trained on"] = _fit(model, *args, verbose=verbosity())
         for layer in frozen:  # encoder.keras can be trained on as a whole
             layer.trainable = True
+        encoder.set_weights(copy.get_weights())
         chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
         if chosen.kept != "trained on":
             encoder.set_weights(before)
