@@ -41,6 +41,11 @@ MEND = (
     "One image is images[None], grey ones are images[..., None], floats from 0 to 1 are (images * "
     "255).round().astype('uint8'), embed_files(paths) reads files."
 )
+# of the settings
+CHECKED = (
+    *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
+    *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
+)
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -401,28 +406,6 @@ class SiameseModel:
         return self.threshold if fmr is None else known[fmr]
 
 
-def _are_rates(values: dict[str, float | None]) -> bool:
-    # numbers by false match rates, "0.01" and the like; None: too few pairs for it
-    known = [(float(rate), value) for rate, value in values.items()]
-    return all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
-
-
-RIGHT: dict[str, Callable[[Any], bool]] = {  # of each setting, where it is there
-    "format_version": lambda version: version == FORMAT_VERSION,
-    "image_shape": lambda shape: len(shape) == 3 and 0 < min(shape) <= max(shape) < 2**16,
-    "threshold": math.isfinite,
-    "reading": lambda reading: reading.get("fit", "stretch") in FITS,
-    "class_names": lambda names: {*map(type, names)} <= {str},
-    "distance": ("euclidean", "cosine").__contains__,
-    "operating_points": _are_rates,
-    "operating_bounds": _are_rates,
-    "operating_images": lambda count: count >= 0,
-    "identification": lambda found: _are_rates(found.get("rates") or {}),
-    "probability": lambda curve: math.isfinite(curve["middle"] + curve["slope"]),
-}
-NEEDED = ("image_shape", "threshold")
-
-
 def read_settings(model: Path) -> dict[str, Any]:
     """What siamese.json in a model's directory holds, untrusted text; each setting of its kind.
 
@@ -437,9 +420,29 @@ def read_settings(model: Path) -> dict[str, Any]:
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-        for name, is_right in RIGHT.items():
+        for name in CHECKED:
             value = settings.get(name)
-            if not (is_right(value) if value is not None else name not in NEEDED):
+            if value is None:
+                right = name not in ("image_shape", "threshold")
+            elif name == "format_version":
+                right = value == FORMAT_VERSION
+            elif name == "image_shape":
+                right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
+            elif name == "reading":
+                right = value.get("fit", "stretch") in FITS
+            elif name == "class_names":
+                right = {*map(type, value)} <= {str}
+            elif name == "distance":
+                right = value in ("euclidean", "cosine")
+            elif name == "probability":
+                right = math.isfinite(value["middle"] + value["slope"])
+            elif name in ("threshold", "operating_images"):
+                right = math.isfinite(value)
+            else:  # numbers by false match rates, "0.01" and the like; None: too few pairs for it
+                rates = value.get("rates", {}) if name == "identification" else value
+                known = [(float(rate), t) for rate, t in rates.items()]
+                right = all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+            if not right:
                 raise ValueError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"
