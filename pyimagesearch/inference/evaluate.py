@@ -25,21 +25,19 @@ FEW = 30  # images: fewer do not replace thresholds that rest on more, unless th
 def evaluate(
     model: SiameseModel,
     folder: str | os.PathLike | np.ndarray,
-    labels: Any = None,
-    fmr: float | None = None,
-    class_level: int | None = None,
-    group_by: str | None = None,
-    calibrate: bool = False,
-    force: bool = False,
-    figure: str | None = None,
+    labels: Any,
+    fmr: float | None,
+    class_level: int | None,
+    group_by: str | None,
+    calibrate: bool,
+    force: bool,
+    figure: str | None,
 ) -> dict[str, Any]:
     """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
 
-    Or on images, uint8 (N, H, W, C), with labels, (N,) whole numbers or strings.
-    Of a folder with train/ and test/ the test's images are evaluated, else val's; else all.
-    calibrate: choose new thresholds by half of the images, store them in the model's directory,
-    report on the other half; force: also by fewer than 30 images, where the model's rest on more.
-    figure: the file of a picture of the worst pairs.
+    Arguments as of SiameseModel.evaluate, which calls this. calibrate: choose new thresholds by
+    half of the images, store them in the model's directory, report on the other half; force: also
+    by fewer than 30 images, where the model's rest on more. figure: the file of a picture.
     Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
     images (None: unknown), "folder": what was read and left out, "report": all of it as text.
     """

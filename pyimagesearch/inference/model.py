@@ -180,14 +180,27 @@ class SiameseModel:
         (distance,) = self.distance(feats)
         return Answer(self.judge(distance, threshold), threshold=threshold)
 
-    def evaluate(self, folder: File | np.ndarray, labels: Any = None, **how: Any) -> Answer:
-        """How good is the model on a folder, or on images? how: flags, see evaluate.evaluate.
+    def evaluate(
+        self,
+        folder: File | np.ndarray,
+        labels: Any = None,
+        fmr: float | None = None,
+        class_level: int | None = None,
+        group_by: str | None = None,
+        calibrate: bool = False,
+        force: bool = False,
+        figure: str | None = None,
+    ) -> Answer:
+        """How good is the model on a folder or a list, or on images and their labels?
 
+        images: uint8 (N, H, W, C), labels (N,). Of a folder with train/ and test/ the test's images
+        are evaluated, else val's. The others are the command's flags; figure: its --output.
         model.evaluate("photos", fmr=0.01).report
         """
         from pyimagesearch.inference.evaluate import evaluate
 
-        return Answer(evaluate(self, folder, labels, **how))
+        how = (fmr, class_level, group_by, calibrate, force, figure)
+        return Answer(evaluate(self, folder, labels, *how))
 
     def search(
         self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None
