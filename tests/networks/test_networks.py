@@ -8,7 +8,11 @@ import tensorflow as tf
 from pyimagesearch import config, siamese_network
 from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.networks import acceleration, encoders
-from pyimagesearch.networks.acceleration import EightBitDropout, accelerate
+from pyimagesearch.networks.acceleration import (
+    EightBitDropout,
+    accelerate,
+    accelerate_convolutions,
+)
 from pyimagesearch.siamese_network import SisterNetworks, build_encoder, seen_again
 from pyimagesearch.system.errors import InputError
 
@@ -48,6 +52,26 @@ def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypat
     if not bfloat16:
         for a, b in zip(*gradients):
             np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.03)])
+def test_accelerated_convolutions_compute_the_same(precision, tolerance):
+    inputs = keras.Input((9, 8, 3))
+    x = keras.layers.ReLU(6.0)(keras.layers.Conv2D(8, 1)(inputs))
+    for side, stride in ((5, 1), (3, 2), (5, 2)):
+        x = keras.layers.DepthwiseConv2D(side, stride, "same")(x)
+    network = keras.Model(inputs, keras.layers.Add()([x, x]))
+    network.set_weights([w + 0.1 for w in network.get_weights()])  # biases, too
+    pixels = tf.constant(np.random.default_rng(0).random((4, 9, 8, 3), dtype="float32"))
+    (gradients, outputs) = ([], [])
+    for model in (network, accelerate_convolutions(network, precision)):
+        with tf.GradientTape() as tape:
+            tape.watch(pixels)
+            outputs.append(tf.cast(model(pixels), "float32"))
+            loss = tf.reduce_sum(outputs[-1] ** 2)
+        gradients.append(tape.gradient(loss, [pixels, *model.trainable_weights]))
+    for a, b in zip([outputs[0], *gradients[0]], [outputs[1], *gradients[1]], strict=True):
+        assert np.abs(a - b).mean() < tolerance * np.abs(a).mean()
 
 
 def test_parameters_of_the_other_texts():
