@@ -52,9 +52,10 @@ def alone(output: str) -> Iterator[None]:
     except tf.errors.OpError as error:
         if machines == 1:
             raise
+        cause = ConnectionError(str(error).rpartition("aborted by: ")[2])  # behind a list of calls
         raise InputError(
-            f"Expected all machines until the training ends. Received: {first_line(error)}. Start "
-            "all again, with --resume where an epoch was done."
+            f"Expected all machines until the training ends. Received: {first_line(cause)} "
+            "Start all again, with --resume where an epoch was done."
         ) from None
     finally:
         with suppress(ValueError):  # in another thread than the main one, which gets no signals
