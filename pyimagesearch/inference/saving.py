@@ -57,6 +57,9 @@ def save(
     """
     path = Path(os.path.abspath(path))
 
+    # traced without an input_signature: that would make uint8 of NumPy's floats, all black, without
+    # a word, and after a call that it refuses other threads would wait for ever
+    @tf.function
     def embed(images):
         return {"embedding": encoder(images, training=False)}
 
@@ -64,22 +67,19 @@ def save(
         vectors = [inputs["embedding_a"], inputs["embedding_b"]]
         return {"distance": comparison(vectors, training=False)}
 
+    @tf.function
     def serve(inputs):
         return distance({f"embedding_{k}": embed(inputs[f"image_{k}"])["embedding"] for k in "ab"})
 
     archive = keras.export.ExportArchive()
     (shape, feats) = (encoder.input_shape, encoder.output_shape)
-    images = tf.TensorSpec(shape, tf.uint8, "images")
-    both = {k: tf.TensorSpec(shape, tf.uint8, k) for k in ("image_a", "image_b")}
+    images = {k: tf.TensorSpec(shape, tf.uint8, k) for k in ("images", "image_a", "image_b")}
     vectors = {k: tf.TensorSpec(feats, tf.float32, k) for k in ("embedding_a", "embedding_b")}
+    embed.get_concrete_function(images.pop("images"))  # the one trace of the encoder
+    serve.get_concrete_function(images)
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
-    endpoints = {"serve": (serve, both), "serving_default": (serve, both), "embed": (embed, images)}
-    for name, (function, spec) in endpoints.items():
-        # with an input_signature it would make uint8 of NumPy's floats, all black, without a word,
-        # and after a call that it refuses other threads would wait for ever
-        traced = tf.function(function)
-        traced.get_concrete_function(spec)
-        archive.add_endpoint(name, traced)
+    for name, function in (("serve", serve), ("serving_default", serve), ("embed", embed)):
+        archive.add_endpoint(name, function)
     archive.add_endpoint("distance", distance, [vectors])
     settings = {"format_version": FORMAT_VERSION, "versions": versions()} | settings
     if head := distance_of(settings, comparison, encoder.output_shape[1]).head:
