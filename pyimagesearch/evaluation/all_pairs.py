@@ -1,9 +1,9 @@
 """The pairs of images, counted in all and by unit (see intervals).
 
-Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same.
+Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same,
+2 no pair.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
+NONE = 2  # the kind of an image with itself, and of what is no pair
 MOST_THRESHOLDS = 200
 AUC_WITH_INTERVAL = 0.975
 MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
@@ -54,9 +55,9 @@ class ImagePairs:
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
         self.whole = labels is not None
         if labels is None:
-            self.y = images.drawn.labels()  # (B, 1)
+            self.y = images.drawn.labels().astype(np.int32)  # (B, 1)
             (self.rows, ends) = np.unique(images.drawn.indices(), return_inverse=True)
-            self.ends = ends.reshape(-1, 2)
+            (self.ends, self.sizes) = (ends.reshape(-1, 2), np.zeros(0, int))
             of_one_kind = len(np.unique(self.y)) < 2
         else:
             rows = some_of(labels, MOST_IMAGES)
@@ -88,19 +89,19 @@ class ImagePairs:
     def curve(self) -> Curve:
         """Exact, but for all pairs of more than 3,000 images: in 65,536 steps of the largest."""
         if not self.whole or len(self.rows) <= MOST_EXACT:
-            parts = [(far[y >= 0], y[y >= 0]) for *_, y, far in self.blocks()]
+            parts = [(far[y < NONE], y[y < NONE]) for *_, y, far in self.blocks()]
             (distances, same) = (np.concatenate(part) for part in zip(*parts))
             return curve_of(distances, same, balanced=self.whole)
         # the width of a step; no distance is larger than 2 radii
         radius = np.linalg.norm(self.embeddings - self.embeddings.mean(axis=0), axis=1).max()
         high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
-        counts = np.zeros(2 * STEPS, np.int64)
+        counts = np.zeros(3 * STEPS, int)
         for *_, y, far in self.blocks():
             steps = (far - np.float32(low)) / np.float32(width)
-            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + np.int32(STEPS) * y
-            counts += np.bincount(steps[y >= 0], minlength=2 * STEPS)
-        (different, same) = counts.reshape(2, STEPS)
+            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + STEPS * y
+            counts += np.bincount(steps.ravel(), minlength=len(counts))
+        (different, same, _) = counts.reshape(3, STEPS)
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
 
@@ -124,7 +125,7 @@ class ImagePairs:
         """The pairs block by block, as R rows with C columns.
 
         The images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
-        pairs, (R, C), -1 where it is none; the distances.
+        pairs, int32 (R, C); the distances.
         """
         if not self.whole:
             far = self.distance.rows(*self.embeddings[self.ends.T])
@@ -134,10 +135,10 @@ class ImagePairs:
         for start in places[:: self.block]:
             a = places[start : start + self.block, np.newaxis]
             b = places[np.newaxis, start:]
-            y = (self.class_of[a] == self.class_of[b]).astype(int)
-            y[a >= b] = -1
+            y = (self.class_of[a] == self.class_of[b]).astype(np.int32)
+            y[a >= b] = NONE
             if self.asked is not None:
-                y[~(self.asked[a] | self.asked[b])] = -1
+                y[~(self.asked[a] | self.asked[b])] = NONE
             yield a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
 
 
@@ -150,29 +151,29 @@ class Counts:
     """
 
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
-        limits = np.append(thresholds, np.inf)
-        (steps, step_of) = np.unique(limits, return_inverse=True)
-        unit_of = compared.unit_of
-        shape = (unit_of.max() + 1, 3, len(steps))  # unit, kind + 1, between two steps
-        (once, of_unit) = np.zeros((2, math.prod(shape)), int)
-        self.matched: Any = None
-        if compared.whole and len(compared.sizes) <= MOST_CLASSES:
-            self.matched = np.zeros((len(compared.sizes), len(compared.sizes)))
+        (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
+        (unit_of, size, classes) = (compared.unit_of, 3 * len(steps), len(compared.sizes))
+        once = np.zeros(size, int)  # by kind, between two steps
+        of_unit = np.zeros((unit_of.max() + 1) * size, int)
+        matched = np.zeros(classes**2 if classes <= MOST_CLASSES else 0, int)
         for a, b, y, far in compared.blocks():
-            if self.matched is not None:
-                (row, column) = np.nonzero(called_same(far, limits[0]) & (y >= 0))
-                couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
-                np.add.at(self.matched, couples, 1)
-            place = np.searchsorted(steps, far, side="right") + len(steps) * (y + 1)
-            (of_a, of_b) = (place + unit_of[end] * 3 * len(steps) for end in (a, b))
+            step = np.searchsorted(steps, far, side="right")
+            if len(matched):
+                (row, column) = np.nonzero((step <= step_of[0]) & (y < NONE))
+                couples = classes * compared.class_of[a[row, 0]] + compared.class_of[b[0, column]]
+                matched += np.bincount(couples, minlength=len(matched))
+            place = step + len(steps) * y
+            once += np.bincount(place.ravel(), minlength=size)
+            (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
             inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
-            (by_a, by_b, twice) = (
-                np.bincount(places.ravel(), minlength=len(once)) for places in (of_a, of_b, inside)
-            )
-            once += by_a
-            of_unit += by_a + by_b - twice
-        below = [counts.reshape(shape).cumsum(axis=2)[:, 1:, step_of] for counts in (once, of_unit)]
-        (self.sums, self.sums_of) = (below[0].sum(axis=0), below[1])
+            for sign, places in ((1, of_a), (1, of_b), (-1, inside)):
+                of_unit += sign * np.bincount(places.ravel(), minlength=len(of_unit))
+        (self.sums, self.sums_of) = (
+            counts.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
+            for counts in (once, of_unit)
+        )
+        self.sums = self.sums[0]
+        self.matched = matched.reshape(classes, classes) if len(matched) else None
         self.images = np.bincount(unit_of)
         self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
 
