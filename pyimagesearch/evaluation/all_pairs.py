@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation.distances import Comparison, Curve, called_same, curve_of, distance_of
+from pyimagesearch.evaluation.distances import Comparison, Curve, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
 from pyimagesearch.system.errors import InputError, printable
 
@@ -62,9 +62,8 @@ class ImagePairs:
         else:
             rows = some_of(labels, MOST_IMAGES)
             self.rows = rows[np.argsort(labels[rows], kind="stable")]
-            (classes, self.class_of, self.sizes) = np.unique(
-                labels[self.rows], return_inverse=True, return_counts=True
-            )
+            found = np.unique(labels[self.rows], return_inverse=True, return_counts=True)
+            (classes, self.class_of, self.sizes) = found
             of_one_kind = len(classes) in (1, len(rows))
             names = images.class_names
             self.names = [printable(names[k] if names else str(k)) for k in classes]
@@ -146,36 +145,37 @@ class Counts:
     """How many pairs, and pairs of each unit, lie below K thresholds.
 
     sums: int (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2,
-    K + 1), of the pairs that each unit is in. images: int (U,), of each unit. matched: (C, C), of
-    two classes the pairs below the first threshold, in its upper half; None of more than 1,000.
+    K + 1), of the pairs that each unit is in. images: int (U,), of each unit. shares: (C, C), of
+    the pairs of two classes the share below the first threshold; None of more than 1,000.
     """
 
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
         (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
-        (unit_of, size, classes) = (compared.unit_of, 3 * len(steps), len(compared.sizes))
+        (unit_of, sizes, size) = (compared.unit_of, compared.sizes, 3 * len(steps))
         once = np.zeros(size, int)  # by kind, between two steps
         of_unit = np.zeros((unit_of.max() + 1) * size, int)
-        matched = np.zeros(classes**2 if classes <= MOST_CLASSES else 0, int)
+        matched = np.zeros(len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0, int)
         for a, b, y, far in compared.blocks():
             step = np.searchsorted(steps, far, side="right")
             if len(matched):
                 (row, column) = np.nonzero((step <= step_of[0]) & (y < NONE))
-                couples = classes * compared.class_of[a[row, 0]] + compared.class_of[b[0, column]]
-                matched += np.bincount(couples, minlength=len(matched))
+                (first, second) = compared.class_of[[a[row, 0], b[0, column]]]
+                matched += np.bincount(len(sizes) * first + second, minlength=len(matched))
             place = step + len(steps) * y
             once += np.bincount(place.ravel(), minlength=size)
             (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
             inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
             for sign, places in ((1, of_a), (1, of_b), (-1, inside)):
                 of_unit += sign * np.bincount(places.ravel(), minlength=len(of_unit))
-        (self.sums, self.sums_of) = (
-            counts.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
-            for counts in (once, of_unit)
-        )
-        self.sums = self.sums[0]
-        self.matched = matched.reshape(classes, classes) if len(matched) else None
-        self.images = np.bincount(unit_of)
-        self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
+        (self.compared, self.images) = (compared, np.bincount(unit_of))
+        self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
+        self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
+        self.shares: np.ndarray | None = None
+        if len(matched):
+            upper = matched.reshape(len(sizes), -1)  # as the images are sorted by class
+            pairs = np.outer(sizes, sizes)
+            np.fill_diagonal(pairs, sizes * (sizes - 1) // 2)
+            self.shares = (np.triu(upper, 1) + upper.T) / np.maximum(pairs, 1)
 
     def share(self, k: int, kind: int | None = None) -> Figure:
         """The share of the pairs of a kind that lie below threshold k: TMR of 1, FMR of 0.
@@ -203,7 +203,7 @@ class Counts:
     @np.errstate(invalid="ignore", divide="ignore")  # NaN where there are no pairs
     def _share(self, sums: np.ndarray, k: int, kind: int | None) -> np.ndarray:
         (hits, pairs) = (sums[..., k], sums[..., -1])  # (..., 2)
-        if kind is None and not self.balanced:
+        if kind is None and not self.compared.whole:
             return (hits[..., 1] + pairs[..., 0] - hits[..., 0]) / pairs.sum(axis=-1)
         rates = hits / pairs
         return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
-from pyimagesearch.data.sets import Rows, evenly
+from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.distances import apart, called_same
 from pyimagesearch.evaluation.intervals import two_digits
@@ -57,11 +58,7 @@ def plot_pairs(
 
 
 def plot_verdicts(
-    images: Images,
-    distances: np.ndarray,
-    threshold: float,
-    path: File,
-    wrong: Sequence[bool] | bool = False,
+    images: Images, distances: np.ndarray, threshold: float, path: File, wrong: ArrayLike = False
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold.
 
@@ -74,9 +71,7 @@ def plot_verdicts(
     return plot_pairs(images, texts, same, path, title)
 
 
-def plot_worst(
-    images: np.ndarray | Rows, measured: Measurement, path: File, run: str = ""
-) -> Figure:
+def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:
     """The pairs that the model gets most wrong, same ones far apart and different ones near.
 
     An image is shown once for each of the two. run: the recipe and the data, for the title.
@@ -84,9 +79,10 @@ def plot_worst(
     found = []
     for kind in (1, 0):
         (ends, far) = measured.compared.extremes(kind, 500)
-        some = apart(ends, 5)
+        some = apart(ends)[:5]
         found.append((ends[some], far[some], np.full(len(some), kind)))
     (worst, distances, same) = (np.concatenate(part) for part in zip(*found))
+    images = measured.compared.images.images
     texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(distances)]
     title = f"{run}Same pairs furthest apart, different ones nearest"
     title += f"; threshold {measured.threshold:.2f}"
@@ -190,16 +186,15 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
         "First principal component",
         "Second principal component",
     )
-    for k in range(min(labels.max() + 1, 64)):  # 64 signs, then the first again
-        (x, y) = places[labels % 64 == k].T
-        (color, shape) = (COLORS[k % 8], SHAPES[k // 8])
+    names = lettering(compared.names) if compared.whole and len(compared.names) <= 30 else []
+    size = 9 if max(map(len, names), default=0) <= 12 else 7
+    for k in np.unique(labels):  # there are 64 signs, then the first again
+        (x, y) = places[labels == k].T
+        (color, shape) = (COLORS[k % 8], SHAPES[k // 8 % 8])
         ax.scatter(x, y, s=18, c=color, marker=shape, edgecolors="#333", linewidths=0.4)
-    if compared.whole and len(compared.names) <= 30:
-        names = lettering(compared.names)
-        size = 9 if max(map(len, names)) <= 12 else 7
-        for k in np.unique(labels):
-            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": COLORS[k % 8], "alpha": 0.9}
-            middle = np.median(places[labels == k], axis=0)
+        if names:
+            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9}
+            middle = (np.median(x), np.median(y))
             ax.annotate(names[k], middle, ha="center", va="center", fontsize=size, bbox=box)
     return save(fig, path)
 
