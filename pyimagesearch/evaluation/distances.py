@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike
 from pyimagesearch.config import EPSILON
 
 Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
-NAMES = ("euclidean", "cosine")  # as utils.DISTANCES, whose values are these within rounding
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
@@ -37,6 +36,7 @@ def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
 class Distance:
     """A distance, and what the head behind it makes of it: 1 / (1 + exp(-(weight d + bias))).
 
+    Its values are those of utils.DISTANCES within rounding.
     A head is monotone: everything is counted on the distance, and only thresholds go through it.
     Where its weight is below 0, distances are counted as -d.
     """
@@ -98,8 +98,7 @@ def distance_of(
     embeddings, (B, size): a head's weight and bias follow from its answers for 4,000 pairs. None:
     they are stored in the settings, as "head_parameters".
     """
-    name = settings.get("distance")
-    name = name if name in NAMES else "euclidean"
+    name = "cosine" if settings.get("distance") == "cosine" else "euclidean"
     if settings.get("head", "none") in (None, "none"):
         return Distance(name)
     if comparison is None:
@@ -114,14 +113,6 @@ def distance_of(
         exact = outputs * (1 - outputs) + 1e-12
         (weight, bias) = np.polyfit(Distance(name).rows(a, b), np.log(p / (1 - p)), 1, w=exact)
     return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)
-
-
-def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
-    """Whether pairs are called the same: distance < threshold, bool in the distances' shape.
-
-    In float64, so that a threshold between two float32 distances is not rounded to one of them.
-    """
-    return np.asarray(distances) < np.float64(threshold)
 
 
 @dataclass

@@ -149,7 +149,7 @@ def page(
     """
     # the slider's steps, evenly spread, and the model's thresholds with their exact figures
     (compared, curve) = (measured.compared, measured.compared.curve)
-    (edges, *bars) = pictures.histogram(measured)
+    (edges, bars) = pictures.histogram(measured)
     spread = np.linspace(edges[0], edges[-1], STEPS)
     places = np.searchsorted(compared.distance.output(curve.levels), spread)
     rates = [rate[places] for rate in (curve.tmr, curve.fmr, curve.right)]
