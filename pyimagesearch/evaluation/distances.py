@@ -223,10 +223,7 @@ def probability_of(distances: ArrayLike, settings: Mapping[str, Any]) -> np.ndar
 
 
 def apart(ends: np.ndarray) -> list[int]:
-    """The places of pairs of which no two share an image, the first ones that can be taken.
-
-    ends: int (B, 2), the two images of each pair.
-    """
+    """The places of the first pairs of images, int (B, 2), of which no two share an image."""
     (found, taken) = (list[int](), set[int]())
     for place, pair in enumerate(ends.tolist()):
         if taken.isdisjoint(pair):
