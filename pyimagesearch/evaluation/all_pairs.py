@@ -1,9 +1,9 @@
 """The pairs of images, counted in all and by unit (see intervals).
 
-Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same.
+Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same,
+2 no pair.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation.distances import Comparison, Curve, called_same, curve_of, distance_of
+from pyimagesearch.evaluation.distances import Comparison, Curve, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
 from pyimagesearch.system.errors import InputError, printable
 
@@ -20,6 +20,7 @@ BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
+NONE = 2  # the kind of an image with itself, and of what is no pair
 MOST_THRESHOLDS = 200
 AUC_WITH_INTERVAL = 0.975
 MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
@@ -54,16 +55,15 @@ class ImagePairs:
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
         self.whole = labels is not None
         if labels is None:
-            self.y = images.drawn.labels()  # (B, 1)
+            self.y = images.drawn.labels().astype(np.int32)  # (B, 1)
             (self.rows, ends) = np.unique(images.drawn.indices(), return_inverse=True)
-            self.ends = ends.reshape(-1, 2)
+            (self.ends, self.sizes) = (ends.reshape(-1, 2), np.zeros(0, int))
             of_one_kind = len(np.unique(self.y)) < 2
         else:
             rows = some_of(labels, MOST_IMAGES)
             self.rows = rows[np.argsort(labels[rows], kind="stable")]
-            (classes, self.class_of, self.sizes) = np.unique(
-                labels[self.rows], return_inverse=True, return_counts=True
-            )
+            found = np.unique(labels[self.rows], return_inverse=True, return_counts=True)
+            (classes, self.class_of, self.sizes) = found
             of_one_kind = len(classes) in (1, len(rows))
             names = images.class_names
             self.names = [printable(names[k] if names else str(k)) for k in classes]
@@ -88,19 +88,19 @@ class ImagePairs:
     def curve(self) -> Curve:
         """Exact, but for all pairs of more than 3,000 images: in 65,536 steps of the largest."""
         if not self.whole or len(self.rows) <= MOST_EXACT:
-            parts = [(far[y >= 0], y[y >= 0]) for *_, y, far in self.blocks()]
+            parts = [(far[y < NONE], y[y < NONE]) for *_, y, far in self.blocks()]
             (distances, same) = (np.concatenate(part) for part in zip(*parts))
             return curve_of(distances, same, balanced=self.whole)
         # the width of a step; no distance is larger than 2 radii
         radius = np.linalg.norm(self.embeddings - self.embeddings.mean(axis=0), axis=1).max()
         high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
-        counts = np.zeros(2 * STEPS, np.int64)
+        counts = np.zeros(3 * STEPS, int)
         for *_, y, far in self.blocks():
             steps = (far - np.float32(low)) / np.float32(width)
-            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + np.int32(STEPS) * y
-            counts += np.bincount(steps[y >= 0], minlength=2 * STEPS)
-        (different, same) = counts.reshape(2, STEPS)
+            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + STEPS * y
+            counts += np.bincount(steps.ravel(), minlength=len(counts))
+        (different, same, _) = counts.reshape(3, STEPS)
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
 
@@ -124,7 +124,7 @@ class ImagePairs:
         """The pairs block by block, as R rows with C columns.
 
         The images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
-        pairs, (R, C), -1 where it is none; the distances.
+        pairs, int32 (R, C); the distances.
         """
         if not self.whole:
             far = self.distance.rows(*self.embeddings[self.ends.T])
@@ -134,10 +134,10 @@ class ImagePairs:
         for start in places[:: self.block]:
             a = places[start : start + self.block, np.newaxis]
             b = places[np.newaxis, start:]
-            y = (self.class_of[a] == self.class_of[b]).astype(int)
-            y[a >= b] = -1
+            y = (self.class_of[a] == self.class_of[b]).astype(np.int32)
+            y[a >= b] = NONE
             if self.asked is not None:
-                y[~(self.asked[a] | self.asked[b])] = -1
+                y[~(self.asked[a] | self.asked[b])] = NONE
             yield a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
 
 
@@ -145,36 +145,37 @@ class Counts:
     """How many pairs, and pairs of each unit, lie below K thresholds.
 
     sums: int (2, K + 1), by kind; the last column is the number of the pairs. sums_of: (U, 2,
-    K + 1), of the pairs that each unit is in. images: int (U,), of each unit. matched: (C, C), of
-    two classes the pairs below the first threshold, in its upper half; None of more than 1,000.
+    K + 1), of the pairs that each unit is in. images: int (U,), of each unit. shares: (C, C), of
+    the pairs of two classes the share below the first threshold; None of more than 1,000.
     """
 
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
-        limits = np.append(thresholds, np.inf)
-        (steps, step_of) = np.unique(limits, return_inverse=True)
-        unit_of = compared.unit_of
-        shape = (unit_of.max() + 1, 3, len(steps))  # unit, kind + 1, between two steps
-        (once, of_unit) = np.zeros((2, math.prod(shape)), int)
-        self.matched: Any = None
-        if compared.whole and len(compared.sizes) <= MOST_CLASSES:
-            self.matched = np.zeros((len(compared.sizes), len(compared.sizes)))
+        (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
+        (unit_of, sizes, size) = (compared.unit_of, compared.sizes, 3 * len(steps))
+        once = np.zeros(size, int)  # by kind, between two steps
+        of_unit = np.zeros((unit_of.max() + 1) * size, int)
+        matched = np.zeros(len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0, int)
         for a, b, y, far in compared.blocks():
-            if self.matched is not None:
-                (row, column) = np.nonzero(called_same(far, limits[0]) & (y >= 0))
-                couples = (compared.class_of[a[row, 0]], compared.class_of[b[0, column]])
-                np.add.at(self.matched, couples, 1)
-            place = np.searchsorted(steps, far, side="right") + len(steps) * (y + 1)
-            (of_a, of_b) = (place + unit_of[end] * 3 * len(steps) for end in (a, b))
+            step = np.searchsorted(steps, far, side="right")
+            if len(matched):
+                (row, column) = np.nonzero((step <= step_of[0]) & (y < NONE))
+                (first, second) = compared.class_of[[a[row, 0], b[0, column]]]
+                matched += np.bincount(len(sizes) * first + second, minlength=len(matched))
+            place = step + len(steps) * y
+            once += np.bincount(place.ravel(), minlength=size)
+            (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
             inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
-            (by_a, by_b, twice) = (
-                np.bincount(places.ravel(), minlength=len(once)) for places in (of_a, of_b, inside)
-            )
-            once += by_a
-            of_unit += by_a + by_b - twice
-        below = [counts.reshape(shape).cumsum(axis=2)[:, 1:, step_of] for counts in (once, of_unit)]
-        (self.sums, self.sums_of) = (below[0].sum(axis=0), below[1])
-        self.images = np.bincount(unit_of)
-        self.balanced = compared.whole  # whether the two kinds of pair weigh a half each
+            for sign, places in ((1, of_a), (1, of_b), (-1, inside)):
+                of_unit += sign * np.bincount(places.ravel(), minlength=len(of_unit))
+        (self.compared, self.images) = (compared, np.bincount(unit_of))
+        self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
+        self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
+        self.shares: np.ndarray | None = None
+        if len(matched):
+            upper = matched.reshape(len(sizes), -1)  # as the images are sorted by class
+            pairs = np.outer(sizes, sizes)
+            np.fill_diagonal(pairs, sizes * (sizes - 1) // 2)
+            self.shares = (np.triu(upper, 1) + upper.T) / np.maximum(pairs, 1)
 
     def share(self, k: int, kind: int | None = None) -> Figure:
         """The share of the pairs of a kind that lie below threshold k: TMR of 1, FMR of 0.
@@ -202,7 +203,7 @@ class Counts:
     @np.errstate(invalid="ignore", divide="ignore")  # NaN where there are no pairs
     def _share(self, sums: np.ndarray, k: int, kind: int | None) -> np.ndarray:
         (hits, pairs) = (sums[..., k], sums[..., -1])  # (..., 2)
-        if kind is None and not self.balanced:
+        if kind is None and not self.compared.whole:
             return (hits[..., 1] + pairs[..., 0] - hits[..., 0]) / pairs.sum(axis=-1)
         rates = hits / pairs
         return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]

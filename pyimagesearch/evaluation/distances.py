@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike
 from pyimagesearch.config import EPSILON
 
 Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
-NAMES = ("euclidean", "cosine")  # as utils.DISTANCES, whose values are these within rounding
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
@@ -37,6 +36,7 @@ def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
 class Distance:
     """A distance, and what the head behind it makes of it: 1 / (1 + exp(-(weight d + bias))).
 
+    Its values are those of utils.DISTANCES within rounding.
     A head is monotone: everything is counted on the distance, and only thresholds go through it.
     Where its weight is below 0, distances are counted as -d.
     """
@@ -98,8 +98,7 @@ def distance_of(
     embeddings, (B, size): a head's weight and bias follow from its answers for 4,000 pairs. None:
     they are stored in the settings, as "head_parameters".
     """
-    name = settings.get("distance")
-    name = name if name in NAMES else "euclidean"
+    name = "cosine" if settings.get("distance") == "cosine" else "euclidean"
     if settings.get("head", "none") in (None, "none"):
         return Distance(name)
     if comparison is None:
@@ -116,20 +115,14 @@ def distance_of(
     return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)
 
 
-def called_same(distances: ArrayLike, threshold: float) -> np.ndarray:
-    """Whether pairs are called the same: distance < threshold, bool in the distances' shape.
-
-    In float64, so that a threshold between two float32 distances is not rounded to one of them.
-    """
-    return np.asarray(distances) < np.float64(threshold)
-
-
 @dataclass
 class Curve:
     """How many same and different pairs lie at which distance, and the rates that follow.
 
     tmr, fmr, right (of all pairs): (L + 1,), where none, one, two … levels match. best: how many
-    match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance.
+    match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance. eer: where
+    FMR and FNMR meet. collapsed: whether all distances are alike, as of a network that gives every
+    image the same embedding.
     """
 
     levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps
@@ -146,6 +139,13 @@ class Curve:
         best = np.flatnonzero(self.right >= self.right.max() - 1e-12)
         self.best = int(best[len(best) // 2])  # of equally good cuts the middle one
         self.auc = float(np.trapezoid(self.tmr, self.fmr))
+        gap = self.fmr - (1 - self.tmr)  # from -1 up to 1
+        k = int(np.argmax(gap >= 0))
+        share = gap[k - 1] / (gap[k - 1] - gap[k])
+        self.eer = float(self.fmr[k - 1] + share * (self.fmr[k] - self.fmr[k - 1]))
+        ends = np.searchsorted(same + different, np.array([0.01, 0.99]) * sum(pairs)) - 1
+        (low, high) = self.levels[ends]
+        self.collapsed = bool(high - low <= 1e-3 * max(high, 1e-2))
 
     @property
     def best_threshold(self) -> float:
@@ -156,30 +156,15 @@ class Curve:
         above = np.nextafter(levels[k - 1], np.inf)  # the mean may be rounded to the lower level
         return float(max(levels[k - 1 : k + 1].mean(), above))  # behind the last: above it
 
-    @property
-    def eer(self) -> float:
-        """Where FMR and FNMR meet."""
-        gap = self.fmr - (1 - self.tmr)  # from -1 up to 1
-        k = int(np.argmax(gap >= 0))
-        share = gap[k - 1] / (gap[k - 1] - gap[k])
-        return float(self.fmr[k - 1] + share * (self.fmr[k] - self.fmr[k - 1]))
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether all distances are alike: the network gives every image the same embedding."""
-        pairs = np.cumsum(self.same + self.different)
-        (low, high) = self.levels[np.searchsorted(pairs, np.array([0.01, 0.99]) * pairs[-1])]
-        return bool(high - low <= 1e-3 * max(high, 1e-2))
-
     def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
         """The largest threshold at which at most the share fmr of the different pairs match.
 
-        independent: the first 30 places of apart, of the different pairs, the nearest first. None
-        where the pairs that match do not hold them: two images with wrong labels make many false
-        matches, but only two independent ones.
+        independent: the places of apart, of the different pairs, the nearest first. None where
+        the pairs that match do not hold 30: two images with wrong labels make many false matches,
+        but only two independent ones.
         """
         matches = int(fmr * self.different.sum() + 1e-9)  # 0.01 * 3000 is a little below 30
-        if len(independent) < MIN_FALSE_MATCHES or matches <= independent[-1]:
+        if np.searchsorted(independent, matches) < MIN_FALSE_MATCHES:
             return None
         k = np.searchsorted(np.cumsum(self.different), matches, side="right")
         return float(self.levels[k])
@@ -237,15 +222,10 @@ def probability_of(distances: ArrayLike, settings: Mapping[str, Any]) -> np.ndar
     return np.exp(-np.logaddexp(0, steps))
 
 
-def apart(ends: np.ndarray, count: int) -> list[int]:
-    """The places of the first `count` pairs of which no two share an image; all, where fewer.
-
-    ends: int (B, 2), the two images of each pair.
-    """
+def apart(ends: np.ndarray) -> list[int]:
+    """The places of the first pairs of images, int (B, 2), of which no two share an image."""
     (found, taken) = (list[int](), set[int]())
     for place, pair in enumerate(ends.tolist()):
-        if len(found) == count:
-            break
         if taken.isdisjoint(pair):
             taken.update(pair)
             found.append(place)

@@ -63,13 +63,10 @@ def interval(value: float, left_out: np.ndarray, images: int) -> Figure:
     units = len(left_out)
     if units < LEAST_UNITS:
         return Figure(value)
-    most = images / (1 + (images / units - 1) * ALIKE)
-    (low, high) = wilson(value, most, Z)
+    (trials, z) = (images / (1 + (images / units - 1) * ALIKE), Z)
     if 0 < value < 1 and (variance := variance_of(left_out)):
-        trials = min(most, value * (1 - value) / variance)
-        (lower, higher) = wilson(value, trials, student(units - 1))
-        (low, high) = (min(low, lower), max(high, higher))
-    return Figure(value, low, high)
+        (trials, z) = (min(trials, value * (1 - value) / variance), student(units - 1))
+    return Figure(value, *wilson(value, trials, z))
 
 
 def variance_of(left_out: np.ndarray) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, evenly, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
-from pyimagesearch.evaluation.distances import MIN_FALSE_MATCHES, apart, logistic_of, probability_of
+from pyimagesearch.evaluation.distances import apart, logistic_of, probability_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, interval, two_digits
 from pyimagesearch.evaluation.retrieval import Retrieval
 
@@ -31,17 +31,17 @@ class Measurement:
         """settings: the model's, with what calibrate gave."""
         (self.compared, curve, distance) = (compared, compared.curve, compared.distance)
         rates = settings.get("operating_points") or {}
+        bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
         outputs = np.array([settings["threshold"], 0.5, *known.values()])
         limits = [*distance.before_head(outputs), curve.best_threshold]
         tenths = distance.before_head(tenths_of(settings))
         counts = Counts(compared, [*limits, *tenths])
         (stored, half, best) = (0, 1, len(outputs))
-        bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
+        shares = [{x: counts.share(k, KINDS[x]) for x in KINDS} for k in range(best)]
         points: dict[str, Any] = dict.fromkeys(rates)
-        for k, (rate, t) in enumerate(known.items(), 2):
-            shares = {name: counts.share(k, kind) for name, kind in KINDS.items()}
-            points[rate] = {"threshold": t, "up_to": bounds.get(rate)} | shares
+        for (rate, t), found in zip(known.items(), shares[2:]):
+            points[rate] = {"threshold": t, "up_to": bounds.get(rate)} | found
         pairs = counts.sums[:, -1]
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
@@ -51,9 +51,8 @@ class Measurement:
         self.unit = compared.unit  # what the intervals count: "images", "classes" or "groups"
         self.units = len(counts.images)
         self.threshold: float = settings["threshold"]
-        self.accuracy = counts.share(stored)  # pairs called right at the threshold
-        self.tmr = counts.share(stored, 1)  # same pairs called the same at the threshold
-        self.fmr = counts.share(stored, 0)  # different pairs called the same at the threshold
+        # at the threshold: pairs called right, same and different pairs called the same
+        (self.accuracy, self.tmr, self.fmr) = shares[stored].values()
         self.auc = auc_of(compared)
         self.eer = Figure(curve.eer)
         self.operating_points = points  # by rate what it gives; None: not enough pairs for it
@@ -66,10 +65,10 @@ class Measurement:
         if not self.chance and self.accuracy.low is not None:  # no threshold that guesses suits
             self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
-        self.accuracy_at_half = None if distance.head is None else counts.share(half).value
-        self.calibration = calibration(compared, settings, tenths, counts)
+        self.accuracy_at_half = None if distance.head is None else shares[half]["right"].value
+        self.calibration = calibration(counts, settings, tenths)
         # of the pairs of each two classes the share that is called the same, (C, C)
-        self.shares = None if counts.matched is None else _shares(compared.sizes, counts.matched)
+        self.shares = counts.shares
         self.classes = None if self.shares is None else _by_class(compared, self.shares)
         self.retrieval = Retrieval(compared, float(limits[stored])) if compared.whole else None
 
@@ -118,7 +117,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     (ends, _) = compared.extremes(0, MOST_NEAREST)
     # frames of one clip are no more independent than one image
     groups = compared.images.groups
-    places = apart(ends if groups is None else groups[ends], MIN_FALSE_MATCHES)
+    places = apart(ends if groups is None else groups[ends])
     raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
     some = evenly(len(curve.levels), MOST_LEVELS)
@@ -148,17 +147,15 @@ def tenths_of(settings: Mapping[str, Any]) -> np.ndarray:
 
 
 @np.errstate(invalid="ignore")  # NaN where no pair is left
-def calibration(
-    compared: ImagePairs, settings: Mapping[str, Any], tenths: np.ndarray, counts: Counts
-) -> list[dict[str, Any]]:
+def calibration(counts: Counts, settings: Mapping[str, Any], tenths: np.ndarray) -> list[dict]:
     """How probable it is said to be that pairs are the same, and how many of them are.
 
     tenths: tenths_of the settings, the last thresholds of counts. Between each two, and around
     them, where pairs are: the mean that is "predicted", the share that is the "same", where same
     and different pairs weigh a half each, and how many "pairs".
     """
-    curve = compared.curve
-    predicted = probability_of(compared.distance.output(curve.levels), settings)
+    curve = counts.compared.curve
+    predicted = probability_of(counts.compared.distance.output(curve.levels), settings)
     if not len(tenths) or predicted is None:
         return []
     weights = curve.same / curve.same.sum() + curve.different / curve.different.sum()
@@ -267,12 +264,6 @@ def basis(m: Measurement) -> str:
     if m.units < LEAST_UNITS:
         return f"{pairs}, no interval: fewer than {LEAST_UNITS} {m.unit} ({m.units})"
     return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
-
-
-def _shares(sizes: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    pairs = np.outer(sizes, sizes)
-    np.fill_diagonal(pairs, sizes * (sizes - 1) // 2)
-    return (np.triu(matched, 1) + matched.T) / np.maximum(pairs, 1)
 
 
 def _by_class(compared: ImagePairs, shares: np.ndarray) -> dict[str, Any]:

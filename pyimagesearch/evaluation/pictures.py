@@ -10,10 +10,11 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
-from pyimagesearch.data.sets import Rows, evenly
+from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
-from pyimagesearch.evaluation.distances import apart, called_same
+from pyimagesearch.evaluation.distances import apart
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.system.errors import InputError, printable
@@ -57,11 +58,7 @@ def plot_pairs(
 
 
 def plot_verdicts(
-    images: Images,
-    distances: np.ndarray,
-    threshold: float,
-    path: File,
-    wrong: Sequence[bool] | bool = False,
+    images: Images, distances: np.ndarray, threshold: float, path: File, wrong: ArrayLike = False
 ) -> Figure:
     """Pairs of images, each with its distance and verdict: same where distance < threshold.
 
@@ -69,14 +66,12 @@ def plot_verdicts(
     """
     marks = np.where(np.broadcast_to(wrong, np.shape(distances)), ", wrong:", "")
     texts = [f"{d:.2f}{mark}" for d, mark in zip(distances, marks)]
-    same = called_same(distances, threshold)
+    same = distances < np.float64(threshold)  # not rounded to the distances' float32
     title = f"distance; same where it is < {threshold:.2f}"
     return plot_pairs(images, texts, same, path, title)
 
 
-def plot_worst(
-    images: np.ndarray | Rows, measured: Measurement, path: File, run: str = ""
-) -> Figure:
+def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:
     """The pairs that the model gets most wrong, same ones far apart and different ones near.
 
     An image is shown once for each of the two. run: the recipe and the data, for the title.
@@ -84,9 +79,9 @@ def plot_worst(
     found = []
     for kind in (1, 0):
         (ends, far) = measured.compared.extremes(kind, 500)
-        some = apart(ends, 5)
-        found.append((ends[some], far[some], np.full(len(some), kind)))
-    (worst, distances, same) = (np.concatenate(part) for part in zip(*found))
+        found += [(ends[k], far[k], kind) for k in apart(ends)[:5]]
+    (worst, distances, same) = map(np.array, zip(*found))
+    images = measured.compared.images.images
     texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(distances)]
     title = f"{run}Same pairs furthest apart, different ones nearest"
     title += f"; threshold {measured.threshold:.2f}"
@@ -151,26 +146,24 @@ def plot_histogram(measured: Measurement, path: File, run: str = "") -> Figure:
     """How many same and different pairs lie at which distance, with the threshold."""
     threshold = measured.threshold
     (fig, ax) = _axes(f"{run}Distances of the test pairs", "Distance", "Pairs")
-    (edges, same, different) = histogram(measured)
-    kinds = ((same, SAME, "//", "same"), (different, DIFFERENT, "", "different"))
-    for pairs, color, hatch, name in kinds:
+    (edges, kinds) = histogram(measured)
+    how = ((SAME, "//", "same"), (DIFFERENT, "", "different"))
+    for pairs, (color, hatch, name) in zip(kinds, how):
         ax.stairs(pairs, edges, fill=True, color=color, alpha=0.6, hatch=hatch, label=name)
     ax.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
     ax.set_yscale("log")  # the few wrong pairs are what matters
-    ax.set_ylim(0.5, 4 * max(same.max(), different.max()) ** 1.2)  # the legend hides none
+    ax.set_ylim(0.5, 4 * np.max(kinds) ** 1.2)  # the legend hides none
     ax.legend(loc="upper center", ncols=3)
     return save(fig, path)
 
 
-def histogram(measured: Measurement, bins: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The edges of bins of distances, float (B + 1,), and the same and different pairs in each."""
+def histogram(measured: Measurement, bins: int = 60) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The edges of bins of distances, float (B + 1,), and [same, different] pairs in each, (B,)."""
     curve = measured.compared.curve
     distances = measured.compared.distance.output(curve.levels)
     edges = np.linspace(min(0, distances[0]), max(distances[-1] * 1.0001, 1e-6), bins + 1)
-    (same, different) = (
-        np.histogram(distances, edges, weights=pairs)[0] for pairs in (curve.same, curve.different)
-    )
-    return edges, same, different
+    kinds = (curve.same, curve.different)
+    return edges, [np.histogram(distances, edges, weights=pairs)[0] for pairs in kinds]
 
 
 def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
@@ -190,16 +183,15 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
         "First principal component",
         "Second principal component",
     )
-    for k in range(min(labels.max() + 1, 64)):  # 64 signs, then the first again
-        (x, y) = places[labels % 64 == k].T
-        (color, shape) = (COLORS[k % 8], SHAPES[k // 8])
+    names = lettering(compared.names) if compared.whole and len(compared.names) <= 30 else []
+    size = 9 if max(map(len, names), default=0) <= 12 else 7
+    for k in np.unique(labels):  # there are 64 signs, then the first again
+        (x, y) = places[labels == k].T
+        (color, shape) = (COLORS[k % 8], SHAPES[k // 8 % 8])
         ax.scatter(x, y, s=18, c=color, marker=shape, edgecolors="#333", linewidths=0.4)
-    if compared.whole and len(compared.names) <= 30:
-        names = lettering(compared.names)
-        size = 9 if max(map(len, names)) <= 12 else 7
-        for k in np.unique(labels):
-            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": COLORS[k % 8], "alpha": 0.9}
-            middle = np.median(places[labels == k], axis=0)
+        if names:
+            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9}
+            middle = (np.median(x), np.median(y))
             ax.annotate(names[k], middle, ha="center", va="center", fontsize=size, bbox=box)
     return save(fig, path)
 

@@ -27,7 +27,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
-from pyimagesearch.evaluation.all_pairs import ImagePairs
+from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs
 from pyimagesearch.evaluation.measure import Measurement, embed
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
@@ -69,7 +69,8 @@ def write(
     with suppress(InputError):  # where too few are left
         if len(data.copies):
             new = [embeddings[rest], test.part(rest), settings, comparison, data.new_classes]
-            figure = Measurement(ImagePairs(*new), settings).accuracy
+            threshold = compared.distance.before_head(measured.threshold)
+            figure = Counts(ImagePairs(*new), [threshold]).share(0)
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
             what = "without test images that have a near copy in training"
             without.append(f"{what}, {len(rest)} images: {figure.percent()} right")
@@ -96,7 +97,7 @@ def write(
     pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
     pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
     pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
-    pictures.plot_worst(test.images, measured, os.path.join(output, "contrastive_worst.png"), run)
+    pictures.plot_worst(measured, os.path.join(output, "contrastive_worst.png"), run)
     right = f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
     (sizes, *warnings) = datasets.describe(data)
@@ -148,11 +149,11 @@ def page(
     """
     # the slider's steps, evenly spread, and the model's thresholds with their exact figures
     (compared, curve) = (measured.compared, measured.compared.curve)
-    (edges, *bars) = pictures.histogram(measured)
+    (edges, bars) = pictures.histogram(measured)
     spread = np.linspace(edges[0], edges[-1], STEPS)
     places = np.searchsorted(compared.distance.output(curve.levels), spread)
-    rates = (curve.tmr, curve.fmr, curve.right)
-    steps = [[t, *shares] for t, *shares in zip(spread, *(rate[places] for rate in rates))]
+    rates = [rate[places] for rate in (curve.tmr, curve.fmr, curve.right)]
+    steps = np.stack([spread, *rates], axis=1).tolist()
     points = {"the model's": vars(measured) | {"right": measured.accuracy}}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
     for p in points.values():

@@ -95,7 +95,7 @@ def evaluate(
     if figure:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
-        pictures.plot_worst(test.images, measured, figure)
+        pictures.plot_worst(measured, figure)
         log.info(f"the worst pairs: {printable(figure)}")
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}

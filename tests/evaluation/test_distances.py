@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from pyimagesearch.evaluation.distances import apart, called_same, curve_of
+from pyimagesearch.evaluation.distances import apart, curve_of
 
 DISTANCES = [0.1, 0.2, 0.4, 0.3, 0.5, 0.6]
 LABELS = [1, 1, 1, 0, 0, 0]
 
 
 def accuracy(distances, y, threshold):
-    return np.mean(called_same(distances, threshold) == (np.ravel(y) == 1))
+    return np.mean((np.array(distances) < threshold) == (np.ravel(y) == 1))
 
 
 def test_threshold_by_hand():
@@ -62,4 +62,4 @@ def test_thirty_false_matches_support_a_rate():
     assert curve.threshold_at_fmr(0.01, thirty[:29]) is None
     assert curve_of(np.ones(5000), np.zeros(5000)).threshold_at_fmr(0.01, thirty) == 1.0  # ties
     # (0, 2) and (3, 1) share an image with (0, 1)
-    assert apart(np.array([[0, 1], [0, 2], [3, 1], [4, 5]]), 3) == [0, 3]
+    assert apart(np.array([[0, 1], [0, 2], [3, 1], [4, 5]])) == [0, 3]
