@@ -4,19 +4,17 @@ import logging
 import os
 import re
 from collections import Counter, defaultdict
-from contextlib import suppress
+from collections.abc import Mapping
 from itertools import pairwise
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data import listing
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import File, ReadyPair, few_of, say
+from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say, say_left_out
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
@@ -53,7 +51,7 @@ def read_folder(
     is_folder = os.path.isdir(directory)
     if class_level and not is_folder:
         raise InputError("Expected --class-level with a folder. Received: a list.")
-    plan = listing.find(directory, class_level) if is_folder else listing.find_listed(directory)
+    plan = find(directory, class_level) if is_folder else find_listed(directory)
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
     if groups:
         rest = {*plan.files}.difference(*groups.values())
@@ -79,19 +77,21 @@ def read_folder(
     # a content is known by this row from here on
     row_of = dict(zip(read, first[content].tolist()))
     if plan.pairs is None:
-        (pairs, reasons) = ([], _reasons(row_of, sorted({file.label for file in plan.files})))
+        labels = defaultdict[int, set[str]](set)  # of each content
+        for file, row in row_of.items():
+            labels[row].add(file.label)
+        (pairs, reasons) = ([], _reasons(labels, sorted({file.label for file in plan.files})))
     else:
         pairs = _usable_pairs(plan.pairs, row_of)
-        paired = {row_of[file] for pair in pairs for file in pair[:2]}
-        alone = "in no pair that is used"
-        reasons = {row: "" if row in paired else alone for row in row_of.values()}
+        reasons = dict.fromkeys(row_of.values(), "in no pair that is used")
+        reasons |= {row_of[file]: "" for pair in pairs for file in pair[:2]}
     left_out = defaultdict[str, list[str]](list)
     left_out["unreadable"] = [plan.files[k].name for k in found.messages]
     for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
         copy = "copies" if file.part == read[row].part else "copies of images in another part"
         if why := reasons[row] or (copy if file != read[row] else ""):
             left_out[why].append(file.name)
-    skipped = plan.skipped + listing.say_left_out(left_out, MOST_NAMED)
+    skipped = plan.skipped + say_left_out(left_out, MOST_NAMED)
 
     rows = np.array([row for row, why in sorted(reasons.items()) if not why])
     used = [read[row] for row in rows]
@@ -122,16 +122,6 @@ def read_folder(
     return images, counts
 
 
-def holds_pairs(path: str | os.PathLike) -> bool:
-    """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
-    with suppress(OSError, InputError):
-        if os.path.isdir(path):
-            some = min(listing.PAIR_FOLDERS)  # in it, or in a folder or two around them
-            return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
-        return listing.rows_of(path, listing.CLASSES, listing.PAIRS)[0] == listing.PAIRS
-    return False
-
-
 def _shape(
     paths: list[str], reading: Reading, size: tuple[int, int] | None, channels: int | None
 ) -> tuple[int, int, int]:
@@ -150,16 +140,15 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-def _reasons(row_of: dict[File, int], names: list[str]) -> dict[int, str]:
-    """Why the content of each row of row_of is not used, "" where it is. names: of all classes.
+def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]:
+    """Why each content is not used, "" where it is. labels: of each; names: of all classes.
 
     Raises InputError where fewer than two classes are left.
     """
-    labels = defaultdict[int, set[str]](set)  # of each content
-    for file, row in row_of.items():
-        labels[row].add(file.label)
+    # of several classes one is wrong, and nobody knows which
+    sure = {row: name for row, (name, *others) in labels.items() if not others}
     sizes = Counter(dict.fromkeys(names, 0))
-    sizes.update(name for some in labels.values() if len(some) == 1 for name in some)
+    sizes.update(sure.values())
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
@@ -167,11 +156,9 @@ def _reasons(row_of: dict[File, int], names: list[str]) -> dict[int, str]:
         wanted = "at least two classes of two readable images"
         raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
     log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    reasons = {row: "" if some <= large.keys() else "in classes of fewer than two"
-               for row, some in labels.items()}  # fmt: skip
-    # one class is wrong, and nobody knows which
-    wrong = [row for row, some in labels.items() if len(some) > 1]
-    return reasons | dict.fromkeys(wrong, "in several classes")
+    small = "in classes of fewer than two"
+    reasons = {row: "" if name in large else small for row, name in sure.items()}
+    return dict.fromkeys(labels, "in several classes") | reasons
 
 
 def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
@@ -221,7 +208,7 @@ def _numbered(
     """
     edges = [edge for some in groups.values()
              for edge in pairwise(row_of[file] for file in some if file in row_of)]  # fmt: skip
-    numbers = connected(len(row_of), edges)[rows]
+    numbers = connected(len(row_of), [edges])[rows]
     first: dict[int, File] = {}
     for file, number in zip(files, numbers.tolist()):
         other = first.setdefault(number, file)

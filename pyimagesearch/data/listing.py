@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,28 +69,28 @@ class Listing:
 def find(
     directory: str | os.PathLike, class_level: int | None = None, plain: bool = False
 ) -> Listing:
-    """The image files of a folder, and what its subfolders say of them.
+    """The image files of a folder, and what its subfolders say of them; logs what is left out.
 
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
     subfolders, named "alphabet/character"; 0: there are no classes. plain: nor where there are no
     subfolders. The classes similar_all_images/ and dissimilar_all_images/ hold ready pairs,
-    NAME_first beside NAME_second.
-    Logs what is left out. Raises InputError where there are no images in subfolders and, without
-    class_level, where the subfolders can be read in two ways.
+    NAME_first beside NAME_second. Raises InputError where there are no images in subfolders and,
+    without class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (place_of, folders, left_out) = _scan(directory)
-    places = {*place_of.values()}
+    (names_in, left_out) = _scan(directory)
+    places = {place for place, names in names_in.items() if names}
     if class_level == 0 or (plain and not any(places)):
         known = dict.fromkeys(places, ("", TRAIN))
     else:
-        known = _classes(places, folders, class_level, printable(directory))
-    files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
+        known = _classes(places, {*names_in}, class_level, printable(directory))
+    files = [File(name, *known[place]) for place in known for name in names_in[place]]
     files.sort(key=attrgetter("label", "part", "name"))
     pairs = _pairs(files) if {file.label for file in files} >= PAIR_FOLDERS.keys() else None
-    left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
+    beside = sorted(chain.from_iterable(names_in[place] for place in places - known.keys()))
+    left_out["beside the class folders"] = beside
     return Listing(directory, files, pairs, skipped=say_left_out(left_out))
 
 
@@ -98,16 +99,16 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
-    """The place of each image below a folder, all places, and the names of what is left out.
+def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]:
+    """The images in each place below a folder, and what is left out, by its ending or the reason.
 
-    Places begin in a single folder around all others. Names are by their ending or the reason: a
-    folder is read once or left out as a whole. What begins with a dot is hidden, and so is
-    __MACOSX, whose files are named as images and are none. A file without an ending may be an
-    image: who reads it will know. Raises InputError where the folder is missing or holds no images.
+    Places begin in a single folder around all others. A folder is read once or left out as a whole.
+    What begins with a dot is hidden, and so is __MACOSX, whose files are named as images and are
+    none. A file without an ending may be an image: who reads it will know.
+    Raises InputError where the folder is missing or holds no images.
     """
-    (kinds, top) = ({"", *endings()}, Path(directory).resolve())
-    (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
+    (kinds, top, seen) = ({"", *endings()}, Path(directory).resolve(), set[Path]())
+    names_in = defaultdict[Place, list[str]](list)
     left_out = defaultdict[str, list[str]](list)
 
     def not_opened(error):
@@ -130,23 +131,21 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
             continue
         seen.add(real)
         folders.sort()
-        place = Path(unicodedata.normalize("NFC", str(folder))).parts
-        places.add(place)
+        names = names_in[Path(unicodedata.normalize("NFC", str(folder))).parts]
         for file in sorted(files):
-            (path, ending) = (os.path.join(*folder.parts, file), os.path.splitext(file)[1].lower())
-            if ending in kinds and not file.startswith("."):
-                place_of[path] = place
-            else:
-                left_out["hidden" if file.startswith(".") else ending].append(path)
-    if not place_of:
+            ending = os.path.splitext(file)[1].lower()
+            why = "hidden" if file.startswith(".") else ending
+            (names if why in kinds else left_out[why]).append(os.path.join(*folder.parts, file))
+    places = {place for place, names in names_in.items() if names}
+    if not places:
         how = "no such folder"
         if os.path.isdir(directory):
             how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
-    depth = _depth({*place_of.values()}, 0, 1)
-    around_all = next(iter(place_of.values()))[:depth]
-    places = {place[depth:] for place in places if place[:depth] == around_all}
-    return {path: place[depth:] for path, place in place_of.items()}, places, left_out
+    depth = _depth(places, 0, 1)
+    around_all = min(places)[:depth]
+    within = (place for place in names_in if place[:depth] == around_all)
+    return {place[depth:]: names_in[place] for place in within}, left_out
 
 
 def say_left_out(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
@@ -190,10 +189,9 @@ def _classes(
     if not class_level and branched and 2 * branched >= len(inside):
         first = {place[depth] for place in inside}
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
-        raise InputError(
-            f"Expected one level of class folders. Received: {shown}, where the classes can be "
-            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Say --class-level 1 or 2."
-        )
+        received = f"{shown}, where the classes can be {few_of(sorted(first))} or "
+        received += f"{few_of(sorted(second))}. Say --class-level 1 or 2."
+        raise InputError(f"Expected one level of class folders. Received: {received}")
     say(f"left out class {printable('/'.join(folder))}: it holds no images"
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
@@ -307,18 +305,17 @@ def find_listed(path: str | os.PathLike) -> Listing:
     for row in rows:
         try:
             names = row.named(*kind[:2])
-            part = row.cells["split"].strip() if parted else "train"
-            if part.casefold() not in PARTS:
-                received = printable(part or "nothing")
+            split = row.cells["split"].strip() if parted else "train"
+            if (part := PARTS.get(split.casefold())) is None:
+                received = printable(split or "nothing")
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
             # 1.0 is what pandas makes of 1 beside a gap
             text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
             label = unicodedata.normalize("NFC", text)
-            of_row = []
-            for name in names:
-                if not os.path.isfile(where := os.path.join(base, name)):
+            for where in (os.path.join(base, name) for name in names):
+                if not os.path.isfile(where):
                     raise InputError(f"Expected a file. Received: {printable(where)}, not there.")
-                of_row.append(File(os.path.normpath(name), label, PARTS[part.casefold()]))
+            of_row = [File(os.path.normpath(name), label, part) for name in names]
             files.update(of_row)
             if kind == PAIRS:
                 pairs.append((of_row[0], of_row[1], row.same()))
@@ -329,6 +326,16 @@ def find_listed(path: str | os.PathLike) -> Listing:
     log.info(f"{printable(path)} is read as a list of {', '.join(kind)}")
     in_order = sorted(files, key=attrgetter("label", "part", "name"))
     return Listing(base, in_order, pairs if kind == PAIRS else None, groups)
+
+
+def holds_pairs(path: str | os.PathLike) -> bool:
+    """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
+    with suppress(OSError, InputError):
+        if os.path.isdir(path):
+            some = min(PAIR_FOLDERS)  # in it, or in a folder or two around them
+            return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
+        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
+    return False
 
 
 def say(messages: Iterable[str]) -> None:

@@ -124,18 +124,15 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 
 def in_batches(
-    function: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray | Rows,
-    batch_size: int | None = None,
+    function: Callable[..., np.ndarray], images: np.ndarray | Rows, batch_size: int | None = None
 ) -> np.ndarray:
     """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows."""
     # of MNIST's 255, and fewer of larger ones, so that memory is bounded
-    batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
-    starts = range(0, len(images), batch_size)
+    size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     with ThreadPoolExecutor(at_once()) as pool:
         # a batch is taken from the images, which may be on disk, when its turn comes
-        parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
-        return np.concatenate(list(parts))
+        starts = range(0, len(images), size)
+        return np.concatenate([*pool.map(lambda k: function(images[k : k + size]), starts)])
 
 
 def class_numbers(labels: Any) -> np.ndarray:
@@ -166,8 +163,8 @@ def are_uneven(sizes: np.ndarray) -> bool:
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     """uint64 (N,): for each image the first eight bytes of BLAKE2b of its shape and pixels."""
     shape = np.array(images.shape[1:], "<u8").tobytes()
-    digests = [hashlib.blake2b(shape + images[k].tobytes(), digest_size=8).digest()
-               for k in range(len(images))]  # fmt: skip
+    contents = (shape + images[k].tobytes() for k in range(len(images)))
+    digests = [hashlib.blake2b(content, digest_size=8).digest() for content in contents]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
