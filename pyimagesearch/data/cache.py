@@ -21,20 +21,18 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import printable
 from pyimagesearch.system.terminal import at_once, progress_bar
 
 log = logging.getLogger(__name__)
-# some things, and what is told how many are done -> the value of each thing that has one
-Compute = Callable[[list[Any], Callable[[int], None]], dict[Any, bytes]]
 
 FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
 CONTENT_BYTES = 8  # of the digest of a file's content
-BLOCK_FILES = 1000  # files, or images, that are kept together
+BLOCK_FILES = 1000  # files, or images, that are kept together,
+BLOCK_BYTES = 2**26  # or fewer: as many as have so many bytes of pixels
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
 
 
@@ -92,13 +90,14 @@ def read_files(
 
 
 def cached(
-    store: str, keys: dict[Any, bytes], compute: Compute, what: str, step: int = BLOCK_FILES
+    store: str, keys: dict[Any, bytes], compute: Callable, what: str, step: int = BLOCK_FILES
 ) -> tuple[list, np.ndarray, int]:
     """The things that have a value, these values, and how many of them were there before.
 
     store: names what is computed; a digest of weights and settings belongs into it.
-    keys: of each thing, a digest of what its value is computed from. compute: asked for what the
-    store lacks, at most `step` things at a time. what: for the progress bar, "images looked at".
+    keys: of each thing, a digest of what its value is computed from. compute(things, done): the
+    bytes of each thing that has a value, of at most `step` that the store lacks; done is told how
+    many are. what: for the progress bar, "images looked at".
     The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
     Where the cache fails, all of it is done once more with a temporary one.
     """

@@ -41,8 +41,7 @@ def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> tuple[np.n
 def groups_of_copies(images: np.ndarray | Rows) -> list[np.ndarray]:
     """The groups of near copies among images uint8 (N, H, W, C): int, rows of each, largest first.
 
-    Each is a near copy of another in its group, perhaps not of all: the frames of a clip hang
-    together. `t = thumbnails(images, rows); t @ t.T` has the correlations of a group.
+    Each is a near copy of another in its group, perhaps not of all, as the frames of a clip are.
     """
     every = np.arange(len(images))
     group = connected(len(images), _pairs_of_copies(images, every, images, every))
@@ -87,10 +86,8 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     import cv2
 
     size = (ALIGNED_SIDE, ALIGNED_SIDE)
-    (a, b) = (
-        cv2.resize(image.mean(axis=2, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
-        for image in (a, b)
-    )
+    (a, b) = (image.mean(axis=2, dtype=np.float32) for image in (a, b))
+    (a, b) = (cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (a, b))
     if np.sort(np.histogram(a, SHADES)[0])[-2:].sum() > MOST_PLAIN * a.size:
         return False
     (a, b) = (cv2.GaussianBlur(image, (3, 3), 0) for image in (a, b))

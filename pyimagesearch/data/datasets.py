@@ -93,7 +93,7 @@ def load(
     (images, counts) = _images_of(source, own, recipe.reading, split, flags)
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
-        trained = np.isin(images.digests(), known).any(axis=0)
+        trained = np.any(np.isin(images.digests(), known), axis=0)
     (part, by) = splits.split(images, recipe.reading, seed, split, trained)
     kinds = (TRAIN, VALIDATION, TEST)
     (train, held, test) = (images.part(np.flatnonzero(part == kind)) for kind in kinds)

@@ -122,9 +122,7 @@ def read_folder(
     return images, counts
 
 
-def _shape(
-    paths: list[str], reading: Reading, size: tuple[int, int] | None, channels: int | None
-) -> tuple[int, int, int]:
+def _shape(paths, reading, size, channels):
     """The shape (H, W, C) to read images in, from what is asked for and a look at a hundred."""
     # by chance, but always the same: two cameras might take turns
     order = np.random.default_rng(0).permutation(len(paths))[:LOOKED_AT]
@@ -190,18 +188,15 @@ def _groups_of_names(files: list[File], group_by: str) -> dict[str, list[File]]:
             if match and (name := (*match.groups(), "")[0] or match[0]):
                 groups[f"by name: {name}"].append(file)
     except re.error as error:
-        raise InputError(
-            f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
-        ) from None
+        what = f"{group_by!r} ({error})"
+        raise InputError(f"Expected a regular expression to group by. Received: {what}.") from None
     if not groups:
         received = f"{group_by}, which does not match {files[0]} or any other"
         raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
     return groups
 
 
-def _numbered(
-    groups: dict[str, list[File]], row_of: dict[File, int], rows: np.ndarray, files: list[File]
-) -> np.ndarray:
+def _numbered(groups, row_of, rows, files):
     """int32 (N,): one number for images that belong together. rows, files: of the images used.
 
     Raises InputError where what belongs together is in two parts.
@@ -213,9 +208,7 @@ def _numbered(
     for file, number in zip(files, numbers.tolist()):
         other = first.setdefault(number, file)
         if file.part != other.part:
-            raise InputError(
-                f"Expected each group in one part. Received: {other} in {PART_NAMES[other.part]} "
-                f"and {file} in {PART_NAMES[file.part]}. Move them together, leave out the groups, "
-                "or leave out the split."
-            )
+            received = f"{other} in {PART_NAMES[other.part]} and {file} in {PART_NAMES[file.part]}"
+            mend = "Move them together, leave out the groups, or leave out the split."
+            raise InputError(f"Expected each group in one part. Received: {received}. {mend}")
     return numbers

@@ -278,11 +278,10 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or not rows or len(known) > len(set(known)):
-        raise InputError(
-            f"Expected a header with the columns {' or '.join(map(' and '.join, kinds))}, none of "
-            f"them twice, and lines below it. Received: {shown} with {len(rows):,} lines below "
-            f"{printable(','.join(header)[:80] or 'none')}."
-        )
+        columns = " or ".join(map(" and ".join, kinds))
+        wanted = f"a header with the columns {columns}, none of them twice, and lines below it"
+        received = f"{len(rows):,} lines below {printable(','.join(header)[:80] or 'none')}"
+        raise InputError(f"Expected {wanted}. Received: {shown} with {received}.")
     return kind, rows
 
 

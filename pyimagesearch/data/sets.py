@@ -16,7 +16,6 @@ from pyimagesearch.system.terminal import at_once
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
-BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
 
 
@@ -144,13 +143,11 @@ def class_numbers(labels: Any) -> np.ndarray:
     if not isinstance(labels, (list, tuple)):  # no array: of strings as wide as the longest
         labels = np.atleast_1d(np.asarray(labels)).tolist()
     values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in labels]
-    texts = all(isinstance(value, str) for value in values)
     wrong = [v for v in values if not (isinstance(v, (Real, np.bool_)) and v % 1 == 0)]
-    if wrong and not texts:
-        raise InputError(
-            "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
-            f"Received: {wrong[0]!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
-        )
+    if wrong and not all(isinstance(value, str) for value in values):
+        wanted = "one label for each image, whole numbers or strings, (N,) or (N, 1)"
+        mend = "np.argmax(labels, axis=1) makes labels of one-hot rows"
+        raise InputError(f"Expected {wanted}. Received: {wrong[0]!r}. {mend}.")
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
 

@@ -112,10 +112,9 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
         raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
-    folder = Path(directory).absolute()
+    path = Path(directory).absolute()
     try:
-        while not folder.exists():
-            folder = folder.parent
+        folder = next(filter(Path.exists, (path, *path.parents)))
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(b"x")
     except OSError as error:
