@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,7 +89,7 @@ def find(
     files = [File(name, *known[place]) for place in known for name in names_in[place]]
     files.sort(key=attrgetter("label", "part", "name"))
     pairs = _pairs(files) if {file.label for file in files} >= PAIR_FOLDERS.keys() else None
-    beside = sorted(chain.from_iterable(names_in[place] for place in places - known.keys()))
+    beside = sorted(name for place in places - known.keys() for name in names_in[place])
     left_out["beside the class folders"] = beside
     return Listing(directory, files, pairs, skipped=say_left_out(left_out))
 
