@@ -7,7 +7,6 @@ programs can share the cache. A cache that cannot be used costs time, and stops 
 """
 
 import hashlib
-import logging
 import math
 import os
 import sqlite3
@@ -22,9 +21,7 @@ from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
 from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import at_once, progress_bar
-
-log = logging.getLogger(__name__)
+from pyimagesearch.system.terminal import at_once, progress_bar, say
 
 FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
@@ -105,12 +102,12 @@ def cached(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / FILE).exists():
-            log.info(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
-                     "names another place")  # fmt: skip
+            say(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
+                "names another place")  # fmt: skip
         return _cached_in(folder, store, keys, compute, what, step)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        log.info(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
+        say(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
         if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
             with suppress(OSError):
                 clear()

@@ -1,6 +1,5 @@
 """A folder or a list of images -> pixels with what is known of them, for training and evaluate."""
 
-import logging
 import os
 import re
 from collections import Counter, defaultdict
@@ -14,17 +13,16 @@ import numpy as np
 from pyimagesearch.config import Reading
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say, say_left_out
+from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say_left_out
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import say
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 MANY_SIDE = 128  # pixels: images are not reduced further because they are many
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
-
-log = logging.getLogger(__name__)
 
 
 def read_folder(
@@ -55,21 +53,21 @@ def read_folder(
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
     if groups:
         rest = {*plan.files}.difference(*groups.values())
-        log.info(f"{len(groups):,} groups; {len(rest):,} images are in none")
+        say(f"{len(groups):,} groups; {len(rest):,} images are in none")
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, reading or Reading(), image_size, channels)
     found = read_files("pixels", paths, shape)
     say(f"skipped {message}" for message in found.messages.values())
     if not found.good:
         raise InputError("Expected readable images. Received: none.")
-    log.info(f"{len(found.good):,} images read, {described(shape)}")
+    say(f"{len(found.good):,} images read, {described(shape)}")
     some = found.values[evenly(len(found.good), LOOKED_AT)]
     if some.min() == some.max():
         received = f"some in which every pixel is {some.min()}. Look at the files."
         raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
-        log.info(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
-                 "them, stretch their values first")  # fmt: skip
+        say(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
+            "them, stretch their values first")  # fmt: skip
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
@@ -153,7 +151,7 @@ def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]
     if len(large) < 2:
         wanted = "at least two classes of two readable images"
         raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
-    log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
+    say(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
     small = "in classes of fewer than two"
     reasons = {row: "" if name in large else small for row, name in sure.items()}
     return dict.fromkeys(labels, "in several classes") | reasons
@@ -175,7 +173,7 @@ def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[Read
     if not pairs:
         raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
     same = sum(y for (_, _, y) in pairs)
-    log.info(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
+    say(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
     return pairs
 
 

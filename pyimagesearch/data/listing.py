@@ -1,12 +1,11 @@
 """A folder or a list -> image files, the class and part of each, what is left out and why."""
 
 import csv
-import logging
 import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,8 +17,7 @@ from pyimagesearch import config
 from pyimagesearch.data.images import endings
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
-
-log = logging.getLogger(__name__)
+from pyimagesearch.system.terminal import say
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
 PARTS = {
@@ -31,7 +29,6 @@ PARTS = {
 PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
-MOST_LINES = 20  # of one kind
 SAME = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "same"), 1),
     **dict.fromkeys(("0", "0.0", "false", "no", "different"), 0),
@@ -221,7 +218,7 @@ def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
             "Expected either classes, or parts of a data set (train, val, test) with a folder for "
             f"each class in them. Received: {what}. If all are classes, say --class-level 1."
         )
-    log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+    say(f"{' and '.join(map(printable, parts))} are used as what they are named for")
     return parts
 
 
@@ -297,7 +294,7 @@ def find_listed(path: str | os.PathLike) -> Listing:
     (kind, rows) = rows_of(path, CLASSES, PAIRS)
     # a column without a name is the index that pandas writes
     if unused := {*filter(None, rows[0].cells)} - {*kind, *OPTIONAL, "unnamed: 0"}:
-        log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
+        say(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
     (files, pairs, groups) = (set[File](), list[ReadyPair](), defaultdict[str, list[File]](list))
@@ -322,7 +319,7 @@ def find_listed(path: str | os.PathLike) -> Listing:
                 groups[group] += of_row
         except InputError as fault:
             raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
-    log.info(f"{printable(path)} is read as a list of {', '.join(kind)}")
+    say(f"{printable(path)} is read as a list of {', '.join(kind)}")
     in_order = sorted(files, key=attrgetter("label", "part", "name"))
     return Listing(base, in_order, pairs if kind == PAIRS else None, groups)
 
@@ -335,15 +332,6 @@ def holds_pairs(path: str | os.PathLike) -> bool:
             return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
         return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
     return False
-
-
-def say(messages: Iterable[str]) -> None:
-    """Log some lines of one kind, twenty of them at most."""
-    messages = list(messages)
-    for message in messages[:MOST_LINES]:
-        log.info(message)
-    if len(messages) > MOST_LINES:
-        log.info(f"and {len(messages) - MOST_LINES:,} more like this")
 
 
 def few_of(names: Collection[str], count: int = 3) -> str:

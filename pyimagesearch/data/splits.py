@@ -7,7 +7,6 @@ class into or out of each part.
 """
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from itertools import product
 
@@ -16,14 +15,13 @@ import numpy as np
 from pyimagesearch.config import Reading
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import say
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
 PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}  # and in folders
 SMALL_CLASS = 6  # images: a class of fewer is trained on alone
 MANY_CLASSES = 20  # so many, of which most are small, are split by whole classes
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
-
-log = logging.getLogger(__name__)
 
 
 def split(
@@ -72,8 +70,8 @@ def split(
             if all(paired) and (large or not known.any()):
                 break
         if how == "classes" and by is None:
-            log.info(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
-                     "choose and are tested on (--split images takes some of each)")  # fmt: skip
+            say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
+                "choose and are tested on (--split images takes some of each)")  # fmt: skip
         if how == "images" and images.groups is not None:
             how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):

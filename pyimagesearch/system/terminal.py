@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -21,6 +21,7 @@ from pyimagesearch import __version__
 from pyimagesearch.system.errors import InputError, first_line
 
 LOGGER = "pyimagesearch"
+MOST_LINES = 20  # of one kind
 # that this process may use: fewer than the machine has where a scheduler says so
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _stderr = threading.RLock()  # one thread at a time turns it away
@@ -153,6 +154,14 @@ def _leave_output() -> None:
     # what is still buffered for a closed pipe or a full disk would fail again at exit
     with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def say(messages: str | Iterable[str]) -> None:
+    """Log a line, or some lines of one kind, of which twenty at most are shown."""
+    lines = [messages] if isinstance(messages, str) else list(messages)
+    more = [f"and {len(lines) - MOST_LINES:,} more like this"] if len(lines) > MOST_LINES else []
+    for line in [*lines[:MOST_LINES], *more]:
+        logging.getLogger(LOGGER).info(line)
 
 
 def verbosity() -> str | int:

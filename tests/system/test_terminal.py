@@ -57,12 +57,11 @@ def test_exit_codes(ends):
 
 def test_a_closed_pipe_ends_quietly():
     code = """
-import logging
 from pyimagesearch.system import terminal
 terminal.setup(keras=False)
 def main():
     while True:
-        logging.getLogger(terminal.LOGGER).info("line")
+        terminal.say("line")
 terminal.run(main)
 """
     with started("-c", code, after="[INFO] line") as process:
