@@ -29,10 +29,7 @@ PARTS = {
 PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
-SAME = {
-    **dict.fromkeys(("1", "1.0", "true", "yes", "same"), 1),
-    **dict.fromkeys(("0", "0.0", "false", "no", "different"), 0),
-}
+SAME, DIFFERENT = {"1", "1.0", "true", "yes", "same"}, {"0", "0.0", "false", "no", "different"}
 CLASSES, PAIRS = ("path", "label"), ("a", "b", "same")  # the columns that a list must have
 OPTIONAL = ("split", "group")
 
@@ -250,9 +247,9 @@ class Row(NamedTuple):
     def same(self) -> int:
         """What the column same says, 1 or 0. Raises InputError where that is neither."""
         text = self.cells["same"].strip().casefold()
-        if text not in SAME:
+        if text not in SAME | DIFFERENT:
             raise InputError(f"Expected same 1 or 0. Received: {printable(text or 'nothing')}.")
-        return SAME[text]
+        return int(text in SAME)
 
 
 def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
