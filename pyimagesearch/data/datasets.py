@@ -183,8 +183,8 @@ def describe(data: DataSet) -> list[str]:
     if not parts["clean"]:
         lines.append(f"these figures are not clean: {parts['trained_before']} of {parts['test']} "
                      "test images were trained on before")  # fmt: skip
-    if len(data.copies):
-        looked_at = parts["near_copies"]["test"]["of"]
-        lines.append(f"{len(data.copies)} of {looked_at} test images have a near copy in training: "
+    near = parts["near_copies"].get("test", {"found": 0})
+    if near["found"]:
+        lines.append(f"{near['found']} of {near['of']} test images have a near copy in training: "
                      "keep in one part what belongs together, with --group-by")  # fmt: skip
     return lines
