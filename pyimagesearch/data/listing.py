@@ -137,9 +137,12 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
             how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
     depth = _depth(places, 0, 1)
-    around_all = min(places)[:depth]
-    within = (place for place in names_in if place[:depth] == around_all)
-    return {place[depth:]: names_in[place] for place in within}, left_out
+    around_all = max(places, key=len)[:depth]
+    within = defaultdict[Place, list[str]](list)
+    for place, names in names_in.items():
+        if names or place[:depth] == around_all:
+            within[place[depth:]] += names
+    return within, left_out
 
 
 def say_left_out(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
