@@ -1,7 +1,6 @@
 """Training images come in; the same images as another camera might have seen them go out."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,8 +8,8 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 
 # what is drawn for an image, each number evenly spread over [-1, 1): where it lies and how it looks
-PLACE = ("across", "down", "turn", "zoom", "window", "longer", "from left", "from top", "mirror")
-DRAWS = (*PLACE, "blur", "colour", "cast", "contrast", "light")
+DRAWS = ("across", "down", "turn", "zoom", "window", "longer", "from left", "from top", "mirror",
+         "blur", "colour", "cast", "contrast", "light")  # fmt: skip
 MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
 DRAWN = len(DRAWS)
 LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
@@ -18,10 +17,7 @@ GAUSSIAN = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32) / 256  
 
 
 def moved(
-    images: tf.Tensor,
-    recipe: Recipe,
-    seed: Sequence[int] | tf.Tensor = (0, 0),
-    draws: np.ndarray | None = None,
+    images: tf.Tensor, recipe: Recipe, seed: tf.Tensor = (0, 0), draws: np.ndarray | None = None
 ) -> tf.Tensor:
     """Each image placed, lit and blurred anew at random, as far as the recipe's training asks.
 
@@ -34,9 +30,6 @@ def moved(
     """
     training = recipe.training
     bent = bool(training.turn or training.zoom or training.crop)
-    lit = bool(training.light or training.colour or training.blur)
-    if not (training.shift or bent or training.mirror or lit):
-        return images
     n = tf.shape(images)[0]
     if draws is None:
         draws = tf.random.stateless_uniform([DRAWN, n], seed, -1, 1)
@@ -55,6 +48,7 @@ def moved(
             interpolation="BILINEAR" if bent else "NEAREST",
             fill_mode="NEAREST",
         )
+    lit = training.light or training.colour or training.blur
     return _lit(images, training, drawn) if lit else images
 
 

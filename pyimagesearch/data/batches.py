@@ -93,12 +93,11 @@ def batches(
 
     # a training that was resumed after its last epoch still builds its model from a batch
     last = recipe.training.epochs
-    first = min(first_epoch, last - 1)
-    dataset = tf.data.Dataset.range(first, last, output_type=tf.int32)
+    epochs = tf.data.Dataset.range(min(first_epoch, last - 1), last, output_type=tf.int32)
     # nothing here is left to autotune, and its thread can hold up the end of fit for a minute
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.flat_map(one_epoch).prefetch(4).with_options(options), steps
+    return epochs.flat_map(one_epoch).prefetch(4).with_options(options), steps
 
 
 def balanced(labels: np.ndarray, count: int, together: int) -> Callable[[tf.Tensor], tf.Tensor]:

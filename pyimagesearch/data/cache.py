@@ -7,7 +7,6 @@ programs can share the cache. A cache that cannot be used costs time, and stops 
 """
 
 import hashlib
-import logging
 import math
 import os
 import sqlite3
@@ -21,20 +20,16 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.data.sets import BLOCK_BYTES
 from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import at_once, progress_bar
-
-log = logging.getLogger(__name__)
-# some things, and what is told how many are done -> the value of each thing that has one
-Compute = Callable[[list[Any], Callable[[int], None]], dict[Any, bytes]]
+from pyimagesearch.system.terminal import at_once, progress_bar, say
 
 FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""
 CONTENT_BYTES = 8  # of the digest of a file's content
-BLOCK_FILES = 1000  # files, or images, that are kept together
+BLOCK_FILES = 1000  # files, or images, that are kept together,
+BLOCK_BYTES = 2**26  # or fewer: as many as have so many bytes of pixels
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
 
 
@@ -92,13 +87,14 @@ def read_files(
 
 
 def cached(
-    store: str, keys: dict[Any, bytes], compute: Compute, what: str, step: int = BLOCK_FILES
+    store: str, keys: dict[Any, bytes], compute: Callable, what: str, step: int = BLOCK_FILES
 ) -> tuple[list, np.ndarray, int]:
     """The things that have a value, these values, and how many of them were there before.
 
     store: names what is computed; a digest of weights and settings belongs into it.
-    keys: of each thing, a digest of what its value is computed from. compute: asked for what the
-    store lacks, at most `step` things at a time. what: for the progress bar, "images looked at".
+    keys: of each thing, a digest of what its value is computed from. compute(things, done): the
+    bytes of each thing that has a value, of at most `step` that the store lacks; done is told how
+    many are. what: for the progress bar, "images looked at".
     The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
     Where the cache fails, all of it is done once more with a temporary one.
     """
@@ -106,12 +102,12 @@ def cached(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / FILE).exists():
-            log.info(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
-                     "names another place")  # fmt: skip
+            say(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
+                "names another place")  # fmt: skip
         return _cached_in(folder, store, keys, compute, what, step)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        log.info(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
+        say(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
         if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
             with suppress(OSError):
                 clear()
@@ -121,31 +117,27 @@ def cached(
 
 def _cached_in(folder, store, keys, compute, what, step):
     """cached, with the table in a folder."""
-    things = list(keys)
     with closing(sqlite3.connect(folder / FILE, PATIENCE, isolation_level="IMMEDIATE")) as db:
         db.execute(TABLE)
-        db.execute("CREATE TEMP TABLE asked (k INTEGER PRIMARY KEY, key BLOB)")
-        with db:
-            db.executemany("INSERT INTO asked VALUES (?, ?)", enumerate(keys.values()))
-        asked = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key"
-        absent = db.execute(f"SELECT k {asked} WHERE kept.key IS NULL ORDER BY k", (store,))
-        missing = [things[k] for (k,) in absent.fetchall()]
+        known = {key for (key,) in db.execute("SELECT key FROM kept WHERE store = ?", (store,))}
+        missing = [thing for thing, key in keys.items() if key not in known]
         with progress_bar(len(missing), what) as done:
             for start in range(0, len(missing), step):
                 new = compute(missing[start : start + step], done)
                 block = [(store, keys[thing], value) for thing, value in new.items()]
                 with db:  # all or none
                     db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)
-        # mapped from a file they take no memory, and stay when the cache is cleared
+        value_of = "SELECT value FROM kept WHERE store = ? AND key = ?"
         good = []
+        # mapped from a file they take no memory, and stay when the cache is cleared
         with tempfile.TemporaryFile(dir=folder) as file:
-            found = f"SELECT k, value {asked} WHERE value IS NOT NULL ORDER BY k"
-            for k, value in db.execute(found, (store,)):
-                good.append(things[k])
-                file.write(value)
+            for thing, key in keys.items():
+                if found := db.execute(value_of, (store, key)).fetchone():
+                    good.append(thing)
+                    file.write(found[0])
             file.flush()
             values = np.asarray(np.memmap(file, np.uint8, mode="r") if good else [], np.uint8)
-    return good, values.reshape(len(good), -1 if good else 0), len(things) - len(missing)
+    return good, values.reshape(len(good), -1 if good else 0), len(keys) - len(missing)
 
 
 def place() -> Path:

@@ -4,7 +4,6 @@ Near copies are frames of one clip, or a photo that was saved again, shrunk or c
 that was trained on the one knows the other, and a figure that is measured on it promises too much.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -42,22 +41,15 @@ def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> tuple[np.n
 def groups_of_copies(images: np.ndarray | Rows) -> list[np.ndarray]:
     """The groups of near copies among images uint8 (N, H, W, C): int, rows of each, largest first.
 
-    Each is a near copy of another in its group, perhaps not of all: the frames of a clip hang
-    together. `t = thumbnails(images, rows); t @ t.T` has the correlations of a group.
+    Each is a near copy of another in its group, perhaps not of all, as the frames of a clip are.
     """
-    every = group = np.arange(len(images))  # group: the number of each image's
-    for pairs in _pairs_of_copies(images, every, images, every):
-        new = pairs[group[pairs[:, 0]] != group[pairs[:, 1]]]
-        first = np.unique(group, return_index=True)[1]
-        known = np.stack([every, first[group]], axis=1)
-        group = connected(len(images), np.concatenate([known, new]))
+    every = np.arange(len(images))
+    group = connected(len(images), _pairs_of_copies(images, every, images, every))
     groups = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     return sorted((rows for rows in groups if len(rows) > 1), key=len, reverse=True)
 
 
-def _pairs_of_copies(
-    images: np.ndarray | Rows, rows: np.ndarray, others: np.ndarray | Rows, columns: np.ndarray
-) -> Iterator[np.ndarray]:
+def _pairs_of_copies(images, rows, others, columns):
     """Pairs of near copies, block by block: int (P, 2), a row of images and a column of others.
 
     All whose thumbnails correlate more than ALIKE; last, rows without such and the column with the
@@ -94,10 +86,8 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     import cv2
 
     size = (ALIGNED_SIDE, ALIGNED_SIDE)
-    (a, b) = (
-        cv2.resize(image.mean(axis=2, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
-        for image in (a, b)
-    )
+    (a, b) = (image.mean(axis=2, dtype=np.float32) for image in (a, b))
+    (a, b) = (cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (a, b))
     if np.sort(np.histogram(a, SHADES)[0])[-2:].sum() > MOST_PLAIN * a.size:
         return False
     (a, b) = (cv2.GaussianBlur(image, (3, 3), 0) for image in (a, b))

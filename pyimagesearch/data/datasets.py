@@ -9,16 +9,16 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyimagesearch.config import Reading, Recipe
+from pyimagesearch.config import Recipe
 from pyimagesearch.data import folders, splits
 from pyimagesearch.data.copies import near_copies
-from pyimagesearch.data.listing import few_of, say
+from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.sets import LEAST_IMAGES, DataSet, ImageSet, class_numbers, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import say
 
-MNIST_PATH = Path(__file__).parent / "mnist.npz"
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
 FEW = 30  # images to test with or to choose by: figures on so few say little
@@ -26,26 +26,23 @@ FEW = 30  # images to test with or to choose by: figures on so few say little
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def load_mnist(path: Path | str = MNIST_PATH) -> Arrays:
+def load_mnist() -> Arrays:
     """The digits that ship with this project: ((trainX, trainY), (testX, testY)).
 
     Images uint8 (60000, 28, 28, 1) and (10000, 28, 28, 1), labels int32 0 to 9.
     """
-    with np.load(path) as data:
-        return _with_channels((data[f"x_{part}"], data[f"y_{part}"]) for part in ("train", "test"))
+    with np.load(Path(__file__).with_name("mnist.npz")) as data:
+        (train, test) = ((data[f"x_{part}"][..., np.newaxis], data[f"y_{part}"].astype(np.int32))
+                         for part in ("train", "test"))  # fmt: skip
+    return train, test
 
 
 def load_keras(name: str) -> Arrays:
-    """fashion_mnist or cifar10 through Keras, which downloads it once. Returns as load_mnist."""
+    """fashion_mnist or cifar10 through Keras, which downloads it once. Returns as Keras does."""
     try:
-        return _with_channels(getattr(keras.datasets, name).load_data())
+        return getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises whatever its download met
         raise InputError(f"Expected {name}, or a network to fetch it. Received: {error}.") from None
-
-
-def _with_channels(parts):
-    (train, test) = ((x.reshape(*x.shape[:3], -1), y.ravel().astype(np.int32)) for x, y in parts)
-    return train, test
 
 
 DATASETS = {
@@ -55,29 +52,22 @@ DATASETS = {
 }
 
 
-def images_of(
-    source: str | tuple[np.ndarray, ArrayLike],
-    reading: Reading,
-    split: str | None = None,
-    **flags: Any,
-) -> tuple[ImageSet, dict[str, Any]]:
-    """The images of a source, see load; and what was read and left out, for JSON."""
-    has_test = isinstance(source, str) and source in DATASETS
-    if isinstance(source, str) and not has_test:
+def _images_of(source, own, reading, split, flags):
+    """The images of a source, see load, and what was read and left out, for JSON."""
+    if isinstance(source, str) and not own:
         if not os.path.exists(source):
             expected = f"{', '.join(DATASETS)}, a folder or a list"
             raise InputError(f"Expected {expected}. Received: {printable(source)}, not there.")
         return folders.read_folder(source, reading, **flags)
-    if (has_test and split) or any(flag is not None for flag in flags.values()):
-        raise InputError(
-            "Expected --image-size, --channels, --split, --class-level and --group-by with "
-            f"a folder alone. Received: --dataset {source if has_test else 'arrays'}."
-        )
-    if not isinstance(source, str):
+    if (own and split) or any(flag is not None for flag in flags.values()):
+        expected = "--image-size, --channels, --split, --class-level and --group-by with a folder"
+        received = f"--dataset {source if own else 'arrays'}"
+        raise InputError(f"Expected {expected} alone. Received: {received}.")
+    if not own:
         return of_arrays(*source), {}
-    ((trainX, trainY), (testX, testY)) = DATASETS[source]()
-    images = of_arrays(np.concatenate([trainX, testX]), np.concatenate([trainY, testY]))
-    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(trainY), len(testY)])
+    (train, test) = DATASETS[source]()
+    images = of_arrays(*map(np.concatenate, zip(train, test)))
+    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
     return replace(images, splits=given), {}
 
 
@@ -100,14 +90,14 @@ def load(
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError for what is no data set, or cannot be split.
     """
-    (images, counts) = images_of(source, recipe.reading, split=split, **flags)
+    own = isinstance(source, str) and source in DATASETS
+    (images, counts) = _images_of(source, own, recipe.reading, split, flags)
     trained = np.zeros(len(images), bool)
     if known is not None and len(known):
         trained = np.any(np.isin(images.digests(), known), axis=0)
     (part, by) = splits.split(images, recipe.reading, seed, split, trained)
-    (train, held, test) = (
-        images.part(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)
-    )
+    kinds = (TRAIN, VALIDATION, TEST)
+    (train, held, test) = (images.part(np.flatnonzero(part == kind)) for kind in kinds)
     validation = held if len(held) else test
     if images.labels is not None:  # pairs for training, and for the loss of validation
         (rng, rng_held) = (np.random.default_rng([seed, kind]) for kind in (TRAIN, VALIDATION))
@@ -118,8 +108,7 @@ def load(
         validation = replace(validation, pairs=pairs)
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    own = isinstance(source, str) and source in DATASETS  # which are known to hold few copies
-    none = (np.empty(0, int), 0)
+    none = (np.empty(0, int), 0)  # the data sets of DATASETS are known to hold few
     (copies, looked_at) = none if own else near_copies(test.images, train.images)
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
@@ -147,10 +136,9 @@ def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
     """
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise InputError(
-            "Expected images uint8 (N, H, W, C), C 1 or 3. Received: "
-            f"{images.dtype} {images.shape}. (images * 255).astype('uint8') makes them of floats."
-        )
+        received = f"{images.dtype} {images.shape}"
+        raise InputError(f"Expected images uint8 (N, H, W, C), C 1 or 3. Received: {received}. "
+                         "(images * 255).astype('uint8') makes them of floats.")  # fmt: skip
     numbers = class_numbers(labels)
     if len(numbers) != len(images):
         received = f"{len(numbers)} for {len(images)} images"

@@ -1,32 +1,28 @@
 """A folder or a list of images -> pixels with what is known of them, for training and evaluate."""
 
-import logging
 import os
 import re
 from collections import Counter, defaultdict
-from contextlib import suppress
+from collections.abc import Mapping
 from itertools import pairwise
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data import listing
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import File, ReadyPair, few_of, say
+from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say_left_out
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import say
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 MANY_SIDE = 128  # pixels: images are not reduced further because they are many
 LOOKED_AT = 100  # files that say how a folder is to be read
 DARK = 16  # the mean of images that are nearly black; nearly white are those above 255 - 16
-
-log = logging.getLogger(__name__)
 
 
 def read_folder(
@@ -53,25 +49,25 @@ def read_folder(
     is_folder = os.path.isdir(directory)
     if class_level and not is_folder:
         raise InputError("Expected --class-level with a folder. Received: a list.")
-    plan = listing.find(directory, class_level) if is_folder else listing.find_listed(directory)
+    plan = find(directory, class_level) if is_folder else find_listed(directory)
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
     if groups:
         rest = {*plan.files}.difference(*groups.values())
-        log.info(f"{len(groups):,} groups; {len(rest):,} images are in none")
+        say(f"{len(groups):,} groups; {len(rest):,} images are in none")
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, reading or Reading(), image_size, channels)
     found = read_files("pixels", paths, shape)
     say(f"skipped {message}" for message in found.messages.values())
     if not found.good:
         raise InputError("Expected readable images. Received: none.")
-    log.info(f"{len(found.good):,} images read, {described(shape)}")
+    say(f"{len(found.good):,} images read, {described(shape)}")
     some = found.values[evenly(len(found.good), LOOKED_AT)]
     if some.min() == some.max():
         received = f"some in which every pixel is {some.min()}. Look at the files."
         raise InputError(f"Expected images that show something. Received: {received}")
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
-        log.info(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
-                 "them, stretch their values first")  # fmt: skip
+        say(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
+            "them, stretch their values first")  # fmt: skip
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
@@ -79,19 +75,21 @@ def read_folder(
     # a content is known by this row from here on
     row_of = dict(zip(read, first[content].tolist()))
     if plan.pairs is None:
-        (pairs, reasons) = ([], _reasons(row_of, sorted({file.label for file in plan.files})))
+        labels = defaultdict[int, set[str]](set)  # of each content
+        for file, row in row_of.items():
+            labels[row].add(file.label)
+        (pairs, reasons) = ([], _reasons(labels, sorted({file.label for file in plan.files})))
     else:
         pairs = _usable_pairs(plan.pairs, row_of)
-        paired = {row_of[file] for pair in pairs for file in pair[:2]}
-        alone = "in no pair that is used"
-        reasons = {row: "" if row in paired else alone for row in row_of.values()}
+        reasons = dict.fromkeys(row_of.values(), "in no pair that is used")
+        reasons |= {row_of[file]: "" for pair in pairs for file in pair[:2]}
     left_out = defaultdict[str, list[str]](list)
     left_out["unreadable"] = [plan.files[k].name for k in found.messages]
     for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
         copy = "copies" if file.part == read[row].part else "copies of images in another part"
         if why := reasons[row] or (copy if file != read[row] else ""):
             left_out[why].append(file.name)
-    skipped = plan.skipped + listing.say_left_out(left_out, MOST_NAMED)
+    skipped = plan.skipped + say_left_out(left_out, MOST_NAMED)
 
     rows = np.array([row for row, why in sorted(reasons.items()) if not why])
     used = [read[row] for row in rows]
@@ -122,19 +120,7 @@ def read_folder(
     return images, counts
 
 
-def holds_pairs(path: str | os.PathLike) -> bool:
-    """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
-    with suppress(OSError, InputError):
-        if os.path.isdir(path):
-            some = min(listing.PAIR_FOLDERS)  # in it, or in a folder or two around them
-            return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
-        return listing.rows_of(path, listing.CLASSES, listing.PAIRS)[0] == listing.PAIRS
-    return False
-
-
-def _shape(
-    paths: list[str], reading: Reading, size: tuple[int, int] | None, channels: int | None
-) -> tuple[int, int, int]:
+def _shape(paths, reading, size, channels):
     """The shape (H, W, C) to read images in, from what is asked for and a look at a hundred."""
     # by chance, but always the same: two cameras might take turns
     order = np.random.default_rng(0).permutation(len(paths))[:LOOKED_AT]
@@ -150,28 +136,25 @@ def _shape(
     return FITS[reading.fit]((height, width, channels or max(3 if colour else 1, least[2])))
 
 
-def _reasons(row_of: dict[File, int], names: list[str]) -> dict[int, str]:
-    """Why the content of each row of row_of is not used, "" where it is. names: of all classes.
+def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]:
+    """Why each content is not used, "" where it is. labels: of each; names: of all classes.
 
     Raises InputError where fewer than two classes are left.
     """
-    labels = defaultdict[int, set[str]](set)  # of each content
-    for file, row in row_of.items():
-        labels[row].add(file.label)
+    # of several classes one is wrong, and nobody knows which
+    sure = {row: name for row, (name, *others) in labels.items() if not others}
     sizes = Counter(dict.fromkeys(names, 0))
-    sizes.update(name for some in labels.values() if len(some) == 1 for name in some)
+    sizes.update(sure.values())
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     if len(large) < 2:
         wanted = "at least two classes of two readable images"
         raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
-    log.info(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
-    reasons = {row: "" if some <= large.keys() else "in classes of fewer than two"
-               for row, some in labels.items()}  # fmt: skip
-    # one class is wrong, and nobody knows which
-    wrong = [row for row, some in labels.items() if len(some) > 1]
-    return reasons | dict.fromkeys(wrong, "in several classes")
+    say(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
+    small = "in classes of fewer than two"
+    reasons = {row: "" if name in large else small for row, name in sure.items()}
+    return dict.fromkeys(labels, "in several classes") | reasons
 
 
 def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
@@ -190,7 +173,7 @@ def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[Read
     if not pairs:
         raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
     same = sum(y for (_, _, y) in pairs)
-    log.info(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
+    say(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
     return pairs
 
 
@@ -203,32 +186,27 @@ def _groups_of_names(files: list[File], group_by: str) -> dict[str, list[File]]:
             if match and (name := (*match.groups(), "")[0] or match[0]):
                 groups[f"by name: {name}"].append(file)
     except re.error as error:
-        raise InputError(
-            f"Expected a regular expression to group by. Received: {group_by!r} ({error})."
-        ) from None
+        what = f"{group_by!r} ({error})"
+        raise InputError(f"Expected a regular expression to group by. Received: {what}.") from None
     if not groups:
         received = f"{group_by}, which does not match {files[0]} or any other"
         raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
     return groups
 
 
-def _numbered(
-    groups: dict[str, list[File]], row_of: dict[File, int], rows: np.ndarray, files: list[File]
-) -> np.ndarray:
+def _numbered(groups, row_of, rows, files):
     """int32 (N,): one number for images that belong together. rows, files: of the images used.
 
     Raises InputError where what belongs together is in two parts.
     """
     edges = [edge for some in groups.values()
              for edge in pairwise(row_of[file] for file in some if file in row_of)]  # fmt: skip
-    numbers = connected(len(row_of), edges)[rows]
+    numbers = connected(len(row_of), [edges])[rows]
     first: dict[int, File] = {}
     for file, number in zip(files, numbers.tolist()):
         other = first.setdefault(number, file)
         if file.part != other.part:
-            raise InputError(
-                f"Expected each group in one part. Received: {other} in {PART_NAMES[other.part]} "
-                f"and {file} in {PART_NAMES[file.part]}. Move them together, leave out the groups, "
-                "or leave out the split."
-            )
+            received = f"{other} in {PART_NAMES[other.part]} and {file} in {PART_NAMES[file.part]}"
+            mend = "Move them together, leave out the groups, or leave out the split."
+            raise InputError(f"Expected each group in one part. Received: {received}. {mend}")
     return numbers

@@ -46,8 +46,8 @@ def formats() -> tuple[str, ...]:
 
 def endings() -> tuple[str, ...]:
     """The endings of the files that can be read here, lower case."""
-    known = formats()
-    return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in known))
+    names = Image.registered_extensions()
+    return tuple(sorted(ending for ending in names if names[ending] in formats()))
 
 
 def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:

@@ -1,12 +1,12 @@
 """A folder or a list -> image files, the class and part of each, what is left out and why."""
 
 import csv
-import logging
 import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -17,8 +17,7 @@ from pyimagesearch import config
 from pyimagesearch.data.images import endings
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.errors import InputError, printable
-
-log = logging.getLogger(__name__)
+from pyimagesearch.system.terminal import say
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
 PARTS = {
@@ -30,11 +29,7 @@ PARTS = {
 PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
-MOST_LINES = 20  # of one kind
-SAME = {
-    **dict.fromkeys(("1", "1.0", "true", "yes", "same"), 1),
-    **dict.fromkeys(("0", "0.0", "false", "no", "different"), 0),
-}
+SAME, DIFFERENT = {"1", "1.0", "true", "yes", "same"}, {"0", "0.0", "false", "no", "different"}
 CLASSES, PAIRS = ("path", "label"), ("a", "b", "same")  # the columns that a list must have
 OPTIONAL = ("split", "group")
 
@@ -68,28 +63,28 @@ class Listing:
 def find(
     directory: str | os.PathLike, class_level: int | None = None, plain: bool = False
 ) -> Listing:
-    """The image files of a folder, and what its subfolders say of them.
+    """The image files of a folder, and what its subfolders say of them; logs what is left out.
 
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
     subfolders, named "alphabet/character"; 0: there are no classes. plain: nor where there are no
     subfolders. The classes similar_all_images/ and dissimilar_all_images/ hold ready pairs,
-    NAME_first beside NAME_second.
-    Logs what is left out. Raises InputError where there are no images in subfolders and, without
-    class_level, where the subfolders can be read in two ways.
+    NAME_first beside NAME_second. Raises InputError where there are no images in subfolders and,
+    without class_level, where the subfolders can be read in two ways.
     """
     directory = os.fspath(directory)
-    (place_of, folders, left_out) = _scan(directory)
-    places = {*place_of.values()}
+    (names_in, left_out) = _scan(directory)
+    places = {place for place, names in names_in.items() if names}
     if class_level == 0 or (plain and not any(places)):
         known = dict.fromkeys(places, ("", TRAIN))
     else:
-        known = _classes(places, folders, class_level, printable(directory))
-    files = [File(name, *known[place]) for name, place in place_of.items() if place in known]
+        known = _classes(places, {*names_in}, class_level, printable(directory))
+    files = [File(name, *known[place]) for place in known for name in names_in[place]]
     files.sort(key=attrgetter("label", "part", "name"))
     pairs = _pairs(files) if {file.label for file in files} >= PAIR_FOLDERS.keys() else None
-    left_out["beside the class folders"] = sorted(place_of.keys() - {file.name for file in files})
+    beside = sorted(name for place in places - known.keys() for name in names_in[place])
+    left_out["beside the class folders"] = beside
     return Listing(directory, files, pairs, skipped=say_left_out(left_out))
 
 
@@ -98,16 +93,16 @@ def list_images(directory: str | os.PathLike) -> list[str]:
     return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
 
 
-def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[str]]]:
-    """The place of each image below a folder, all places, and the names of what is left out.
+def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]:
+    """The images in each place below a folder, and what is left out, by its ending or the reason.
 
-    Places begin in a single folder around all others. Names are by their ending or the reason: a
-    folder is read once or left out as a whole. What begins with a dot is hidden, and so is
-    __MACOSX, whose files are named as images and are none. A file without an ending may be an
-    image: who reads it will know. Raises InputError where the folder is missing or holds no images.
+    Places begin in a single folder around all others. A folder is read once or left out as a whole.
+    What begins with a dot is hidden, and so is __MACOSX, whose files are named as images and are
+    none. A file without an ending may be an image: who reads it will know.
+    Raises InputError where the folder is missing or holds no images.
     """
-    (kinds, top) = ({"", *endings()}, Path(directory).resolve())
-    (place_of, places, seen) = (dict[str, Place](), set[Place](), set[Path]())
+    (kinds, top, seen) = ({"", *endings()}, Path(directory).resolve(), set[Path]())
+    names_in = defaultdict[Place, list[str]](list)
     left_out = defaultdict[str, list[str]](list)
 
     def not_opened(error):
@@ -130,23 +125,24 @@ def _scan(directory: str) -> tuple[dict[str, Place], set[Place], dict[str, list[
             continue
         seen.add(real)
         folders.sort()
-        place = Path(unicodedata.normalize("NFC", str(folder))).parts
-        places.add(place)
+        names = names_in[Path(unicodedata.normalize("NFC", str(folder))).parts]
         for file in sorted(files):
-            (path, ending) = (os.path.join(*folder.parts, file), os.path.splitext(file)[1].lower())
-            if ending in kinds and not file.startswith("."):
-                place_of[path] = place
-            else:
-                left_out["hidden" if file.startswith(".") else ending].append(path)
-    if not place_of:
+            ending = os.path.splitext(file)[1].lower()
+            why = "hidden" if file.startswith(".") else ending
+            (names if why in kinds else left_out[why]).append(os.path.join(*folder.parts, file))
+    places = {place for place, names in names_in.items() if names}
+    if not places:
         how = "no such folder"
         if os.path.isdir(directory):
             how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
         raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
-    depth = _depth({*place_of.values()}, 0, 1)
-    around_all = next(iter(place_of.values()))[:depth]
-    places = {place[depth:] for place in places if place[:depth] == around_all}
-    return {path: place[depth:] for path, place in place_of.items()}, places, left_out
+    depth = _depth(places, 0, 1)
+    around_all = max(places, key=len)[:depth]
+    within = defaultdict[Place, list[str]](list)
+    for place, names in names_in.items():
+        if names or place[:depth] == around_all:
+            within[place[depth:]] += names
+    return within, left_out
 
 
 def say_left_out(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[str]:
@@ -190,10 +186,9 @@ def _classes(
     if not class_level and branched and 2 * branched >= len(inside):
         first = {place[depth] for place in inside}
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
-        raise InputError(
-            f"Expected one level of class folders. Received: {shown}, where the classes can be "
-            f"{few_of(sorted(first))} or {few_of(sorted(second))}. Say --class-level 1 or 2."
-        )
+        received = f"{shown}, where the classes can be {few_of(sorted(first))} or "
+        received += f"{few_of(sorted(second))}. Say --class-level 1 or 2."
+        raise InputError(f"Expected one level of class folders. Received: {received}")
     say(f"left out class {printable('/'.join(folder))}: it holds no images"
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
@@ -223,7 +218,7 @@ def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
             "Expected either classes, or parts of a data set (train, val, test) with a folder for "
             f"each class in them. Received: {what}. If all are classes, say --class-level 1."
         )
-    log.info(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+    say(f"{' and '.join(map(printable, parts))} are used as what they are named for")
     return parts
 
 
@@ -255,9 +250,9 @@ class Row(NamedTuple):
     def same(self) -> int:
         """What the column same says, 1 or 0. Raises InputError where that is neither."""
         text = self.cells["same"].strip().casefold()
-        if text not in SAME:
+        if text not in SAME | DIFFERENT:
             raise InputError(f"Expected same 1 or 0. Received: {printable(text or 'nothing')}.")
-        return SAME[text]
+        return int(text in SAME)
 
 
 def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
@@ -280,11 +275,10 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or not rows or len(known) > len(set(known)):
-        raise InputError(
-            f"Expected a header with the columns {' or '.join(map(' and '.join, kinds))}, none of "
-            f"them twice, and lines below it. Received: {shown} with {len(rows):,} lines below "
-            f"{printable(','.join(header)[:80] or 'none')}."
-        )
+        columns = " or ".join(map(" and ".join, kinds))
+        wanted = f"a header with the columns {columns}, none of them twice, and lines below it"
+        received = f"{len(rows):,} lines below {printable(','.join(header)[:80] or 'none')}"
+        raise InputError(f"Expected {wanted}. Received: {shown} with {received}.")
     return kind, rows
 
 
@@ -300,25 +294,24 @@ def find_listed(path: str | os.PathLike) -> Listing:
     (kind, rows) = rows_of(path, CLASSES, PAIRS)
     # a column without a name is the index that pandas writes
     if unused := {*filter(None, rows[0].cells)} - {*kind, *OPTIONAL, "unnamed: 0"}:
-        log.info(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
+        say(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
     parted = any(row.cells.get("split", "").strip() for row in rows)
     base = os.path.dirname(os.fspath(path))
     (files, pairs, groups) = (set[File](), list[ReadyPair](), defaultdict[str, list[File]](list))
     for row in rows:
         try:
             names = row.named(*kind[:2])
-            part = row.cells["split"].strip() if parted else "train"
-            if part.casefold() not in PARTS:
-                received = printable(part or "nothing")
+            split = row.cells["split"].strip() if parted else "train"
+            if (part := PARTS.get(split.casefold())) is None:
+                received = printable(split or "nothing")
                 raise InputError(f"Expected split train, val or test. Received: {received}.")
             # 1.0 is what pandas makes of 1 beside a gap
             text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
             label = unicodedata.normalize("NFC", text)
-            of_row = []
-            for name in names:
-                if not os.path.isfile(where := os.path.join(base, name)):
+            for where in (os.path.join(base, name) for name in names):
+                if not os.path.isfile(where):
                     raise InputError(f"Expected a file. Received: {printable(where)}, not there.")
-                of_row.append(File(os.path.normpath(name), label, PARTS[part.casefold()]))
+            of_row = [File(os.path.normpath(name), label, part) for name in names]
             files.update(of_row)
             if kind == PAIRS:
                 pairs.append((of_row[0], of_row[1], row.same()))
@@ -326,18 +319,19 @@ def find_listed(path: str | os.PathLike) -> Listing:
                 groups[group] += of_row
         except InputError as fault:
             raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
-    log.info(f"{printable(path)} is read as a list of {', '.join(kind)}")
+    say(f"{printable(path)} is read as a list of {', '.join(kind)}")
     in_order = sorted(files, key=attrgetter("label", "part", "name"))
     return Listing(base, in_order, pairs if kind == PAIRS else None, groups)
 
 
-def say(messages: Iterable[str]) -> None:
-    """Log some lines of one kind, twenty of them at most."""
-    messages = list(messages)
-    for message in messages[:MOST_LINES]:
-        log.info(message)
-    if len(messages) > MOST_LINES:
-        log.info(f"and {len(messages) - MOST_LINES:,} more like this")
+def holds_pairs(path: str | os.PathLike) -> bool:
+    """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
+    with suppress(OSError, InputError):
+        if os.path.isdir(path):
+            some = min(PAIR_FOLDERS)  # in it, or in a folder or two around them
+            return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
+        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
+    return False
 
 
 def few_of(names: Collection[str], count: int = 3) -> str:

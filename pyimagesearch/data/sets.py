@@ -16,7 +16,6 @@ from pyimagesearch.system.terminal import at_once
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
-BLOCK_BYTES = 2**26  # of pixels that are in memory at a time, where they lie on disk
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
 
 
@@ -124,18 +123,15 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 
 def in_batches(
-    function: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray | Rows,
-    batch_size: int | None = None,
+    function: Callable[..., np.ndarray], images: np.ndarray | Rows, batch_size: int | None = None
 ) -> np.ndarray:
     """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows."""
     # of MNIST's 255, and fewer of larger ones, so that memory is bounded
-    batch_size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
-    starts = range(0, len(images), batch_size)
+    size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)
     with ThreadPoolExecutor(at_once()) as pool:
         # a batch is taken from the images, which may be on disk, when its turn comes
-        parts = pool.map(lambda start: function(images[start : start + batch_size]), starts)
-        return np.concatenate(list(parts))
+        starts = range(0, len(images), size)
+        return np.concatenate([*pool.map(lambda k: function(images[k : k + size]), starts)])
 
 
 def class_numbers(labels: Any) -> np.ndarray:
@@ -147,13 +143,11 @@ def class_numbers(labels: Any) -> np.ndarray:
     if not isinstance(labels, (list, tuple)):  # no array: of strings as wide as the longest
         labels = np.atleast_1d(np.asarray(labels)).tolist()
     values = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in labels]
-    texts = all(isinstance(value, str) for value in values)
     wrong = [v for v in values if not (isinstance(v, (Real, np.bool_)) and v % 1 == 0)]
-    if wrong and not texts:
-        raise InputError(
-            "Expected one label for each image, whole numbers or strings, (N,) or (N, 1). "
-            f"Received: {wrong[0]!r}. np.argmax(labels, axis=1) makes labels of one-hot rows."
-        )
+    if wrong and not all(isinstance(value, str) for value in values):
+        wanted = "one label for each image, whole numbers or strings, (N,) or (N, 1)"
+        mend = "np.argmax(labels, axis=1) makes labels of one-hot rows"
+        raise InputError(f"Expected {wanted}. Received: {wrong[0]!r}. {mend}.")
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
 
@@ -166,8 +160,8 @@ def are_uneven(sizes: np.ndarray) -> bool:
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     """uint64 (N,): for each image the first eight bytes of BLAKE2b of its shape and pixels."""
     shape = np.array(images.shape[1:], "<u8").tobytes()
-    digests = [hashlib.blake2b(shape + images[k].tobytes(), digest_size=8).digest()
-               for k in range(len(images))]  # fmt: skip
+    contents = (shape + images[k].tobytes() for k in range(len(images)))
+    digests = [hashlib.blake2b(content, digest_size=8).digest() for content in contents]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 

@@ -7,8 +7,7 @@ class into or out of each part.
 """
 
 import hashlib
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
@@ -16,14 +15,13 @@ import numpy as np
 from pyimagesearch.config import Reading
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import say
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
 PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}  # and in folders
 SMALL_CLASS = 6  # images: a class of fewer is trained on alone
 MANY_CLASSES = 20  # so many, of which most are small, are split by whole classes
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
-
-log = logging.getLogger(__name__)
 
 
 def split(
@@ -72,8 +70,8 @@ def split(
             if all(paired) and (large or not known.any()):
                 break
         if how == "classes" and by is None:
-            log.info(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
-                     "choose and are tested on (--split images takes some of each)")  # fmt: skip
+            say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
+                "choose and are tested on (--split images takes some of each)")  # fmt: skip
         if how == "images" and images.groups is not None:
             how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
@@ -102,7 +100,7 @@ def _split(images, shares, seed, by, kept):
     groups = np.arange(len(images)) if images.groups is None else images.groups
     if by == "classes":  # those that share a group stay together
         edges = np.stack([images.labels, len(images.class_names) + groups], axis=1)
-        groups = connected(edges.max() + 1, edges)[images.labels]
+        groups = connected(edges.max() + 1, [edges])[images.labels]
     (_, firsts, units, sizes) = np.unique(groups, True, True, True)
     labels = None if images.labels is None else images.labels[firsts]
     of_class = chances((name.encode(errors="surrogateescape") for name in images.class_names), seed)
@@ -191,13 +189,15 @@ def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8")
 
 
-def connected(count: int, edges: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
-    """Which things hang together, by edges of two: int32 (count,), numbered as they appear."""
-    (a, b) = np.reshape(np.asarray(edges, int), (-1, 2)).T
-    leader = np.arange(count)  # of each thing one with a lower number, or itself
-    while (leader[a] != leader[b]).any():
-        low = np.minimum(leader[a], leader[b])
-        np.minimum.at(leader, leader[a], low)
-        np.minimum.at(leader, leader[b], low)
-        leader = leader[leader]
+def connected(count: int, blocks: Iterable[np.ndarray | list]) -> np.ndarray:
+    """Which things hang together: int32 (count,), numbered as they appear. blocks: edges (E, 2)."""
+    leader = np.arange(count)  # of each thing the lowest number that it hangs together with
+    for edges in blocks:
+        (a, b) = np.reshape(np.asarray(edges, int), (-1, 2)).T
+        while (leader[a] != leader[b]).any():
+            low = np.minimum(leader[a], leader[b])
+            np.minimum.at(leader, leader[a], low)
+            np.minimum.at(leader, leader[b], low)
+            while (leader != leader[leader]).any():
+                leader = leader[leader]
     return np.unique(leader, return_inverse=True)[1].astype(np.int32)

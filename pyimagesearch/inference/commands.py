@@ -281,7 +281,7 @@ def duplicates(args: argparse.Namespace) -> None:
     else:
         found = kept.read_files("pixels", paths, COPIES)
         groups = groups_of_copies(found.values.reshape(-1, *COPIES))
-    listing.say(f"skipped {message}" for message in found.messages.values())
+    terminal.say(f"skipped {message}" for message in found.messages.values())
     named = [[paths[found.good[row]] for row in group] for group in groups]
     text = f"{counted(len(found.good), 'image')}, {sum(map(len, named))} in {len(named)} groups"
     lines = [f"{len(files)}: {'  '.join(files)}" for files in named]

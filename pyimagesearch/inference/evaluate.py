@@ -8,13 +8,13 @@ import numpy as np
 
 from pyimagesearch.data.datasets import of_arrays
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.data.listing import say
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import say
 
 log = logging.getLogger(__name__)
 

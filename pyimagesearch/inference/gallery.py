@@ -67,7 +67,7 @@ def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[
         far = measure.output(measure.matrix(embeddings[rows], embeddings))
         (some, others) = np.nonzero(far < threshold)
         edges.append(np.stack([rows[some], others], axis=1))
-    group = connected(len(embeddings), np.concatenate(edges))
+    group = connected(len(embeddings), edges)
     found = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     return sorted((rows for rows in found if len(rows) > 1), key=len, reverse=True)
 

@@ -31,7 +31,7 @@ from pyimagesearch.evaluation.distances import angular_similarity, distance_of, 
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
-from pyimagesearch.system.terminal import at_once, quiet
+from pyimagesearch.system.terminal import at_once, quiet, say
 
 FORMAT_VERSION = 1
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
@@ -340,7 +340,7 @@ class SiameseModel:
         if not found.good and shard == (1, 1):
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
-        listing.say(f"skipped {message}" for message in messages)
+        say(f"skipped {message}" for message in messages)
         read = counted(len(found.good), "image")
         log.info("%s, %d of them embedded by an earlier run", read, found.reused)
         good = [files[k] for k in found.good]

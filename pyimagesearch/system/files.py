@@ -12,19 +12,17 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from logging import getLogger
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import say
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
 TRAINING = ".contrastive-training.lock"
 NO_LOCKS = (OSError, NotImplementedError)  # a file system without locks; Timeout is an OSError, too
-
-log = getLogger(__name__)
 
 
 @contextmanager
@@ -95,7 +93,7 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
         raise InputError("Expected a folder that no other training writes to. Received: "
                          f"{directory}. Wait, or name another by --output.") from None  # fmt: skip
     except NO_LOCKS:
-        log.info("this folder's file system has no locks: start no second training into it")
+        say("this folder's file system has no locks: start no second training into it")
     try:
         restore(directory)
         yield
@@ -112,10 +110,9 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
         raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
-    folder = Path(directory).absolute()
+    path = Path(directory).absolute()
     try:
-        while not folder.exists():
-            folder = folder.parent
+        folder = next(filter(Path.exists, (path, *path.parents)))
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(b"x")
     except OSError as error:

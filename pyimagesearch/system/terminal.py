@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -21,11 +21,10 @@ from pyimagesearch import __version__
 from pyimagesearch.system.errors import InputError, first_line
 
 LOGGER = "pyimagesearch"
+MOST_LINES = 20  # of one kind
 # that this process may use: fewer than the machine has where a scheduler says so
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _stderr = threading.RLock()  # one thread at a time turns it away
-
-log = logging.getLogger(__name__)
 
 
 class Messages(logging.StreamHandler):
@@ -157,6 +156,14 @@ def _leave_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
+def say(messages: str | Iterable[str]) -> None:
+    """Log a line, or some lines of one kind, of which twenty at most are shown."""
+    lines = [messages] if isinstance(messages, str) else list(messages)
+    more = [f"and {len(lines) - MOST_LINES:,} more like this"] if len(lines) > MOST_LINES else []
+    for line in [*lines[:MOST_LINES], *more]:
+        logging.getLogger(LOGGER).info(line)
+
+
 def verbosity() -> str | int:
     """For fit: Keras' progress bar on a terminal, a line an epoch in a log."""
     return "auto" if sys.stdout.isatty() else 2
@@ -202,34 +209,28 @@ GROUP_BY = ("--group-by", {"metavar": "REGEX"},
     "a pattern for file names: images whose names give the same text stay together")  # fmt: skip
 
 
-def whole_number(low: int, high: int = sys.maxsize) -> Callable[[str], int]:
-    """For argparse: takes a whole number from low to high."""
+def number(kind: type, fits: Callable[[Any], bool], wanted: str) -> Callable[[str], Any]:
+    """For argparse: takes a number of a kind, int or float, that fits. wanted: in words."""
 
-    def parse(text: str) -> int:
+    def parse(text: str) -> Any:
         with suppress(ValueError):
-            if low <= (value := int(text)) <= high:
+            if fits(value := kind(text)):
                 return value
-        wanted = f"from {low} " + ("up" if high == sys.maxsize else f"to {high}")
-        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, received {text!r}")
+        raise argparse.ArgumentTypeError(f"expected {wanted}, received {text!r}")
 
     return parse
 
 
-positive_int = whole_number(1)
-seed = whole_number(0, 2**31 - 1)  # what every generator takes
+positive_int = number(int, lambda n: 0 < n <= sys.maxsize, "a whole number from 1 up")
+# what every generator takes
+seed = number(int, lambda n: 0 <= n < 2**31, f"a whole number from 0 to {2**31 - 1}")
+side = number(int, lambda n: 0 < n <= 4096, "a whole number from 1 to 4096")
+share = number(float, lambda x: 0 < x < 1, "a number between 0 and 1")
 
 
 def image_size(text: str) -> tuple[int, int]:
     """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
-    sides = [whole_number(1, 4096)(side) for side in text.split("x")]
+    sides = [side(part) for part in text.split("x")]
     if len(sides) > 2:
         raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
     return (sides[-1], sides[0])
-
-
-def share(text: str) -> float:
-    """For argparse: a number between 0 and 1."""
-    with suppress(ValueError):
-        if 0 < (value := float(text)) < 1:
-            return value
-    raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text!r}")

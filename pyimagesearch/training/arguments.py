@@ -13,8 +13,8 @@ from typing import Any
 from pyimagesearch import config
 from pyimagesearch.config import RECIPES, Reading, Recipe, Training
 from pyimagesearch.data.datasets import DATASETS
-from pyimagesearch.data.folders import holds_pairs
 from pyimagesearch.data.images import FITS, SAMPLE
+from pyimagesearch.data.listing import holds_pairs
 from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.data.sets import DataSet
 from pyimagesearch.metrics import BATCH_LOSSES, LOSSES, MEMBERS, WITHOUT_MARGIN

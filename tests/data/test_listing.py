@@ -44,6 +44,7 @@ ASL = [f"asl_train/asl_train/{name}/0.png" for name in "ABC"] + ["asl_test/asl_t
         (several("crash_test", "fire_eval"), {"crash_test": 2, "fire_eval": 2}),
         # folders around everything
         ([*several("photos/cat", "photos/dog"), "photos/0.png"], {"cat": 2, "dog": 2}),
+        ([*several("photos/cat", "photos/dog"), "0.png"], {"cat": 2, "dog": 2}),
         (several("a/b/c/cat", "a/b/c/dog"), {"cat": 2, "dog": 2}),
         (several("cats", "cats/kittens"), {"cats": 4}),
         # parts

@@ -149,7 +149,7 @@ def ready_pairs(people=8, n=4):
     (a, b, y) = np.array(pairs).T
     pixels = np.arange(rows.size, dtype=np.uint8).reshape(-1, 1, 1, 1)
     pairs = Pairs(a, b[:, np.newaxis], y[:, np.newaxis])
-    groups = connected(rows.size, pairs.indices())
+    groups = connected(rows.size, [pairs.indices()])
     return ImageSet(pixels, None, pairs, groups=groups, contents=pixel_digests(pixels))
 
 

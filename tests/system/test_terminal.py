@@ -61,7 +61,7 @@ from pyimagesearch.system import terminal
 terminal.setup(keras=False)
 def main():
     while True:
-        terminal.log.info("line")
+        terminal.say("line")
 terminal.run(main)
 """
     with started("-c", code, after="[INFO] line") as process:
