@@ -117,27 +117,31 @@ def cached(
 
 def _cached_in(folder, store, keys, compute, what, step):
     """cached, with the table in a folder."""
+    things = list(keys)
     with closing(sqlite3.connect(folder / FILE, PATIENCE, isolation_level="IMMEDIATE")) as db:
         db.execute(TABLE)
-        known = {key for (key,) in db.execute("SELECT key FROM kept WHERE store = ?", (store,))}
-        missing = [thing for thing, key in keys.items() if key not in known]
+        db.execute("CREATE TEMP TABLE asked (k INTEGER PRIMARY KEY, key BLOB)")
+        with db:
+            db.executemany("INSERT INTO asked VALUES (?, ?)", enumerate(keys.values()))
+        asked = "FROM asked LEFT JOIN kept ON store = ? AND kept.key = asked.key"
+        absent = db.execute(f"SELECT k {asked} WHERE kept.key IS NULL ORDER BY k", (store,))
+        missing = [things[k] for (k,) in absent.fetchall()]
         with progress_bar(len(missing), what) as done:
             for start in range(0, len(missing), step):
                 new = compute(missing[start : start + step], done)
                 block = [(store, keys[thing], value) for thing, value in new.items()]
                 with db:  # all or none
                     db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", block)
-        value_of = "SELECT value FROM kept WHERE store = ? AND key = ?"
-        good = []
         # mapped from a file they take no memory, and stay when the cache is cleared
+        good = []
         with tempfile.TemporaryFile(dir=folder) as file:
-            for thing, key in keys.items():
-                if found := db.execute(value_of, (store, key)).fetchone():
-                    good.append(thing)
-                    file.write(found[0])
+            found = f"SELECT k, value {asked} WHERE value IS NOT NULL ORDER BY k"
+            for k, value in db.execute(found, (store,)):
+                good.append(things[k])
+                file.write(value)
             file.flush()
             values = np.asarray(np.memmap(file, np.uint8, mode="r") if good else [], np.uint8)
-    return good, values.reshape(len(good), -1 if good else 0), len(keys) - len(missing)
+    return good, values.reshape(len(good), -1 if good else 0), len(things) - len(missing)
 
 
 def place() -> Path:
