@@ -1,6 +1,5 @@
 """Pictures of pairs of images and of their distances. Smaller distance = more alike."""
 
-import logging
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +18,8 @@ from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
+from pyimagesearch.system.terminal import say
 
-log = logging.getLogger(__name__)
 File = str | Path
 Images = Sequence[np.ndarray]  # two arrays, the first and the second image of each pair
 
@@ -208,7 +207,7 @@ def lettering(names: Sequence[str]) -> list[str]:
     for number, name in enumerate(map(printable, names), 1):
         text = name if len(name) <= 30 else f"{name[:14]}…{name[-15:]}"
         if not known.issuperset(text) or {"R", "AL"} & {*map(unicodedata.bidirectional, text)}:
-            log.info("in the figures: #%d = %s", number, text)
+            say(f"in the figures: #{number} = {text}")
             text = f"#{number}"
         texts.append(text.replace("$", r"\$"))
     return texts

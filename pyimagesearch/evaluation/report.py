@@ -8,7 +8,6 @@ its Content-Security-Policy lets nothing run but that program, and nothing be fe
 import base64
 import csv
 import json
-import logging
 import math
 import os
 import platform
@@ -31,12 +30,11 @@ from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs
 from pyimagesearch.evaluation.measure import Measurement, embed
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.terminal import say
 
 TEMPLATE = Path(__file__).with_name("report.html")
 STEPS = 400  # of the page's slider
 MOST_IN_MATRIX = 20  # classes
-
-log = logging.getLogger(__name__)
 
 
 def write(
@@ -109,14 +107,14 @@ def write(
         Path(path).write_text(html, "utf-8", newline="\n")
 
     of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
-    log.info(f"the raw pixels, the line to beat: {of_raw}")
-    log.info(measure.report(measured, "the network on test images"))
+    say(f"the raw pixels, the line to beat: {of_raw}")
+    say(measure.report(measured, "the network on test images"))
     for note in without:
-        log.info(note)
+        say(note)
     name = recipe.training.loss  # those of a whole batch know no single pairs
     name = "contrastive" if name in metrics.BATCH_LOSSES else name.replace("_", " ")
-    log.info(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f} ({name} loss)")
-    log.info(summary)
+    say(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f} ({name} loss)")
+    say(summary)
     return measured
 
 

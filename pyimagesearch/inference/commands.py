@@ -9,7 +9,6 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -28,8 +27,6 @@ from pyimagesearch.system import terminal
 from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
 
-log = logging.getLogger(__name__)
-
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
@@ -47,12 +44,12 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
         except Exception as error:  # a damaged file makes LiteRT raise nearly anything
             if not isinstance(error, ImportError):  # of what is missing nothing is said
                 why = printable(first_line(error))
-                log.info("%s is not used (%s): TensorFlow is; export it again", ENCODER, why)
+                terminal.say(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
     model.threshold = model.threshold_for(getattr(args, "fmr", None))
-    log.info("images are read %s, as the model wants", images.described(model.image_shape))
+    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
     return model
 
 
@@ -198,7 +195,7 @@ def search(args: argparse.Namespace) -> None:
         queries = model.read([args.query]).repeat(len(found), axis=0)
         distances = np.array([one.distance for one in answer.results])
         pictures.plot_verdicts([queries, found], distances, answer.threshold, figure)
-        log.info("figure: %s", printable(figure))
+        terminal.say(f"figure: {printable(figure)}")
 
 
 def embed(args: argparse.Namespace) -> None:
@@ -295,7 +292,7 @@ def duplicates(args: argparse.Namespace) -> None:
         pixels = [values.reshape(-1, *COPIES) for values in read]
         texts = [f"group {k}," for k in numbers]
         pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, "near copies")
-        log.info("figure: %s", printable(figure))
+        terminal.say(f"figure: {printable(figure)}")
 
 
 def export(args: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """How good a model is on a folder, whether its threshold suits, and a new one."""
 
-import logging
 import os
 from typing import Any
 
@@ -15,8 +14,6 @@ from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.terminal import say
-
-log = logging.getLogger(__name__)
 
 LEAST_OF_CLASS = 4  # images, to calibrate with
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
@@ -56,11 +53,11 @@ def evaluate(
         if len(rows := np.flatnonzero(images.splits == number)):
             (test, part) = (images.part(rows), PART_NAMES[number])
     if part:
-        log.info(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
+        say(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
-        log.info(f"{used} of these {len(test)} images were trained on: what they give flatters")
+        say(f"{used} of these {len(test)} images were trained on: what they give flatters")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}
@@ -96,7 +93,7 @@ def evaluate(
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
         pictures.plot_worst(measured, figure)
-        log.info(f"the worst pairs: {printable(figure)}")
+        say(f"the worst pairs: {printable(figure)}")
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}
 

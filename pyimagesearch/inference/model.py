@@ -5,7 +5,6 @@ A SavedModel is a program: load none that you would not run.
 
 import hashlib
 import json
-import logging
 import math
 import os
 import tempfile
@@ -50,8 +49,6 @@ FPIR = 0.01  # the false positive identification rate that is held where none is
 
 File = str | os.PathLike
 Image = File | np.ndarray  # or its pixels as they are read: uint8 (H, W, C)
-
-log = logging.getLogger(__name__)
 
 
 class Answer(dict):
@@ -248,7 +245,7 @@ class SiameseModel:
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         if held and calibration.get("new_classes") is False:
-            log.info("the FPIR is of classes that were trained on; of new ones it may be higher")
+            say("the FPIR is of classes that were trained on; of new ones it may be higher")
         distances = self.distance([feats, folder.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
@@ -297,7 +294,7 @@ class SiameseModel:
                 self.looked = True
                 what = "{} in colour of {}x{}".format(printable(image), *picture.size)
                 known = f"grey images of {width}x{height}: what it says of {what} may mean little"
-                log.info("the model was trained on %s", known)
+                say(f"the model was trained on {known}")
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """Files -> float32 (N, D), in their order: model.embed_files(["a.png", "b.png"])"""
@@ -329,7 +326,7 @@ class SiameseModel:
         (root, files) = (os.path.realpath(directory), [])
         for file in sorted(listing.find(directory, class_level, plain=True).files):
             if os.path.join(root, file.name) in asked:
-                log.info("left out %s: asked about, or drawn by this command", file)
+                say(f"left out {file}: asked about, or drawn by this command")
             else:
                 files.append(file)
         count = len(files)
@@ -342,7 +339,7 @@ class SiameseModel:
             raise InputError(f"Expected readable images. Received: {received}")
         say(f"skipped {message}" for message in messages)
         read = counted(len(found.good), "image")
-        log.info("%s, %d of them embedded by an earlier run", read, found.reused)
+        say(f"{read}, {found.reused} of them embedded by an earlier run")
         good = [files[k] for k in found.good]
         return Gallery(
             np.asarray(found.values).reshape(len(good), self.embedding_dim),

@@ -27,11 +27,9 @@ from pyimagesearch.inference.model import (
 )
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
-from pyimagesearch.system.terminal import quiet
+from pyimagesearch.system.terminal import quiet, say
 
 TOLERANCE = 1e-4  # of an embedding's numbers, where none of them is larger than 1
-
-log = logging.getLogger(__name__)
 
 
 def save(
@@ -117,10 +115,10 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
             (network, known) = read_exported(file)
             if (exported := known["export"])["model"] == model.digest:
                 _write_exported(file, network, settings | {"export": exported})
-                log.info("the settings of %s are rewritten, too", printable(file.name))
+                say(f"the settings of {printable(file.name)} are rewritten, too")
         except Exception as error:  # a foreign or damaged file, or onnx is not installed
-            why = (printable(file.name), first_line(error))
-            log.info("%s keeps its settings (%s): export it again", *why)
+            why = f"{printable(file.name)} keeps its settings ({first_line(error)})"
+            say(f"{why}: export it again")
 
 
 def _write(file: Path, settings: dict[str, Any]) -> None:

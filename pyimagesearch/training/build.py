@@ -1,6 +1,5 @@
 """What is trained: the networks of a recipe, the weights they start from, what compile needs."""
 
-import logging
 import math
 import os
 from pathlib import Path
@@ -16,8 +15,7 @@ from pyimagesearch.data.batches import steps_and_size, steps_of_a_call
 from pyimagesearch.data.sets import DataSet, ImageSet, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError, first_line
-
-log = logging.getLogger(__name__)
+from pyimagesearch.system.terminal import say
 
 OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
@@ -125,8 +123,8 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
         return None  # none, imagenet, or a file that is missing, which load_weights names
     known = read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
     if known is None:
-        log.info("nothing beside %s says which images it was trained on:", weights)
-        log.info("the figures are not clean where test images are among them")
+        say(f"nothing beside {weights} says which images it was trained on:")
+        say("the figures are not clean where test images are among them")
     return known
 
 

@@ -1,7 +1,6 @@
 """What fit calls: how far a training has come, its validation, and a file to go on from."""
 
 import json
-import logging
 import math
 import os
 import signal
@@ -23,9 +22,9 @@ from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.terminal import say
 from pyimagesearch.training import devices
 
-log = logging.getLogger(__name__)
 NAME = ".checkpoint.npz"
 # of a Checkpoint, as JSON
 KEPT = ("settings", "ran_on", "done", "history", "best_loss", "best_epoch")
@@ -68,7 +67,7 @@ class Progress(keras.callbacks.History):
         self.diverged |= not math.isfinite(logs["loss"])
         if self.stopped.is_set():  # said here: the signal may have come while something is printed
             print()  # the progress bar's line ends
-            log.info("stopping; press Ctrl-C again to quit at once and lose what was learned")
+            say("stopping; press Ctrl-C again to quit at once and lose what was learned")
             self.cut = batch + 1 < self.params["steps"]
         self.model.stop_training |= self.diverged or self.stopped.is_set()
 
@@ -117,15 +116,15 @@ class Checkpoint(Progress):
         self.is_finished = False
         if not resume:
             if os.path.exists(self.path):
-                log.info("this replaces the unfinished training here, which --resume goes on with")
+                say("this replaces the unfinished training here, which --resume goes on with")
         elif os.path.exists(self.path) and self._read():
-            log.info("going on after epoch %d", self.done)
+            say(f"going on after epoch {self.done}")
         elif (model := Path(output, os.path.basename(config.MODEL_PATH))).is_dir():
             self._check_same(_flat(read_settings(model)), f"finished model in {output}")
             self.is_finished = True
-            log.info("nothing left to do: %s holds the finished model of this run", output)
+            say(f"nothing left to do: {output} holds the finished model of this run")
         else:
-            log.info("no checkpoint to go on from: starting with the first epoch")
+            say("no checkpoint to go on from: starting with the first epoch")
 
     def _read(self) -> bool:
         # whether it is a whole one; then it is taken over
@@ -135,7 +134,7 @@ class Checkpoint(Progress):
             header = json.loads(str(arrays.pop("header")))
             kept = {name: header[name] for name in KEPT}
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
-            log.info("%s is damaged, or of another version of this project", self.path)
+            say(f"{self.path} is damaged, or of another version of this project")
             return False
         self._check_same(kept["settings"], f"checkpoint {self.path}")
         self.__dict__ |= kept
@@ -192,7 +191,7 @@ class Checkpoint(Progress):
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
         (before, self.ran_on) = (self.ran_on, devices.describe(self.model) | versions())
-        log.info("training on {device}, in {precision}".format(**self.ran_on))
+        say("training on {device}, in {precision}".format(**self.ran_on))
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.resumed:
             return
@@ -203,7 +202,7 @@ class Checkpoint(Progress):
                 f"with {other or 'another one'}. Without --resume the training starts anew."
             )
         if other:
-            log.info("it began with %s: the result is not the same bit for bit", other)
+            say(f"it began with {other}: the result is not the same bit for bit")
         for variable, value in zip(self._variables(), self.resumed):
             variable.assign(value)
         self.resumed = []
@@ -212,10 +211,10 @@ class Checkpoint(Progress):
         super().on_epoch_end(epoch, logs)
         self.model.stop_training |= self.out_of_patience
         if self.collapsed:
-            log.info("the network has collapsed: all distances are alike")
+            say("the network has collapsed: all distances are alike")
         left = self.epochs - epoch - 1
         if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
-            log.info("about %s left", duration(self.history["seconds"][-1] * left))
+            say(f"about {duration(self.history['seconds'][-1] * left)} left")
         if not devices.machines()[1] or self.cut or self.diverged:
             return
         header = {name: getattr(self, name) for name in KEPT}
@@ -225,21 +224,21 @@ class Checkpoint(Progress):
             with whole_file(self.path) as new, open(new, "wb") as f:
                 np.savez(f, header=json.dumps(header), **arrays)
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
-            log.info("no checkpoint of epoch %d could be written (%s)", epoch + 1, error.strerror)
+            say(f"no checkpoint of epoch {epoch + 1} could be written ({error.strerror})")
 
     def on_train_end(self, logs: Any = None) -> None:
         super().on_train_end(logs)
         if self.diverged:
-            log.info("the loss is infinite or not a number: a lower learning rate may go further;")
-            log.info("what was learned by epoch %d is kept", self.done)
+            say("the loss is infinite or not a number: a lower learning rate may go further;")
+            say(f"what was learned by epoch {self.done} is kept")
         if self.out_of_patience:
-            log.info("no better validation loss since epoch %d", self.best_epoch)
+            say(f"no better validation loss since epoch {self.best_epoch}")
         if self.best_weights:
-            log.info("keeping epoch %d, the best on held-out images", self.best_epoch)
+            say(f"keeping epoch {self.best_epoch}, the best on held-out images")
             self.model.set_weights(self.best_weights)
         if self.stopped.is_set():
-            log.info("stopped on request, what was learned is kept")
-        log.info("training took %s", duration(sum(self.history.get("seconds", []))))
+            say("stopped on request, what was learned is kept")
+        say(f"training took {duration(sum(self.history.get('seconds', [])))}")
 
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
@@ -251,7 +250,7 @@ class Checkpoint(Progress):
         """
         Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
         if self.stopped.is_set() and self.done and self.first_epoch < self.epochs:
-            log.info("--resume goes on after epoch %d", self.done)
+            say(f"--resume goes on after epoch {self.done}")
         else:
             Path(self.path).unlink(missing_ok=True)
 

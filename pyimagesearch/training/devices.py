@@ -9,7 +9,6 @@ One of them, the chief, writes: the task "chief" where the cluster has one, else
 """
 
 import json
-import logging
 import os
 import re
 import signal
@@ -22,9 +21,7 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.terminal import verbosity
-
-log = logging.getLogger(__name__)
+from pyimagesearch.system.terminal import say, verbosity
 
 
 def machines() -> tuple[int, bool]:
@@ -78,12 +75,12 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
             "Expected one machine for a recipe that tries several ways. Received: TF_CONFIG "
             f"with {count}. Unset it, or take recipe photos-small."
         )
-    log.info("waiting for %d machines; Ctrl-C gives up", count)
+    say(f"waiting for {count} machines; Ctrl-C gives up")
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's would wait for TensorFlow
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (ValueError, TypeError, tf.errors.OpError) as error:  # addresses of no use
-        log.info("%s", first_line(error))
+        say(first_line(error))
         raise _refused() from None
     finally:
         signal.signal(signal.SIGINT, before)

@@ -8,7 +8,6 @@ held-out images say which it is.
 """
 
 import hashlib
-import logging
 import time
 from typing import Any
 
@@ -28,11 +27,9 @@ from pyimagesearch.networks.acceleration import InParts, accelerate_convolutions
 from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, NETWORKS, leaves
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.terminal import verbosity
+from pyimagesearch.system.terminal import say, verbosity
 from pyimagesearch.training import build
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
-
-log = logging.getLogger(__name__)
 
 HEADS = {
     "linear head": lambda x: Dense(128)(Dropout(0.3)(x)),
@@ -76,7 +73,7 @@ def train(
     for such classes it need only be better, and with thousands of images it is kept unless it is
     worse beyond doubt. So is what sees each image again. Ctrl-C keeps the best way so far.
     """
-    log.info("training model...")
+    say("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
     (images, labels, held) = (data.train.images, np.asarray(data.train.labels), data.validation)
     chosen = Choice(held, data.new_choices)
@@ -124,7 +121,7 @@ def train(
         own = own.changed(epochs=HEAD_EPOCHS)
     for name in HEADS:
         if name in ways and not stopped.is_set():
-            log.info("training a %s...", name)
+            say(f"training a {name}...")
             inputs = Input(of_views.shape[1:])
             head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
             model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
@@ -142,7 +139,7 @@ def train(
     doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)
     (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
     if is_asked and auc >= CEILING:
-        log.info("skipped training on: held-out AUC is %.4f already", auc)
+        say(f"skipped training on: held-out AUC is {auc:.4f} already")
     elif is_asked:
         encoder = chosen.encoder
         (before, copy) = (encoder.get_weights(), encoder)
@@ -166,12 +163,12 @@ def train(
 
     trained = chosen.kept
     if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
-        log.info("stopped on request, what was learned is kept")
+        say("stopped on request, what was learned is kept")
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
-    log.info("held-out AUC: %s: kept %s", figures, chosen.kept)
+    say(f"held-out AUC: {figures}: kept {chosen.kept}")
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained

@@ -2,7 +2,6 @@
 out, in parts; for every other recipe, data set and several devices as one call, train."""
 
 import argparse
-import logging
 import os
 import random
 import signal
@@ -30,9 +29,9 @@ from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import only_writer
+from pyimagesearch.system.terminal import say
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
-log = logging.getLogger(__name__)
 Settings = dict[str, Any]
 MOST_OTHERS = 500  # training images that those to choose by are compared with
 
@@ -135,7 +134,7 @@ def train(
     (_, is_chief) = devices.machines()
     strategy = devices.strategy(recipe)  # one device, several cards, or several machines
     build.set_seed(args.seed, args.deterministic)
-    log.info("loading %s dataset...", args.dataset)
+    say(f"loading {args.dataset} dataset...")
     known = build.known_digests(recipe)
     source = args.dataset if arrays is None else arrays
     data = datasets.load(source, recipe, args.seed, known=known, **args.reading)
@@ -148,12 +147,12 @@ def train(
         board = keras.callbacks.TensorBoard(args.tensorboard, write_graph=False)
         checkpoint.beside.append(board)
 
-    log.info("preparing positive and negative pairs...")
+    say("preparing positive and negative pairs...")
     (train_batches, steps) = batches.batches(
         data.train, recipe, args.seed, checkpoint.first_epoch, strategy.num_replicas_in_sync
     )
     with strategy.scope():
-        log.info("building siamese network...")
+        say("building siamese network...")
         (model, encoder, comparison) = build.networks(recipe, data.train)
         if is_chief:  # not before the network stands: what is refused writes nothing
             report.draw_training_pairs(args.output, next(iter(train_batches)))
@@ -163,19 +162,19 @@ def train(
             )
             settings |= found
         else:
-            log.info("compiling model...")
+            say("compiling model...")
             model.compile(**build.compiling(recipe, steps))
-            log.info("training model...")
+            say("training model...")
             callbacks = checkpoint.callbacks(encoder, comparison, data.validation)
             history = devices.fit(model, train_batches, steps, checkpoint, callbacks)
     if not is_chief:
         return
 
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
-    log.info("saving siamese model...")
+    say("saving siamese model...")
     trained_on = build.trained_on(data, known)
     saving.save(args.model, encoder, comparison, settings, trained_on)
-    log.info("plotting training history...")
+    say("plotting training history...")
     plot = "none, since what is kept was computed, not trained"
     if history.history["loss"]:
         with matplotlib.rc_context():  # its style is for this figure
@@ -183,10 +182,10 @@ def train(
         plot = args.plot
     else:
         Path(args.plot).unlink(missing_ok=True)  # of an earlier training
-    log.info("measuring on test images...")
+    say("measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
-    log.info("model: %s, plot: %s", args.model, plot)
+    say(f"model: {args.model}, plot: {plot}")
 
 
 def calibrated(
@@ -197,7 +196,7 @@ def calibrated(
     Where the classes to choose by are not trained on, they are few: then their images are compared
     with those of training, too, which are all of other classes.
     """
-    log.info("calibrating the threshold...")
+    say("calibrating the threshold...")
     settings = settings | devices.describe(encoder)
     if not recipe.training.ways:  # those are in float32 already
         trained = (encoder, comparison)
