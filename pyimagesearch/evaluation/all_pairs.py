@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyimagesearch.data.sets import ImageSet
+from pyimagesearch.data.sets import ImageSet, in_order
 from pyimagesearch.evaluation.distances import Comparison, Curve, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
 from pyimagesearch.system.errors import InputError, printable
@@ -131,14 +131,17 @@ class ImagePairs:
             yield self.ends[:, :1], self.ends[:, 1:], self.y, far[:, np.newaxis]
             return
         places = np.arange(len(self.rows))
-        for start in places[:: self.block]:
+
+        def block(start):
             a = places[start : start + self.block, np.newaxis]
             b = places[np.newaxis, start:]
             y = (self.class_of[a] == self.class_of[b]).astype(np.int32)
             y[a >= b] = NONE
             if self.asked is not None:
                 y[~(self.asked[a] | self.asked[b])] = NONE
-            yield a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
+            return a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
+
+        yield from in_order(block, places[:: self.block])
 
 
 class Counts:
