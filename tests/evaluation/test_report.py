@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
     output = tmp_path_factory.mktemp("report") / "run"
     with pytest.MonkeyPatch.context() as patch:
         lines = []
-        patch.setattr(report.log, "info", lines.append)
+        patch.setattr(report, "say", lines.append)
         measured = written(output, copies=range(30))
     return output, measured, "\n".join(lines)
 
