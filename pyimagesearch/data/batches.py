@@ -134,8 +134,10 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
         (images_a, images_b) = (x.numpy() for x in inputs)
         images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
     else:  # every pair inside the batch
-        ends = np.transpose(np.triu_indices(len(y), 1))
-        (a, b) = np.random.default_rng(0).permutation(ends).T
+        ends = np.random.default_rng(0).permutation(np.transpose(np.triu_indices(len(y), 1)))
+        # one same pair of each class before a second one of any
+        (_, first) = np.unique(np.where(np.equal(*y[ends.T]), y[ends[:, 0]], -1), return_index=True)
+        (a, b) = np.concatenate([ends[np.sort(first)], np.delete(ends, first, axis=0)]).T
         images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
         y = (y[a] == y[b]).astype(int)
     some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])

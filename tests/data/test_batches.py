@@ -159,3 +159,4 @@ def test_pairs_of_a_batch_tell_the_truth():
         a, b, y = pairs_of_a_batch(next(iter(batches)), count=3)
         assert y.tolist() == [1, 1, 1, 0, 0, 0]
         assert ((pixels(a) % 4 == pixels(b) % 4) == (y == 1)).all()
+    assert len({*(pixels(a) % 4)[:3]}) == 3  # of a batch of images, one pair a class
