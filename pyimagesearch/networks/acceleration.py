@@ -159,8 +159,8 @@ class Depthwise(DepthwiseConv2D):
                 written = how
                 if side > 3:
                     pads = [0, 0]
-                    for had, left in zip(x.shape[1:3], dy.shape[1:3]):
-                        pad = max((left - 1) * stride + side - had, 0)
+                    for had in images.shape[1:3]:
+                        pad = max((-(-had // stride) - 1) * stride + side - had, 0)
                         pads += [pad // 2, pad - pad // 2]
                     written = how | {"padding": "EXPLICIT", "explicit_paddings": [*pads, 0, 0]}
                 to_windows = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
