@@ -98,8 +98,8 @@ class InParts(keras.layers.Layer):
         n = tf.shape(images)[0]
         # no part may be empty, since some of TensorFlow's convolutions fail on no image
         shape = tf.concat([[tf.maximum(self.parts - n, 0)], tf.shape(images)[1:]], axis=0)
-        known = (None, *images.shape[1:])
-        images = tf.ensure_shape(tf.concat([images, tf.zeros(shape, images.dtype)], 0), known)
+        images = tf.concat([images, tf.zeros(shape, images.dtype)], axis=0)
+        images = tf.ensure_shape(images, self.network.input_shape)  # which augmentation forgets
         size = tf.maximum(n, self.parts)
         cuts = [size * i // self.parts for i in range(self.parts + 1)]
         parts = [images[a:b] for a, b in pairwise(cuts)]
