@@ -92,7 +92,8 @@ def parse(
     add("--lr", metavar="RATE", dest="learning_rate", type=terminal.share, help=rate)
     quick = "recipe photos in a third of the time: only heads are trained, not its network"
     add("--quick", action="store_true", help=quick)
-    mirror = "mirror every second training image: for things that look alike in a mirror"
+    mirror = "mirror every second training image: for things that look alike in a mirror "
+    mirror += "(recipe photos: where that helps to know the held-out images)"
     add("--mirror", action="store_true", help=mirror)
     encoder = "recipe photos with the network of this file in place of its own: a Keras model from "
     add("--encoder", metavar="FILE.keras", help=f"{encoder}images (B, H, W, 3) to vectors or maps")

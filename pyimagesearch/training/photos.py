@@ -66,7 +66,9 @@ def train(
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
     Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
-    epochs where it was computed; {"way", "ways"}: its name, each way's held-out AUC and seconds).
+    epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
+    seconds, whether mirror images are seen: where --mirror asks, or where they help to know the
+    held-out images before the training on).
 
     A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
     alike the simpler way stays. Training on makes more of many images, and of classes that stay:
@@ -142,6 +144,11 @@ def train(
         say(f"skipped training on: held-out AUC is {auc:.4f} already")
     elif is_asked:
         encoder = chosen.encoder
+        if not recipe.training.mirror and mirror_helps(encoder, held.part(chosen.some)):
+            say("mirrored images are trained on, too: they help to tell the held-out ones apart")
+            recipe = recipe.changed(mirror=True)
+            asked = (data.train, recipe, seed, checkpoint.first_epoch)
+            (train_batches, steps) = batches.batches(*asked)
         (before, copy) = (encoder.get_weights(), encoder)
         if recipe.network.name in NETWORKS:
             copy = accelerate_convolutions(encoder, recipe.training.precision)
@@ -172,7 +179,8 @@ def train(
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
-    return chosen.encoder, history, {"way": chosen.kept, "ways": chosen.found}
+    found = {"way": chosen.kept, "ways": chosen.found, "mirrored": recipe.training.mirror}
+    return chosen.encoder, history, found
 
 
 def _fit(model, dataset, steps, held, recipe, seed, progress, verbose):
@@ -222,6 +230,16 @@ class Choice:
             if not auc or ahead < 0 or (ahead == 0 and doubt >= 0):
                 return
         (self.kept, self.encoder, self.auc, self.own) = (way, encoder, auc, own)
+
+
+def mirror_helps(encoder: keras.Model, held: ImageSet) -> bool:
+    """Whether the mean of an image and its mirror image tells held-out images apart better.
+
+    So it is of things that look alike in a mirror, and not of digits or signs.
+    """
+    views = [embed(seen_again(encoder, mirror), held.images) for mirror in (False, True)]
+    (plain, mirrored) = (areas(embeddings, np.asarray(held.labels))[0] for embeddings in views)
+    return mirrored > plain
 
 
 def areas(

@@ -14,7 +14,14 @@ from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.training import photos as photos_module
 from pyimagesearch.training.checkpoints import Checkpoint
-from pyimagesearch.training.photos import Choice, areas, features_of, train, whitening
+from pyimagesearch.training.photos import (
+    Choice,
+    areas,
+    features_of,
+    mirror_helps,
+    train,
+    whitening,
+)
 from tests.scripts import python
 
 LABELS = np.repeat(np.arange(4), 10)
@@ -40,6 +47,20 @@ def chosen(*embeddings, doubt=1, new_classes=False):
     for number, vectors in enumerate(embeddings):
         choice.add(str(number), number, vectors, doubt)
     return choice
+
+
+@pytest.mark.parametrize(("axis", "helps"), [(1, True), (2, False)])
+def test_mirror_images_help_where_classes_are_not_each_others(axis, helps):
+    # noise, brighter in the upper or the lower half, which a mirror leaves there, so that the mean
+    # has less of the noise; or in the left or the right one, which the mean makes one
+    labels = np.arange(40) % 2
+    images = np.random.default_rng(0).integers(0, 200, (40, 8, 8, 1))
+    for image, label in zip(np.moveaxis(images, axis, 1), labels):
+        image[4 * label : 4 * label + 4] += 40
+    inputs = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    encoder = keras.Model(inputs, keras.layers.UnitNormalization()(x))
+    assert mirror_helps(encoder, ImageSet(images.astype(np.uint8), labels)) == helps
 
 
 def test_the_best_is_kept_and_within_its_noise_the_simpler():
