@@ -138,7 +138,8 @@ def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         received = f"{images.dtype} {images.shape}"
         raise InputError(f"Expected images uint8 (N, H, W, C), C 1 or 3. Received: {received}. "
-                         "(images * 255).astype('uint8') makes them of floats.")  # fmt: skip
+                         "images.round().astype('uint8') makes them of floats from 0 to 255, "
+                         "images * 255 before it of floats from 0 to 1.")  # fmt: skip
     numbers = class_numbers(labels)
     if len(numbers) != len(images):
         received = f"{len(numbers)} for {len(images)} images"

@@ -213,7 +213,7 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
     if m.accuracy_at_half is not None:
         rows.insert(1, ("right at 0.5", f"{100 * m.accuracy_at_half:.2f} %"))
     for rate, point in m.operating_points.items():
-        text = "not enough pairs: it takes 30 false matches of which no two share an image"
+        text = "not known: the images to choose thresholds by are too few for it"
         if point is not None:
             text = f"{point['tmr'].percent()} where distance < {point['threshold']:.3f}"
             text += f"; FMR here {point['fmr'].percent(two_digits)}"

@@ -265,6 +265,8 @@ def duplicates(args: argparse.Namespace) -> None:
     With --model, which are of the same thing: nearer than its threshold for --fmr, by default the
     strictest that it knows. A group hangs together, though not each is near each other one.
     """
+    if args.fmr and not args.model:
+        raise InputError("Expected --fmr with --model. Received: it alone; pixels have no FMR.")
     figure = output(args, "") if args.output else None
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else listing.find_listed(args.directory)
@@ -280,7 +282,8 @@ def duplicates(args: argparse.Namespace) -> None:
         groups = groups_of_copies(found.values.reshape(-1, *COPIES))
     terminal.say(f"skipped {message}" for message in found.messages.values())
     named = [[paths[found.good[row]] for row in group] for group in groups]
-    text = f"{counted(len(found.good), 'image')}, {sum(map(len, named))} in {len(named)} groups"
+    in_groups = f"{sum(map(len, named))} in {counted(len(named), 'group')}"
+    text = f"{counted(len(found.good), 'image')}, {in_groups}"
     lines = [f"{len(files)}: {'  '.join(files)}" for files in named]
     say(args, {"images": len(found.good), "groups": named}, *lines, text)
     if figure and named:

@@ -45,6 +45,7 @@ CHECKED = (
     *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
     *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
 )
+MEND_ONE = "grey ones are x[..., None], floats from 0 to 1 (x * 255).round().astype('uint8')"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -278,7 +279,7 @@ class SiameseModel:
                     self._look_at(image)
                     image = read_image(image, self.image_shape)
                 elif (image.dtype, image.shape) != (np.uint8, self.image_shape):
-                    raise InputError(f"pixels, {image.dtype} of shape {image.shape}")
+                    raise InputError(f"pixels, {image.dtype} of shape {image.shape}: {MEND_ONE}")
                 pixels[k] = image
         except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"

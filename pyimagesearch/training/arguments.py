@@ -73,7 +73,7 @@ def parse(
     add("--dataset", metavar="DATA", default="mnist", help=f"{known} {columns}")
     parts = "test on other images of the classes that are trained on, or on classes of their own"
     add("--split", choices=("images", "classes"), help=f"{parts} (images, where these are enough)")
-    size = "read a folder's images at this size: 64, or WIDTHxHEIGHT (their own, up to 128)"
+    size = "read a folder's images at this size: 64, or WIDTHxHEIGHT (their own, within bounds)"
     add("--image-size", metavar="SIZE", type=terminal.image_size, help=size)
     fit = "images of another shape are stretched, or stay whole, with their edges filled (stretch)"
     add("--fit", choices=list(FITS), help=fit)
@@ -121,7 +121,8 @@ def parse(
     (args.recipe, recipe) = find_recipe(args.recipe or default_recipe(args.dataset))
     ways = recipe.training.ways
     if args.quick and not ways:
-        raise InputError(f"Expected --quick with recipe photos. Received: {args.recipe}.")
+        received = f"recipe {args.recipe}. Name a folder of photos with --dataset."
+        raise InputError(f"Expected --quick with recipe photos. Received: {received}")
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},

@@ -174,7 +174,7 @@ def train(
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
-    figures = ", ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
+    figures = "; ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
     say(f"held-out AUC: {figures}: kept {chosen.kept}")
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
@@ -215,8 +215,8 @@ class Choice:
         """A way with its embeddings of the held-out images, (N, D): kept where it is better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
-        difference. With -1 it may be smaller by one, and stays where both are alike. Its seconds
-        are those since the way before it.
+        difference. With -1 it may be smaller by one, or by any where it is at the ceiling, and
+        stays where both are alike. Its seconds are those since the way before it.
         """
         embeddings = embeddings[self.some]
         (auc, own) = (0.0, np.zeros_like(self.own))
@@ -227,7 +227,8 @@ class Choice:
         if self.kept:
             error = (own - self.own).std() / len(own) ** 0.5
             ahead = auc - self.auc - doubt * error
-            if not auc or ahead < 0 or (ahead == 0 and doubt >= 0):
+            cannot_tell = doubt < 0 and auc >= CEILING
+            if not cannot_tell and (not auc or ahead < 0 or (ahead == 0 and doubt >= 0)):
                 return
         (self.kept, self.encoder, self.auc, self.own) = (way, encoder, auc, own)
 

@@ -89,11 +89,13 @@ def fit(
 
         ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
         model = fit(trainX[:5000], trainY[:5000], epochs=2)
-        model.evaluate(testX, testY)["accuracy"]
+        model.evaluate(testX, testY).accuracy["value"]
     """
     arrays = None
     if isinstance(images, str | os.PathLike):
         flags["dataset"] = os.fspath(images)
+    elif labels is None:
+        raise InputError("Expected labels, one for each image, or a path. Received: images alone.")
     else:
         arrays = (np.asarray(images), labels)
         recipe_name = "fast" if flags.get("encoder") is None else "photos"

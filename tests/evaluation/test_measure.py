@@ -213,7 +213,7 @@ def test_as_many_pairs_are_the_same_as_is_said():
 
 def test_few_images_or_groups_support_no_rate():
     # 40 * 30 / 2 = 600 different pairs: 1 % of them are 6 false matches, too few
-    assert report(measured(40), "here").count("not enough pairs") == 3
+    assert report(measured(40), "here").count("too few for it") == 3
     clips = np.arange(1000) // 25  # 20 couples at most
     found = calibrate(image_pairs(*clusters(1000, 0.2, 0), groups=clips))
     assert found["operating_points"]["0.01"] is None

@@ -63,7 +63,12 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("images", "labels", "flags", "what"),
     [
-        (np.zeros((4, 28, 28), np.float32), [0, 0, 1, 1], {}, r"uint8 \(N, H, W, C\).* \(images"),
+        (
+            np.zeros((4, 28, 28), np.float32),
+            [0, 0, 1, 1],
+            {},
+            r"uint8 \(N, H, W, C\).* images \* 255",
+        ),
         (np.zeros((4, 28, 28), np.uint8), [0, 0, 1], {}, "a label for each image"),
         (np.zeros((4, 28, 28), np.uint8), [0.5, 0, 1, 1], {}, "whole numbers or strings"),
         (np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1], {"class_level": 1}, "a folder alone"),
