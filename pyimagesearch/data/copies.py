@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from pyimagesearch.data.sets import Rows, evenly
-from pyimagesearch.data.splits import connected
+from pyimagesearch.data.splits import groups_of
 from pyimagesearch.system.terminal import at_once
 
 SIDE = 24  # pixels of a thumbnail
@@ -44,9 +44,7 @@ def groups_of_copies(images: np.ndarray | Rows) -> list[np.ndarray]:
     Each is a near copy of another in its group, perhaps not of all, as the frames of a clip are.
     """
     every = np.arange(len(images))
-    group = connected(len(images), _pairs_of_copies(images, every, images, every))
-    groups = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    return sorted((rows for rows in groups if len(rows) > 1), key=len, reverse=True)
+    return groups_of(len(images), _pairs_of_copies(images, every, images, every))
 
 
 def _pairs_of_copies(images, rows, others, columns):

@@ -201,3 +201,10 @@ def connected(count: int, blocks: Iterable[np.ndarray | list]) -> np.ndarray:
             while (leader != leader[leader]).any():
                 leader = leader[leader]
     return np.unique(leader, return_inverse=True)[1].astype(np.int32)
+
+
+def groups_of(count: int, blocks: Iterable[np.ndarray | list]) -> list[np.ndarray]:
+    """The things that hang together with others, see connected: int, each group, largest first."""
+    group = connected(count, blocks)
+    found = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    return sorted((some for some in found if len(some) > 1), key=len, reverse=True)

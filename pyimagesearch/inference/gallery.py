@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pyimagesearch.data.sets import in_batches
-from pyimagesearch.data.splits import connected
+from pyimagesearch.data.splits import groups_of
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
@@ -67,9 +67,7 @@ def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[
         far = measure.output(measure.matrix(embeddings[rows], embeddings))
         (some, others) = np.nonzero(far < threshold)
         edges.append(np.stack([rows[some], others], axis=1))
-    group = connected(len(embeddings), edges)
-    found = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    return sorted((rows for rows in found if len(rows) > 1), key=len, reverse=True)
+    return groups_of(len(embeddings), edges)
 
 
 def write(path: str | Path, gallery: Gallery) -> None:

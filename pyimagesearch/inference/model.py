@@ -447,10 +447,12 @@ def read_settings(model: Path) -> dict[str, Any]:
                 right = value in ("euclidean", "cosine")
             elif name == "probability":
                 right = math.isfinite(value["middle"] + value["slope"])
-            elif name in ("threshold", "operating_images"):
+            elif name == "threshold":
                 right = math.isfinite(value)
+            elif name == "operating_images":
+                right = value >= 0
             else:  # numbers by false match rates, "0.01" and the like; None: too few pairs for it
-                rates = value.get("rates", {}) if name == "identification" else value
+                rates = value.get("rates") or {} if name == "identification" else value
                 known = [(float(rate), t) for rate, t in rates.items()]
                 right = all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
             if not right:

@@ -30,7 +30,7 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
     if not of_chains and (not is_chain or has_batch_statistics(network)):
         return network
-    in_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
+    in_bfloat16 = computes_in_bfloat16(precision)
     after_relu = {  # the pooling: the layer before it
         following.name: layer.name
         for layer, following in pairwise(network.layers)
@@ -61,7 +61,7 @@ def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> ke
     Convolutions, ReLU and sums compute in bfloat16, see PRECISIONS, the gradients of depthwise
     windows in float32, see Depthwise. The weights stay float32.
     """
-    in_bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16())
+    in_bfloat16 = computes_in_bfloat16(precision)
 
     def copy(layer):
         if isinstance(layer, keras.Model):
@@ -172,6 +172,11 @@ class Depthwise(DepthwiseConv2D):
 
         moved = convolved(inputs, tf.cast(tf.convert_to_tensor(self.kernel), "float32"))
         return tf.nn.bias_add(moved, tf.cast(tf.convert_to_tensor(self.bias), dtype))
+
+
+def computes_in_bfloat16(precision: str) -> bool:
+    """Whether layers of a precision compute in bfloat16 here, see PRECISIONS."""
+    return precision == "bfloat16" or (precision == "auto" and has_bfloat16())
 
 
 def has_bfloat16() -> bool:

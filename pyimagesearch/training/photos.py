@@ -28,7 +28,7 @@ from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, NETWORKS, leav
 from pyimagesearch.siamese_network import seen_again
 from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.terminal import say, verbosity
-from pyimagesearch.training import build
+from pyimagesearch.training import build, devices
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
 HEADS = {
@@ -180,6 +180,8 @@ def train(
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
     found = {"way": chosen.kept, "ways": chosen.found, "mirrored": recipe.training.mirror}
+    if trained == "trained on":  # what is saved does not show it
+        found |= devices.describe(copy)
     return chosen.encoder, history, found
 
 

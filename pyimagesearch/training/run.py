@@ -53,7 +53,7 @@ def alone(output: str) -> Iterator[None]:
             raise
         cause = ConnectionError(str(error).rpartition("aborted by: ")[2])  # behind a list of calls
         raise InputError(
-            f"Expected all machines until the training ends. Received: {first_line(cause)} "
+            f"Expected all machines until the training ends. Received: {first_line(cause)}. "
             "Start all again, with --resume where an epoch was done."
         ) from None
     finally:
@@ -199,7 +199,7 @@ def calibrated(
     with those of training, too, which are all of other classes.
     """
     say("calibrating the threshold...")
-    settings = settings | devices.describe(encoder)
+    settings = devices.describe(encoder) | settings
     if not recipe.training.ways:  # those are in float32 already
         trained = (encoder, comparison)
         (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
