@@ -26,7 +26,7 @@ from pyimagesearch.data import images, listing
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import InputError, printable
 
 
 def main():

@@ -30,7 +30,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from pyimagesearch.data import images
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.terminal import printable
 
 SHAPE = (28, 28, 3)
 PATIENCE = 20  # seconds before a file counts as a crash

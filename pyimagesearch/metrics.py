@@ -10,7 +10,7 @@ from keras import ops
 from keras.saving import register_keras_serializable
 
 from pyimagesearch.config import EPSILON, Recipe
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 Tensor = Any  # a tensor of Keras' backend, or an array
 MEMBERS = 3  # of an ensemble

@@ -13,7 +13,7 @@ from pyimagesearch import utils
 from pyimagesearch.config import Recipe
 from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
-from pyimagesearch.system.errors import InputError, first_line
+from pyimagesearch.system.terminal import InputError, first_line
 
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
 

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from pyimagesearch.config import EPSILON
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import class_numbers
-from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.terminal import InputError
 
 
 def make_pairs(images, labels, rng=None):

@@ -10,8 +10,7 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import moved
 from pyimagesearch.data.sets import ImageSet, Rows, are_uneven
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.terminal import at_once
+from pyimagesearch.system.terminal import InputError, at_once
 
 MOST_STEPS = 25  # of an epoch in one call of TensorFlow
 LEAST_STEPS = 10  # in one call, where an epoch has many

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.system.errors import printable
-from pyimagesearch.system.terminal import at_once, progress_bar, say
+from pyimagesearch.system.terminal import at_once, printable, progress_bar, say
 
 FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions

@@ -16,8 +16,7 @@ from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
 from pyimagesearch.data.sets import LEAST_IMAGES, DataSet, ImageSet, class_numbers, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
-from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line

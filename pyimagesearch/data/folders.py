@@ -16,8 +16,7 @@ from pyimagesearch.data.images import FITS, described
 from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say_left_out
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
-from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 MANY_SIDE = 128  # pixels: images are not reduced further because they are many

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import at_once, progress_bar
+from pyimagesearch.system.terminal import InputError, at_once, printable, progress_bar
 
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")

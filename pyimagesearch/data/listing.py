@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from pyimagesearch import config
 from pyimagesearch.data.images import endings
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
-from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
 PARTS = {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data.sets import Pairs, class_numbers
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 Rng = np.random.Generator | int | None
 

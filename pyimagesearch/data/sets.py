@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.terminal import at_once
+from pyimagesearch.system.terminal import InputError, at_once
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class

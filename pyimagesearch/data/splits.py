@@ -14,8 +14,7 @@ import numpy as np
 
 from pyimagesearch.config import Reading
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, say
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
 PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}  # and in folders

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pyimagesearch.data.sets import ImageSet, in_order
 from pyimagesearch.evaluation.distances import Comparison, Curve, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
-from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import InputError, printable
 
 BLOCK = 2_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds

@@ -16,9 +16,8 @@ from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.distances import apart
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable, whole_file
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 File = str | Path
 Images = Sequence[np.ndarray]  # two arrays, the first and the second image of each pair

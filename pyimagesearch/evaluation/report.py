@@ -28,9 +28,8 @@ from pyimagesearch.data.sets import DataSet
 from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs
 from pyimagesearch.evaluation.measure import Measurement, embed
-from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 TEMPLATE = Path(__file__).with_name("report.html")
 STEPS = 400  # of the page's slider

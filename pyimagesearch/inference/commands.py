@@ -24,8 +24,8 @@ from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import check_writable, whole_file
+from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on

@@ -12,8 +12,7 @@ from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError, printable
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 LEAST_OF_CLASS = 4  # images, to calibrate with
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to

@@ -13,8 +13,8 @@ import numpy as np
 from pyimagesearch.data.sets import in_batches
 from pyimagesearch.data.splits import groups_of
 from pyimagesearch.evaluation.distances import Distance
-from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.terminal import InputError, first_line, printable
 
 BLOCK = 4_000  # embeddings that are in the processor's cache at a time
 

@@ -28,9 +28,16 @@ from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import angular_similarity, distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
-from pyimagesearch.system.errors import InputError, counted, first_line, printable
 from pyimagesearch.system.files import restore
-from pyimagesearch.system.terminal import at_once, quiet, say
+from pyimagesearch.system.terminal import (
+    InputError,
+    at_once,
+    counted,
+    first_line,
+    printable,
+    quiet,
+    say,
+)
 
 FORMAT_VERSION = 1
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory

@@ -26,7 +26,7 @@ from pyimagesearch.evaluation.pictures import DIFFERENT, SAME
 from pyimagesearch.inference.commands import VERDICT, in_words, likely, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.errors import InputError, printable
+from pyimagesearch.system.terminal import InputError, printable
 
 log = logging.getLogger(__name__)
 

@@ -25,9 +25,8 @@ from pyimagesearch.inference.model import (
     plain_path,
     read_exported,
 )
-from pyimagesearch.system.errors import InputError, first_line, printable
 from pyimagesearch.system.files import whole_directory, whole_file
-from pyimagesearch.system.terminal import quiet, say
+from pyimagesearch.system.terminal import InputError, first_line, printable, quiet, say
 
 TOLERANCE = 1e-4  # of an embedding's numbers, where none of them is larger than 1
 

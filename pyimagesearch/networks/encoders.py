@@ -10,7 +10,7 @@ from keras import layers
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS
-from pyimagesearch.system.errors import InputError, first_line, printable
+from pyimagesearch.system.terminal import InputError, first_line, printable
 
 Shape = tuple[int, int, int]  # height, width, channels
 Tensor = Any

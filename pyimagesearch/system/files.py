@@ -16,8 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, say
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"

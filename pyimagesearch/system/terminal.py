@@ -1,4 +1,4 @@
-"""What the scripts share at the terminal: one start, one end, one form of messages, flags.
+"""What the scripts share at the terminal: start and end, messages and errors, flags.
 
 A script calls setup() before it imports Keras, and ends with run(main). Set
 TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's start-up lines.
@@ -8,6 +8,7 @@ import argparse
 import ctypes
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
@@ -15,16 +16,45 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from pyimagesearch import __version__
-from pyimagesearch.system.errors import InputError, first_line
 
 LOGGER = "pyimagesearch"
 MOST_LINES = 20  # of one kind
 # that this process may use: fewer than the machine has where a scheduler says so
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+# control characters, line separators, and what would turn the direction of the text
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _stderr = threading.RLock()  # one thread at a time turns it away
+
+
+class InputError(ValueError):
+    """A flag, file, folder, name or array that is not what it should be.
+
+    Its text is one line: what was expected, what came, how to mend it. The scripts print it and
+    end with code 2; any other exception is a bug and shows its traceback.
+    """
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's text up to its first line break, or its name where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def printable(name: str | bytes | os.PathLike) -> str:
+    r"""A name on one line, for a terminal or a figure, for any bytes that a file name may hold.
+
+    A byte that is no UTF-8, as E9, is shown as \udce9, and what has no place in a line as "?".
+    """
+    text = str(Path(os.fsdecode(name))).encode("utf-8", "backslashreplace").decode()
+    return UNPRINTABLE.sub("?", text)
+
+
+def counted(count: int, noun: str, plural: str = "s") -> str:
+    """A number of things, in words: "1 image", "2 images"."""
+    return f"{count} {noun}{plural if count != 1 else ''}"
 
 
 class Messages(logging.StreamHandler):

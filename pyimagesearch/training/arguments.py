@@ -23,8 +23,8 @@ from pyimagesearch.networks.acceleration import PRECISIONS
 from pyimagesearch.networks.encoders import IN_FLOAT32, OWN_SIZES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError, printable
 from pyimagesearch.system.files import check_writable
+from pyimagesearch.system.terminal import InputError, printable
 from pyimagesearch.training import checkpoints
 from pyimagesearch.training.build import OPTIMIZERS
 from pyimagesearch.training.photos import WAYS

@@ -14,8 +14,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data.batches import steps_and_size, steps_of_a_call
 from pyimagesearch.data.sets import DataSet, ImageSet, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
-from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, first_line, say
 
 OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 

@@ -20,9 +20,8 @@ from pyimagesearch.evaluation.distances import Comparison, curve_of
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import read_settings
-from pyimagesearch.system.errors import InputError
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, say
 from pyimagesearch.training import devices
 
 NAME = ".checkpoint.npz"

@@ -20,8 +20,7 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.system.errors import InputError, first_line
-from pyimagesearch.system.terminal import say, verbosity
+from pyimagesearch.system.terminal import InputError, first_line, say, verbosity
 
 
 def machines() -> tuple[int, bool]:

@@ -26,8 +26,7 @@ from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.networks.acceleration import InParts, accelerate_convolutions
 from pyimagesearch.networks.encoders import FEATURES, LAST_LAYER, NETWORKS, leaves
 from pyimagesearch.siamese_network import seen_again
-from pyimagesearch.system.errors import InputError
-from pyimagesearch.system.terminal import say, verbosity
+from pyimagesearch.system.terminal import InputError, say, verbosity
 from pyimagesearch.training import build, devices
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 

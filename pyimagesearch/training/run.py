@@ -27,9 +27,8 @@ from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
-from pyimagesearch.system.errors import InputError, first_line
 from pyimagesearch.system.files import only_writer
-from pyimagesearch.system.terminal import say
+from pyimagesearch.system.terminal import InputError, first_line, say
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
 Settings = dict[str, Any]

@@ -11,7 +11,7 @@ from pyimagesearch.config import RECIPES
 from pyimagesearch.data import datasets
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.sets import ImageSet, pixel_digests
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 PHOTOS, ARTICLE = RECIPES["photos"], RECIPES["article"]
 

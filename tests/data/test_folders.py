@@ -9,7 +9,7 @@ import pytest
 from pyimagesearch.config import Reading
 from pyimagesearch.data import folders
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 
 @pytest.fixture

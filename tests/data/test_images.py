@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from pyimagesearch.data import images
 from pyimagesearch.data.images import MAX_BYTES, WholeShape, decode, fit, read_image, read_images
 from pyimagesearch.data.listing import list_images
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.terminal import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 from tests.scripts import PIPES
 

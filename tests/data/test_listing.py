@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pyimagesearch.data import listing
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 PNG = b"\x89PNG\r\n\x1a\n"  # an image by its beginning; nothing is decoded here
 

@@ -8,7 +8,7 @@ from pyimagesearch.data import datasets
 from pyimagesearch.data.folders import read_folder
 from pyimagesearch.data.listing import holds_pairs
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data.pairs import sample_pairs, sample_triplets
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.utils import make_pairs
 
 

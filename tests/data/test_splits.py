@@ -9,7 +9,7 @@ import pytest
 from pyimagesearch.config import Reading
 from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION, chances, connected, split
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 USUAL = Reading(tested=0.2, held_out=0.15)  # recipe photos: 20 % tested, 12 % chosen by
 NO_CHOICES = Reading(tested=0.2, held_out=0)  # recipe article

@@ -12,7 +12,7 @@ from pyimagesearch.evaluation import all_pairs, measure
 from pyimagesearch.evaluation.all_pairs import Counts
 from pyimagesearch.evaluation.distances import Distance, distance_of, logistic_of, probability_of
 from pyimagesearch.evaluation.measure import Measurement, calibrate, report
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from tests.evaluation.known import image_pairs
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from tests.evaluation.known import image_pairs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 9, 1), dtype=np.uint8)

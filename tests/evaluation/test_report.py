@@ -17,7 +17,7 @@ from pyimagesearch.evaluation import report
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.measure import calibrate, embed
 from pyimagesearch.siamese_network import build_comparison
-from pyimagesearch.system.errors import printable
+from pyimagesearch.system.terminal import printable
 from tests.evaluation import browser
 
 HOSTILE = (

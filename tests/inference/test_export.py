@@ -16,7 +16,7 @@ import tensorflow as tf
 from pyimagesearch import SiameseModel, config, siamese_network
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.saving import export
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 NO_ONNX = not all(find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime"))
 needs_onnx = pytest.mark.skipif(NO_ONNX, reason="tf2onnx, onnx or onnxruntime is not installed")

@@ -18,7 +18,7 @@ from pyimagesearch.data.sets import TRAINED_ON, Rows
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SETTINGS, SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 STRANGER = """
 import sys, numpy as np, tensorflow as tf, keras

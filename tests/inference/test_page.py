@@ -23,7 +23,7 @@ import small_model
 
 from pyimagesearch import SiameseModel
 from pyimagesearch.inference import page
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from tests.scripts import ENVIRONMENT, ROOT
 
 ODD = "<img src=x onerror='document.title=1'> ${1+1} {{value}}"

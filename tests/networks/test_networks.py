@@ -15,7 +15,7 @@ from pyimagesearch.networks.acceleration import (
     accelerate_convolutions,
 )
 from pyimagesearch.siamese_network import SisterNetworks, build_encoder, seen_again
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 
 
 def test_the_article_s_layers():

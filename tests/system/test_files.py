@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from pyimagesearch.system import files
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from tests.scripts import started
 
 

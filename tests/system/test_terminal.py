@@ -12,7 +12,7 @@ import pytest
 from tensorflow.errors import ResourceExhaustedError
 
 from pyimagesearch.system import terminal
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from tests.scripts import PIPES, ROOT, python, started
 
 

@@ -7,7 +7,7 @@ from pyimagesearch import config
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import DataSet, ImageSet, pixel_digests
 from pyimagesearch.siamese_network import build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import build
 
 

@@ -11,7 +11,7 @@ from pyimagesearch import config
 from pyimagesearch.data import batches
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import build, checkpoints, devices, run
 
 

@@ -10,7 +10,7 @@ from benchmarks import shared_training
 from pyimagesearch import config
 from pyimagesearch.networks import acceleration
 from pyimagesearch.siamese_network import build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import devices, run
 from tests.scripts import started
 

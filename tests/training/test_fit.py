@@ -14,7 +14,7 @@ from pyimagesearch.config import RECIPES
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.siamese_network import build_comparison
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import arguments, run
 
 

@@ -11,7 +11,7 @@ import train_contrastive_siamese_network as script
 from pyimagesearch import fit
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.sets import DataSet, ImageSet
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import photos as photos_module
 from pyimagesearch.training.checkpoints import Checkpoint
 from pyimagesearch.training.photos import (

@@ -6,7 +6,7 @@ import pytest
 
 from pyimagesearch.config import RECIPES
 from pyimagesearch.siamese_network import build_encoder
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import arguments
 
 

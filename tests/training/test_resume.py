@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.config import RECIPES
-from pyimagesearch.system.errors import InputError
+from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import checkpoints
 from tests.scripts import python
 
