@@ -32,6 +32,7 @@ from pyimagesearch.system.terminal import InputError, printable
 def main():
     # construct the argument parser and parse the arguments
     ap = terminal.Parser(description="Show the distances between pairs of images.",
+        parents=[terminal.VERSION],
         epilog="A SavedModel is a program: load none that you would not run.")
     ap.add_argument("-i", "--input", required=True,
         help="path to input directory of testing images; may have a subfolder for each class")

@@ -192,7 +192,7 @@ def sound_files(rng):
     files["turned.png"] = encoded(colour, "PNG", exif=exif)
     files["stream.j2k"] = encoded(colour, "JPEG2000", no_jp2=True, num_resolutions=3)
     files["tiles.jp2"] = encoded(colour, "JPEG2000", tile_size=(16, 16), irreversible=True)
-    if "HEIF" in images.formats():
+    if "HEIF" in images.FORMATS:
         files["photo.heic"] = base64.b64decode(HEIC)
     for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF"):
         files[f"several.{kind.lower()}"] = encoded(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import moved
 from pyimagesearch.data.sets import ImageSet, Rows, are_uneven
-from pyimagesearch.system.terminal import InputError, at_once
+from pyimagesearch.system.terminal import AT_ONCE, InputError
 
 MOST_STEPS = 25  # of an epoch in one call of TensorFlow
 LEAST_STEPS = 10  # in one call, where an epoch has many
@@ -88,7 +88,7 @@ def batches(
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
         batches = batches.batch(size, drop_remainder=in_batch).take(steps).enumerate()
         # side by side, and in their order all the same
-        return batches.map(made, num_parallel_calls=at_once())
+        return batches.map(made, num_parallel_calls=AT_ONCE)
 
     # a training that was resumed after its last epoch still builds its model from a batch
     last = recipe.training.epochs

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.system.terminal import at_once, printable, progress_bar, say
+from pyimagesearch.system.terminal import AT_ONCE, printable, progress_bar, say
 
 FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
@@ -66,10 +66,9 @@ def read_files(
             keys[k] = os.urandom(16)
 
     def read(k):
-        data = images.read_bytes(paths[k])
-        digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
-        pixels = images.decode(data, paths[k], side)
-        return digest, images.fit(pixels, shape) if shape else images.look(pixels)
+        (pixels, digest) = images.read_picture(paths[k], side)
+        value = images.fit(pixels, shape) if shape else images.look(pixels)
+        return digest[:CONTENT_BYTES], value
 
     def rows(block, done):
         (found, unread) = images.in_threads(read, block, done)
@@ -79,7 +78,7 @@ def read_files(
         return {k: found[k][0] + x.tobytes() for k, x in zip(found, values)}
 
     store = f"{what} {images.described(shape)}" if shape else what
-    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), at_once())
+    step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), AT_ONCE)
     (good, found, reused) = cached(store, keys, rows, "images read", step)
     contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
     return Reading(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyimagesearch.data.sets import Rows, evenly
 from pyimagesearch.data.splits import groups_of
-from pyimagesearch.system.terminal import at_once
+from pyimagesearch.system.terminal import AT_ONCE
 
 SIDE = 24  # pixels of a thumbnail
 ALIKE = 0.99  # two images whose thumbnails correlate more than this are near copies
@@ -69,7 +69,7 @@ def _pairs_of_copies(images, rows, others, columns):
         yield np.stack([rows[a], block[b]], axis=1)
     likely = (highest > LIKELY) & (highest <= ALIKE)
     pairs = np.stack([rows[likely], nearest[likely]], axis=1)
-    with ThreadPoolExecutor(at_once()) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         moved = pool.map(lambda pair: is_moved_copy(images[pair[0]], others[pair[1]]), pairs)
         yield pairs[list(moved)]
 

@@ -5,23 +5,30 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 """
 
 import errno
+import hashlib
 import io
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from pyimagesearch.system.terminal import InputError, at_once, printable, progress_bar
+from pyimagesearch.system.terminal import AT_ONCE, InputError, printable, progress_bar
 
+with suppress(ImportError):  # an extra, for HEIF
+    import pi_heif
+
+    pi_heif.register_heif_opener()
+Image.init()
 # Pillow's names of what is read, where this Pillow can
-FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF")
+FORMATS = ["PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF"]
+FORMATS = [name for name in FORMATS if name in Image.OPEN]
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
 # so that no file takes much over a second or a gigabyte
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
@@ -32,27 +39,16 @@ MOST_OF = {"jpeg2k": MOST_DECODED, **dict.fromkeys(("ppm", "ppm_plain", "bmp_rle
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 
 
-@lru_cache
-def formats() -> tuple[str, ...]:
-    """Pillow's names of the formats that can be read here; HEIF needs the extra pi-heif."""
-    with suppress(ImportError):
-        import pi_heif
-
-        pi_heif.register_heif_opener()
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
 def endings() -> tuple[str, ...]:
     """The endings of the files that can be read here, lower case."""
     names = Image.registered_extensions()
-    return tuple(sorted(ending for ending in names if names[ending] in formats()))
+    return tuple(sorted(ending for ending in names if names[ending] in FORMATS))
 
 
 def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order."""
     (found, messages) = ({}, {})
-    with ThreadPoolExecutor(at_once()) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for file, future in [(file, pool.submit(read, file)) for file in files]:
             try:
                 found[file] = future.result()
@@ -77,43 +73,40 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
     Raises InputError, naming the file, where it cannot be read whole.
     """
-    image = decode(read_bytes(path), path, max(shape[:2]))
+    (image, _) = read_picture(path, max(shape[:2]))
     return image if image.shape == shape else fit(image, shape)
 
 
-def read_bytes(path: str | os.PathLike) -> bytes:
-    """A file's content. Raises InputError, naming it, where that cannot be had."""
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
-            raise OSError(errno.EINVAL, "not a file")
-        if os.path.getsize(path) > MAX_BYTES:
-            raise OSError(errno.EFBIG, f"more than {MAX_BYTES:,} bytes")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
-
-
-def decode(data: bytes, path: str | os.PathLike, side: int | None = None) -> np.ndarray:
-    """The picture in a file's bytes as a person sees it; the first of several.
+def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.ndarray, bytes]:
+    """The picture in a file as a person sees it, the first of several, and the file's digest.
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
     over white, or over black where white would show nothing. side: the longer side that is wanted;
     a large JPEG is then decoded at a half, a quarter or an eighth of its size, but at twice that
     side or more.
-    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError, naming path.
+    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others; BLAKE2b of the content, 16
+    bytes. Raises InputError, naming the file.
     """
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a file")
+        if os.path.getsize(path) > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"more than {MAX_BYTES:,} bytes")
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
     try:
         if not data:
             raise ValueError("empty")
         if data.startswith(b"\x89PNG"):
             # all checksums, of which decoding looks at few
             Image.open(io.BytesIO(data), formats=["PNG"]).verify()
-        with Image.open(io.BytesIO(data), formats=formats()) as picture:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _prepare(picture, data, side)
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
-            return _opaque(picture)
+            return _opaque(picture), hashlib.blake2b(data, digest_size=16).digest()
     except UnidentifiedImageError:
         reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyimagesearch.system.terminal import InputError, at_once
+from pyimagesearch.system.terminal import AT_ONCE, InputError
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
@@ -123,11 +123,11 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 def in_order(function: Callable[[Any], Any], items: Iterable) -> Iterator:
     """function of each item, in their order, made on up to four cores and so many items ahead."""
-    with ThreadPoolExecutor(at_once()) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting: list[Future] = []
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > at_once():
+            if len(waiting) > AT_ONCE:
                 yield waiting.pop(0).result()
         yield from (future.result() for future in waiting)
 

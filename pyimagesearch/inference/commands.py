@@ -79,25 +79,21 @@ def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
     print(json.dumps(answer) if args.json else "\n".join(map(printable, lines)), flush=True)
 
 
-def likely(found: Answer) -> str:
-    """How probable it is that two images are the same, "97 %"; of an older model the similarity."""
+def in_words(found: dict[str, Any]) -> tuple[str, str]:
+    """What is known of two images: "97 %", of an older model the similarity; and at length."""
     if "probability" not in found:
-        return f"{found.similarity:.3f}"
-    percent = 100 * found.probability
-    return ">99 %" if percent > 99 else "<1 %" if percent < 1 else f"{percent:.0f} %"
-
-
-def in_words(found: Answer) -> str:
-    """A distance, and what it says."""
-    known = "{} likely the same, where half of the pairs are"
-    known = (known if "probability" in found else "similarity {}").format(likely(found))
-    return f"distance {found.distance:.4f}, {known}"
+        short = f"{found['similarity']:.3f}"
+        return short, f"distance {found['distance']:.4f}, similarity {short}"
+    percent = 100 * found["probability"]
+    short = ">99 %" if percent > 99 else "<1 %" if percent < 1 else f"{percent:.0f} %"
+    likely = f"{short} likely the same, where half of the pairs are"
+    return short, f"distance {found['distance']:.4f}, {likely}"
 
 
 def row(found: Answer) -> str:
     """A distance, how likely and, where it is known, the verdict, as columns of a table."""
     verdict = f"  {VERDICT[found.same]:9}" if "same" in found else ""
-    return f"{found.distance:.4f}  {likely(found):>5}{verdict}"
+    return f"{found.distance:.4f}  {in_words(found)[0]:>5}{verdict}"
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -112,8 +108,8 @@ def compare(args: argparse.Namespace) -> None:
     if args.pairs:
         return _compare_pairs(args, model)
     answer = model.compare(*args.images)
-    say(args, answer, f"{in_words(answer)}: {VERDICT[answer.same]}")
-    sys.exit(0 if answer.same else 1)
+    say(args, answer, f"{in_words(answer)[1]}: {VERDICT[answer['same']]}")
+    sys.exit(0 if answer["same"] else 1)
 
 
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
@@ -383,13 +379,13 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
 
 def main() -> None:
     """Answer the question that the program's words ask; terminal.run runs this."""
-    parser = terminal.Parser(description=__doc__)
+    parser = terminal.Parser(description=__doc__, parents=[terminal.VERSION])
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for answer, example in COMMANDS.items():
         (name, question) = (answer.__name__, answer.__doc__ or "")
-        example = f"example: python -m pyimagesearch {name} {example}"
-        summary = question.splitlines()[0]
-        sub = subparsers.add_parser(name, description=question, help=summary, epilog=example)
+        how: Any = {"description": question, "help": question.splitlines()[0]}
+        how["epilog"] = f"example: python -m pyimagesearch {name} {example}"
+        sub = subparsers.add_parser(name, parents=[terminal.VERSION], **how)
         sub.set_defaults(run=answer)
         everywhere = sub.add_argument_group("of all commands")
         everywhere.add_argument("--json", action="store_true", help="print JSON for programs")

@@ -29,15 +29,7 @@ from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import angular_similarity, distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.files import restore
-from pyimagesearch.system.terminal import (
-    InputError,
-    at_once,
-    counted,
-    first_line,
-    printable,
-    quiet,
-    say,
-)
+from pyimagesearch.system.terminal import AT_ONCE, InputError, first_line, printable, quiet, say
 
 FORMAT_VERSION = 1
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
@@ -82,7 +74,7 @@ class SiameseModel:
         model.compare("examples/image_01.png", "examples/image_09.png").same
     """
 
-    looked = False  # at what it is asked about
+    is_new = True  # until it has warned of what it is asked about
 
     def __init__(self, path: File, lite: bool = False):
         """Load the model in a directory, or in a folder that a training wrote it into.
@@ -107,32 +99,34 @@ class SiameseModel:
         self.operating_points: dict = self.settings.get("operating_points") or {}
         self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
         try:
-            (self.encode, distance) = self._exported() if lite else self._saved()
+            if lite:
+                self.network = self._exported()
+            else:
+                import tensorflow as tf
+
+                with plain_path(self.path) as plain:
+                    self._archive: Any = tf.saved_model.load(plain)  # its endpoints do not keep it
+                self.network = self._archive.signatures["embed"]
             # one black image: do the graph and the settings speak of the same shape?
             black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
             self.embedding_dim: int = black.shape[1]
-            self.measure = distance_of(self.settings, distance, self.embedding_dim)
+            put_out = None if lite else self._put_out  # else the settings say it
+            self.measure = distance_of(self.settings, put_out, self.embedding_dim)
         except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
             if lite or isinstance(error, InputError):
                 raise
             received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
             raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
-        self.check_unchanged()
+        if digest(self.path) != self.digest:
+            raise self.replaced()
 
-    def _saved(self) -> tuple[Callable, Callable]:
-        """Functions of images, uint8 (B, H, W, C) -> (B, D), and of two of these -> (B, 1)."""
-        import tensorflow as tf
+    def _put_out(self, vectors: list[np.ndarray]) -> np.ndarray:
+        """What the SavedModel itself makes of two (B, D): (B, 1)."""
+        (a, b) = vectors
+        return self._archive.distance({"embedding_a": a, "embedding_b": b})["distance"]
 
-        with plain_path(self.path) as plain:
-            archive = tf.saved_model.load(plain)
-        names = ("embedding_a", "embedding_b")
-        return (
-            lambda images: archive.signatures["embed"](images=images)["embedding"],
-            lambda vectors: archive.distance(dict(zip(names, vectors)))["distance"],
-        )
-
-    def _exported(self) -> tuple[Callable, None]:
-        """The first without TensorFlow, which takes seconds; the settings say the second.
+    def _exported(self) -> Callable:
+        """The network without TensorFlow, which takes seconds.
 
         The embeddings are the SavedModel's to within 4e-7; TensorFlow's differ by 1e-7 with the
         size of the batch, so the cache keeps both under one digest.
@@ -140,21 +134,21 @@ class SiameseModel:
         from ai_edge_litert.interpreter import Interpreter
 
         file = self.path.parent / ENCODER
-        (network, settings) = read_exported(file)
-        known = {"model": self.digest, "sha256": hashlib.sha256(network).hexdigest()}
+        (content, settings) = read_exported(file)
+        known = {"model": self.digest, "sha256": hashlib.sha256(content).hexdigest()}
         if settings["export"] | known != settings["export"]:
             raise ValueError("it is damaged, of another model, or of an older version")
         with quiet():  # its C++ says that it has made a delegate
-            interpreter = Interpreter(model_content=network, num_threads=at_once())
+            interpreter = Interpreter(model_content=content, num_threads=AT_ONCE)
             interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner("embed")
         turn = threading.Lock()  # an interpreter for each thread is no faster
 
-        def encode(images):
+        def network(images):
             with turn:
-                return runner(images=images)["embedding"]
+                return runner(images=images)
 
-        return encode, None
+        return network
 
     def __repr__(self) -> str:
         """Its recipe, the shape of its images, how many classes it knows, its threshold."""
@@ -166,17 +160,15 @@ class SiameseModel:
     def trained_on(self) -> np.ndarray:
         """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown."""
         known = read_trained_on(self.path)
-        if known is None:
-            return np.zeros(0, np.uint64)
-        self.check_unchanged()
-        return known
+        if known is not None and digest(self.path) != self.digest:
+            raise self.replaced()
+        return np.zeros(0, np.uint64) if known is None else known
 
-    def check_unchanged(self) -> None:
-        """Raise InputError where the directory no longer holds the model that was loaded."""
-        if digest(self.path) != self.digest:
-            wanted = f"in {printable(self.path)} the model that was loaded"
-            received = "another or none, it was replaced or removed meanwhile: load it again."
-            raise InputError(f"Expected {wanted}. Received: {received}")
+    def replaced(self) -> InputError:
+        """What is said where the directory's digest is no longer that of the model."""
+        wanted = f"in {printable(self.path)} the model that was loaded"
+        received = "another or none, it was replaced or removed meanwhile: load it again."
+        return InputError(f"Expected {wanted}. Received: {received}")
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
         """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
@@ -275,34 +267,33 @@ class SiameseModel:
     def read(self, images: Sequence[Image]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
 
+        Says, once, that a model of small grey images is asked about a large photo in colour.
         Raises InputError, naming the first one that cannot be read.
         """
         if isinstance(images, str | bytes | Path):
             raise InputError("Expected a list of paths. Received: one path. Write [path].")
+        (height, width, channels) = self.image_shape
         pixels = np.empty((len(images), *self.image_shape), np.uint8)
         try:
             for k, image in enumerate(images):
-                if not isinstance(image, np.ndarray):
-                    self._look_at(image)
-                    image = read_image(image, self.image_shape)
-                elif (image.dtype, image.shape) != (np.uint8, self.image_shape):
-                    raise InputError(f"pixels, {image.dtype} of shape {image.shape}: {MEND_ONE}")
-                pixels[k] = image
+                if isinstance(image, np.ndarray):
+                    if (image.dtype, image.shape) != (np.uint8, self.image_shape):
+                        received = f"pixels, {image.dtype} of shape {image.shape}: {MEND_ONE}"
+                        raise InputError(received)
+                    pixels[k] = image
+                    continue
+                pixels[k] = read_image(image, self.image_shape)
+                with PIL.Image.open(image) as picture:
+                    large = min(picture.size) >= 2 * max(height, width)
+                    if channels == 1 and large and picture.mode in ("RGB", "RGBA") and self.is_new:
+                        self.is_new = False
+                        what = "{} in colour of {}x{}".format(printable(image), *picture.size)
+                        known = f"grey images of {width}x{height}: what it says of {what}"
+                        say(f"the model was trained on {known} may mean little")
         except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
             raise InputError(f"Expected {wanted}. Received: {error}.") from None
         return pixels
-
-    def _look_at(self, image: File) -> None:
-        """Say, once, that a model of small grey images is asked about a large photo in colour."""
-        with suppress(Exception), PIL.Image.open(image) as picture:  # else read says it
-            (height, width, channels) = self.image_shape
-            large = min(picture.size) >= 2 * max(height, width) and picture.mode in ("RGB", "RGBA")
-            if channels == 1 and large and not self.looked:
-                self.looked = True
-                what = "{} in colour of {}x{}".format(printable(image), *picture.size)
-                known = f"grey images of {width}x{height}: what it says of {what} may mean little"
-                say(f"the model was trained on {known}")
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """Files -> float32 (N, D), in their order: model.embed_files(["a.png", "b.png"])"""
@@ -312,7 +303,8 @@ class SiameseModel:
 
     def embed_kept(self, paths: Sequence[str]) -> Reading:
         """The embeddings of what can be read of some files, from the cache where it has them."""
-        self._look_at(paths[0] if paths else "")
+        with suppress(InputError):  # for what it says of it
+            self.read(paths[:1])
         store = f"embeddings {self.digest}"
         return read_files(store, paths, self.image_shape, self.embed, np.float32)
 
@@ -346,8 +338,7 @@ class SiameseModel:
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError(f"Expected readable images. Received: {received}")
         say(f"skipped {message}" for message in messages)
-        read = counted(len(found.good), "image")
-        say(f"{read}, {found.reused} of them embedded by an earlier run")
+        say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
         good = [files[k] for k in found.good]
         return Gallery(
             np.asarray(found.values).reshape(len(good), self.embedding_dim),
@@ -374,7 +365,7 @@ class SiameseModel:
             return np.zeros((0, self.embedding_dim), np.float32)
         if len(images) > self.batch_size:
             return in_batches(self.embed, images, self.batch_size)
-        feats = np.asarray(self.encode(images[:]))
+        feats = np.asarray(self.network(images=images[:])["embedding"])
         if not np.isfinite(feats).all():
             raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
         return feats

@@ -23,7 +23,7 @@ import numpy as np
 
 from pyimagesearch.data import images
 from pyimagesearch.evaluation.pictures import DIFFERENT, SAME
-from pyimagesearch.inference.commands import VERDICT, in_words, likely, load, say, sentence
+from pyimagesearch.inference.commands import VERDICT, in_words, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.terminal import InputError, printable
@@ -112,7 +112,7 @@ def compare(model: SiameseModel, a: str, b: str) -> tuple:
     colour = SAME if found.same else DIFFERENT
     card = CARD.format(word=VERDICT[found.same], colour=colour, place=np.clip(place, 0, 99),
                        threshold=found.threshold)  # fmt: skip
-    return card, in_words(found), list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
+    return card, in_words(found)[1], list(pixels[..., 0] if pixels.shape[3] == 1 else pixels)
 
 
 def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple:
@@ -124,7 +124,7 @@ def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple
     else:
         (who, text, found) = (None, "", model.search(file, gallery, TOP).results)
     shown = [images.read_image(one.file, THUMBNAIL) for one in found]
-    words = [f"{printable(one.get('name', one.file))}: {likely(one)}" for one in found]
+    words = [f"{printable(one.get('name', one.file))}: {in_words(one)[0]}" for one in found]
     return who, text, list(zip(shown, words))
 
 

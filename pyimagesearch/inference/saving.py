@@ -22,6 +22,7 @@ from pyimagesearch.inference.model import (
     FORMAT_VERSION,
     SETTINGS,
     SiameseModel,
+    digest,
     plain_path,
     read_exported,
 )
@@ -108,7 +109,8 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
         _write(Path(new), settings)
         # the new file lies in a folder inside the model's and goes with it where that is replaced:
         # so the model that is looked at now is the one that is written into
-        model.check_unchanged()
+        if digest(model.path) != model.digest:
+            raise model.replaced()
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:
         try:
             (network, known) = read_exported(file)
@@ -200,7 +202,7 @@ def _to_onnx(model: SiameseModel) -> tuple[bytes, Callable]:
     import onnxruntime
     import tf2onnx
 
-    embed = tf.function(model.encode)
+    embed = tf.function(lambda images: model.network(images=images)["embedding"])
     images = tf.TensorSpec((None, *model.image_shape), tf.uint8, "images")
     content = tf2onnx.convert.from_function(embed, [images])[0].SerializeToString()
     session = onnxruntime.InferenceSession(content)

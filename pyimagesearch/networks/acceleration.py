@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras.layers import Add, Conv2D, DepthwiseConv2D, Dropout, MaxPooling2D, ReLU
 
-from pyimagesearch.system.terminal import at_once
+from pyimagesearch.system.terminal import AT_ONCE
 
 # what all layers of a chain but the last compute in, with float32 weights. auto: bfloat16 where
 # this processor multiplies it in hardware; a card has to be asked for it, since none was measured
@@ -91,7 +91,7 @@ class InParts(keras.layers.Layer):
     def __init__(self, network: keras.Model):
         super().__init__(dtype="float32")
         self.network = network
-        self.parts = 1 if tf.config.list_physical_devices("GPU") else at_once()
+        self.parts = 1 if tf.config.list_physical_devices("GPU") else AT_ONCE
 
     def call(self, images: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
         # mask: clone_model hands one on

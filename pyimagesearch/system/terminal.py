@@ -25,6 +25,7 @@ LOGGER = "pyimagesearch"
 MOST_LINES = 20  # of one kind
 # that this process may use: fewer than the machine has where a scheduler says so
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+AT_ONCE = min(CORES, 4)  # so many parts of a batch, or files, are worked on at a time
 # control characters, line separators, and what would turn the direction of the text
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _stderr = threading.RLock()  # one thread at a time turns it away
@@ -199,11 +200,6 @@ def verbosity() -> str | int:
     return "auto" if sys.stdout.isatty() else 2
 
 
-def at_once() -> int:
-    """How many parts of a batch, or files, are worked on at a time: one a core, four at most."""
-    return min(CORES, 4)
-
-
 @contextmanager
 def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """Give a function that is told how many more of all are done: it shows a bar, the time left.
@@ -224,14 +220,12 @@ def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are InputErrors: one line, without the usage above it."""
 
-    def __init__(self, **how: Any):
-        super().__init__(**how)
-        self.add_argument("--version", action="version", version=__version__)
-
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; --help lists the flags")
 
 
+VERSION = Parser(add_help=False)  # the parent of every other
+VERSION.add_argument("--version", action="version", version=__version__)
 # how a folder of classes is read: name, what add_argument takes, help
 CLASS_LEVEL = ("--class-level", {"type": int, "choices": (1, 2)},
     "which level of subfolders are the classes (what the folder looks like)")  # fmt: skip

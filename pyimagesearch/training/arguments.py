@@ -64,7 +64,8 @@ def parse(
     does not fit together.
     """
     # a program's words are whole: epoch=1 is no other way to say epochs=1
-    how = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": words is None}
+    how: Any = {"parents": [terminal.VERSION], "allow_abbrev": words is None}
+    how["formatter_class"] = argparse.RawDescriptionHelpFormatter
     ap = terminal.Parser(description=description, **how)
 
     add = ap.add_argument_group("data").add_argument

@@ -58,13 +58,13 @@ def photo():
 def decoded(monkeypatch):
     """The names of the files that are decoded from now on."""
     names = []
-    decode = images.decode
+    read_picture = images.read_picture
 
-    def noted(data, path, *rest):
+    def noted(path, *rest):
         names.append(os.path.basename(path))
-        return decode(data, path, *rest)
+        return read_picture(path, *rest)
 
-    monkeypatch.setattr(images, "decode", noted)
+    monkeypatch.setattr(images, "read_picture", noted)
     return names
 
 

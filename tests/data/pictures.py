@@ -1,11 +1,13 @@
 """Pictures that the tests encode, and what the reader makes of bytes."""
 
 import io
+import tempfile
+from pathlib import Path
 
 import cv2
 from PIL import Image
 
-from pyimagesearch.data.images import decode
+from pyimagesearch.data.images import read_picture
 
 
 def opencv_bytes(image, ending):
@@ -20,5 +22,7 @@ def pillow_bytes(image, kind, **options):
     return file.getvalue()
 
 
-def seen(data):
-    return decode(bytes(data), "name")
+def seen(data, side=None):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "name").write_bytes(data)
+        return read_picture(Path(folder) / "name", side)[0]

@@ -55,7 +55,7 @@ def test_one_new_one_changed_and_one_unreadable_file_cost_these(files, decoded, 
     write("5.png", b"words")
     new = str(write("9.png", (0, 0, 90)))
     found = read([*files, new, "none.png"])
-    assert sorted(decoded) == ["3.png", "5.png", "9.png"]
+    assert sorted(decoded) == ["3.png", "5.png", "9.png", "none.png"]
     assert found.values[:, 0].tolist() == [0, 10, 20, 200, 40, 90]
     assert found.good == [0, 1, 2, 3, 4, 6] and found.reused == 4
     assert found.messages[5].startswith(f"{files[5]}: cannot be read (no image of a known")

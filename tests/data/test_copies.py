@@ -7,9 +7,9 @@ import pytest
 from pyimagesearch.data import copies
 from pyimagesearch.data.copies import groups_of_copies, near_copies
 from pyimagesearch.data.datasets import load_mnist
-from pyimagesearch.data.images import decode, fit
+from pyimagesearch.data.images import fit
 from pyimagesearch.data.sets import Rows
-from tests.data.pictures import pillow_bytes
+from tests.data.pictures import pillow_bytes, seen
 
 SHAPE = (64, 64, 3)
 
@@ -19,7 +19,7 @@ SHAPE = (64, 64, 3)
     [
         lambda image: image + np.random.default_rng(0).integers(-6, 7, image.shape),
         lambda image: image * 1.1 + 8,
-        lambda image: decode(pillow_bytes(image[:, :, 0], "JPEG", quality=50), "name"),
+        lambda image: seen(pillow_bytes(image[:, :, 0], "JPEG", quality=50)),
     ],
 )
 def test_digits_that_are_saved_again(change):

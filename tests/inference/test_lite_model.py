@@ -50,7 +50,7 @@ def model(whole, tmp_path, monkeypatch):
 def test_it_answers_as_the_saved_model(whole, tmp_path, settings):
     path = exported(tmp_path / "model", **settings) if settings else whole
     (lite, saved) = (SiameseModel(path, lite=True), SiameseModel(path))
-    assert vars(lite).keys() == vars(saved).keys() and lite.digest == saved.digest
+    assert lite.digest == saved.digest
     (images, _) = small_model.images(each=60)
     for batch in (images[:1], images):  # the second in three parts, the last a smaller one
         assert lite.embed(batch) == pytest.approx(saved.embed(batch), abs=1e-6)
