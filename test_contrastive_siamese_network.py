@@ -81,12 +81,12 @@ def main():
     distances = model.distance([featsA, featsB])
 
     # print the distance and the verdict of each pair
-    wrong = [areClasses and y != model.is_same(distance)
-        for (y, distance) in zip(labels.values(), distances)]
+    same = [model.judge(distance).same for distance in distances]
+    wrong = [areClasses and y != isSame for (y, isSame) in zip(labels.values(), same)]
     names = [printable(os.path.relpath(path, args["input"])) for path in testImagePaths]
     width = max(len(name) for name in names)
-    for (a, b, distance, isWrong) in zip(pairA, pairB, distances, wrong):
-        verdict = "same" if model.is_same(distance) else "different"
+    for (a, b, distance, isSame, isWrong) in zip(pairA, pairB, distances, same, wrong):
+        verdict = "same" if isSame else "different"
         verdict += ", wrong" if isWrong else ""
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
     if areClasses:

@@ -4,13 +4,10 @@ Near copies are frames of one clip, or a photo that was saved again, shrunk or c
 that was trained on the one knows the other, and a figure that is measured on it promises too much.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
-from pyimagesearch.data.sets import Rows, evenly
+from pyimagesearch.data.sets import Rows, evenly, in_order
 from pyimagesearch.data.splits import groups_of
-from pyimagesearch.system.terminal import AT_ONCE
 
 SIDE = 24  # pixels of a thumbnail
 ALIKE = 0.99  # two images whose thumbnails correlate more than this are near copies
@@ -69,9 +66,8 @@ def _pairs_of_copies(images, rows, others, columns):
         yield np.stack([rows[a], block[b]], axis=1)
     likely = (highest > LIKELY) & (highest <= ALIKE)
     pairs = np.stack([rows[likely], nearest[likely]], axis=1)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        moved = pool.map(lambda pair: is_moved_copy(images[pair[0]], others[pair[1]]), pairs)
-        yield pairs[list(moved)]
+    moved = in_order(lambda pair: is_moved_copy(images[pair[0]], others[pair[1]]), pairs)
+    yield pairs[list(moved)]
 
 
 def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:

@@ -169,7 +169,11 @@ def are_uneven(sizes: np.ndarray) -> bool:
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:
     """uint64 (N,): for each image the first eight bytes of BLAKE2b of its shape and pixels."""
     shape = np.array(images.shape[1:], "<u8").tobytes()
-    contents = (shape + images[k].tobytes() for k in range(len(images)))
+    return digests_of(shape + images[k].tobytes() for k in range(len(images)))
+
+
+def digests_of(contents: Iterable[bytes]) -> np.ndarray:
+    """uint64 (N,): for each content the first eight bytes of its BLAKE2b."""
     digests = [hashlib.blake2b(content, digest_size=8).digest() for content in contents]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 

@@ -6,14 +6,13 @@ machine, in whatever order the files come. An image that is added moves at most 
 class into or out of each part.
 """
 
-import hashlib
 from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet
+from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, digests_of
 from pyimagesearch.system.terminal import InputError, say
 
 TRAIN, VALIDATION, TEST = 0, 1, 2  # what a part is called in arrays
@@ -102,11 +101,13 @@ def _split(images, shares, seed, by, kept):
         groups = connected(edges.max() + 1, [edges])[images.labels]
     (_, firsts, units, sizes) = np.unique(groups, True, True, True)
     labels = None if images.labels is None else images.labels[firsts]
-    of_class = chances((name.encode(errors="surrogateescape") for name in images.class_names), seed)
+    key = (int(seed) % 2**64).to_bytes(8, "little")
+    named = (name.encode(errors="surrogateescape") for name in images.class_names)
+    of_class = digests_of(key + name for name in named)
     if by == "classes":
         chance = of_class[labels]  # so that images that are added move no class
     else:
-        chance = chances((x.tobytes() for x in images.contents[firsts].astype("<u8")), seed)
+        chance = digests_of(key + x.tobytes() for x in images.contents[firsts].astype("<u8"))
     order = np.argsort(chance, kind="stable")
     order = order[~np.isin(order, units[kept])]
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
@@ -179,13 +180,6 @@ def _within_classes(labels, sizes, order, class_order, shares):
                 kind = min(shares, key=lambda kind: given[kind].sum())
                 give(kind, k, min(spare[k], LEAST_IMAGES), spare[k])
     return part
-
-
-def chances(contents: Iterable[bytes], seed: int) -> np.ndarray:
-    """uint64 (N,): for each content the first eight bytes of BLAKE2b of the seed and it."""
-    key = (int(seed) % 2**64).to_bytes(8, "little")
-    digests = [hashlib.blake2b(key + content, digest_size=8).digest() for content in contents]
-    return np.frombuffer(b"".join(digests), "<u8")
 
 
 def connected(count: int, blocks: Iterable[np.ndarray | list]) -> np.ndarray:

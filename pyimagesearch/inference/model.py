@@ -380,12 +380,6 @@ class SiameseModel:
         )
         return self.measure.output(self.measure.rows(a, b)).astype(np.float32)
 
-    def is_same(self, distances: np.ndarray | float, threshold: float | None = None) -> np.ndarray:
-        """Whether distances call two images the same: where they are below the threshold."""
-        return np.asarray(distances) < np.float64(
-            self.threshold if threshold is None else threshold
-        )
-
     def judge(self, distance: float, threshold: float | None = None) -> Answer:
         """What a distance says of two images: distance, similarity, same and probability.
 

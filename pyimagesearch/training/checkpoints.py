@@ -18,7 +18,6 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet, evenly
 from pyimagesearch.evaluation.distances import Comparison, curve_of
 from pyimagesearch.evaluation.measure import embed
-from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.terminal import InputError, say
@@ -26,7 +25,7 @@ from pyimagesearch.training import devices
 
 NAME = ".checkpoint.npz"
 # of a Checkpoint, as JSON
-KEPT = ("settings", "ran_on", "done", "history", "best_loss", "best_epoch")
+KEPT = ("settings", "done", "history", "best_loss", "best_epoch")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # what ends a training
 
 
@@ -110,7 +109,6 @@ class Checkpoint(Progress):
         self.best_loss, self.best_epoch = math.inf, 0  # of the validation pairs
         self.best_weights: list[np.ndarray] = []
         self.collapsed = False  # whether all distances are alike
-        self.ran_on: dict[str, str] = {}  # the device and the versions
         self.resumed: list[np.ndarray] = []  # values of the variables
         self.is_finished = False
         if not resume:
@@ -181,27 +179,25 @@ class Checkpoint(Progress):
         return [validated, keras.callbacks.ProgbarLogger(), self, *self.beside]
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
-        if difference := _difference(settings, self.settings):
-            raise InputError(
-                f"Expected the settings of the {what} to --resume. Received: {difference}. "
-                "Without --resume the training starts anew and replaces it."
-            )
+        for name, value in self.settings.items():
+            if settings.get(name) != value:
+                raise InputError(
+                    f"Expected the settings of the {what} to --resume. Received: {name} "
+                    f"{settings.get(name)} instead of {value}. Without --resume the training "
+                    "starts anew and replaces it."
+                )
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
-        (before, self.ran_on) = (self.ran_on, devices.describe(self.model) | versions())
-        say("training on {device}, in {precision}".format(**self.ran_on))
+        say("training on {device}, in {precision}".format(**devices.describe(self.model)))
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.resumed:
             return
-        other = _difference(before, self.ran_on)
         if [x.shape for x in self.resumed] != [tuple(x.shape) for x in self._variables()]:
             raise InputError(
-                f"Expected a checkpoint of this version's network. Received: {self.path}, written "
-                f"with {other or 'another one'}. Without --resume the training starts anew."
+                f"Expected a checkpoint of this version's network. Received: {self.path}, of "
+                "another one. Without --resume the training starts anew."
             )
-        if other:
-            say(f"it began with {other}: the result is not the same bit for bit")
         for variable, value in zip(self._variables(), self.resumed):
             variable.assign(value)
         self.resumed = []
@@ -257,12 +253,6 @@ class Checkpoint(Progress):
 def duration(seconds: float) -> str:
     """Seconds in words: 42 s, 7 min."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    # the first of `wanted` that is not the same, as text; "" where all are
-    different = (name for name, value in wanted.items() if found.get(name) != value)
-    return next((f"{x} {found.get(x)} instead of {wanted[x]}" for x in different), "")
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

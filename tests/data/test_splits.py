@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data.sets import ImageSet, Pairs, pixel_digests
-from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION, chances, connected, split
+from pyimagesearch.data.sets import ImageSet, Pairs, digests_of, pixel_digests
+from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION, connected, split
 from pyimagesearch.system.terminal import InputError
 
 USUAL = Reading(tested=0.2, held_out=0.15)  # recipe photos: 20 % tested, 12 % chosen by
@@ -31,13 +31,13 @@ def counts(images, part):
 
 
 def test_chances_are_the_same_everywhere():
-    digest = hashlib.blake2b(bytes([42] + 7 * [0]) + b"name", digest_size=8).digest()
-    assert chances([b"", b"name"], 42)[1] == int.from_bytes(digest, "little")
+    digest = hashlib.blake2b(b"name", digest_size=8).digest()
+    assert digests_of([b"", b"name"])[1] == int.from_bytes(digest, "little")
     # the images with the lowest chances are tested on, those with the highest choose
     images = image_set([100, 50])
     part, how = split(images, USUAL, seed=1)
     assert how == "images" and counts(images, part).tolist() == [[68, 12, 20], [34, 6, 10]]
-    chance = chances([content.tobytes() for content in images.contents], 1)
+    chance = digests_of(bytes([1] + 7 * [0]) + content.tobytes() for content in images.contents)
     for c in (0, 1):
         kinds = part[images.labels == c][np.argsort(chance[images.labels == c])]
         assert np.flatnonzero(np.diff(kinds)).tolist() == [20 // (c + 1) - 1, 88 // (c + 1) - 1]

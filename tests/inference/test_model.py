@@ -95,7 +95,8 @@ def test_the_loaded_model_and_the_encoder_kept_beside_it(saved):
     np.testing.assert_allclose(one, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
     assert model.threshold == 0.25 and model.image_shape == (28, 28, 1)
     # a pair at the threshold itself is different
-    assert model.is_same([0.1, 0.25]).tolist() == [True, False] and model.is_same(0.3, 0.4)
+    assert [model.judge(far).same for far in (0.1, 0.25)] == [True, False]
+    assert model.judge(0.3, 0.4).same
     again = keras.models.load_model(path.parent / "encoder.keras")
     np.testing.assert_allclose(again(images), encoder(images), atol=1e-6)
 
