@@ -98,7 +98,7 @@ def again(model):
     return twin
 
 
-def test_a_checkpoint_brings_back_all_and_names_another_device(
+def test_a_checkpoint_brings_back_all_and_the_device_is_named(
     trained, tmp_path, caplog, monkeypatch
 ):
     states = [np.asarray(v).copy() for v in trained.variables + trained.optimizer.variables]
@@ -107,7 +107,6 @@ def test_a_checkpoint_brings_back_all_and_names_another_device(
     with caplog.at_level("INFO", logger="pyimagesearch"):
         fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
     assert "training on 64 CPU cores, in float32" in caplog.text
-    assert "device 2 CPU cores instead of 64 CPU cores: the result is not the same" in caplog.text
     for state, variable in zip(states, twin.variables + twin.optimizer.variables, strict=True):
         assert (np.asarray(variable) == state).all()
     resumed = fit(twin, tmp_path, 4, resume=True)
@@ -132,14 +131,10 @@ def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path):
     assert a_checkpoint(tmp_path, True, settings={"rate": 1, "parts": {"read": 9}}).first_epoch == 2
 
 
-def test_a_checkpoint_of_another_keras_is_one_line(trained, tmp_path, monkeypatch):
-    here = checkpoints.versions()
-    monkeypatch.setattr(checkpoints, "versions", lambda: here | {"keras": "9.0"})
-    fit(again(trained), tmp_path, 3)  # the network is the same: it goes on
+def test_a_checkpoint_of_another_network_is_one_line(trained, tmp_path):
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     other.compile(loss="mse", optimizer="adam")
-    monkeypatch.setattr(checkpoints, "versions", lambda: here)
-    with pytest.raises(InputError, match=r"written with keras 9\.0 instead of"):
+    with pytest.raises(InputError, match="of this version's network. Received: .* of another one"):
         fit(other, tmp_path, 3, resume=True)
 
 
