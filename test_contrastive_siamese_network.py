@@ -54,7 +54,7 @@ def main():
     if not os.path.isdir(args["input"]):
         raise InputError("Expected a folder with images. Received: "
             f"{printable(args['input'])}, no such folder.")
-    testImagePaths = sorted(paths.list_files(args["input"], validExts=images.endings()))
+    testImagePaths = sorted(paths.list_files(args["input"], validExts=images.ENDINGS))
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")

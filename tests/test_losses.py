@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from pyimagesearch import metrics
 from pyimagesearch.data import batches
-from pyimagesearch.evaluation.distances import angular_similarity
 from pyimagesearch.utils import cosine_distance, euclidean_distance
 
 
@@ -80,8 +79,6 @@ def test_cosine_distance_by_hand():
     b = np.array([[3.0, 0], [0, 2], [-1, 0], [0.5, 3**0.5 / 2], [1, 0]])
     d = np.asarray(cosine_distance([a, b]))
     np.testing.assert_allclose(d, [[0], [1], [2], [0.5], [1]], atol=1e-6)
-    # 1 - angle / 180 degrees
-    np.testing.assert_allclose(angular_similarity(d[:4, 0]), [1, 0.5, 0, 2 / 3], atol=1e-3)
 
 
 def test_other_losses_by_hand():

@@ -29,6 +29,7 @@ Image.init()
 # Pillow's names of what is read, where this Pillow can
 FORMATS = ["PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF"]
 FORMATS = [name for name in FORMATS if name in Image.OPEN]
+ENDINGS = tuple(end for end, name in Image.registered_extensions().items() if name in FORMATS)
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
 # so that no file takes much over a second or a gigabyte
 MAX_PIXELS = 55_000_000  # room for what cameras call 50 megapixels: 8256 x 6192
@@ -37,12 +38,6 @@ MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, o
 # fewer where Pillow's decoder is written in Python
 MOST_OF = {"jpeg2k": MOST_DECODED, **dict.fromkeys(("ppm", "ppm_plain", "bmp_rle"), 2**20)}
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
-
-
-def endings() -> tuple[str, ...]:
-    """The endings of the files that can be read here, lower case."""
-    names = Image.registered_extensions()
-    return tuple(sorted(ending for ending in names if names[ending] in FORMATS))
 
 
 def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:

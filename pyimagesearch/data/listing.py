@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyimagesearch import config
-from pyimagesearch.data.images import endings
+from pyimagesearch.data.images import ENDINGS
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.terminal import InputError, printable, say
 
@@ -100,7 +100,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
     none. A file without an ending may be an image: who reads it will know.
     Raises InputError where the folder is missing or holds no images.
     """
-    (kinds, top, seen) = ({"", *endings()}, Path(directory).resolve(), set[Path]())
+    (kinds, top, seen) = ({"", *ENDINGS}, Path(directory).resolve(), set[Path]())
     names_in = defaultdict[Place, list[str]](list)
     left_out = defaultdict[str, list[str]](list)
 

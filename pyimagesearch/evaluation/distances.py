@@ -27,11 +27,6 @@ def unit_length(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.sqrt(np.maximum(np.square(vectors).sum(axis=1, keepdims=True), 1e-12))
 
 
-def angular_similarity(distances: np.ndarray | float) -> np.ndarray:
-    """1 - arccos(1 - d) / pi of cosine distances: 1 same direction, 0.5 at right angles, 0."""
-    return 1 - np.arccos(np.clip(1 - np.asarray(distances, np.float64), -1, 1)) / np.pi
-
-
 @dataclass(frozen=True)
 class Distance:
     """A distance, and what the head behind it makes of it: 1 / (1 + exp(-(weight d + bias))).

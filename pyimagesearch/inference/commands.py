@@ -9,6 +9,7 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
+log = logging.getLogger(__name__)
+
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
@@ -44,12 +47,13 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
         except Exception as error:  # a damaged file makes LiteRT raise nearly anything
             if not isinstance(error, ImportError):  # of what is missing nothing is said
                 why = printable(first_line(error))
-                terminal.say(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
+                log.info(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
-    model.threshold = model.threshold_for(getattr(args, "fmr", None))
-    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
+    if getattr(args, "fmr", None) is not None:
+        model.threshold = model.threshold_for(args.fmr)
+    log.info(f"images are read {images.described(model.image_shape)}, as the model wants")
     return model
 
 
@@ -76,7 +80,8 @@ def output(args: argparse.Namespace, name: str, *endings: str) -> str | None:
 
 def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
     """Print the answer: with --json the dict, on one line, else the lines, one for each name."""
-    print(json.dumps(answer) if args.json else "\n".join(map(printable, lines)), flush=True)
+    shown = [terminal.UNPRINTABLE.sub("?", line) for line in lines]
+    print(json.dumps(answer) if args.json else "\n".join(shown), flush=True)
 
 
 def in_words(found: dict[str, Any]) -> tuple[str, str]:
@@ -191,7 +196,7 @@ def search(args: argparse.Namespace) -> None:
         queries = model.read([args.query]).repeat(len(found), axis=0)
         distances = np.array([one.distance for one in answer.results])
         pictures.plot_verdicts([queries, found], distances, answer.threshold, figure)
-        terminal.say(f"figure: {printable(figure)}")
+        log.info(f"figure: {printable(figure)}")
 
 
 def embed(args: argparse.Namespace) -> None:
@@ -291,7 +296,7 @@ def duplicates(args: argparse.Namespace) -> None:
         pixels = [values.reshape(-1, *COPIES) for values in read]
         texts = [f"group {k}," for k in numbers]
         pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, "near copies")
-        terminal.say(f"figure: {printable(figure)}")
+        log.info(f"figure: {printable(figure)}")
 
 
 def export(args: argparse.Namespace) -> None:

@@ -23,11 +23,10 @@ def evaluate(
     folder: str | os.PathLike | np.ndarray,
     labels: Any,
     fmr: float | None,
-    class_level: int | None,
-    group_by: str | None,
     calibrate: bool,
     force: bool,
     figure: str | None,
+    **reading: Any,
 ) -> dict[str, Any]:
     """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
 
@@ -39,13 +38,12 @@ def evaluate(
     """
     if calibrate and fmr is not None:
         raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
-    threshold = model.threshold_for(fmr)
+    threshold = model.threshold if fmr is None else model.threshold_for(fmr)
     counts: dict[str, Any] = {}
     if isinstance(folder, np.ndarray):
         (images, what) = (of_arrays(folder, labels), f"{len(folder)} images")
     else:
-        how: Any = {"class_level": class_level, "group_by": group_by}
-        (images, counts) = read_folder(folder, shape=model.image_shape, **how)
+        (images, counts) = read_folder(folder, shape=model.image_shape, **reading)
         what = printable(folder)
     (test, part) = (images, None)
     for number in (VALIDATION, TEST):

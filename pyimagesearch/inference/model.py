@@ -26,7 +26,7 @@ from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
-from pyimagesearch.evaluation.distances import angular_similarity, distance_of, probability_of
+from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system.files import restore
 from pyimagesearch.system.terminal import AT_ONCE, InputError, first_line, printable, quiet, say
@@ -172,7 +172,7 @@ class SiameseModel:
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
         """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
-        threshold = self.threshold_for(fmr)
+        threshold = self.threshold if fmr is None else self.threshold_for(fmr)
         feats = self.embed(self.read([a, b]))
         (distance,) = self.distance(feats)
         return Answer(self.judge(distance, threshold), threshold=threshold)
@@ -196,8 +196,8 @@ class SiameseModel:
         """
         from pyimagesearch.inference.evaluate import evaluate
 
-        how = (fmr, class_level, group_by, calibrate, force, figure)
-        return Answer(evaluate(self, folder, labels, *how))
+        reading = {"class_level": class_level, "group_by": group_by}
+        return Answer(evaluate(self, folder, labels, fmr, calibrate, force, figure, **reading))
 
     def search(
         self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None
@@ -207,7 +207,7 @@ class SiameseModel:
         results: the nearest, nearest first, each with its file and what judge says of it:
         model.search("a.png", "photos", top=3).results[0].file
         """
-        threshold = self.threshold_for(fmr)
+        threshold = self.threshold if fmr is None else self.threshold_for(fmr)
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, 0, [query])
@@ -323,12 +323,11 @@ class SiameseModel:
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
         asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
-        (root, files) = (os.path.realpath(directory), [])
-        for file in sorted(listing.find(directory, class_level, plain=True).files):
-            if os.path.join(root, file.name) in asked:
-                say(f"left out {file}: asked about, or drawn by this command")
-            else:
-                files.append(file)
+        root = os.path.realpath(directory)
+        files = sorted(listing.find(directory, class_level, plain=True).files)
+        left_out = [file for file in files if os.path.join(root, file.name) in asked]
+        say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
+        files = [file for file in files if file not in left_out]
         count = len(files)
         (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
         files = files[first:last]
@@ -378,7 +377,8 @@ class SiameseModel:
         (a, b) = (
             np.reshape(feats, (-1, self.embedding_dim)).astype(np.float32) for feats in vectors
         )
-        return self.measure.output(self.measure.rows(a, b)).astype(np.float32)
+        far = self.measure.rows(a, b)
+        return far if self.measure.head is None else self.measure.output(far).astype(np.float32)
 
     def judge(self, distance: float, threshold: float | None = None) -> Answer:
         """What a distance says of two images: distance, similarity, same and probability.
@@ -390,23 +390,23 @@ class SiameseModel:
         (far, limit) = (float(distance), self.threshold if threshold is None else threshold)
         alike = 2 ** (-far / max(limit, 1e-12))
         if self.settings.get("distance") == "cosine":
-            alike = float(angular_similarity(far))
+            alike = 1 - math.acos(min(max(1 - far, -1), 1)) / math.pi
         found = Answer(distance=far, similarity=alike, same=far < limit)
         if (probability := probability_of(far, self.settings)) is not None:
             found["probability"] = float(probability)
         return found
 
-    def threshold_for(self, fmr: float | None) -> float:
-        """The threshold stored for a false match rate such as 0.001; None: the model's own.
+    def threshold_for(self, fmr: float) -> float:
+        """The threshold stored for a false match rate such as 0.001.
 
         Raises InputError where the calibration had not enough pairs for that rate.
         """
         known = {float(rate): t for rate, t in self.operating_points.items() if t is not None}
-        if fmr is not None and fmr not in known:
+        if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
             received = f"{fmr:g}. evaluate DIR --calibrate stores more, where images are enough."
             raise InputError(f"Expected an FMR calibrated for: {rates}. Received: {received}")
-        return self.threshold if fmr is None else known[fmr]
+        return known[fmr]
 
 
 def read_settings(model: Path) -> dict[str, Any]:

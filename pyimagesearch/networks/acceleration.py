@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.layers import Add, Conv2D, DepthwiseConv2D, Dropout, MaxPooling2D, ReLU
+from keras.layers import Add, Conv2D, DepthwiseConv2D, Dropout, ReLU
 
 from pyimagesearch.system.terminal import AT_ONCE
 
@@ -21,9 +21,8 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     Of a network made of such chains, each of them. Any other is returned as it is: one that
     branches, or one with BatchNormalization, whose statistics are those of a whole batch.
 
-    Three changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays
-    float32); ReLU after max-pooling instead of before, on a quarter of the values (the two
-    commute); dropout masks from a quarter of the random bits.
+    Two changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays float32);
+    dropout masks from a quarter of the random bits.
     """
     of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
@@ -31,12 +30,6 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     if not of_chains and (not is_chain or has_batch_statistics(network)):
         return network
     in_bfloat16 = computes_in_bfloat16(precision)
-    after_relu = {  # the pooling: the layer before it
-        following.name: layer.name
-        for layer, following in pairwise(network.layers)
-        if isinstance(following, MaxPooling2D)
-        and getattr(layer, "activation", None) is keras.activations.relu
-    }
 
     def copy(layer):
         if isinstance(layer, keras.Model):
@@ -44,10 +37,6 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
         (config, kind) = (layer.get_config(), type(layer))
         if not of_chains and layer is not network.layers[-1]:
             config["dtype"] = "mixed_bfloat16" if in_bfloat16 else "float32"
-        if layer.name in after_relu.values():
-            config["activation"] = "linear"
-        if layer.name in after_relu:
-            kind = MaxPoolingThenReLU
         return (EightBitDropout if kind is Dropout else kind).from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
@@ -107,13 +96,6 @@ class InParts(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.network.compute_output_shape(input_shape)
-
-
-class MaxPoolingThenReLU(MaxPooling2D):
-    """relu(maxpool(x)), which equals maxpool(relu(x))."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return keras.ops.relu(super().call(inputs))
 
 
 class EightBitDropout(Dropout):
@@ -176,12 +158,8 @@ class Depthwise(DepthwiseConv2D):
 
 def computes_in_bfloat16(precision: str) -> bool:
     """Whether layers of a precision compute in bfloat16 here, see PRECISIONS."""
-    return precision == "bfloat16" or (precision == "auto" and has_bfloat16())
-
-
-def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it would be emulated."""
-    if tf.config.list_physical_devices("GPU") or not sys.platform.startswith("linux"):
-        return False
-    with open("/proc/cpuinfo") as f:
+    card = tf.config.list_physical_devices("GPU")
+    if precision != "auto" or card or not sys.platform.startswith("linux"):
+        return precision == "bfloat16"
+    with open("/proc/cpuinfo") as f:  # where the hardware does not multiply it, it is emulated
         return "avx512_bf16" in f.read()

@@ -119,7 +119,9 @@ def parse(
         meant = f", perhaps {near[0]} is meant" if near else ""
         ap.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
 
-    (args.recipe, recipe) = find_recipe(args.recipe or default_recipe(args.dataset))
+    own = "pairs" if holds_pairs(args.dataset) else "photos"
+    own = "article" if args.dataset in DATASETS else own
+    (args.recipe, recipe) = find_recipe(args.recipe or own)
     ways = recipe.training.ways
     if args.quick and not ways:
         received = f"recipe {args.recipe}. Name a folder of photos with --dataset."
@@ -144,13 +146,6 @@ def parse(
     of_data = ("image_size", "channels", "split", "class_level", "group_by")
     args.reading = {name: getattr(args, name) for name in of_data}
     return args, recipe
-
-
-def default_recipe(dataset: str) -> str:
-    """The recipe for a data set where none is asked for."""
-    if dataset in DATASETS:
-        return "article"
-    return "pairs" if holds_pairs(dataset) else "photos"
 
 
 def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:

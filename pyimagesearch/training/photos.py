@@ -20,7 +20,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.cache import cached
-from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, pixel_digests
+from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, in_batches, pixel_digests
 from pyimagesearch.evaluation.distances import curve_of, unit_length
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.networks.acceleration import InParts, accelerate_convolutions
@@ -99,8 +99,7 @@ def train(
     dense.set_weights([kernel, bias])
 
     def apply(features):  # float16 (N, 6016) -> float32 (N, k), in blocks: they are large
-        blocks = [features[i : i + 4096] for i in range(0, len(features), 4096)]
-        return np.concatenate([block.astype(np.float32) @ kernel + bias for block in blocks])
+        return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 4096)
 
     of_held = apply(of_held)
     views = [apply(features)]

@@ -122,7 +122,7 @@ def test_two_levels_that_could_be_the_classes(tree):
     ],
 )  # fmt: skip
 def test_folders_that_are_refused_in_one_line(tree, tmp_path, monkeypatch, names, message):
-    monkeypatch.setattr(listing, "endings", lambda: (".png",))  # as without pi-heif
+    monkeypatch.setattr(listing, "ENDINGS", (".png",))  # as without pi-heif
     with pytest.raises(InputError, match="no such folder"):
         tree()
     (tmp_path / "in").mkdir()
@@ -133,7 +133,7 @@ def test_folders_that_are_refused_in_one_line(tree, tmp_path, monkeypatch, names
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
     """Every file below the folder is used, or counted with its ending or the reason."""
-    monkeypatch.setattr(listing, "endings", lambda: (".png",))  # as without pi-heif
+    monkeypatch.setattr(listing, "ENDINGS", (".png",))  # as without pi-heif
     images = [*several("a", "b", "store/c", "store/c/deep"), "top.png", "a/._0.png"]
     images += [".NET/0.png", ".NET/more/1.png", "b/.cache/words.txt", "__MACOSX/a/._0.png"]
     images += ["output/metrics.json", "output/picture.png", "runs/x/contrastive_siamese_model/x"]

@@ -36,7 +36,7 @@ def test_the_article_s_layers():
 @pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("images", [1, 7])  # fewer than cores, and no multiple of them
 def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypatch):
-    monkeypatch.setattr(acceleration, "has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(acceleration, "computes_in_bfloat16", lambda precision: bfloat16)
     monkeypatch.setattr(acceleration, "AT_ONCE", 4)
     network = siamese_network.NETWORKS[name]((16, 16, 1), 48)
     pixels = tf.constant(np.random.default_rng(0).random((images, 16, 16, 1), dtype="float32"))

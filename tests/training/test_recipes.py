@@ -88,11 +88,15 @@ def test_images_that_are_too_small_for_a_network():
 
 
 def test_a_folder_gets_the_recipe_that_can_train_on_it(tmp_path):
+    def recipe_of(data):
+        words = ["--dataset", str(data), "--output", str(tmp_path / "output")]
+        return arguments.parse("", words)[0].recipe
+
     around = tmp_path / "unpacked" / "pairs"
     (around / "similar_all_images").mkdir(parents=True)
-    assert arguments.default_recipe(str(tmp_path)) == "photos"
+    assert recipe_of(tmp_path) == "photos"
     (around / "dissimilar_all_images").mkdir()
     for folder in (around, around.parent, tmp_path):
-        assert arguments.default_recipe(str(folder)) == "pairs"
-    assert arguments.default_recipe(str(tmp_path / "missing")) == "photos"
-    assert arguments.default_recipe("mnist") == "article"
+        assert recipe_of(folder) == "pairs"
+    assert recipe_of(tmp_path / "missing") == "photos"
+    assert recipe_of("mnist") == "article"
