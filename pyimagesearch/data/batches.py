@@ -155,6 +155,10 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     >>> steps_and_size(54000, 128)  # 421 batches, but 421 is prime; 420 = 20 * 21
     (420, 128)
     """
+
+    def is_awkward(steps):
+        return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS
+
     if n < shares:
         raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
     n -= n % shares
@@ -164,18 +168,14 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     least = max(size // 2, min(2, n) if whole else 1)
     for other in range(-(-least // shares) * shares, min(3 * size, n) + 1, shares):
         steps = n // other if whole else -(-n // other)
-        while whole and _is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
+        while whole and is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
             steps -= 1
         lost = max(n - steps * other - LEFT_OUT * n, 0)
         away = abs(other - size)
-        ranked.append(((lost, away > size / 10, _is_awkward(steps), away), steps, other))
+        ranked.append(((lost, away > size / 10, is_awkward(steps), away), steps, other))
     return min(ranked)[1:]
 
 
 def steps_of_a_call(steps: int) -> int:
     """The largest number up to 25 that divides the steps of an epoch."""
     return max(k for k in range(1, MOST_STEPS + 1) if steps % k == 0)
-
-
-def _is_awkward(steps):
-    return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS

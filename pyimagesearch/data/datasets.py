@@ -13,13 +13,14 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import folders, splits
 from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.pairs import SAMPLERS, sample_many_pairs, sample_pairs
+from pyimagesearch.data.pairs import SAMPLERS, Pairs, sample_pairs
 from pyimagesearch.data.sets import LEAST_IMAGES, DataSet, ImageSet, class_numbers, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.terminal import InputError, printable, say
 
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
+LEAST_PAIRS = 4_000  # for the loss of validation
 FEW = 30  # images to test with or to choose by: figures on so few say little
 
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -99,12 +100,13 @@ def load(
     (train, held, test) = (images.part(np.flatnonzero(part == kind)) for kind in kinds)
     validation = held if len(held) else test
     if images.labels is not None:  # pairs for training, and for the loss of validation
-        (rng, rng_held) = (np.random.default_rng([seed, kind]) for kind in (TRAIN, VALIDATION))
         if recipe.training.pairing != "batch":  # whose loss forms the pairs
+            rng = np.random.default_rng([seed, TRAIN])
             train = replace(train, pairs=SAMPLERS[recipe.training.pairing](train.labels, rng))
-        pairs = (sample_many_pairs(held.labels, rng_held) if len(held)
-                 else sample_pairs(test.labels, seed))  # fmt: skip
-        validation = replace(validation, pairs=pairs)
+        rng = np.random.default_rng([seed, VALIDATION] if len(held) else seed)
+        draws = -(-LEAST_PAIRS // (2 * len(validation)))  # few images have far more pairs than one
+        drawn = [sample_pairs(validation.labels, rng) for _ in range(draws)]
+        validation = replace(validation, pairs=Pairs(*map(np.concatenate, zip(*drawn))))
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
     none = (np.empty(0, int), 0)  # the data sets of DATASETS are known to hold few

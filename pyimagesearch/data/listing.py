@@ -87,11 +87,6 @@ def find(
     return Listing(directory, files, pairs, skipped=say_left_out(left_out))
 
 
-def list_images(directory: str | os.PathLike) -> list[str]:
-    """The image files of a folder and its subfolders, sorted; InputError where there are none."""
-    return [os.path.join(directory, file.name) for file in find(directory, class_level=0).files]
-
-
 def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]:
     """The images in each place below a folder, and what is left out, by its ending or the reason.
 

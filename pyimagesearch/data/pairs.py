@@ -34,17 +34,6 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     return _pairs(anchors, by_class[positive[anchors]], by_class[negative[anchors]])
 
 
-def sample_many_pairs(labels: Any, rng: Rng = None, least: int = 4000) -> Pairs:
-    """sample_pairs, so many times that there are at least `least` pairs.
-
-    For a loss on few images: of 60 there are far more pairs than the 120 of a single draw.
-    """
-    rng = _generator(rng)
-    times = max(-(-least // (2 * len(labels))), 1)
-    drawn = [sample_pairs(labels, rng) for _ in range(times)]
-    return Pairs(*(np.concatenate(parts) for parts in zip(*drawn)))
-
-
 def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
     """As sample_pairs, but each image is an anchor or a positive once: about N / 2 triplets.
 

@@ -35,7 +35,10 @@ class Measurement:
         known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
         outputs = np.array([settings["threshold"], 0.5, *known.values()])
         limits = [*distance.before_head(outputs), curve.best_threshold]
-        tenths = distance.before_head(tenths_of(settings))
+        tenths = np.empty(0)
+        if (known_as := settings.get("probability")) and known_as["slope"]:  # 0.9, 0.8 … 0.1
+            odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
+            tenths = distance.before_head(known_as["middle"] + odds / known_as["slope"])
         counts = Counts(compared, [*limits, *tenths])
         (stored, half, best) = (0, 1, len(outputs))
         shares = [{x: counts.share(k, KINDS[x]) for x in KINDS} for k in range(best)]
@@ -139,20 +142,14 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     return found
 
 
-def tenths_of(settings: Mapping[str, Any]) -> np.ndarray:
-    """The distances at which the probability is 0.9, 0.8 … 0.1; none of a model without one."""
-    known = settings.get("probability") or {"slope": 0}
-    odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
-    return known["middle"] + odds / known["slope"] if known["slope"] else np.empty(0)
-
-
 @np.errstate(invalid="ignore")  # NaN where no pair is left
 def calibration(counts: Counts, settings: Mapping[str, Any], tenths: np.ndarray) -> list[dict]:
     """How probable it is said to be that pairs are the same, and how many of them are.
 
-    tenths: tenths_of the settings, the last thresholds of counts. Between each two, and around
-    them, where pairs are: the mean that is "predicted", the share that is the "same", where same
-    and different pairs weigh a half each, and how many "pairs".
+    tenths: the distances at which the probability is 0.9, 0.8 … 0.1, the last thresholds of
+    counts; none of a model without one. Between each two, and around them, where pairs are: the
+    mean that is "predicted", the share that is the "same", where same and different pairs weigh a
+    half each, and how many "pairs".
     """
     curve = counts.compared.curve
     predicted = probability_of(counts.compared.distance.output(curve.levels), settings)

@@ -309,7 +309,9 @@ def export(args: argparse.Namespace) -> None:
     shape = model.image_shape
     tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
     if args.images:
-        (_, pixels, _) = images.read_images(listing.list_images(args.images)[:CHECKED], shape)
+        files = listing.find(args.images, class_level=0).files[:CHECKED]
+        paths = [os.path.join(args.images, file.name) for file in files]
+        (_, pixels, _) = images.read_images(paths, shape)
         tried = np.concatenate([tried, pixels])
     answer = export(model, file, tried) | {"file": file, "settings": f"{file}.json"}
     say(args, answer, f"{file}, settings inside and in {file}.json")

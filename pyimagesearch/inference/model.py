@@ -7,10 +7,9 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
@@ -28,23 +27,19 @@ from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
-from pyimagesearch.system.files import restore
+from pyimagesearch.system.files import plain_path, restore
 from pyimagesearch.system.terminal import AT_ONCE, InputError, first_line, printable, quiet, say
 
-FORMAT_VERSION = 1
+FORMAT = 1
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
-MEND = (
-    "One image is images[None], grey ones are images[..., None], floats from 0 to 1 are (images * "
-    "255).round().astype('uint8'), embed_files(paths) reads files."
-)
+MEND = "grey ones are x[..., None], floats from 0 to 1 (x * 255).round().astype('uint8')"
 # of the settings
 CHECKED = (
     *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
     *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
 )
-MEND_ONE = "grey ones are x[..., None], floats from 0 to 1 (x * 255).round().astype('uint8')"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -278,7 +273,7 @@ class SiameseModel:
             for k, image in enumerate(images):
                 if isinstance(image, np.ndarray):
                     if (image.dtype, image.shape) != (np.uint8, self.image_shape):
-                        received = f"pixels, {image.dtype} of shape {image.shape}: {MEND_ONE}"
+                        received = f"pixels, {image.dtype} of shape {image.shape}: {MEND}"
                         raise InputError(received)
                     pixels[k] = image
                     continue
@@ -339,14 +334,10 @@ class SiameseModel:
         say(f"skipped {message}" for message in messages)
         say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
         good = [files[k] for k in found.good]
-        return Gallery(
-            np.asarray(found.values).reshape(len(good), self.embedding_dim),
-            tuple(file.name for file in good),
-            tuple(file.label for file in good),
-            self.digest,
-            (*shard, count),
-            os.fspath(directory),
-        )
+        embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
+        (names, classes) = (tuple(getattr(x, of) for x in good) for of in ("name", "label"))
+        where = ((*shard, count), os.fspath(directory))
+        return Gallery(embeddings, names, classes, self.digest, *where)
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
         """uint8 (N, H, W, C) -> float32 (N, D): model.embed(model.read(["a.png", "b.png"]))
@@ -358,7 +349,8 @@ class SiameseModel:
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             wanted = f"uint8 images (N, {', '.join(map(str, self.image_shape))})"
-            received = f"{images.dtype} of shape {images.shape}. {MEND}"
+            received = f"{images.dtype} of shape {images.shape}. One image is x[None], {MEND}"
+            received += ", embed_files(paths) reads files."
             raise InputError(f"Expected {wanted}. Received: {received}")
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
@@ -428,7 +420,7 @@ def read_settings(model: Path) -> dict[str, Any]:
             if value is None:
                 right = name not in ("image_shape", "threshold")
             elif name == "format_version":
-                right = value == FORMAT_VERSION
+                right = value == FORMAT
             elif name == "image_shape":
                 right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
             elif name == "reading":
@@ -480,19 +472,3 @@ def digest(model: str | Path) -> str:
     except OSError:  # not there, or a training takes it away at this moment
         return ""
     return found.hexdigest()
-
-
-@contextmanager
-def plain_path(directory: str | Path) -> Iterator[str]:
-    r"""A path to a directory that TensorFlow can read and write, a link where that is needed.
-
-    TensorFlow takes []?*\ in a path for a pattern, and wants UTF-8.
-    """
-    path = os.path.abspath(directory)
-    if path.isprintable() and not set("[]?*\\") - {os.sep} & set(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="contrastive-") as folder:
-        link = os.path.join(folder, "model")
-        os.symlink(path, link, target_is_directory=True)
-        yield link

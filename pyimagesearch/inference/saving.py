@@ -18,15 +18,8 @@ import tensorflow as tf
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.inference.model import (
-    FORMAT_VERSION,
-    SETTINGS,
-    SiameseModel,
-    digest,
-    plain_path,
-    read_exported,
-)
-from pyimagesearch.system.files import whole_directory, whole_file
+from pyimagesearch.inference.model import FORMAT, SETTINGS, SiameseModel, digest, read_exported
+from pyimagesearch.system.files import plain_path, whole_directory, whole_file
 from pyimagesearch.system.terminal import InputError, first_line, printable, quiet, say
 
 TOLERANCE = 1e-4  # of an embedding's numbers, where none of them is larger than 1
@@ -79,7 +72,7 @@ def save(
     for name, function in (("serve", serve), ("serving_default", serve), ("embed", embed)):
         archive.add_endpoint(name, function)
     archive.add_endpoint("distance", distance, [vectors])
-    settings = {"format_version": FORMAT_VERSION, "versions": versions()} | settings
+    settings = {"format_version": FORMAT, "versions": versions()} | settings
     if head := distance_of(settings, comparison, encoder.output_shape[1]).head:
         settings["head_parameters"] = dict(zip(("weight", "bias"), head))
     # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then

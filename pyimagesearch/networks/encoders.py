@@ -1,6 +1,7 @@
 """The networks beside the article's: pixels in, embedding out."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,6 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
     members = [build_fast_model(input_shape, size, (24, 64, 128)) for _ in range(MEMBERS)]
     together = layers.Concatenate()([member(inputs) for member in members])
     return Model(inputs, layers.Rescaling(MEMBERS**-0.5)(together))
-
-
-def build_photo_model(input_shape: Shape, embedding_dim: int = 48) -> Model:
-    """build_fast_model with four rounds of small windows, for photos from 16 pixels up."""
-    return build_fast_model(input_shape, embedding_dim, (32, 64, 96, 128), side=3)
 
 
 def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
@@ -267,19 +263,17 @@ def leaves(model: Model) -> list[layers.Layer]:
 
 def pixels_of(model: Model) -> str | None:
     """What a model takes, in PIXELS, as its first layers say it; None where they do not."""
-    for layer in leaves(model):
-        if isinstance(layer, layers.Rescaling | layers.Normalization):
-            return "0..255"
-        if layer.weights:
-            break
-    return None
+    scales = (layers.Rescaling, layers.Normalization)
+    first = next((x for x in leaves(model) if x.weights or isinstance(x, scales)), None)
+    return "0..255" if isinstance(first, scales) else None
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here
 NETWORKS: dict[str, Callable[..., Model]] = {
     "fast": build_fast_model,
     "best": build_best_model,
-    "photos": build_photo_model,
+    # four rounds of small windows, for photos from 16 pixels up
+    "photos": partial(build_fast_model, filters=(32, 64, 96, 128), side=3),
     "keras-io": build_keras_io_model,
     "dogs": build_dogs_model,
     "mobilenet": build_mobilenet_model,

@@ -120,6 +120,22 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
 
 
 @contextmanager
+def plain_path(directory: AnyPath) -> Iterator[str]:
+    r"""A path to a directory that TensorFlow can read and write, a link where that is needed.
+
+    TensorFlow takes []?*\ in a path for a pattern, and wants UTF-8.
+    """
+    path = os.path.abspath(directory)
+    if path.isprintable() and not set("[]?*\\") - {os.sep} & set(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="contrastive-") as folder:
+        link = os.path.join(folder, "model")
+        os.symlink(path, link, target_is_directory=True)
+        yield link
+
+
+@contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     # a place of the same name in a temporary folder beside `path`, which goes after the block
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
-from pyimagesearch.data.sets import ImageSet, evenly
+from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.distances import Comparison, curve_of
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference.model import read_settings
@@ -264,10 +263,3 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
         is_group = isinstance(value, dict)
         flat |= {f"{name}.{k}": v for k, v in value.items()} if is_group else {name: value}
     return flat
-
-
-def fingerprint(images: ImageSet) -> int:
-    """A number that changes with an ImageSet: its labels, its pairs and some of its pixels."""
-    labels = [] if images.labels is None else [images.labels]
-    parts = [images.images[evenly(len(images), 64)], *labels, *(images.pairs or [])]
-    return zlib.crc32(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))

@@ -210,11 +210,10 @@ def calibrated(
         train = data.train.part(some_of(np.asarray(data.train.labels), MOST_OTHERS))
         embeddings = np.concatenate([embeddings, embed(encoder, train.images)])
         asked = np.arange(len(embeddings)) < len(choices)
-        known = [(choices.labels, train.labels), (choices.groups, train.groups)]
-        (labels, groups) = (
-            None if first is None else np.append(first, np.asarray(second))
-            for first, second in known
-        )
+        labels = np.append(np.asarray(choices.labels), np.asarray(train.labels))
+        groups = choices.groups
+        if groups is not None:
+            groups = np.append(groups, np.asarray(train.groups))
         choices = ImageSet(embeddings, labels, None, choices.class_names, groups)
     pairs = ImagePairs(embeddings, choices, settings, comparison, data.new_choices, asked)
     return encoder, comparison, settings | measure.calibrate(pairs)

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from pyimagesearch.data import images
 from pyimagesearch.data.images import MAX_BYTES, WholeShape, fit, read_image, read_images
-from pyimagesearch.data.listing import list_images
+from pyimagesearch.data.listing import find
 from pyimagesearch.system.terminal import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
 from tests.scripts import PIPES
@@ -276,7 +276,7 @@ def test_endings_of_the_formats(tmp_path):
     names = ["a.JFIF", "a.jpe", "a.dib", "a.pbm", "a.avif", "a.jp2", "a.j2k", "a.pnm"]
     for name in [*names, "a.txt", "a.psd"]:
         (tmp_path / name).touch()
-    assert {os.path.basename(path) for path in list_images(tmp_path)} == set(names)
+    assert {file.name for file in find(tmp_path, 0).files} == set(names)
 
 
 @pytest.mark.slow
@@ -317,7 +317,8 @@ def test_a_folder_with_many_faults(tmp_path, photo, capfd):
     os.truncate(tmp_path / "large.png", MAX_BYTES + 1)
     for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"):
         (tmp_path / f"good {kind}.png").write_bytes(pillow_bytes(photo, kind))
-    (paths, found, messages) = read_images(list_images(tmp_path), (28, 28, 3))
+    files = [str(tmp_path / file.name) for file in find(tmp_path, 0).files]
+    (paths, found, messages) = read_images(files, (28, 28, 3))
     assert len(paths) == len(found) == 6
     assert all(os.path.basename(path).startswith("good") for path in paths)
     assert len(messages) == len(reasons) and all(m.isprintable() for m in messages)  # one line

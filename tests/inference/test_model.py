@@ -266,10 +266,10 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
 @pytest.mark.parametrize(
     "images, mend",
     [
-        (IMAGES / 255.0, "(images * 255).round().astype('uint8')"),
+        (IMAGES / 255.0, "(x * 255).round().astype('uint8')"),
         (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
-        (IMAGES[0], "images[None]"),
-        (IMAGES[..., 0], "images[..., None]"),
+        (IMAGES[0], "x[None]"),
+        (IMAGES[..., 0], "x[..., None]"),
         (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
         (["a.png", "b.png"], "embed_files(paths)"),
         (None, "object of shape ()"),
@@ -281,7 +281,7 @@ def test_what_is_no_batch_of_images_is_refused_with_the_way_out(loaded, images, 
         loaded.embed(images)
     assert mend in str(error.value) and len(str(error.value).splitlines()) == 1
     if mend.endswith(("')", "]")):  # what it says is taken
-        mended = eval(mend, {"images": images})
+        mended = eval(mend, {"x": images})
         assert (loaded.embed(mended) == loaded.embed(IMAGES[: len(mended)])).all()
 
 
