@@ -169,10 +169,9 @@ def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
     y = ops.cast(y, "float32")
     (of_labels, of_distances) = ((*x.shape, 1)[:2] for x in (y, preds))
     if of_labels != of_distances:
-        raise InputError(
-            "Expected one label for each distance, shapes (B,) or (B, 1). "
-            f"Received: labels {tuple(y.shape)}, distances {tuple(preds.shape)}."
-        )
+        received = f"labels {tuple(y.shape)}, distances {tuple(preds.shape)}"
+        wanted = "one label for each distance, shapes (B,) or (B, 1)"
+        raise InputError(f"Expected {wanted}. Received: {received}.")
     return ops.reshape(y, ops.shape(preds))
 
 

@@ -76,10 +76,9 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
             else:
                 network = encoders.build_from_file(name, recipe.network.pixels, shape)
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
-            raise InputError(
-                f"Expected images that network {recipe.network.name} takes. Received: {shape} "
-                f"({first_line(error)}). Raise reading.least_shape or --image-size."
-            ) from None
+            received = f"{shape} ({first_line(error)}). Raise reading.least_shape or --image-size."
+            wanted = f"images that network {recipe.network.name} takes"
+            raise InputError(f"Expected {wanted}. Received: {received}") from None
     if accelerated and recipe.network.name in NETWORKS:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(had, dtype="uint8")

@@ -31,16 +31,12 @@ def make_pairs(images, labels, rng=None):
     except ValueError:
         images = np.empty(0, object)
     if images.dtype == object or images.ndim == 0:
-        raise InputError(
-            "Expected images of one size, as one array (N, ...). Received: images of different "
-            "sizes, or no numbers. Read them at one size."
-        )
+        received = "images of different sizes, or no numbers. Read them at one size."
+        raise InputError(f"Expected images of one size, as an array (N, ...). Received: {received}")
     numbers = class_numbers(labels)
     if len(images) != len(numbers):
-        raise InputError(
-            f"Expected one label for each image. Received: {len(images)} images, "
-            f"{len(numbers)} labels."
-        )
+        received = f"{len(images)} images, {len(numbers)} labels"
+        raise InputError(f"Expected one label for each image. Received: {received}.")
     pairs = sample_pairs(numbers, rng, alone=True)
     return np.take(images, pairs.indices(), axis=0), pairs.labels()
 

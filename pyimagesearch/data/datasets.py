@@ -109,8 +109,8 @@ def load(
         validation = replace(validation, pairs=Pairs(*map(np.concatenate, zip(*drawn))))
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    none = (np.empty(0, int), 0)  # the data sets of DATASETS are known to hold few
-    (copies, looked_at) = none if own else near_copies(test.images, train.images)
+    # the data sets of DATASETS are known to hold few
+    (copies, looked_at) = ((), 0) if own else near_copies(test.images, train.images)
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,

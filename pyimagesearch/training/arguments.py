@@ -257,10 +257,8 @@ def check(recipe: Recipe) -> None:
     ]
     for holds, field, fitting, other in rules:
         if holds and values[field] not in fitting:
-            raise InputError(
-                f"Expected {field} {' or '.join(map(repr, fitting))} with {other} "
-                f"{values[other]!r}. Received: {values[field]!r}."
-            )
+            wanted = f"{field} {' or '.join(map(repr, fitting))} with {other} {values[other]!r}"
+            raise InputError(f"Expected {wanted}. Received: {values[field]!r}.")
 
 
 def _limit(name: str, kind: Any, value: Any) -> tuple[str, bool]:

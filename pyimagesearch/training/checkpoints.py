@@ -77,10 +77,9 @@ class Progress(keras.callbacks.History):
     def on_train_end(self, logs: Any = None) -> None:
         if self.diverged and not self.done:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            raise InputError(
-                "Expected a loss that stays finite. Received: one that did not in the first epoch, "
-                f"at a learning rate of {rate:.2g}. Lower it with --lr."
-            )
+            received = "one that did not in the first epoch, at a learning rate of "
+            received += f"{rate:.2g}. Lower it with --lr."
+            raise InputError(f"Expected a loss that stays finite. Received: {received}")
         if self.diverged:
             self.model.set_weights(self.before)
 
@@ -193,10 +192,8 @@ class Checkpoint(Progress):
         if not self.resumed:
             return
         if [x.shape for x in self.resumed] != [tuple(x.shape) for x in self._variables()]:
-            raise InputError(
-                f"Expected a checkpoint of this version's network. Received: {self.path}, of "
-                "another one. Without --resume the training starts anew."
-            )
+            received = f"{self.path}, of another. Without --resume the training starts anew."
+            raise InputError(f"Expected a checkpoint of this network. Received: {received}")
         for variable, value in zip(self._variables(), self.resumed):
             variable.assign(value)
         self.resumed = []

@@ -70,10 +70,9 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
         alone = len(names) == 1 or recipe.training.ways
         return tf.distribute.get_strategy() if alone else tf.distribute.MirroredStrategy(names)
     if recipe.training.ways:
-        raise InputError(
-            "Expected one machine for a recipe that tries several ways. Received: TF_CONFIG "
-            f"with {count}. Unset it, or take recipe photos-small."
-        )
+        received = f"TF_CONFIG with {count}. Unset it, or take recipe photos-small."
+        wanted = "one machine for a recipe that tries several ways"
+        raise InputError(f"Expected {wanted}. Received: {received}")
     say(f"waiting for {count} machines; Ctrl-C gives up")
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's would wait for TensorFlow
     try:

@@ -51,10 +51,9 @@ def alone(output: str) -> Iterator[None]:
         if machines == 1:
             raise
         cause = ConnectionError(str(error).rpartition("aborted by: ")[2])  # behind a list of calls
-        raise InputError(
-            f"Expected all machines until the training ends. Received: {first_line(cause)}. "
-            "Start all again, with --resume where an epoch was done."
-        ) from None
+        received = f"{first_line(cause)}. Start all again, with --resume where an epoch was done."
+        wanted = "all machines until the training ends"
+        raise InputError(f"Expected {wanted}. Received: {received}") from None
     finally:
         with suppress(ValueError):  # in another thread than the main one, which gets no signals
             for s, handler in before.items():
@@ -65,8 +64,8 @@ def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
     """Whether this is the article's own training, on MNIST and one device."""
     plain = recipe.changed(batch_size=config.BATCH_SIZE, epochs=config.EPOCHS)
     of_article = args.dataset == "mnist" and plain == config.RECIPES["article"]
-    of_article &= not args.tensorboard
-    return of_article and devices.machines()[0] == 1 and len(devices.cards()) == 1
+    alone = devices.machines()[0] == 1 and len(devices.cards()) == 1
+    return of_article and alone and not args.tensorboard
 
 
 def fit(

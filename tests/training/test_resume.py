@@ -134,7 +134,7 @@ def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path):
 def test_a_checkpoint_of_another_network_is_one_line(trained, tmp_path):
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     other.compile(loss="mse", optimizer="adam")
-    with pytest.raises(InputError, match=r"this version.s network\. Received: .* of another one"):
+    with pytest.raises(InputError, match=r"a checkpoint of this network\. Received: .* of another"):
         fit(other, tmp_path, 3, resume=True)
 
 
