@@ -257,10 +257,10 @@ def warnings_of(m: Measurement) -> list[str]:
 
 def basis(m: Measurement) -> str:
     """What the figures rest on, and what their intervals count, in words."""
-    pairs = f"{'all ' if m.compared.whole else ''}{m.pairs} pairs of {m.images} images"
+    pairs = f"{'all ' if m.compared.whole else ''}{m.pairs:,} pairs of {m.images:,} images"
     if m.units < LEAST_UNITS:
         return f"{pairs}, no interval: fewer than {LEAST_UNITS} {m.unit} ({m.units})"
-    return f"{pairs}, 95 % intervals over {m.units} {m.unit}"
+    return f"{pairs}, 95 % intervals over {m.units:,} {m.unit}"
 
 
 def _by_class(compared: ImagePairs, shares: np.ndarray) -> dict[str, Any]:

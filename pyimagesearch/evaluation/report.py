@@ -95,7 +95,7 @@ def write(
     pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
     pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
     pictures.plot_worst(measured, os.path.join(output, "contrastive_worst.png"), run)
-    right = f"{measured.accuracy.value:.2%} of {measured.pairs} test pairs right"
+    right = f"{measured.accuracy.value:.2%} of {measured.pairs:,} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
     (sizes, *warnings) = datasets.describe(data)
     warnings = [*measure.warnings_of(measured), *warnings, *without]

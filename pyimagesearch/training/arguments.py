@@ -65,8 +65,7 @@ def parse(
     Raises InputError where the output folder cannot be written to, or where what is asked for
     does not fit together.
     """
-    # a program's words are whole: epoch=1 is no other way to say epochs=1
-    how: Any = {"parents": [terminal.VERSION], "allow_abbrev": words is None}
+    how: Any = {"parents": [terminal.VERSION], "allow_abbrev": False}
     how["formatter_class"] = argparse.RawDescriptionHelpFormatter
     ap = terminal.Parser(description=description, **how)
 
