@@ -8,7 +8,7 @@ alone imports neither TensorFlow nor anything else.
 
 from importlib import import_module
 
-__version__ = "1.8.0"
+__version__ = "1.9.0"
 PLACES = {
     "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network",
