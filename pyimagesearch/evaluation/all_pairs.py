@@ -104,21 +104,23 @@ class ImagePairs:
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
 
-    def extremes(self, kind: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The different pairs (0) that are nearest, or the same ones (1) that are furthest apart.
+    def extremes(self, count: int, *kinds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The different pairs (0) that are nearest, the same ones (1) that are furthest apart.
 
-        Returns (int (B, 2), the images of each, the most extreme first; their distances (B,)).
+        Returns of each kind (int (B, 2), the images of each pair, the most extreme first; their
+        distances (B,)).
         """
-        sign = -1 if kind else 1
-        (ends, far) = (np.empty((0, 2), int), np.empty(0, np.float32))
+        found = [(np.empty((0, 2), int), np.empty(0, np.float32)) for _ in kinds]
         for a, b, y, distances in self.blocks():
-            limit = sign * far[-1] if len(far) == count else np.inf
-            some = (sign * distances < limit) & (y == kind)
-            found = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
-            (ends, far) = (np.append(ends, found, axis=0), np.append(far, distances[some]))
-            best = np.argsort(sign * far, kind="stable")[:count]
-            (ends, far) = (ends[best], far[best])
-        return self.rows[ends], far
+            for k, kind in enumerate(kinds):
+                ((ends, far), sign) = (found[k], -1 if kind else 1)
+                limit = sign * far[-1] if len(far) == count else np.inf
+                some = (sign * distances < limit) & (y == kind)
+                new = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
+                (ends, far) = (np.append(ends, new, axis=0), np.append(far, distances[some]))
+                best = np.argsort(sign * far, kind="stable")[:count]
+                found[k] = (ends[best], far[best])
+        return [(self.rows[ends], far) for ends, far in found]
 
     def blocks(self) -> Iterator[tuple[Any, Any, Any, Any]]:
         """The pairs block by block, as R rows with C columns.

@@ -117,7 +117,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
         if counts.suits(0, 1):
             threshold = stored + (threshold - stored) * n / (n + DRAWN)
 
-    (ends, _) = compared.extremes(0, MOST_NEAREST)
+    [(ends, _)] = compared.extremes(MOST_NEAREST, 0)
     # frames of one clip are no more independent than one image
     groups = compared.images.groups
     places = apart(ends if groups is None else groups[ends])
