@@ -66,9 +66,9 @@ def read_files(
             keys[k] = os.urandom(16)
 
     def read(k):
-        (pixels, digest) = images.read_picture(paths[k], side)
-        value = images.fit(pixels, shape) if shape else images.look(pixels)
-        return digest[:CONTENT_BYTES], value
+        (pixels, data) = images.read_picture(paths[k], side)
+        digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
+        return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, done):
         (found, unread) = images.in_threads(read, block, done)

@@ -104,7 +104,8 @@ def load(
             rng = np.random.default_rng([seed, TRAIN])
             train = replace(train, pairs=SAMPLERS[recipe.training.pairing](train.labels, rng))
         rng = np.random.default_rng([seed, VALIDATION] if len(held) else seed)
-        draws = -(-LEAST_PAIRS // (2 * len(validation)))  # few images have far more pairs than one
+        # of few images there are far more pairs than a single draw gives
+        draws = -(-LEAST_PAIRS // (2 * len(held))) if len(held) else 1
         drawn = [sample_pairs(validation.labels, rng) for _ in range(draws)]
         validation = replace(validation, pairs=Pairs(*map(np.concatenate, zip(*drawn))))
     choices = held if len(held) else train

@@ -5,7 +5,6 @@ says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
 """
 
 import errno
-import hashlib
 import io
 import os
 import re
@@ -26,9 +25,9 @@ with suppress(ImportError):  # an extra, for HEIF
 
     pi_heif.register_heif_opener()
 Image.init()
-# Pillow's names of what is read, where this Pillow can
-FORMATS = ["PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "HEIF"]
-FORMATS = [name for name in FORMATS if name in Image.OPEN]
+# Pillow's names of what is read, where this Pillow can; and the endings of such files, lower case
+FORMATS = ["PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF"]
+FORMATS += [name for name in ("WEBP", "AVIF", "JPEG2000", "HEIF") if name in Image.OPEN]
 ENDINGS = tuple(end for end, name in Image.registered_extensions().items() if name in FORMATS)
 JPEG_SCAN = rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)"  # of 1 to 4 channels
 # so that no file takes much over a second or a gigabyte
@@ -73,14 +72,14 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
 
 def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.ndarray, bytes]:
-    """The picture in a file as a person sees it, the first of several, and the file's digest.
+    """The picture in a file as a person sees it, the first of several, and the file's content.
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
     over white, or over black where white would show nothing. side: the longer side that is wanted;
     a large JPEG is then decoded at a half, a quarter or an eighth of its size, but at twice that
     side or more.
-    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others; BLAKE2b of the content, 16
-    bytes. Raises InputError, naming the file.
+    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError, naming the
+    file.
     """
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
@@ -101,7 +100,7 @@ def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.n
             picture.load()
             with suppress(Exception):  # a damaged EXIF block: as it is stored
                 ImageOps.exif_transpose(picture, in_place=True)
-            return _opaque(picture), hashlib.blake2b(data, digest_size=16).digest()
+            return _opaque(picture), data
     except UnidentifiedImageError:
         reason = "no image of a known format: save it as PNG, or for HEIC pip install pi-heif"
     except Exception as error:  # a broken file makes Pillow raise nearly anything

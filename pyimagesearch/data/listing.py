@@ -189,7 +189,7 @@ def _classes(
                for place in places if len(place) >= depth + level}  # fmt: skip
     if not classes:
         wanted = f"a folder with class folders, at level {level} below it, and images in these"
-        raise InputError(f"Expected {wanted}. Received: {shown} without.")
+        raise InputError(f"Expected {wanted}. Received: {shown} without class folders.")
     return classes
 
 

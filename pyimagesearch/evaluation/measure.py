@@ -221,7 +221,7 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
         more = f"@5 {100 * r.recall_at_5.value:.2f} %, @10 {100 * r.recall_at_10.value:.2f} %"
         rows += [
             ("recall@1", f"{r.recall_at_1.percent()}; {more}"),
-            ("mAP@R", f"{r.map_at_r.percent()}; {r.queries} images asked"),
+            ("mAP@R", f"{r.map_at_r.percent()}; {r.queries:,} images asked"),
         ]
     return rows
 
@@ -239,7 +239,7 @@ def report(m: Measurement, title: str) -> str:
             found = f"{100 * c['tmr'].value:.1f} % of its same pairs found"
             lines.append(f"  {which}: {c['name']}, {found}, {c['images']} images")
         for c in m.classes["confused"][:1]:
-            share = f"{100 * c['fmr']:.3g} % of their {c['pairs']} pairs called the same"
+            share = f"{100 * c['fmr']:.3g} % of their {c['pairs']:,} pairs called the same"
             lines.append(f"  most confused: {' and '.join(c['classes'])}, {share}")
     return "\n".join([*lines, *(f"  {warning}" for warning in warnings_of(m))])
 

@@ -390,9 +390,9 @@ def main() -> None:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for answer, example in COMMANDS.items():
         (name, question) = (answer.__name__, answer.__doc__ or "")
-        how: Any = {"description": question, "help": question.splitlines()[0]}
-        how["epilog"] = f"example: python -m pyimagesearch {name} {example}"
-        sub = subparsers.add_parser(name, parents=[terminal.VERSION], **how)
+        texts: Any = {"description": question, "help": question.splitlines()[0]}
+        texts["epilog"] = f"example: python -m pyimagesearch {name} {example}"
+        sub = subparsers.add_parser(name, parents=[terminal.VERSION], **texts)
         sub.set_defaults(run=answer)
         everywhere = sub.add_argument_group("of all commands")
         everywhere.add_argument("--json", action="store_true", help="print JSON for programs")

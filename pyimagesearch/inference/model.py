@@ -232,7 +232,7 @@ class SiameseModel:
             folder = self.embed_folder(folder, None, [query])
         size = len(folder.names)
         if not any(folder.classes):
-            received = f"{printable(folder.directory)} without."
+            received = f"{printable(folder.directory)} without subfolders."
             raise InputError(f"Expected a subfolder for each person or thing. Received: {received}")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
@@ -278,7 +278,7 @@ class SiameseModel:
                     pixels[k] = image
                     continue
                 pixels[k] = read_image(image, self.image_shape)
-                with PIL.Image.open(image) as picture:
+                with suppress(OSError), PIL.Image.open(image) as picture:
                     large = min(picture.size) >= 2 * max(height, width)
                     if channels == 1 and large and picture.mode in ("RGB", "RGBA") and self.is_new:
                         self.is_new = False
@@ -298,8 +298,9 @@ class SiameseModel:
 
     def embed_kept(self, paths: Sequence[str]) -> Reading:
         """The embeddings of what can be read of some files, from the cache where it has them."""
-        with suppress(InputError):  # for what it says of it
-            self.read(paths[:1])
+        if self.image_shape[2] == 1 and self.is_new:
+            with suppress(InputError):  # for what it says of a photo in colour
+                self.read(paths[:1])
         store = f"embeddings {self.digest}"
         return read_files(store, paths, self.image_shape, self.embed, np.float32)
 

@@ -65,6 +65,7 @@ def parse(
     Raises InputError where the output folder cannot be written to, or where what is asked for
     does not fit together.
     """
+    # a flag is whole: --epoch is no other way to say --epochs
     how: Any = {"parents": [terminal.VERSION], "allow_abbrev": False}
     how["formatter_class"] = argparse.RawDescriptionHelpFormatter
     ap = terminal.Parser(description=description, **how)
@@ -120,9 +121,10 @@ def parse(
         meant = f", perhaps {near[0]} is meant" if near else ""
         ap.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
 
-    own = "pairs" if holds_pairs(args.dataset) else "photos"
-    own = "article" if args.dataset in DATASETS else own
-    (args.recipe, recipe) = find_recipe(args.recipe or own)
+    if not args.recipe:
+        own = args.dataset in DATASETS
+        args.recipe = "article" if own else "pairs" if holds_pairs(args.dataset) else "photos"
+    (args.recipe, recipe) = find_recipe(args.recipe)
     ways = recipe.training.ways
     if args.quick and not ways:
         received = f"recipe {args.recipe}. Name a folder of photos with --dataset."

@@ -8,6 +8,7 @@ held-out images say which it is.
 """
 
 import hashlib
+import time
 from typing import Any
 
 import keras
@@ -64,9 +65,9 @@ def train(
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
     train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
     Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
-    epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC,
-    whether mirror images are seen: where --mirror asks, or where they help to know the held-out
-    images before the training on).
+    epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
+    seconds, whether mirror images are seen: where --mirror asks, or where they help to know the
+    held-out images before the training on).
 
     A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
     alike the simpler way stays. Training on makes more of many images, and of classes that stay:
@@ -98,7 +99,7 @@ def train(
     dense.set_weights([kernel, bias])
 
     def apply(features):  # float16 (N, 6016) -> float32 (N, k), in blocks: they are large
-        return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 4096)
+        return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 1024)
 
     of_held = apply(of_held)
     views = [apply(features)]
@@ -171,7 +172,7 @@ def train(
     if "seen again" in ways:
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
-    figures = "; ".join(f"{way} {auc:.3f}" for way, auc in chosen.found.items())
+    figures = "; ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
     say(f"held-out AUC: {figures}: kept {chosen.kept}")
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
@@ -204,7 +205,8 @@ class Choice:
         self.new_classes = new_classes
         self.some = evenly(len(held), MOST_COMPARED)
         self.labels = np.asarray(held.labels)[self.some]
-        self.found: dict[str, float] = {}  # way: its AUC
+        self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
+        self.mark = time.monotonic()
         (self.kept, self.auc) = ("", 0.0)
         self.encoder: Any = None  # a Keras Model
         self.own = np.zeros(0)  # the AUC of each image or class against the others, see areas
@@ -214,13 +216,14 @@ class Choice:
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
         difference. With -1 it may be smaller by one, or by any where it is at the ceiling, and
-        stays where both are alike.
+        stays where both are alike. Its seconds are those since the way before it.
         """
         embeddings = embeddings[self.some]
         (auc, own) = (0.0, np.zeros_like(self.own))
         if np.isfinite(embeddings).all():
             (auc, own) = areas(embeddings, self.labels, self.new_classes)
-        self.found[way] = auc
+        self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
+        self.mark = time.monotonic()
         if self.kept:
             error = (own - self.own).std() / len(own) ** 0.5
             ahead = auc - self.auc - doubt * error

@@ -64,8 +64,8 @@ def is_articles(args: argparse.Namespace, recipe: Recipe) -> bool:
     """Whether this is the article's own training, on MNIST and one device."""
     plain = recipe.changed(batch_size=config.BATCH_SIZE, epochs=config.EPOCHS)
     of_article = args.dataset == "mnist" and plain == config.RECIPES["article"]
-    alone = devices.machines()[0] == 1 and len(devices.cards()) == 1
-    return of_article and alone and not args.tensorboard
+    on_one = devices.machines()[0] == 1 and len(devices.cards()) == 1
+    return of_article and on_one and not args.tensorboard
 
 
 def fit(

@@ -56,7 +56,7 @@ def photo():
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The names of the files that are decoded from now on."""
+    """The names of the files that are opened from now on."""
     names = []
     read_picture = images.read_picture
 

@@ -156,6 +156,7 @@ def test_a_model_of_angles_is_asked_by_angles(ask, model, tmp_path):
     assert [one["file"] for one in found] == ["in/dark.png", "in/half.png"]
     # 49 tiles of which 14 are black: the angle's cosine is 35 / (7 * 35^0.5)
     assert [one["distance"] for one in found] == pytest.approx([0, 1 - 35**0.5 / 7], abs=1e-5)
+    assert found[1]["similarity"] == pytest.approx(1 - np.arccos(35**0.5 / 7) / np.pi, abs=1e-5)
 
 
 def test_matrix(ask, tmp_path):

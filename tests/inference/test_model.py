@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -307,7 +308,11 @@ def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_p
         loaded.compare(file, pixels / 255)
 
 
-def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path):
+def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path, caplog):
+    cv2.imwrite(photo := str(tmp_path / "photo.png"), np.full((56, 60, 3), (0, 0, 255), np.uint8))
+    caplog.set_level("INFO", logger="pyimagesearch")
+    loaded.read([photo, photo])
+    assert caplog.text.count("grey images of 28x28: what it says of") == 1
     (images, _) = small_model.images(1)
     paths = [folder / "0" / f"{k}.png" for k in range(12)]
     assert (loaded.read(paths) == images).all()

@@ -1,5 +1,7 @@
 """The article's network to the letter, and the copy that trains faster computes the same."""
 
+import io
+
 import keras
 import numpy as np
 import pytest
@@ -30,6 +32,13 @@ def test_the_article_s_layers():
     assert dropped == [0.3, 0.3]
     small = siamese_network.build_siamese_model((20, 24, 3), embeddingDim=7)
     assert small.output_shape == (None, 7)
+
+
+def test_bfloat16_where_the_processor_multiplies_it(monkeypatch):
+    for flags, auto in (("amx_bf16", False), ("avx512_bf16", True)):
+        file = io.StringIO(flags)
+        monkeypatch.setattr(acceleration, "open", lambda path, file=file: file, raising=False)
+        assert acceleration.computes_in_bfloat16("auto") == auto
 
 
 @pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])

@@ -74,7 +74,7 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     assert chosen(good, good, doubt=-1).kept == "1" and chosen(good, good, doubt=0).kept == "0"
     assert chosen(good, poor, doubt=-1).kept == "0"
     broken = chosen(poor, np.full_like(good, np.nan), good)
-    assert broken.kept == "2" and broken.found["1"] == 0
+    assert broken.kept == "2" and broken.found["1"]["auc"] == 0
 
 
 def test_one_feature_whitened_by_hand():

@@ -98,9 +98,7 @@ def again(model):
     return twin
 
 
-def test_a_checkpoint_brings_back_all_and_the_device_is_named(
-    trained, tmp_path, caplog, monkeypatch
-):
+def test_a_checkpoint_brings_back_all_of_it(trained, tmp_path, caplog, monkeypatch):
     states = [np.asarray(v).copy() for v in trained.variables + trained.optimizer.variables]
     twin = again(trained)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
