@@ -68,6 +68,7 @@ def parse(
     # a flag is whole: --epoch is no other way to say --epochs
     how: Any = {"parents": [terminal.VERSION], "allow_abbrev": False}
     how["formatter_class"] = argparse.RawDescriptionHelpFormatter
+    how["epilog"] = "In brackets stands what is taken where a flag is not given."
     ap = terminal.Parser(description=description, **how)
 
     add = ap.add_argument_group("data").add_argument
