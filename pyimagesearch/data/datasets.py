@@ -20,7 +20,7 @@ from pyimagesearch.system.terminal import InputError, printable, say
 
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
-LEAST_PAIRS = 4_000  # for the loss of validation
+LEAST_PAIRS = 4_000  # for validation: few images have far more pairs than a single draw
 FEW = 30  # images to test with or to choose by: figures on so few say little
 
 Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -104,14 +104,12 @@ def load(
             rng = np.random.default_rng([seed, TRAIN])
             train = replace(train, pairs=SAMPLERS[recipe.training.pairing](train.labels, rng))
         rng = np.random.default_rng([seed, VALIDATION] if len(held) else seed)
-        # of few images there are far more pairs than a single draw gives
         draws = -(-LEAST_PAIRS // (2 * len(held))) if len(held) else 1
         drawn = [sample_pairs(validation.labels, rng) for _ in range(draws)]
         validation = replace(validation, pairs=Pairs(*map(np.concatenate, zip(*drawn))))
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    # the data sets of DATASETS are known to hold few
-    (copies, looked_at) = ((), 0) if own else near_copies(test.images, train.images)
+    (copies, looked_at) = ((), 0) if own else near_copies(test.images, train.images)  # few in ours
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts,

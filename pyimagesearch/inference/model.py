@@ -278,9 +278,11 @@ class SiameseModel:
                     pixels[k] = image
                     continue
                 pixels[k] = read_image(image, self.image_shape)
+                if channels > 1 or not self.is_new:
+                    continue
                 with suppress(OSError), PIL.Image.open(image) as picture:
                     large = min(picture.size) >= 2 * max(height, width)
-                    if channels == 1 and large and picture.mode in ("RGB", "RGBA") and self.is_new:
+                    if large and picture.mode in ("RGB", "RGBA"):
                         self.is_new = False
                         what = "{} in colour of {}x{}".format(printable(image), *picture.size)
                         known = f"grey images of {width}x{height}: what it says of {what}"
