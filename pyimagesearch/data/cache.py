@@ -29,6 +29,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS
 CONTENT_BYTES = 8  # of the digest of a file's content
 BLOCK_FILES = 1000  # files, or images, that are kept together,
 BLOCK_BYTES = 2**26  # or fewer: as many as have so many bytes of pixels
+SMALL = 4000  # bytes: files that one thread reads faster than two
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
 
 
@@ -56,14 +57,18 @@ def read_files(
     """
     side = max(shape[:2]) if shape else images.SAMPLE
     messages: dict[int, str] = {}
-    keys = {}
+    (keys, size) = ({}, 0)
     for k, path in enumerate(paths):
         try:  # what tells a file from every other, and from itself after it was written anew
             s = os.stat(path)
+            size += s.st_size
             text = f"{os.path.abspath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}"
             keys[k] = hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
         except (OSError, ValueError):  # said when it is read
             keys[k] = os.urandom(16)
+
+    # two threads that ask for each other's turn are slower than one, where a file takes no time
+    threads = AT_ONCE if size > SMALL * len(paths) else 1
 
     def read(k):
         (pixels, data) = images.read_picture(paths[k], side)
@@ -71,7 +76,7 @@ def read_files(
         return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, done):
-        (found, unread) = images.in_threads(read, block, done)
+        (found, unread) = images.in_threads(read, block, done, threads)
         messages.update(unread)
         pixels = [x for _, x in found.values()]
         values = np.asarray(compute(np.stack(pixels)) if pixels else [], dtype)

@@ -8,11 +8,11 @@ import errno
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import stat
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,17 +39,26 @@ MOST_OF = {"jpeg2k": MOST_DECODED, **dict.fromkeys(("ppm", "ppm_plain", "bmp_rle
 SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 
 
-def in_threads(read: Callable, files: Iterable, done: Callable[[int], None]) -> tuple[dict, dict]:
+def in_threads(
+    read: Callable, files: Sequence, done: Callable[[int], None], threads: int = AT_ONCE
+) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order."""
     (found, messages) = ({}, {})
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for file, future in [(file, pool.submit(read, file)) for file in files]:
+
+    def read_some(some):
+        for file in some:
             try:
-                found[file] = future.result()
+                found[file] = read(file)
             except InputError as error:
                 messages[file] = str(error)
-            done(1)
-    return found, messages
+        return len(some)
+
+    parts = [files[k : k + 8] for k in range(0, len(files), 8)]  # one by one costs more
+    with ThreadPoolExecutor(threads) as pool:
+        for count in pool.map(read_some, parts):
+            done(count)
+    (good, bad) = ([file for file in files if file in some] for some in (found, messages))
+    return {file: found[file] for file in good}, {file: messages[file] for file in bad}
 
 
 def read_images(
@@ -67,8 +76,7 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
     Raises InputError, naming the file, where it cannot be read whole.
     """
-    (image, _) = read_picture(path, max(shape[:2]))
-    return image if image.shape == shape else fit(image, shape)
+    return fit(read_picture(path, max(shape[:2]))[0], shape)
 
 
 def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.ndarray, bytes]:
@@ -82,11 +90,13 @@ def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.n
     file.
     """
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
             raise OSError(errno.EINVAL, "not a file")
-        if os.path.getsize(path) > MAX_BYTES:
+        if status.st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, f"more than {MAX_BYTES:,} bytes")
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
     except OSError as error:
         raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
     try:
@@ -177,6 +187,8 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
     Into a WholeShape the image is put in the middle, and its edges are repeated on both sides.
     """
+    if image.shape == shape:
+        return image
     import cv2  # where it is needed: it takes its time
 
     (height, width, channels) = shape

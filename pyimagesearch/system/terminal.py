@@ -6,6 +6,7 @@ TF_CPP_MIN_LOG_LEVEL (0: all of them) to see TensorFlow's start-up lines.
 
 import argparse
 import ctypes
+import gc
 import logging
 import os
 import re
@@ -27,6 +28,7 @@ MOST_LINES = 20  # of one kind
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(CORES, 4)  # so many parts of a batch, or files, are worked on at a time
 # control characters, line separators, and what would turn the direction of the text
+WINDOWS = ("matplotlib", "matplotlib.pyplot")  # what Keras imports where it is there
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _stderr = threading.RLock()  # one thread at a time turns it away
 
@@ -105,6 +107,10 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # a quarter of the start: looking for garbage among modules, and windows for Keras' own pictures
+    gc.disable()
+    unused: list[str] = [name for name in WINDOWS if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(unused))  # type: ignore[arg-type]  # None: no such module
     try:
         with quiet():
             import keras as k
@@ -112,6 +118,10 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     except (ImportError, ValueError) as error:  # ValueError: a damaged keras.json
         print(f"{os.path.basename(sys.argv[0])}: error: {first_line(error)}", file=sys.stderr)
         sys.exit(2)
+    for name in unused:
+        del sys.modules[name]
+    gc.freeze()
+    gc.enable()
     # RuntimeError: this process has computed with TensorFlow already, and its threads are there
     with suppress(RuntimeError):
         # one thread a layer on up to four cores: see networks/acceleration.py
