@@ -1,8 +1,10 @@
 """python -m pyimagesearch: see inference/commands.py."""
 
+import os
 import runpy
 import sys
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in terminal.setup, before NumPy
 from pyimagesearch.inference import commands
 from pyimagesearch.system import terminal
 

@@ -4,7 +4,7 @@ Distances are those in front of a head. The kind of a pair, also as an index: 0 
 2 no pair.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -96,10 +96,14 @@ class ImagePairs:
         high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
         counts = np.zeros(3 * STEPS, int)
-        for *_, y, far in self.blocks():
+
+        def count(a, b, y, far):
             steps = (far - np.float32(low)) / np.float32(width)
             steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + STEPS * y
-            counts += np.bincount(steps.ravel(), minlength=len(counts))
+            return np.bincount(steps.ravel(), minlength=len(counts))
+
+        for found in self.blocks(count):
+            counts += found
         (different, same, _) = counts.reshape(3, STEPS)
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
@@ -122,15 +126,15 @@ class ImagePairs:
                 found[k] = (ends[best], far[best])
         return [(self.rows[ends], far) for ends, far in found]
 
-    def blocks(self) -> Iterator[tuple[Any, Any, Any, Any]]:
-        """The pairs block by block, as R rows with C columns.
+    def blocks(self, of: Callable = lambda *block: block) -> Iterator[Any]:
+        """What `of` makes, on all cores, of the pairs block by block, as R rows with C columns.
 
-        The images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
-        pairs, int32 (R, C); the distances.
+        of(the images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
+        pairs, int32 (R, C); the distances).
         """
         if not self.whole:
             far = self.distance.rows(*self.embeddings[self.ends.T])
-            yield self.ends[:, :1], self.ends[:, 1:], self.y, far[:, np.newaxis]
+            yield of(self.ends[:, :1], self.ends[:, 1:], self.y, far[:, np.newaxis])
             return
         places = np.arange(len(self.rows))
 
@@ -141,9 +145,25 @@ class ImagePairs:
             y[a >= b] = NONE
             if self.asked is not None:
                 y[~(self.asked[a] | self.asked[b])] = NONE
-            return a, b, y, self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
+            far = self.distance.matrix(self.embeddings[a[:, 0]], self.embeddings[b[0]])
+            return of(a, b, y, far)
 
         yield from in_order(block, places[:: self.block])
+
+    def by_unit(self, a: Any, b: Any, place: Any, places: int, weight: Any = None) -> np.ndarray:
+        """Of a block's pairs, and of each unit's, how many are at a place, or what they weigh.
+
+        a, b: as of blocks. place, weight: (R, C). Returns (U * places,). A pair inside of a unit
+        is one of its pairs once.
+        """
+        (of_a, of_b) = (place + places * self.unit_of[end] for end in (a, b))
+        inside = self.unit_of[a] == self.unit_of[b]
+        found = np.zeros((self.unit_of.max() + 1) * places, int if weight is None else float)
+        for which, some in ((of_a, ...), (of_b, ...), (of_a, inside)):
+            weights = None if weight is None else weight[some].ravel()
+            part = np.bincount(which[some].ravel(), weights, len(found))
+            found += -part if some is inside else part
+        return found
 
 
 class Counts:
@@ -156,23 +176,25 @@ class Counts:
 
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
         (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
-        (unit_of, sizes, size) = (compared.unit_of, compared.sizes, 3 * len(steps))
-        once = np.zeros(size, int)  # by kind, between two steps
-        of_unit = np.zeros((unit_of.max() + 1) * size, int)
-        matched = np.zeros(len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0, int)
-        for a, b, y, far in compared.blocks():
+        (sizes, size) = (compared.sizes, 3 * len(steps))
+        cells = len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0
+
+        def count(a, b, y, far):
             step = np.searchsorted(steps, far, side="right")
-            if len(matched):
+            matched = np.zeros(cells, int)
+            if cells:
                 (row, column) = np.nonzero((step <= step_of[0]) & (y < NONE))
                 (first, second) = compared.class_of[[a[row, 0], b[0, column]]]
-                matched += np.bincount(len(sizes) * first + second, minlength=len(matched))
-            place = step + len(steps) * y
-            once += np.bincount(place.ravel(), minlength=size)
-            (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
-            inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
-            for sign, places in ((1, of_a), (1, of_b), (-1, inside)):
-                of_unit += sign * np.bincount(places.ravel(), minlength=len(of_unit))
-        (self.compared, self.images) = (compared, np.bincount(unit_of))
+                matched = np.bincount(len(sizes) * first + second, minlength=cells)
+            place = step + len(steps) * y  # by kind, between two steps
+            once = np.bincount(place.ravel(), minlength=size)
+            return matched, once, compared.by_unit(a, b, place, size)
+
+        (matched, once, of_unit) = next(found := compared.blocks(count))
+        for more in found:
+            for total, part in zip((matched, once, of_unit), more):
+                total += part
+        (self.compared, self.images) = (compared, np.bincount(compared.unit_of))
         self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
         self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
         self.shares: np.ndarray | None = None
@@ -220,12 +242,23 @@ def auc_of(compared: ImagePairs) -> Figure:
     curve = compared.curve
     if curve.auc >= AUC_WITH_INTERVAL:
         return Figure(curve.auc)
-    # without each unit from its rates at some thresholds, which tell differences well enough
+    # the AUC is the mean, over same pairs, of the share of different ones that are further apart,
+    # and over different pairs, of the share of same ones that are nearer: to first order each unit
+    # changes it by what it changes the two means; the shares from some levels tell it well enough
     some = np.searchsorted(curve.tmr + curve.fmr, np.linspace(0, 2, MOST_THRESHOLDS))
-    counts = Counts(compared, curve.levels[np.minimum(some, len(curve.levels) - 1)])
-    rest = counts.sums - counts.sums_of  # (U, 2, K + 1)
-    (fmr, tmr) = np.moveaxis(rest / rest[..., -1:], 1, 0)
-    return interval(curve.auc, np.trapezoid(tmr, fmr, axis=-1), len(compared.rows))
+    some = np.unique(np.minimum(some, len(curve.levels) - 1))
+    edges = [0, *some, -1]
+    (fmr, tmr) = ((rate[edges[1:]] + rate[edges[:-1]]) / 2 for rate in (curve.fmr, curve.tmr))
+    share = np.stack([tmr, 1 - fmr, 0 * tmr])  # by kind
+
+    def count(a, b, y, far):
+        value = share[y, np.searchsorted(curve.levels[some], far, side="right")]
+        return compared.by_unit(a, b, y, 3), compared.by_unit(a, b, y, 3, value)
+
+    (pairs, value) = (sum(parts).reshape(-1, 3)[:, :2] for parts in zip(*compared.blocks(count)))
+    all_pairs = np.array([curve.different.sum(), curve.same.sum()])
+    left_out = ((curve.auc * all_pairs - value) / (all_pairs - pairs)).sum(axis=1) - curve.auc
+    return interval(curve.auc, left_out, len(compared.rows))
 
 
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:

@@ -76,6 +76,8 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     a keras.json says. Computes nothing, claims no GPU memory, may be called again.
     keras: False leaves TensorFlow and Keras, which take seconds, to a second call.
     """
+    # NumPy's own threads wait busily, and distances are computed by several threads already
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # a service may have no console: no file that is opened later is to take the numbers 0 to 2
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
