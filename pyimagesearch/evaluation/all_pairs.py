@@ -16,7 +16,7 @@ from pyimagesearch.evaluation.distances import Comparison, Curve, curve_of, dist
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
 from pyimagesearch.system.terminal import InputError, printable
 
-BLOCK = 2_000_000  # distances that are in memory at a time
+BLOCK = 1_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
