@@ -29,7 +29,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS
 CONTENT_BYTES = 8  # of the digest of a file's content
 BLOCK_FILES = 1000  # files, or images, that are kept together,
 BLOCK_BYTES = 2**26  # or fewer: as many as have so many bytes of pixels
-SMALL = 4000  # bytes: files that one thread reads faster than two
+SMALL = 4000  # bytes: files that one thread reads faster than several
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
 
 
@@ -67,16 +67,13 @@ def read_files(
         except (OSError, ValueError):  # said when it is read
             keys[k] = os.urandom(16)
 
-    # two threads that ask for each other's turn are slower than one, where a file takes no time
-    threads = AT_ONCE if size > SMALL * len(paths) else 1
-
     def read(k):
         (pixels, data) = images.read_picture(paths[k], side)
         digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
         return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, done):
-        (found, unread) = images.in_threads(read, block, done, threads)
+        (found, unread) = images.in_threads(read, block, done, size > SMALL * len(paths))
         messages.update(unread)
         pixels = [x for _, x in found.values()]
         values = np.asarray(compute(np.stack(pixels)) if pixels else [], dtype)

@@ -9,7 +9,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -40,25 +40,25 @@ SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
 
 
 def in_threads(
-    read: Callable, files: Sequence, done: Callable[[int], None], threads: int = AT_ONCE
+    read: Callable, files: Iterable, done: Callable[[int], None], at_once: bool = True
 ) -> tuple[dict, dict]:
-    """(what comes of each file that can be read, the message of each other), by file, in order."""
+    """(what comes of each file that can be read, the message of each other), by file, in order.
+
+    at_once: by several threads. Small files take longer so: the threads wait for each other's turn.
+    """
     (found, messages) = ({}, {})
 
-    def read_some(some):
-        for file in some:
-            try:
-                found[file] = read(file)
-            except InputError as error:
-                messages[file] = str(error)
-        return len(some)
+    def attempt(file):
+        try:
+            return file, read(file), None
+        except InputError as error:
+            return file, None, str(error)
 
-    parts = [files[k : k + 8] for k in range(0, len(files), 8)]  # one by one costs more
-    with ThreadPoolExecutor(threads) as pool:
-        for count in pool.map(read_some, parts):
-            done(count)
-    (good, bad) = ([file for file in files if file in some] for some in (found, messages))
-    return {file: found[file] for file in good}, {file: messages[file] for file in bad}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for file, content, message in (pool.map if at_once else map)(attempt, files):
+            (found if message is None else messages)[file] = message or content
+            done(1)
+    return found, messages
 
 
 def read_images(

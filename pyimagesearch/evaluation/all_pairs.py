@@ -21,7 +21,7 @@ MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some secon
 MOST_EXACT = 3_000  # images; of more the distances are counted in steps
 STEPS = 65_536
 NONE = 2  # the kind of an image with itself, and of what is no pair
-MOST_THRESHOLDS = 200
+MOST_THRESHOLDS = 40
 AUC_WITH_INTERVAL = 0.975
 MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 
@@ -150,21 +150,6 @@ class ImagePairs:
 
         yield from in_order(block, places[:: self.block])
 
-    def by_unit(self, a: Any, b: Any, place: Any, places: int, weight: Any = None) -> np.ndarray:
-        """Of a block's pairs, and of each unit's, how many are at a place, or what they weigh.
-
-        a, b: as of blocks. place, weight: (R, C). Returns (U * places,). A pair inside of a unit
-        is one of its pairs once.
-        """
-        (of_a, of_b) = (place + places * self.unit_of[end] for end in (a, b))
-        inside = self.unit_of[a] == self.unit_of[b]
-        found = np.zeros((self.unit_of.max() + 1) * places, int if weight is None else float)
-        for which, some in ((of_a, ...), (of_b, ...), (of_a, inside)):
-            weights = None if weight is None else weight[some].ravel()
-            part = np.bincount(which[some].ravel(), weights, len(found))
-            found += -part if some is inside else part
-        return found
-
 
 class Counts:
     """How many pairs, and pairs of each unit, lie below K thresholds.
@@ -176,7 +161,8 @@ class Counts:
 
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
         (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
-        (sizes, size) = (compared.sizes, 3 * len(steps))
+        (unit_of, sizes, size) = (compared.unit_of, compared.sizes, 3 * len(steps))
+        units = int(unit_of.max()) + 1
         cells = len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0
 
         def count(a, b, y, far):
@@ -188,13 +174,19 @@ class Counts:
                 matched = np.bincount(len(sizes) * first + second, minlength=cells)
             place = step + len(steps) * y  # by kind, between two steps
             once = np.bincount(place.ravel(), minlength=size)
-            return matched, once, compared.by_unit(a, b, place, size)
+            (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
+            inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
+            (of_unit, of_other, twice) = (
+                np.bincount(places.ravel(), minlength=units * size)
+                for places in (of_a, of_b, inside)
+            )
+            return matched, once, of_unit + of_other - twice
 
         (matched, once, of_unit) = next(found := compared.blocks(count))
         for more in found:
             for total, part in zip((matched, once, of_unit), more):
                 total += part
-        (self.compared, self.images) = (compared, np.bincount(compared.unit_of))
+        (self.compared, self.images) = (compared, np.bincount(unit_of))
         self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
         self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
         self.shares: np.ndarray | None = None
@@ -242,23 +234,12 @@ def auc_of(compared: ImagePairs) -> Figure:
     curve = compared.curve
     if curve.auc >= AUC_WITH_INTERVAL:
         return Figure(curve.auc)
-    # the AUC is the mean, over same pairs, of the share of different ones that are further apart,
-    # and over different pairs, of the share of same ones that are nearer: to first order each unit
-    # changes it by what it changes the two means; the shares from some levels tell it well enough
+    # without each unit from its rates at some thresholds, which tell differences well enough
     some = np.searchsorted(curve.tmr + curve.fmr, np.linspace(0, 2, MOST_THRESHOLDS))
-    some = np.unique(np.minimum(some, len(curve.levels) - 1))
-    edges = [0, *some, -1]
-    (fmr, tmr) = ((rate[edges[1:]] + rate[edges[:-1]]) / 2 for rate in (curve.fmr, curve.tmr))
-    share = np.stack([tmr, 1 - fmr, 0 * tmr])  # by kind
-
-    def count(a, b, y, far):
-        value = share[y, np.searchsorted(curve.levels[some], far, side="right")]
-        return compared.by_unit(a, b, y, 3), compared.by_unit(a, b, y, 3, value)
-
-    (pairs, value) = (sum(parts).reshape(-1, 3)[:, :2] for parts in zip(*compared.blocks(count)))
-    all_pairs = np.array([curve.different.sum(), curve.same.sum()])
-    left_out = ((curve.auc * all_pairs - value) / (all_pairs - pairs)).sum(axis=1) - curve.auc
-    return interval(curve.auc, left_out, len(compared.rows))
+    counts = Counts(compared, curve.levels[np.minimum(some, len(curve.levels) - 1)])
+    rest = counts.sums - counts.sums_of  # (U, 2, K + 1)
+    (fmr, tmr) = np.moveaxis(rest / rest[..., -1:], 1, 0)
+    return interval(curve.auc, np.trapezoid(tmr, fmr, axis=-1), len(compared.rows))
 
 
 def some_of(labels: np.ndarray, most: int) -> np.ndarray:

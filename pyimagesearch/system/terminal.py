@@ -28,7 +28,6 @@ MOST_LINES = 20  # of one kind
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(CORES, 4)  # so many parts of a batch, or files, are worked on at a time
 # control characters, line separators, and what would turn the direction of the text
-WINDOWS = ("matplotlib", "matplotlib.pyplot")  # what Keras imports where it is there
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _stderr = threading.RLock()  # one thread at a time turns it away
 
@@ -109,9 +108,9 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # a quarter of the start: looking for garbage among modules, and windows for Keras' own pictures
+    # a third of the start: looking for garbage among modules, and what only Keras' pictures need
     gc.disable()
-    unused: list[str] = [name for name in WINDOWS if name not in sys.modules]
+    unused = {"matplotlib", "matplotlib.pyplot"} - {*sys.modules}
     sys.modules.update(dict.fromkeys(unused))  # type: ignore[arg-type]  # None: no such module
     try:
         with quiet():

@@ -1,10 +1,10 @@
 """From a network that has seen photos to one for a folder: several ways, the best of which stays.
 
 In their order, each on top of the one before: its last layer as it is; its features whitened, in
-closed form; a linear head on these, or one of two layers; the last blocks of the network trained
-on with what is best; the mean over an image and its middle with what is best then. Heads harm
-where new classes meet few old ones, and training on helps most where the classes stay: the
-held-out images say which it is.
+closed form; a head of two layers on these; the last blocks of the network trained on with what is
+best; the mean over an image and its middle with what is best then. A head harms where new classes
+meet few old ones, and training on helps most where the classes stay: the held-out images say which
+it is.
 """
 
 import hashlib
@@ -30,17 +30,12 @@ from pyimagesearch.system.terminal import InputError, say, verbosity
 from pyimagesearch.training import build, devices
 from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
-HEADS = {
-    "linear head": lambda x: Dense(128)(Dropout(0.3)(x)),
-    "two-layer head": lambda x: Dense(128)(
-        Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(x)))
-    ),
-}
-WAYS = ("last layer", "whitened", *HEADS, "trained on", "seen again")
+HEAD = "two-layer head"
+WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
-HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of each head; at least so many steps,
+HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of the head; at least so many steps,
 HEAD_ROUNDS = 2  # and all views so often in an epoch
-MOVED_VIEWS = 4  # of each training image, for the heads,
+MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES = 2_000  # to train on
 MOST_WHITENED = 10_000  # images that the whitening is computed from
@@ -105,7 +100,7 @@ def train(
     views = [apply(features)]
     del features
     seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
-    for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if {*HEADS} & {*ways} else 0):
+    for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if HEAD in ways else 0):
         views.append(apply(features_of(network, images, recipe, (seed, view))))
     if "whitened" in ways:
         encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
@@ -119,20 +114,19 @@ def train(
         (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
         rounds = max(HEAD_ROUNDS, -(-HEAD_STEPS // (HEAD_EPOCHS * steps_of_head)))
         own = own.changed(epochs=HEAD_EPOCHS)
-    for name in HEADS:
-        if name in ways and not stopped.is_set():
-            say(f"training a {name}...")
-            inputs = Input(of_views.shape[1:])
-            head = keras.Model(inputs, UnitNormalization()(HEADS[name](inputs)))
-            model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-            often = own.changed(epochs=own.training.epochs * rounds)
-            dataset, n = batches.batches(ImageSet(of_views, labels), often, seed, move=False)
-            progress = Progress(own.training.epochs, stopped)
-            vectors = ImageSet(of_held, held.labels)
-            args = (dataset, n * rounds, vectors, own, seed, progress)
-            histories[name] = _fit(model, *args, verbose=0)
-            encoder = keras.Model(whitened.input, head(whitened.output))
-            chosen.add(name, encoder, head.predict(of_held, verbose=0))
+    if HEAD in ways and not stopped.is_set():
+        say(f"training a {HEAD}...")
+        inputs = Input(of_views.shape[1:])
+        x = Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(inputs)))
+        head = keras.Model(inputs, UnitNormalization()(Dense(128)(x)))
+        model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
+        often = own.changed(epochs=own.training.epochs * rounds)
+        dataset, n = batches.batches(ImageSet(of_views, labels), often, seed, move=False)
+        progress = Progress(own.training.epochs, stopped)
+        args = (dataset, n * rounds, ImageSet(of_held, held.labels), own, seed, progress)
+        histories[HEAD] = _fit(model, *args, verbose=0)
+        encoder = keras.Model(whitened.input, head(whitened.output))
+        chosen.add(HEAD, encoder, head.predict(of_held, verbose=0))
 
     # the best so far trained on, but for its first blocks: the ways share the network, so it goes
     # back where that was no gain
