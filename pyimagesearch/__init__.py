@@ -8,7 +8,7 @@ alone imports neither TensorFlow nor anything else.
 
 from importlib import import_module
 
-__version__ = "1.9.0"
+__version__ = "1.10.0"
 PLACES = {
     "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network",
@@ -23,7 +23,10 @@ __all__ = list(PLACES)
 def __getattr__(name: str) -> object:
     if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+    from pyimagesearch.system.terminal import quiet
+
+    with quiet():  # TensorFlow's start-up lines
+        return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

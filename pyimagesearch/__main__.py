@@ -1,16 +1,16 @@
 """python -m pyimagesearch: see inference/commands.py."""
 
-import os
 import runpy
 import sys
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in terminal.setup, before NumPy
-from pyimagesearch.inference import commands
 from pyimagesearch.system import terminal
 
 
 def ask() -> None:
     """contrastive-siamese: the same, where the package is installed."""
+    terminal.setup(keras=False)  # before NumPy
+    from pyimagesearch.inference import commands
+
     terminal.run(commands.main)
 
 
@@ -21,4 +21,4 @@ def train() -> None:
 
 if __name__ == "__main__":
     sys.argv[0] = "python -m pyimagesearch"  # as errors name it
-    terminal.run(commands.main)
+    ask()

@@ -170,8 +170,7 @@ def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
     (of_labels, of_distances) = ((*x.shape, 1)[:2] for x in (y, preds))
     if of_labels != of_distances:
         received = f"labels {tuple(y.shape)}, distances {tuple(preds.shape)}"
-        wanted = "one label for each distance, shapes (B,) or (B, 1)"
-        raise InputError(f"Expected {wanted}. Received: {received}.")
+        raise InputError("one label for each distance, shapes (B,) or (B, 1)", received)
     return ops.reshape(y, ops.shape(preds))
 
 

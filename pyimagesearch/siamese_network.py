@@ -77,8 +77,7 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
                 network = encoders.build_from_file(name, recipe.network.pixels, shape)
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
             received = f"{shape} ({first_line(error)}). Raise reading.least_shape or --image-size."
-            wanted = f"images that network {recipe.network.name} takes"
-            raise InputError(f"Expected {wanted}. Received: {received}") from None
+            raise InputError(f"images that network {recipe.network.name} takes", received) from None
     if accelerated and recipe.network.name in NETWORKS:
         network = accelerate(network, recipe.training.precision)
     inputs = Input(had, dtype="uint8")

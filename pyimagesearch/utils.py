@@ -32,11 +32,10 @@ def make_pairs(images, labels, rng=None):
         images = np.empty(0, object)
     if images.dtype == object or images.ndim == 0:
         received = "images of different sizes, or no numbers. Read them at one size."
-        raise InputError(f"Expected images of one size, as an array (N, ...). Received: {received}")
+        raise InputError("images of one size, as an array (N, ...)", received)
     numbers = class_numbers(labels)
     if len(images) != len(numbers):
-        received = f"{len(images)} images, {len(numbers)} labels"
-        raise InputError(f"Expected one label for each image. Received: {received}.")
+        raise InputError("one label for each image", f"{len(images)} images, {len(numbers)} labels")
     pairs = sample_pairs(numbers, rng, alone=True)
     return np.take(images, pairs.indices(), axis=0), pairs.labels()
 

@@ -41,10 +41,10 @@ def batches(
     (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
     in_batch = pairing == "batch"
     if train.labels is None and pairing in ("batch", "triplets"):
-        raise InputError("Expected classes. Received: ready pairs, which --recipe pairs trains on.")
+        raise InputError("classes", "ready pairs, which --recipe pairs trains on")
     k = 1 if in_batch or pairing == "triplets" else train.drawn.others.shape[1]
     if size % k or (in_batch and size < 2):
-        raise InputError(f"Expected an even batch size, 2 or more. Received: {size}.")
+        raise InputError("an even batch size, 2 or more", size)
     # of ready pairs none is drawn more often than another
     labels = np.zeros(len(train), int) if train.labels is None else train.labels
     class_of = tf.constant(labels, tf.int32)
@@ -160,7 +160,7 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
         return steps > MOST_STEPS and steps_of_a_call(steps) < LEAST_STEPS
 
     if n < shares:
-        raise InputError(f"Expected an image for each of {shares} devices. Received: {n} images.")
+        raise InputError(f"an image for each of {shares} devices", f"{n} images")
     n -= n % shares
     size = max(min(size, n), shares)
     ranked = []

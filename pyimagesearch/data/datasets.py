@@ -42,7 +42,7 @@ def load_keras(name: str) -> Arrays:
     try:
         return getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises whatever its download met
-        raise InputError(f"Expected {name}, or a network to fetch it. Received: {error}.") from None
+        raise InputError(f"{name}, or a network to fetch it", error) from None
 
 
 DATASETS = {
@@ -57,12 +57,11 @@ def _images_of(source, own, reading, split, flags):
     if isinstance(source, str) and not own:
         if not os.path.exists(source):
             expected = f"{', '.join(DATASETS)}, a folder or a list"
-            raise InputError(f"Expected {expected}. Received: {printable(source)}, not there.")
+            raise InputError(expected, f"{printable(source)}, not there")
         return folders.read_folder(source, reading, **flags)
     if (own and split) or any(flag is not None for flag in flags.values()):
         expected = "--image-size, --channels, --split, --class-level and --group-by with a folder"
-        received = f"--dataset {source if own else 'arrays'}"
-        raise InputError(f"Expected {expected} alone. Received: {received}.")
+        raise InputError(f"{expected} alone", f"--dataset {source if own else 'arrays'}")
     if not own:
         return of_arrays(*source), {}
     (train, test) = DATASETS[source]()
@@ -136,14 +135,12 @@ def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
     """
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-        received = f"{images.dtype} {images.shape}"
-        raise InputError(f"Expected images uint8 (N, H, W, C), C 1 or 3. Received: {received}. "
-                         "images.round().astype('uint8') makes them of floats from 0 to 255, "
-                         "images * 255 before it of floats from 0 to 1.")  # fmt: skip
+        received = f"{images.dtype} {images.shape}. images.round().astype('uint8') makes them of "
+        received += "floats from 0 to 255, images * 255 before it of floats from 0 to 1"
+        raise InputError("images uint8 (N, H, W, C), C 1 or 3", received)
     numbers = class_numbers(labels)
     if len(numbers) != len(images):
-        received = f"{len(numbers)} for {len(images)} images"
-        raise InputError(f"Expected a label for each image. Received: {received}.")
+        raise InputError("a label for each image", f"{len(numbers)} for {len(images)} images")
     names = tuple(map(str, np.unique(np.asarray(labels))))
     sizes = np.bincount(numbers, minlength=len(names))
     say(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"

@@ -47,7 +47,7 @@ def read_folder(
     """
     is_folder = os.path.isdir(directory)
     if class_level and not is_folder:
-        raise InputError("Expected --class-level with a folder. Received: a list.")
+        raise InputError("--class-level with a folder", "a list")
     plan = find(directory, class_level) if is_folder else find_listed(directory)
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})
     if groups:
@@ -58,12 +58,12 @@ def read_folder(
     found = read_files("pixels", paths, shape)
     say(f"skipped {message}" for message in found.messages.values())
     if not found.good:
-        raise InputError("Expected readable images. Received: none.")
+        raise InputError("readable images", "none")
     say(f"{len(found.good):,} images read, {described(shape)}")
     some = found.values[evenly(len(found.good), LOOKED_AT)]
     if some.min() == some.max():
         received = f"some in which every pixel is {some.min()}. Look at the files."
-        raise InputError(f"Expected images that show something. Received: {received}")
+        raise InputError("images that show something", received)
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
         say(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
             "them, stretch their values first")  # fmt: skip
@@ -148,8 +148,7 @@ def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]
     say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     if len(large) < 2:
-        wanted = "at least two classes of two readable images"
-        raise InputError(f"Expected {wanted}. Received: {len(large)} such.")
+        raise InputError("at least two classes of two readable images", f"{len(large)} such")
     say(f"{len(large):,} classes: {few_of(large, MOST_NAMED)}")
     small = "in classes of fewer than two"
     reasons = {row: "" if name in large else small for row, name in sure.items()}
@@ -170,7 +169,7 @@ def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[Read
     say(f"left out the pair of {a} and {b}: copies of one image, or of two that stand in a pair "
         "with another answer" for a, b, _ in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
-        raise InputError(f"Expected pairs that can be used. Received: none, of {len(listed):,}.")
+        raise InputError("pairs that can be used", f"none, of {len(listed):,}")
     same = sum(y for (_, _, y) in pairs)
     say(f"{same:,} pairs of one class and {len(pairs) - same:,} of two")
     return pairs
@@ -185,11 +184,10 @@ def _groups_of_names(files: list[File], group_by: str) -> dict[str, list[File]]:
             if match and (name := (*match.groups(), "")[0] or match[0]):
                 groups[f"by name: {name}"].append(file)
     except re.error as error:
-        what = f"{group_by!r} ({error})"
-        raise InputError(f"Expected a regular expression to group by. Received: {what}.") from None
+        raise InputError("a regular expression to group by", f"{group_by!r} ({error})") from None
     if not groups:
         received = f"{group_by}, which does not match {files[0]} or any other"
-        raise InputError(f"Expected --group-by to match names of files. Received: {received}.")
+        raise InputError("--group-by to match names of files", received)
     return groups
 
 
@@ -207,5 +205,5 @@ def _numbered(groups, row_of, rows, files):
         if file.part != other.part:
             received = f"{other} in {PART_NAMES[other.part]} and {file} in {PART_NAMES[file.part]}"
             mend = "Move them together, leave out the groups, or leave out the split."
-            raise InputError(f"Expected each group in one part. Received: {received}. {mend}")
+            raise InputError("each group in one part", f"{received}. {mend}")
     return numbers

@@ -46,7 +46,7 @@ def in_threads(
 
     at_once: by several threads. Small files take longer so: the threads wait for each other's turn.
     """
-    (found, messages) = ({}, {})
+    (found, messages) = (dict[Any, Any](), dict[Any, str]())
 
     def attempt(file):
         try:

@@ -129,7 +129,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
         how = "no such folder"
         if os.path.isdir(directory):
             how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
-        raise InputError(f"Expected a folder with images. Received: {printable(directory)}, {how}.")
+        raise InputError("a folder with images", f"{printable(directory)}, {how}")
     depth = _depth(places, 0, 1)
     around_all = max(places, key=len)[:depth]
     within = defaultdict[Place, list[str]](list)
@@ -182,14 +182,14 @@ def _classes(
         second = {"/".join(place[depth : depth + 2]) for place in places if len(place) > depth + 1}
         received = f"{shown}, where the classes can be {few_of(sorted(first))} or "
         received += f"{few_of(sorted(second))}. Say --class-level 1 or 2."
-        raise InputError(f"Expected one level of class folders. Received: {received}")
+        raise InputError("one level of class folders", received)
     say(f"left out class {printable('/'.join(folder))}: it holds no images"
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
                for place in places if len(place) >= depth + level}  # fmt: skip
     if not classes:
         wanted = f"a folder with class folders, at level {level} below it, and images in these"
-        raise InputError(f"Expected {wanted}. Received: {shown} without class folders.")
+        raise InputError(wanted, f"{shown} without class folders")
     return classes
 
 
@@ -208,10 +208,9 @@ def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
         return {}
     if in_doubt:
         what = f"{few_of(list(parts))}" + (f" beside {few_of(others)}" if others else "")
-        raise InputError(
-            "Expected either classes, or parts of a data set (train, val, test) with a folder for "
-            f"each class in them. Received: {what}. If all are classes, say --class-level 1."
-        )
+        wanted = "parts of a data set (train, val, test) with a folder for each class in them"
+        what += ". If all are classes, say --class-level 1"
+        raise InputError(f"either classes, or {wanted}", what)
     say(f"{' and '.join(map(printable, parts))} are used as what they are named for")
     return parts
 
@@ -238,14 +237,14 @@ class Row(NamedTuple):
         empty = [name for name in names if not self.cells[name].strip()]
         if empty or None in self.cells:
             received = f"{' and '.join(empty)} missing" if empty else "more cells than that"
-            raise InputError(f"Expected a cell for each column. Received: {received}.")
+            raise InputError("a cell for each column", received)
         return [self.cells[name] for name in names]
 
     def same(self) -> int:
         """What the column same says, 1 or 0. Raises InputError where that is neither."""
         text = self.cells["same"].strip().casefold()
         if text not in SAME | DIFFERENT:
-            raise InputError(f"Expected same 1 or 0. Received: {printable(text or 'nothing')}.")
+            raise InputError("same 1 or 0", printable(text or "nothing"))
         return int(text in SAME)
 
 
@@ -264,15 +263,15 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
             rows = [Row(table.line_num, cells) for cells in table
                     if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except (OSError, csv.Error) as error:
-        raise InputError(f"Expected a folder, or a list in a CSV file. Received: {shown} "
-                         f"({getattr(error, 'strerror', None) or error}).") from None  # fmt: skip
+        why = getattr(error, "strerror", None) or error
+        raise InputError("a folder, or a list in a CSV file", f"{shown} ({why})") from None
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or not rows or len(known) > len(set(known)):
         columns = " or ".join(map(" and ".join, kinds))
         wanted = f"a header with the columns {columns}, none of them twice, and lines below it"
         received = f"{len(rows):,} lines below {printable(','.join(header)[:80] or 'none')}"
-        raise InputError(f"Expected {wanted}. Received: {shown} with {received}.")
+        raise InputError(wanted, f"{shown} with {received}")
     return kind, rows
 
 
@@ -298,13 +297,13 @@ def find_listed(path: str | os.PathLike) -> Listing:
             split = row.cells["split"].strip() if parted else "train"
             if (part := PARTS.get(split.casefold())) is None:
                 received = printable(split or "nothing")
-                raise InputError(f"Expected split train, val or test. Received: {received}.")
+                raise InputError("split train, val or test", received)
             # 1.0 is what pandas makes of 1 beside a gap
             text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
             label = unicodedata.normalize("NFC", text)
             for where in (os.path.join(base, name) for name in names):
                 if not os.path.isfile(where):
-                    raise InputError(f"Expected a file. Received: {printable(where)}, not there.")
+                    raise InputError("a file", f"{printable(where)}, not there")
             of_row = [File(os.path.normpath(name), label, part) for name in names]
             files.update(of_row)
             if kind == PAIRS:

@@ -53,7 +53,7 @@ def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
 
 def _pairs(anchors, positive, negative):
     if not len(anchors):
-        raise InputError("Expected a class with two images at least. Received: none.")
+        raise InputError("a class with two images at least", "none")
     others = np.stack([positive, negative], axis=1)
     return Pairs(anchors, others, np.tile([1, 0], (len(anchors), 1)))
 
@@ -67,7 +67,7 @@ def _sorted_by_class(labels):
     class_of = class_numbers(labels)
     sizes = np.bincount(class_of)
     if len(sizes) < 2:
-        raise InputError(f"Expected labels of at least two classes. Received: {len(sizes)}.")
+        raise InputError("labels of at least two classes", len(sizes))
     by_class = np.argsort(class_of, kind="stable")
     place = np.argsort(by_class)
     return by_class, place, (np.cumsum(sizes) - sizes)[class_of], sizes[class_of]

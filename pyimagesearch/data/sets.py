@@ -156,7 +156,7 @@ def class_numbers(labels: Any) -> np.ndarray:
     if wrong and not all(isinstance(value, str) for value in values):
         wanted = "one label for each image, whole numbers or strings, (N,) or (N, 1)"
         mend = "np.argmax(labels, axis=1) makes labels of one-hot rows"
-        raise InputError(f"Expected {wanted}. Received: {wrong[0]!r}. {mend}.")
+        raise InputError(wanted, f"{wrong[0]!r}. {mend}")
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
 

@@ -44,7 +44,7 @@ def split(
     tests = bool((part == TEST).any())
     if by == "classes" and (tests or images.labels is None):
         what = "such a part" if tests else "ready pairs"
-        raise InputError(f"Expected classes, no test part, for --split classes. Received: {what}.")
+        raise InputError("classes, no test part, for --split classes", what)
     tested = 0 if tests else reading.tested
     held_out = 0 if (part == VALIDATION).any() else reading.held_out * (1 - tested)
     free = np.flatnonzero(part == TRAIN)
@@ -76,11 +76,10 @@ def split(
         count = np.sum(part == kind)
         needed = kind != VALIDATION or count or held_out
         if needed and not _has_pairs(images.labels, images.pairs, part, kind):
-            raise InputError(
-                f"Expected two classes, with two images of {'each' if kind == TRAIN else 'one'}, "
-                f"to {purpose}, or pairs of both kinds. Received: {count} of {len(images)} images. "
-                "Add images or classes, or take another --split, no --group-by or no given parts."
-            )
+            wanted = f"two classes, with two images of {'each' if kind == TRAIN else 'one'}, to "
+            mend = "Add images or classes, or take another --split, no --group-by or no given parts"
+            received = f"{count} of {len(images)} images. {mend}"
+            raise InputError(f"{wanted}{purpose}, or pairs of both kinds", received)
     return part, how
 
 

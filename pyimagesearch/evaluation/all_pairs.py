@@ -5,7 +5,7 @@ Distances are those in front of a head. The kind of a pair, also as an index: 0 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -69,11 +69,10 @@ class ImagePairs:
             self.names = [printable(names[k] if names else str(k)) for k in classes]
         (self.embeddings, n) = (embeddings[self.rows], len(self.rows))
         if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
-            received = f"{bad} of {n} with NaN or infinity. Train the model again."
-            raise InputError(f"Expected finite embeddings. Received: {received}")
+            raise InputError("finite embeddings", f"{bad} of {n} with NaN or infinity. Train again")
         if of_one_kind:
-            received = f"{n} images whose pairs are all of one kind. Add images of other classes."
-            raise InputError(f"Expected same and different pairs. Received: {received}")
+            received = f"{n} images whose pairs are all of one kind. Add images of other classes"
+            raise InputError("same and different pairs", received)
         self.distance = distance_of(settings, comparison, embeddings.shape[1])
         (self.unit, unit_of) = ("images", np.arange(len(images)))
         if images.groups is not None:
@@ -182,10 +181,8 @@ class Counts:
             )
             return matched, once, of_unit + of_other - twice
 
-        (matched, once, of_unit) = next(found := compared.blocks(count))
-        for more in found:
-            for total, part in zip((matched, once, of_unit), more):
-                total += part
+        found = reduce(lambda *both: [a + b for a, b in zip(*both)], compared.blocks(count))
+        (matched, once, of_unit) = found
         (self.compared, self.images) = (compared, np.bincount(unit_of))
         self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
         self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]

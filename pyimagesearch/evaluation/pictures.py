@@ -216,7 +216,7 @@ def check_output(path: File) -> None:
     formats = Figure().canvas.get_supported_filetypes()
     if Path(path).suffix.lower().lstrip(".") not in formats:
         wanted = f"a picture's file name, ending in one of {', '.join(formats)}"
-        raise InputError(f"Expected {wanted}. Received: {path}. Name another with --output.")
+        raise InputError(wanted, f"{path}. Name another with --output")
     check_writable(Path(path).parent)
 
 

@@ -72,7 +72,7 @@ def output(args: argparse.Namespace, name: str, *endings: str) -> str | None:
         pictures.check_output(path)
     elif path and not path.lower().endswith(endings):
         wanted = f"--output with a file that ends with {' or '.join(endings)}"
-        raise InputError(f"Expected {wanted}. Received: {printable(path)}.")
+        raise InputError(wanted, printable(path))
     elif path:
         check_writable(os.path.dirname(path) or ".")
     return path
@@ -107,8 +107,7 @@ def compare(args: argparse.Namespace) -> None:
     With --pairs the same of many pairs, a line each.
     """
     if len(args.images) != (0 if args.pairs else 2):
-        received = f"{len(args.images)} images."
-        raise InputError(f"Expected two images, or --pairs LIST.csv alone. Received: {received}")
+        raise InputError("two images, or --pairs LIST.csv alone", f"{len(args.images)} images")
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
@@ -155,7 +154,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     if faults:
         received = f"{len(faults)} of {len(lines)} that are none, the first on line "
         received += "{line}: {fault}".format(**faults[0])
-        raise InputError(f"Expected image pairs in {printable(args.pairs)}. Received: {received}")
+        raise InputError(f"image pairs in {printable(args.pairs)}", received)
 
 
 def sentence(answer: Answer) -> str:
@@ -206,7 +205,7 @@ def embed(args: argparse.Namespace) -> None:
     file = output(args, name, ".npz", ".csv" if parts == 1 else ".npz")
     if (args.directory is None) != bool(args.merge) or (args.merge and parts > 1):
         wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
-        raise InputError(f"Expected {wanted}. Received: {'both' if args.merge else 'neither'}.")
+        raise InputError(wanted, "both" if args.merge else "neither")
     if args.merge:
         found = galleries.merge(args.merge)
     else:
@@ -230,7 +229,7 @@ def matrix(args: argparse.Namespace) -> None:
     found = model.embed_folder(args.directory, 0, [figure])
     (feats, names, count) = (found.embeddings, found.names, len(found.names))
     if count > MOST_OF_MATRIX:
-        raise InputError(f"Expected at most {MOST_OF_MATRIX} images. Received: {count}.")
+        raise InputError(f"at most {MOST_OF_MATRIX} images", count)
     distances = model.measure.output(model.measure.matrix(feats, feats))
     text = f"{count} x {count} distances"
     if figure:
@@ -272,7 +271,7 @@ def duplicates(args: argparse.Namespace) -> None:
     strictest that it knows. A group hangs together, though not each is near each other one.
     """
     if args.fmr and not args.model:
-        raise InputError("Expected --fmr with --model. Received: it alone; pixels have no FMR.")
+        raise InputError("--fmr with --model", "it alone; pixels have no FMR")
     figure = output(args, "") if args.output else None
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else listing.find_listed(args.directory)

@@ -37,7 +37,7 @@ def evaluate(
     images (None: unknown), "folder": what was read and left out, "report": all of it as text.
     """
     if calibrate and fmr is not None:
-        raise InputError("Expected --fmr or --calibrate. Received: both; --calibrate sets all.")
+        raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
     threshold = model.threshold if fmr is None else model.threshold_for(fmr)
     counts: dict[str, Any] = {}
     if isinstance(folder, np.ndarray):
@@ -67,8 +67,7 @@ def evaluate(
         rested = model.settings.get("operating_images") or 0
         if len(choices) < min(rested, FEW) and not force:
             wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
-            received = f"{len(choices)}, half of {what}. Take more, or --force."
-            raise InputError(f"Expected {wanted}. Received: {received}")
+            raise InputError(wanted, f"{len(choices)}, half of {what}. Take more, or --force")
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
         settings |= found | {"calibrated_before": {k: model.settings.get(k) for k in found}}

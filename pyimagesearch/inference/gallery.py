@@ -108,7 +108,7 @@ def read(path: str | Path) -> Gallery:
         return Gallery(embeddings, names, classes, model, (k, n, count))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
         received = f"{printable(path)} ({first_line(error)}). Embed that part again."
-        raise InputError(f"Expected vectors that embed wrote. Received: {received}") from None
+        raise InputError("vectors that embed wrote", received) from None
 
 
 def merge(paths: Sequence[str | Path]) -> Gallery:
@@ -125,7 +125,7 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
         if len(wholes) > 1:
             received = f"parts of {len(wholes)} folders or models."
         wanted = "all parts that embed --shard writes of one folder with one model, each once"
-        raise InputError(f"Expected {wanted}. Received: {received}")
+        raise InputError(wanted, received)
     names = tuple(name for part in parts for name in part.names)
     classes = tuple(name for part in parts for name in part.classes)
     embeddings = np.concatenate([part.embeddings for part in parts])

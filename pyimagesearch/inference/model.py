@@ -97,9 +97,9 @@ class SiameseModel:
             if lite:
                 self.network = self._exported()
             else:
-                import tensorflow as tf
+                with quiet(), plain_path(self.path) as plain:
+                    import tensorflow as tf
 
-                with plain_path(self.path) as plain:
                     self._archive: Any = tf.saved_model.load(plain)  # its endpoints do not keep it
                 self.network = self._archive.signatures["embed"]
             # one black image: do the graph and the settings speak of the same shape?
@@ -111,7 +111,7 @@ class SiameseModel:
             if lite or isinstance(error, InputError):
                 raise
             received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
-            raise InputError(f"Expected a SavedModel that loads. Received: {received}") from None
+            raise InputError("a SavedModel that loads", received) from None
         if digest(self.path) != self.digest:
             raise self.replaced()
 
@@ -161,9 +161,8 @@ class SiameseModel:
 
     def replaced(self) -> InputError:
         """What is said where the directory's digest is no longer that of the model."""
-        wanted = f"in {printable(self.path)} the model that was loaded"
-        received = "another or none, it was replaced or removed meanwhile: load it again."
-        return InputError(f"Expected {wanted}. Received: {received}")
+        received = "another or none, it was replaced or removed meanwhile: load it again"
+        return InputError(f"in {printable(self.path)} the model that was loaded", received)
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
         """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
@@ -232,8 +231,8 @@ class SiameseModel:
             folder = self.embed_folder(folder, None, [query])
         size = len(folder.names)
         if not any(folder.classes):
-            received = f"{printable(folder.directory)} without subfolders."
-            raise InputError(f"Expected a subfolder for each person or thing. Received: {received}")
+            where = printable(folder.directory)
+            raise InputError("a subfolder for each person or thing", f"{where} without subfolders")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
@@ -266,15 +265,14 @@ class SiameseModel:
         Raises InputError, naming the first one that cannot be read.
         """
         if isinstance(images, str | bytes | Path):
-            raise InputError("Expected a list of paths. Received: one path. Write [path].")
+            raise InputError("a list of paths", "one path. Write [path]")
         (height, width, channels) = self.image_shape
         pixels = np.empty((len(images), *self.image_shape), np.uint8)
         try:
             for k, image in enumerate(images):
                 if isinstance(image, np.ndarray):
                     if (image.dtype, image.shape) != (np.uint8, self.image_shape):
-                        received = f"pixels, {image.dtype} of shape {image.shape}: {MEND}"
-                        raise InputError(received)
+                        raise InputError(f"pixels, {image.dtype} of shape {image.shape}: {MEND}")
                     pixels[k] = image
                     continue
                 pixels[k] = read_image(image, self.image_shape)
@@ -289,7 +287,7 @@ class SiameseModel:
                         say(f"the model was trained on {known} may mean little")
         except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
-            raise InputError(f"Expected {wanted}. Received: {error}.") from None
+            raise InputError(wanted, error) from None
         return pixels
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
@@ -333,7 +331,7 @@ class SiameseModel:
         messages = list(found.messages.values())
         if not found.good and shard == (1, 1):
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
-            raise InputError(f"Expected readable images. Received: {received}")
+            raise InputError("readable images", received)
         say(f"skipped {message}" for message in messages)
         say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
         good = [files[k] for k in found.good]
@@ -351,17 +349,16 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            wanted = f"uint8 images (N, {', '.join(map(str, self.image_shape))})"
             received = f"{images.dtype} of shape {images.shape}. One image is x[None], {MEND}"
             received += ", embed_files(paths) reads files."
-            raise InputError(f"Expected {wanted}. Received: {received}")
+            raise InputError(f"uint8 images (N, {', '.join(map(str, self.image_shape))})", received)
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
         if len(images) > self.batch_size:
             return in_batches(self.embed, images, self.batch_size)
         feats = np.asarray(self.network(images=images[:])["embedding"])
         if not np.isfinite(feats).all():
-            raise InputError("Expected finite embeddings. Received: NaN or infinity. Train again.")
+            raise InputError("finite embeddings", "NaN or infinity. Train again")
         return feats
 
     def distance(self, vectors: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
@@ -400,7 +397,7 @@ class SiameseModel:
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
             received = f"{fmr:g}. evaluate DIR --calibrate stores more, where images are enough."
-            raise InputError(f"Expected an FMR calibrated for: {rates}. Received: {received}")
+            raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]
 
 
@@ -413,8 +410,7 @@ def read_settings(model: Path) -> dict[str, Any]:
     if not (model / "saved_model.pb").is_file() or not file.is_file():
         there = "without" if model.is_dir() else "a file" if model.exists() else "not there"
         received = f"{printable(model)}, {there}. {ADVICE}"
-        wanted = f"a model directory with saved_model.pb and {SETTINGS}"
-        raise InputError(f"Expected {wanted}. Received: {received}")
+        raise InputError(f"a model directory with saved_model.pb and {SETTINGS}", received)
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
@@ -446,8 +442,7 @@ def read_settings(model: Path) -> dict[str, Any]:
                 raise ValueError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"
-        received = f"damaged or newer ones ({name}). {ADVICE}"
-        raise InputError(f"Expected {wanted}. Received: {received}") from None
+        raise InputError(wanted, f"damaged or newer ones ({name}). {ADVICE}") from None
     return settings
 
 

@@ -57,15 +57,13 @@ def serve(args: argparse.Namespace) -> None:
             import starlette.middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
         except ImportError:
-            advice = 'pip install "gradio>=6,<7"'
-            raise InputError(f"Expected Gradio. Received: none installed. {advice}") from None
+            raise InputError("Gradio", 'none installed. pip install "gradio>=6,<7"') from None
         try:
             with socket.create_server((args.host, args.port)) as free:
                 (host, port) = free.getsockname()  # a port for 0, too
         except (OSError, OverflowError) as error:
-            received = f"{printable(args.host)} and {args.port} ({error})"
             wanted = "--host and --port of this machine, a port that is free"
-            raise InputError(f"Expected {wanted}. Received: {received}.") from None
+            raise InputError(wanted, f"{printable(args.host)} and {args.port} ({error})") from None
         model = load(args)
         gallery = args.gallery and model.embed_folder(args.gallery, args.class_level)
         page = build(gr, model, gallery, args)

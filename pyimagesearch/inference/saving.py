@@ -157,16 +157,14 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         found = np.concatenate([embed(images[:1]), embed(images)])
         difference = float(np.abs(found - wanted).max())
     except ImportError:
-        advice = "pip install tf2onnx onnx onnxruntime, or take --format tflite."
-        raise InputError(f"Expected tf2onnx for ONNX. Received: none. {advice}") from None
+        packages = "tf2onnx for ONNX (pip install tf2onnx onnx onnxruntime), or --format tflite"
+        raise InputError(packages, "none") from None
     except Exception as error:  # a converter raises all kinds for what it does not know
-        network = f"a network of which {suffix} knows all operations"
-        received = first_line(error)[:200]
-        raise InputError(f"Expected {network}. Received: {received}.") from None
+        raise InputError(f"a network that {suffix} can hold", first_line(error)[:200]) from None
     limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
     if not difference <= limit:  # nor NaN
         received = f"{difference:.2g} off from {printable(path)}: nothing is kept."
-        raise InputError(f"Expected embeddings to within {limit:.1g}. Received: {received}")
+        raise InputError(f"embeddings to within {limit:.1g}", received)
     exported = {
         "file": Path(path).name,
         "model": model.digest,

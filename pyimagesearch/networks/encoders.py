@@ -252,7 +252,7 @@ def read_encoder(path: str) -> Model:
     except Exception as error:  # Keras raises whatever a file makes it raise
         reason = first_line(error)
     wanted = "a file .keras with a model from images (B, H, W, 3) to vectors or to a map"
-    raise InputError(f"Expected {wanted}. Received: {printable(path)}, {reason}.")
+    raise InputError(wanted, f"{printable(path)}, {reason}")
 
 
 def leaves(model: Model) -> list[layers.Layer]:

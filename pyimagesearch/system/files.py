@@ -89,8 +89,8 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise InputError("Expected a folder that no other training writes to. Received: "
-                         f"{directory}. Wait, or name another by --output.") from None  # fmt: skip
+        received = f"{directory}. Wait, or name another by --output"
+        raise InputError("a folder that no other training writes to", received) from None
     except NO_LOCKS:
         say("this folder's file system has no locks: start no second training into it")
     try:
@@ -108,15 +108,15 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
     Where the directory is missing, the nearest one above it counts. Makes nothing.
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
-        raise InputError(f"Expected a place for a model directory. Received: {model}, a file.")
+        raise InputError("a place for a model directory", f"{model}, a file")
     path = Path(directory).absolute()
     try:
         folder = next(filter(Path.exists, (path, *path.parents)))
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(b"x")
     except OSError as error:
-        raise InputError(f"Expected a folder that can be written to. Received: {directory} "
-                         f"({error.strerror}). Name another with --output.") from None  # fmt: skip
+        received = f"{directory} ({error.strerror}). Name another with --output"
+        raise InputError("a folder that can be written to", received) from None
 
 
 @contextmanager

@@ -39,6 +39,12 @@ class InputError(ValueError):
     end with code 2; any other exception is a bug and shows its traceback.
     """
 
+    def __init__(self, expected: str, received: object = None):
+        """expected: what, in words; or the whole text, where nothing is received."""
+        text = f"Expected {expected}. Received: {received}"
+        end = "" if text.endswith((".", "?", '"')) else "."
+        super().__init__(expected if received is None else text + end)
+
 
 def first_line(error: BaseException) -> str:
     """An exception's text up to its first line break, or its name where it has no text."""

@@ -128,8 +128,7 @@ def parse(
     (args.recipe, recipe) = find_recipe(args.recipe)
     ways = recipe.training.ways
     if args.quick and not ways:
-        received = f"recipe {args.recipe}. Name a folder of photos with --dataset."
-        raise InputError(f"Expected --quick with recipe photos. Received: {received}")
+        raise InputError("--quick with --dataset PHOTOS", f"recipe {args.recipe}")
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},
@@ -145,8 +144,7 @@ def parse(
     if args.tensorboard:
         check_writable(args.tensorboard)
         if not find_spec("tensorboard"):
-            wanted = "the package tensorboard (pip install tensorboard)"
-            raise InputError(f"Expected {wanted} with --tensorboard. Received: none.")
+            raise InputError("the package tensorboard (pip install tensorboard)", "none")
     of_data = ("image_size", "channels", "split", "class_level", "group_by")
     args.reading = {name: getattr(args, name) for name in of_data}
     return args, recipe
@@ -156,9 +154,8 @@ def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
     """The recipe with the Keras model of a file as its network, see encoders.build_from_file."""
     model = encoders.read_encoder(path)
     if not (pixels := pixels or encoders.pixels_of(model)):
-        received = f"{printable(path)}, whose first layers do not scale pixels"
         wanted = f"--encoder-pixels, one of {', '.join(encoders.PIXELS)}"
-        raise InputError(f"Expected {wanted}. Received: {received}, so it has to be said.")
+        raise InputError(wanted, f"{printable(path)}, whose first layers do not scale pixels")
     recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.output_shape[-1])
     (_, height, width, _) = model.input_shape
     if not height:
@@ -201,11 +198,10 @@ def find_recipe(name: str) -> tuple[str, Recipe]:
     try:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        wanted = f"a recipe: {known}, or a file in TOML"
-        raise InputError(f"Expected {wanted}. Received: {name!r} ({error}).") from None
+        raise InputError(f"a recipe: {known}, or a file in TOML", f"{name!r} ({error})") from None
     base = content.pop("base", "article")
     if base not in list(RECIPES):
-        raise InputError(f"Expected base, one of {known}. Received: {base!r}, in {name}.")
+        raise InputError(f"base, one of {known}", f"{base!r}, in {name}")
     values: dict[str, Any] = {"source": str(content.pop("source", f"{name}, from {base}"))}
     for table, given in content.items():
         group = fields(getattr(RECIPES[base], table)) if table in GROUPS else ()
@@ -213,12 +209,11 @@ def find_recipe(name: str) -> tuple[str, Recipe]:
         for field, value in given.items() if isinstance(given, dict) else [(str(given), None)]:
             if field not in kinds:
                 wanted = ", ".join(kinds) or "base, source, and [network], [training], [reading]"
-                received = f"{field}, in [{table}] of {name}"
-                raise InputError(f"Expected {wanted}. Received: {received}.")
+                raise InputError(wanted, f"{field}, in [{table}] of {name}")
             values[field] = tuple(value) if isinstance(value, list) else value
             (wanted, fits) = _limit(field, kinds[field], values[field])
             if not fits:
-                raise InputError(f"Expected {table}.{field}, {wanted}. Received: {value!r}.")
+                raise InputError(f"{table}.{field}, {wanted}", repr(value))
     return Path(name).stem, RECIPES[base].changed(**values)
 
 
@@ -260,7 +255,7 @@ def check(recipe: Recipe) -> None:
     for holds, field, fitting, other in rules:
         if holds and values[field] not in fitting:
             wanted = f"{field} {' or '.join(map(repr, fitting))} with {other} {values[other]!r}"
-            raise InputError(f"Expected {wanted}. Received: {values[field]!r}.")
+            raise InputError(wanted, repr(values[field]))
 
 
 def _limit(name: str, kind: Any, value: Any) -> tuple[str, bool]:

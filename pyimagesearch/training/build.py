@@ -104,11 +104,10 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
             source = keras.models.load_model(weights, compile=False)
         encoder.set_weights(source.get_weights())
     except Exception as error:  # Keras raises whatever its download met, or the file did
-        raise InputError(
-            "Expected a file encoder.keras of a training with this network and image size, or for "
-            f"imagenet a network to fetch it. Received: {weights} ({first_line(error)}). "
-            "--weights none starts from scratch, --recipe triplet-shipped from weights that ship."
-        ) from None
+        wanted = "a file encoder.keras of a training with this network and image size, or for "
+        wanted += "imagenet a network to fetch it"
+        mend = "--weights none starts from scratch, --recipe triplet-shipped from weights that ship"
+        raise InputError(wanted, f"{weights} ({first_line(error)}). {mend}") from None
 
 
 def known_digests(recipe: Recipe) -> np.ndarray | None:

@@ -77,9 +77,8 @@ class Progress(keras.callbacks.History):
     def on_train_end(self, logs: Any = None) -> None:
         if self.diverged and not self.done:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            received = "one that did not in the first epoch, at a learning rate of "
-            received += f"{rate:.2g}. Lower it with --lr."
-            raise InputError(f"Expected a loss that stays finite. Received: {received}")
+            received = f"one that did not at a learning rate of {rate:.2g}. Lower it with --lr"
+            raise InputError("a loss that stays finite", received)
         if self.diverged:
             self.model.set_weights(self.before)
 
@@ -179,11 +178,9 @@ class Checkpoint(Progress):
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
         for name, value in self.settings.items():
             if settings.get(name) != value:
-                raise InputError(
-                    f"Expected the settings of the {what} to --resume. Received: {name} "
-                    f"{settings.get(name)} instead of {value}. Without --resume the training "
-                    "starts anew and replaces it."
-                )
+                received = f"{name} {settings.get(name)} instead of {value}. Without --resume the "
+                received += "training starts anew and replaces it"
+                raise InputError(f"the settings of the {what} to --resume", received)
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
@@ -193,7 +190,7 @@ class Checkpoint(Progress):
             return
         if [x.shape for x in self.resumed] != [tuple(x.shape) for x in self._variables()]:
             received = f"{self.path}, of another. Without --resume the training starts anew."
-            raise InputError(f"Expected a checkpoint of this network. Received: {received}")
+            raise InputError("a checkpoint of this network", received)
         for variable, value in zip(self._variables(), self.resumed):
             variable.assign(value)
         self.resumed = []

@@ -45,11 +45,9 @@ def machines() -> tuple[int, bool]:
 
 def _refused() -> InputError:
     text = " ".join(os.environ.get("TF_CONFIG", "").split())[:500]
-    return InputError(
-        'Expected TF_CONFIG as {"cluster": {"worker": ["host:port", …]}, "task": {"type": '
-        '"worker", "index": 0}}, each address once, and this task\'s own free to listen at. '
-        f"Received: {text}. Unset it to train on this machine."
-    )
+    form = '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}'
+    wanted = f"TF_CONFIG as {form}, each address once, and this task's own free to listen at"
+    return InputError(wanted, f"{text}. Unset it to train on this machine")
 
 
 def cards() -> list[str]:
@@ -71,8 +69,7 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy() if alone else tf.distribute.MirroredStrategy(names)
     if recipe.training.ways:
         received = f"TF_CONFIG with {count}. Unset it, or take recipe photos-small."
-        wanted = "one machine for a recipe that tries several ways"
-        raise InputError(f"Expected {wanted}. Received: {received}")
+        raise InputError("one machine for a recipe that tries several ways", received)
     say(f"waiting for {count} machines; Ctrl-C gives up")
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's would wait for TensorFlow
     try:
@@ -160,10 +157,8 @@ def fit(
     # each may have the data somewhere else
     same = checkpoint.settings | {"dataset": None} | versions() | {"python": None, "epoch": first}
     if len(of_all(zlib.crc32(json.dumps(same, sort_keys=True).encode()))) > 1:
-        raise InputError(
-            "Expected the same command, images and versions on every machine, and an --output that "
-            "all can read to --resume from. Received: machines that differ in it."
-        )
+        wanted = "the same command, images and versions on every machine, and an --output that all "
+        raise InputError(f"{wanted}can read to --resume from", "machines that differ in it")
 
     calls = keras.callbacks.CallbackList(
         callbacks, model=model, verbose=verbosity(), epochs=epochs, steps=steps

@@ -80,8 +80,8 @@ def train(
     (spread, size) = (np.std(features, axis=0, dtype=np.float32), np.abs(features))
     if not spread.mean() > HARDLY * size.mean(dtype=np.float32):
         wanted = "an encoder whose output differs from image to image"
-        received = f"one that hardly does, with --encoder-pixels {recipe.network.pixels}"
-        raise InputError(f"Expected {wanted}. Received: {received}. Does it take such pixels?")
+        with_pixels = f"with --encoder-pixels {recipe.network.pixels}"
+        raise InputError(wanted, f"one that hardly does, {with_pixels}. Does it take such?")
     last: int = LAST_LAYER if recipe.network.name == "features" else features.shape[1]
     encoder = keras.Model(network.input, UnitNormalization()(network.output[:, -last:]))
     chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))

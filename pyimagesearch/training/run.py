@@ -52,8 +52,7 @@ def alone(output: str) -> Iterator[None]:
             raise
         cause = ConnectionError(str(error).rpartition("aborted by: ")[2])  # behind a list of calls
         received = f"{first_line(cause)}. Start all again, with --resume where an epoch was done."
-        wanted = "all machines until the training ends"
-        raise InputError(f"Expected {wanted}. Received: {received}") from None
+        raise InputError("all machines until the training ends", received) from None
     finally:
         with suppress(ValueError):  # in another thread than the main one, which gets no signals
             for s, handler in before.items():
@@ -93,7 +92,7 @@ def fit(
     if isinstance(images, str | os.PathLike):
         flags["dataset"] = os.fspath(images)
     elif labels is None:
-        raise InputError("Expected labels, one for each image, or a path. Received: images alone.")
+        raise InputError("labels, one for each image, or a path", "images alone")
     else:
         arrays = (np.asarray(images), labels)
         recipe_name = "fast" if flags.get("encoder") is None else "photos"

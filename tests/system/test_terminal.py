@@ -99,13 +99,13 @@ def test_setup_is_quiet_and_starts_no_device_whatever_keras_is_told(tmp_path):
     told = {"floatx": "float16", "image_data_format": "channels_first", "backend": "jax"}
     (tmp_path / "keras.json").write_text(json.dumps(told))
     code = """
-        import os
+        import gc, os, sys
         from pyimagesearch.system import terminal
         terminal.setup()
-        terminal.setup()
-        import keras, tensorflow as tf
+        terminal.setup()  # what is imported is what is used
+        import keras, tensorflow as tf; print({"matplotlib", "pandas", "scipy"} & {*sys.modules})
         from tensorflow.python.eager import context
-        print(context.context()._initialized, os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
+        print(context.context()._initialized, gc.isenabled(), os.environ["OPENBLAS_NUM_THREADS"])
         print("a name that is no text: \\udce9")
         print(keras.config.floatx(), keras.config.image_data_format(), keras.backend.backend())
         print(keras.config.dtype_policy().name)
@@ -113,7 +113,12 @@ def test_setup_is_quiet_and_starts_no_device_whatever_keras_is_told(tmp_path):
         terminal.setup()
         """
     done = python(code, KERAS_HOME=str(tmp_path), KERAS_BACKEND="torch")
-    lines = ["False true", "a name that is no text: \\udce9", "float32 channels_last tensorflow"]
+    lines = [
+        "set()",
+        "False True 1",
+        "a name that is no text: \\udce9",
+        "float32 channels_last tensorflow",
+    ]
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, [*lines, "float32"], "")
 
 
