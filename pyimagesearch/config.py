@@ -126,15 +126,15 @@ BCE = ARTICLE.changed(
     loss="binary_cross_entropy",
 )
 
-# --recipe fast. MNIST: 99.7 %, one or two minutes
+# --recipe fast. MNIST: 99.7 %, one minute
 FAST = ARTICLE.changed(
     source="this project: the article's loss over every pair inside a batch",
     name="fast",
     pairing="batch",
     loss="batch_contrastive",
     batch_size=128,
-    epochs=7,
-    learning_rate=0.002,
+    epochs=6,
+    learning_rate=0.003,
     warmup_steps=100,
     shift=2,
     keep_best=True,
@@ -150,6 +150,7 @@ BEST = FAST.changed(
     test_shift=1,
     loss="members_contrastive",
     epochs=18,
+    learning_rate=0.002,
     turn=10,
     zoom=0.1,
 )

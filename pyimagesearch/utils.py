@@ -31,8 +31,7 @@ def make_pairs(images, labels, rng=None):
     except ValueError:
         images = np.empty(0, object)
     if images.dtype == object or images.ndim == 0:
-        received = "images of different sizes, or no numbers. Read them at one size."
-        raise InputError("images of one size, as an array (N, ...)", received)
+        raise InputError("images of one size, as an array (N, ...)", "several sizes, or no numbers")
     numbers = class_numbers(labels)
     if len(images) != len(numbers):
         raise InputError("one label for each image", f"{len(images)} images, {len(numbers)} labels")

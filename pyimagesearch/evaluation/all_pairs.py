@@ -71,8 +71,7 @@ class ImagePairs:
         if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
             raise InputError("finite embeddings", f"{bad} of {n} with NaN or infinity. Train again")
         if of_one_kind:
-            received = f"{n} images whose pairs are all of one kind. Add images of other classes"
-            raise InputError("same and different pairs", received)
+            raise InputError("same and different pairs", f"{n} images, one kind. Add other classes")
         self.distance = distance_of(settings, comparison, embeddings.shape[1])
         (self.unit, unit_of) = ("images", np.arange(len(images)))
         if images.groups is not None:
@@ -161,7 +160,6 @@ class Counts:
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
         (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
         (unit_of, sizes, size) = (compared.unit_of, compared.sizes, 3 * len(steps))
-        units = int(unit_of.max()) + 1
         cells = len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0
 
         def count(a, b, y, far):
@@ -176,7 +174,7 @@ class Counts:
             (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
             inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
             (of_unit, of_other, twice) = (
-                np.bincount(places.ravel(), minlength=units * size)
+                np.bincount(places.ravel(), minlength=(unit_of.max() + 1) * size)
                 for places in (of_a, of_b, inside)
             )
             return matched, once, of_unit + of_other - twice

@@ -69,8 +69,8 @@ def write(
             threshold = compared.distance.before_head(measured.threshold)
             figure = Counts(ImagePairs(*new), [threshold]).share(0)
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
-            what = "without test images that have a near copy in training"
-            without.append(f"{what}, {len(rest)} images: {figure.percent()} right")
+            what = f"{len(rest)} test images without a near copy in training"
+            without.append(f"{what}: {figure.percent()} right")
     content = {
         "classes": of_test.pop("classes", None),
         "test": of_test,

@@ -349,8 +349,7 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            received = f"{images.dtype} of shape {images.shape}. One image is x[None], {MEND}"
-            received += ", embed_files(paths) reads files."
+            received = f"{images.dtype} {images.shape}. One is x[None], {MEND}; files: embed_files"
             raise InputError(f"uint8 images (N, {', '.join(map(str, self.image_shape))})", received)
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)

@@ -94,7 +94,7 @@ def parse(
     add("--batch-size", type=terminal.positive_int, help=size)
     rate = "the learning rate: how far a step changes the weights, 0.001 for example"
     add("--lr", metavar="RATE", dest="learning_rate", type=terminal.share, help=rate)
-    quick = "recipe photos in a third of the time: only heads are trained, not its network"
+    quick = "recipe photos in a third of the time: only a head is trained, not its network"
     add("--quick", action="store_true", help=quick)
     mirror = "mirror every second training image: for things that look alike in a mirror "
     mirror += "(recipe photos: where that helps to know the held-out images)"
@@ -158,9 +158,8 @@ def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
         raise InputError(wanted, f"{printable(path)}, whose first layers do not scale pixels")
     recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.output_shape[-1])
     (_, height, width, _) = model.input_shape
-    if not height:
-        return recipe
-    return recipe.changed(least_shape=(height, width, 3), side=max(height, width))
+    of_size = {"least_shape": (height, width, 3), "side": max(height, width)} if height else {}
+    return recipe.changed(**of_size)
 
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class Checkpoint(Progress):
         if not self.resumed:
             return
         if [x.shape for x in self.resumed] != [tuple(x.shape) for x in self._variables()]:
-            received = f"{self.path}, of another. Without --resume the training starts anew."
+            received = f"{self.path}, of another: start without --resume"
             raise InputError("a checkpoint of this network", received)
         for variable, value in zip(self._variables(), self.resumed):
             variable.assign(value)

@@ -2,9 +2,8 @@
 
 In their order, each on top of the one before: its last layer as it is; its features whitened, in
 closed form; a head of two layers on these; the last blocks of the network trained on with what is
-best; the mean over an image and its middle with what is best then. A head harms where new classes
-meet few old ones, and training on helps most where the classes stay: the held-out images say which
-it is.
+best; the mean over an image and its middle with what is best then. Heads harm where new classes
+meet few old ones, and training on helps most where classes stay: held-out images say which it is.
 """
 
 import hashlib
@@ -79,9 +78,8 @@ def train(
     (features, of_held) = (features_of(network, images), features_of(network, held.images))
     (spread, size) = (np.std(features, axis=0, dtype=np.float32), np.abs(features))
     if not spread.mean() > HARDLY * size.mean(dtype=np.float32):
-        wanted = "an encoder whose output differs from image to image"
-        with_pixels = f"with --encoder-pixels {recipe.network.pixels}"
-        raise InputError(wanted, f"one that hardly does, {with_pixels}. Does it take such?")
+        received = f"one that hardly does, with --encoder-pixels {recipe.network.pixels}"
+        raise InputError("an encoder whose output differs from image to image", received)
     last: int = LAST_LAYER if recipe.network.name == "features" else features.shape[1]
     encoder = keras.Model(network.input, UnitNormalization()(network.output[:, -last:]))
     chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))

@@ -104,14 +104,11 @@ def fit(
             path = os.path.join(folder, "encoder_to_start_from.keras")
             flags["encoder"].save(path)
             flags["encoder"] = path
-        (args, recipe) = arguments.parse(
-            fit.__doc__,
-            [
-                f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
-                for name, value in flags.items()
-                if value is not None and value is not False
-            ],
-        )
+        asked = {
+            k.replace("_", "-"): v for k, v in flags.items() if v is not None and v is not False
+        }
+        words = [f"--{k}" if v is True else f"--{k}={v}" for k, v in asked.items()]
+        (args, recipe) = arguments.parse(fit.__doc__, words)
         try:
             with alone(args.output):
                 train(args, recipe, arrays)

@@ -86,7 +86,7 @@ def test_numbers_are_written_with_the_parts_and_the_classes(trained):
     # 30 of the 300 test images have a near copy in training: the figure without them, too
     assert stored["test"]["without_near_copies"]["images"] == 270
     data = data_of(output / "report.html")
-    assert "near copy in training, 270 images: " in data["warnings"][-1]
+    assert "270 test images without a near copy in training: " in data["warnings"][-1]
     assert stored["calibration"] == data["calibration"] and len(stored["calibration"]) > 2
     # of two classes whose pairs are called the same, the share of them
     (a, b) = (HOSTILE.index(name) for name in stored["classes"]["confused"][0]["classes"])
