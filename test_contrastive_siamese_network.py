@@ -25,7 +25,7 @@ from pyimagesearch import config
 from pyimagesearch.data import images, listing
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
-from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.model import SiameseModel, folder_of
 from pyimagesearch.system.terminal import InputError, printable
 
 
@@ -39,9 +39,10 @@ def main():
     ap.add_argument("--model", default=config.MODEL_PATH, help=f"({config.MODEL_PATH})")
     ap.add_argument("--pairs", type=terminal.positive_int, default=10, help="how many (10)")
     ap.add_argument("--seed", type=terminal.seed, default=42, help="of the choice of pairs (42)")
-    ap.add_argument("--output", default=os.path.join(config.BASE_OUTPUT, "contrastive_pairs.png"),
-        help="the figure's file (output/contrastive_pairs.png)")
+    ap.add_argument("--output", help="the figure's file (contrastive_pairs.png beside the model)")
     args = vars(ap.parse_args())
+    beside = os.path.join(folder_of(args["model"]), "contrastive_pairs.png")
+    args["output"] = args["output"] or beside
     pictures.check_output(args["output"])
 
     # load the model from disk; its settings say what images it takes
@@ -52,15 +53,14 @@ def main():
     # grab the test dataset image paths, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
     if not os.path.isdir(args["input"]):
-        raise InputError("Expected a folder with images. Received: "
-            f"{printable(args['input'])}, no such folder.")
+        raise InputError("a folder with images", f"{printable(args['input'])}, no such folder")
     testImagePaths = sorted(paths.list_files(args["input"], validExts=images.ENDINGS))
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")
     if len(testImagePaths) < 2:
-        raise InputError("Expected a folder with at least 2 readable images. Received: "
-            f"{len(testImagePaths)} in {printable(args['input'])}.")
+        received = f"{len(testImagePaths)} in {printable(args['input'])}"
+        raise InputError("a folder with at least 2 readable images", received)
 
     # randomly generate the image pairs. Where no classes are known: shuffle the images and take two
     # by two, as often as needed, so that all have their turn and no pair comes twice

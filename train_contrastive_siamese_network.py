@@ -98,7 +98,7 @@ def train(args, recipe):
     print("[INFO] measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
-    print(f"[INFO] model: {args.model}, plot: {args.plot}")
+    print(f"[INFO] model: {args.model}, plot: {args.plot}, report: {args.output}/report.html")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:
     (worst, distances, same) = map(np.array, zip(*found))
     images = measured.compared.images.images
     texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(distances)]
-    title = f"{run}Same pairs furthest apart, different ones nearest"
+    title = f"{run}Same pairs furthest apart, different ones nearest, no image twice"
     title += f"; threshold {measured.threshold:.2f}"
     return plot_pairs([images[e] for e in worst.T], texts, same, path, title)
 
@@ -181,7 +181,7 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
         "Second principal component",
     )
     names = lettering(compared.names) if compared.whole and len(compared.names) <= 30 else []
-    size = 9 if max(map(len, names), default=0) <= 12 else 7
+    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in names]
     for k in np.unique(labels):  # there are 64 signs, then the first again
         (x, y) = places[labels == k].T
         (color, shape) = (COLORS[k % 8], SHAPES[k // 8 % 8])
@@ -189,7 +189,7 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
         if names:
             box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9}
             middle = (np.median(x), np.median(y))
-            ax.annotate(names[k], middle, ha="center", va="center", fontsize=size, bbox=box)
+            ax.annotate(names[k], middle, ha="center", va="center", fontsize=9, bbox=box)
     return save(fig, path)
 
 

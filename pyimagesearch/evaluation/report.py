@@ -112,7 +112,8 @@ def write(
         say(note)
     name = recipe.training.loss  # those of a whole batch know no single pairs
     name = "contrastive" if name in metrics.BATCH_LOSSES else name.replace("_", " ")
-    say(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f} ({name} loss)")
+    margin = f", margin {recipe.training.margin:g}" if name == "contrastive" else ""
+    say(f"test loss {loss:.4f} ({name}{margin}), AUC {measured.auc.value:.5f}")
     say(summary)
     return measured
 
@@ -132,8 +133,9 @@ def draw_training_pairs(output: str, batch: tuple) -> None:
 
 
 def recipe_and_data(settings: Mapping[str, Any]) -> str:
-    """What a run is known by: "fast on mnist"."""
-    return printable(f"{settings['recipe']} on {os.path.basename(settings['dataset'].rstrip('/'))}")
+    """What a run is known by: "recipe fast on mnist"."""
+    (recipe, data) = (settings["recipe"], os.path.basename(settings["dataset"].rstrip("/")))
+    return printable(f"recipe {recipe} on {data}")
 
 
 def page(
@@ -151,7 +153,7 @@ def page(
     places = np.searchsorted(compared.distance.output(curve.levels), spread)
     rates = [rate[places] for rate in (curve.tmr, curve.fmr, curve.right)]
     steps = np.stack([spread, *rates], axis=1).tolist()
-    points = {"the model's": vars(measured) | {"right": measured.accuracy}}
+    points = {"the model's threshold": vars(measured) | {"right": measured.accuracy}}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
     for p in points.values():
         steps.append([p["threshold"], p["tmr"].value, p["fmr"].value, p["right"].value])

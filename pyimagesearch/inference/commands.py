@@ -23,7 +23,7 @@ from pyimagesearch.data import images, listing
 from pyimagesearch.data.copies import groups_of_copies
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
-from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
+from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel, folder_of
 from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
@@ -62,10 +62,8 @@ def output(args: argparse.Namespace, name: str, *endings: str) -> str | None:
 
     Raises InputError where it cannot be, or has another ending; without endings it is a picture.
     """
-    folder = args.model or ""  # of a training, or the model itself
-    if os.path.isfile(os.path.join(folder, "saved_model.pb")):
-        folder = os.path.dirname(os.path.normpath(folder))
-    path = args.output or (None if args.json else os.path.join(folder, name))
+    beside = os.path.join(folder_of(args.model or ""), name)
+    path = args.output or (None if args.json else beside)
     if path and not endings:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
@@ -162,7 +160,7 @@ def sentence(answer: Answer) -> str:
     rate = "unknown" if answer.fpir is None else f"{100 * answer.fpir:g} %"
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
-    of = f"gallery of {answer.gallery_size}"
+    of = f"gallery of {counted(answer.gallery_size, 'image')}"
     return f"{answer.name or 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
 
 
@@ -272,7 +270,7 @@ def duplicates(args: argparse.Namespace) -> None:
     """
     if args.fmr and not args.model:
         raise InputError("--fmr with --model", "it alone; pixels have no FMR")
-    figure = output(args, "") if args.output else None
+    (figure, alike) = (output(args, "") if args.output else None, "near copies")
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else listing.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
@@ -282,13 +280,14 @@ def duplicates(args: argparse.Namespace) -> None:
         found = model.embed_kept(paths)
         limit = model.threshold if args.fmr else strictest
         groups = galleries.groups(found.values, model.measure, limit)
+        alike = f"linked by distances below {limit:.3f}"
     else:
         found = kept.read_files("pixels", paths, COPIES)
         groups = groups_of_copies(found.values.reshape(-1, *COPIES))
     terminal.say(f"skipped {message}" for message in found.messages.values())
     named = [[paths[found.good[row]] for row in group] for group in groups]
     in_groups = f"{sum(map(len, named))} in {counted(len(named), 'group')}"
-    text = f"{counted(len(found.good), 'image')}, {in_groups}"
+    text = f"{counted(len(found.good), 'image')}, {in_groups}, {alike}"
     lines = [f"{len(files)}: {'  '.join(files)}" for files in named]
     say(args, {"images": len(found.good), "groups": named}, *lines, text)
     if figure and named:
@@ -299,7 +298,7 @@ def duplicates(args: argparse.Namespace) -> None:
         read = (kept.read_files("pixels", files, COPIES).values for files in both)
         pixels = [values.reshape(-1, *COPIES) for values in read]
         texts = [f"group {k}," for k in numbers]
-        pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, "near copies")
+        pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, alike)
         log.info(f"figure: {printable(figure)}")
 
 

@@ -54,7 +54,7 @@ def evaluate(
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
-        say(f"{used} of these {len(test)} images trained it or chose its thresholds: they flatter")
+        say(f"{used} of these {len(test)} images trained it or chose its thresholds: too good")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}
@@ -83,7 +83,7 @@ def evaluate(
 
         write_settings(model, settings)
         verdict = f"Written to {printable(model.path)}. {verdict}"
-    elif not measured.suits and not measured.chance:
+    elif not measured.suits and not measured.chance and len(test) >= 2 * FEW:
         verdict += " --calibrate stores a new one."
     if figure:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time

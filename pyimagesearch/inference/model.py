@@ -322,7 +322,7 @@ class SiameseModel:
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
         left_out = [file for file in files if os.path.join(root, file.name) in asked]
-        say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
+        say(f"left out {file}: what is asked about, or drawn here" for file in left_out)
         files = [file for file in files if file not in left_out]
         count = len(files)
         (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
@@ -398,6 +398,12 @@ class SiameseModel:
             received = f"{fmr:g}. evaluate DIR --calibrate stores more, where images are enough."
             raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]
+
+
+def folder_of(path: str) -> str:
+    """The folder that a model's directory lies in; a folder that a training wrote to is its own."""
+    is_model = os.path.isfile(os.path.join(path, "saved_model.pb"))
+    return os.path.dirname(os.path.normpath(path)) if is_model else path
 
 
 def read_settings(model: Path) -> dict[str, Any]:

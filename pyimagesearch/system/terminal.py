@@ -42,8 +42,7 @@ class InputError(ValueError):
     def __init__(self, expected: str, received: object = None):
         """expected: what, in words; or the whole text, where nothing is received."""
         text = f"Expected {expected}. Received: {received}"
-        end = "" if text.endswith((".", "?", '"')) else "."
-        super().__init__(expected if received is None else text + end)
+        super().__init__(expected if received is None else text + "." * (text[-1] not in '.?"'))
 
 
 def first_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.config import RECIPES, Reading, Recipe, Training
-from pyimagesearch.data.datasets import DATASETS
+from pyimagesearch.data.datasets import DATASETS, classes_of
 from pyimagesearch.data.images import FITS, SAMPLE
 from pyimagesearch.data.listing import holds_pairs
 from pyimagesearch.data.pairs import SAMPLERS
@@ -120,7 +120,7 @@ def parse(
         flag = unknown[0].partition("=")[0]
         near = get_close_matches(flag, ap._option_string_actions, 1)
         meant = f", perhaps {near[0]} is meant" if near else ""
-        ap.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        ap.error(f"unrecognized arguments: {' '.join(unknown)[:80]}{meant}")
 
     if not args.recipe:
         own = args.dataset in DATASETS
@@ -169,6 +169,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         labels = [] if part.labels is None else [part.labels]
         arrays = [part.images[evenly(len(part), 64)], *labels, *(part.pairs or [])]
         looked_at.append(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    class_names = data.train.class_names  # more than are trained on
     names = ("split", "class_level", "group_by", "seed", "deterministic")
     return {
         "recipe": args.recipe,
@@ -178,7 +179,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "head": recipe.network.head,
         "dataset": printable(args.dataset),
         **{name: getattr(args, name) for name in names},
-        "class_names": [printable(name) for name in data.train.class_names],
+        "class_names": [printable(class_names[k]) for k in sorted(classes_of(data.train.labels))],
         "parts": data.parts,
         "images": [zlib.crc32(part) for part in looked_at],  # changes with the data
     }
@@ -197,7 +198,10 @@ def find_recipe(name: str) -> tuple[str, Recipe]:
     try:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"a recipe: {known}, or a file in TOML", f"{name!r} ({error})") from None
+        near = "".join(f", perhaps {x} is meant" for x in get_close_matches(name, RECIPES, 1))
+        raise InputError(
+            f"a recipe: {known}, or a TOML file", f"{name!r} ({error}{near})"
+        ) from None
     base = content.pop("base", "article")
     if base not in list(RECIPES):
         raise InputError(f"base, one of {known}", f"{base!r}, in {name}")

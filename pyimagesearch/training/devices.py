@@ -82,10 +82,7 @@ def strategy(recipe: Recipe) -> tf.distribute.Strategy:
 
 
 def describe(model: keras.Model) -> dict[str, str]:
-    """The device and the precision that a model is trained with, for people and for JSON.
-
-    {"device": "2 CPU cores", "precision": "bfloat16 with float32 weights"}
-    """
+    """What a model is trained on: {"device": "2 CPU cores", "precision": "float32"}"""
     of = tf.config.experimental.get_device_details
     gpus = [of(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
     device = ", ".join(gpus) or f"{os.cpu_count()} CPU core{'s' * (os.cpu_count() != 1)}"

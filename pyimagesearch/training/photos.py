@@ -165,7 +165,7 @@ def train(
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = "; ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
-    say(f"held-out AUC: {figures}: kept {chosen.kept}")
+    say(f"held-out AUC: {figures}: kept {chosen.kept}, than which none is better beyond doubt")
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
@@ -272,7 +272,6 @@ def features_of(
     """What a network puts out for each image, from the cache where it is known: (N, D).
 
     float16 where it is the one that ships, whose numbers fit; else float32.
-
     images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
     random by its pixels and the view (seed, number) alone; None: as they are.
     """
@@ -286,7 +285,6 @@ def features_of(
     if recipe:
         asked = [float(getattr(recipe.training, move)) for move in MOVES]
         store += f" moved {asked} seed {view[0]} view {view[1]}"
-
     digests = pixel_digests(images)
 
     def compute(places, done):
@@ -330,7 +328,6 @@ def whitening(
     for _ in range(5):
         basis = np.linalg.qr(z.T @ (z @ basis))[0]
     directions = basis @ np.linalg.svd(z @ basis, full_matrices=False)[2][:k].T
-
     projected = z @ directions
     classes, of = np.unique(labels, return_inverse=True)
     means = np.stack([projected[of == c].mean(axis=0) for c in range(len(classes))])
@@ -341,7 +338,6 @@ def whitening(
     (values, vectors) = np.linalg.eigh(covariance)
     floor = max(values.max() * 1e-6, 1e-12)  # classes of one image, or of equal ones
     turned = directions @ (vectors / np.sqrt(np.maximum(values, floor)))
-
     turned = scale[:, np.newaxis] * turned
     turned /= np.sqrt(((features - mean) @ turned).var(axis=0).mean())
     return turned.astype(np.float32), (-mean @ turned).astype(np.float32)

@@ -181,7 +181,7 @@ def train(
     say("measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
-    say(f"model: {args.model}, plot: {plot}")
+    say(f"model: {args.model}, plot: {plot}, report: {os.path.join(args.output, 'report.html')}")
 
 
 def calibrated(

@@ -114,7 +114,7 @@ def test_terminal_page_and_metrics_have_the_same_figures(trained):
     assert data["notes"][0] in lines
     # the slider knows what the model's threshold gives
     figures = (measured.tmr.value, measured.fmr.value, right.value)
-    assert data["stops"][0] == ["the model's", measured.threshold]
+    assert data["stops"][0] == ["the model's threshold", measured.threshold]
     assert [measured.threshold, *figures] in data["steps"]
 
 

@@ -100,7 +100,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     (code, out, err) = ask("identify", folder / "3" / "5.png", gallery, *flags)
     lines = answers(out)
     assert code == 0 and err == "" and "classes that were trained on" in out and len(lines) == 4
-    assert lines[0].startswith("3: distance 0.") and lines[0].endswith("gallery of 7")
+    assert lines[0].startswith("3: distance 0.") and lines[0].endswith("gallery of 7 images")
     assert "< threshold 0.6000, FPIR 10 %" in lines[0]
     assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
     assert lines[1].endswith("gallery/3/0.png") and lines[1].split()[3] == "3"
