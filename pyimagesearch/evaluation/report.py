@@ -112,8 +112,7 @@ def write(
         say(note)
     name = recipe.training.loss  # those of a whole batch know no single pairs
     name = "contrastive" if name in metrics.BATCH_LOSSES else name.replace("_", " ")
-    margin = f", margin {recipe.training.margin:g}" if name == "contrastive" else ""
-    say(f"test loss {loss:.4f} ({name}{margin}), AUC {measured.auc.value:.5f}")
+    say(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f} ({name} loss)")
     say(summary)
     return measured
 

@@ -226,10 +226,7 @@ class Choice:
 
 
 def mirror_helps(encoder: keras.Model, held: ImageSet) -> bool:
-    """Whether the mean of an image and its mirror image tells held-out images apart better.
-
-    So it is of things that look alike in a mirror, and not of digits or signs.
-    """
+    """Whether the mean of an image and its mirror image tells held-out images apart better."""
     views = [embed(seen_again(encoder, mirror), held.images) for mirror in (False, True)]
     (plain, mirrored) = (areas(embeddings, np.asarray(held.labels))[0] for embeddings in views)
     return mirrored > plain

@@ -174,7 +174,7 @@ def test_a_browser_shows_every_kind_of_data(kinds, tmp_path):
         assert state["top"][0].startswith(percents[2])
         assert state["charts"] == [True, True, bool(measured.calibration)], name
         assert state["table"] == data_of(output / "report.html")["figures"]
-        assert state["title"] == "article on here" and state["pictures"] == 2
+        assert state["title"] == "recipe article on here" and state["pictures"] == 2
         assert not state["wide"], name
     (state, measured) = (states[0], kinds["classes"][1])
     (moved, first) = ([float(text.split()[0]) for text in state[k]] for k in ("moved", "first"))
