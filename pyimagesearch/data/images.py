@@ -76,7 +76,8 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
     Raises InputError, naming the file, where it cannot be read whole.
     """
-    return fit(read_picture(path, max(shape[:2]))[0], shape)
+    (image, _) = read_picture(path, max(shape[:2]))
+    return image if image.shape == shape else fit(image, shape)
 
 
 def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.ndarray, bytes]:
