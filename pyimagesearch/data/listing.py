@@ -207,9 +207,9 @@ def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
     if not parts or (in_doubt and class_level):
         return {}
     if in_doubt:
-        what = f"{few_of(list(parts))}" + (f" beside {few_of(others)}" if others else "")
-        wanted = "parts of a data set (train, val, test) with a folder for each class in them"
-        raise InputError(f"classes, or {wanted}", f"{what}. If all are classes, --class-level 1")
+        what = few_of(list(parts)) + (f" beside {few_of(others)}" if others else "")
+        wanted = "either classes, or parts of a data set (train, val, test) with class folders"
+        raise InputError(wanted, f"{what}. If all are classes, say --class-level 1")
     say(f"{' and '.join(map(printable, parts))} are used as what they are named for")
     return parts
 

@@ -71,7 +71,8 @@ class ImagePairs:
         if bad := int(np.sum(~np.isfinite(self.embeddings).all(axis=1))):
             raise InputError("finite embeddings", f"{bad} of {n} with NaN or infinity. Train again")
         if of_one_kind:
-            raise InputError("same and different pairs", f"{n} images, one kind. Add other classes")
+            received = f"{n} images whose pairs are all of one kind. Add images of other classes"
+            raise InputError("same and different pairs", received)
         self.distance = distance_of(settings, comparison, embeddings.shape[1])
         (self.unit, unit_of) = ("images", np.arange(len(images)))
         if images.groups is not None:
@@ -93,16 +94,13 @@ class ImagePairs:
         radius = np.linalg.norm(self.embeddings - self.embeddings.mean(axis=0), axis=1).max()
         high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
-        counts = np.zeros(3 * STEPS, int)
 
         def count(a, b, y, far):
             steps = (far - np.float32(low)) / np.float32(width)
             steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + STEPS * y
-            return np.bincount(steps.ravel(), minlength=len(counts))
+            return np.bincount(steps.ravel(), minlength=3 * STEPS)
 
-        for found in self.blocks(count):
-            counts += found
-        (different, same, _) = counts.reshape(3, STEPS)
+        (different, same, _) = reduce(np.add, self.blocks(count)).reshape(3, STEPS)
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
 
@@ -179,8 +177,8 @@ class Counts:
             )
             return matched, once, of_unit + of_other - twice
 
-        found = reduce(lambda *both: [a + b for a, b in zip(*both)], compared.blocks(count))
-        (matched, once, of_unit) = found
+        found = compared.blocks(count)
+        (matched, once, of_unit) = reduce(lambda *both: [a + b for a, b in zip(*both)], found)
         (self.compared, self.images) = (compared, np.bincount(unit_of))
         self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
         self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]

@@ -54,7 +54,7 @@ def evaluate(
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
-        say(f"{used} of these {len(test)} images trained it or chose its thresholds: too good")
+        say(f"{used} of these {len(test)} images trained it or chose thresholds: figures too good")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}

@@ -322,7 +322,7 @@ class SiameseModel:
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
         left_out = [file for file in files if os.path.join(root, file.name) in asked]
-        say(f"left out {file}: what is asked about, or drawn here" for file in left_out)
+        say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
         files = [file for file in files if file not in left_out]
         count = len(files)
         (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
@@ -349,7 +349,8 @@ class SiameseModel:
         """
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            received = f"{images.dtype} {images.shape}. One is x[None], {MEND}; files: embed_files"
+            received = f"{images.dtype} of shape {images.shape}. One image is x[None], {MEND}"
+            received += ", embed_files(paths) reads files"
             raise InputError(f"uint8 images (N, {', '.join(map(str, self.image_shape))})", received)
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)

@@ -158,8 +158,9 @@ def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
         raise InputError(wanted, f"{printable(path)}, whose first layers do not scale pixels")
     recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.output_shape[-1])
     (_, height, width, _) = model.input_shape
-    of_size = {"least_shape": (height, width, 3), "side": max(height, width)} if height else {}
-    return recipe.changed(**of_size)
+    if not height:
+        return recipe
+    return recipe.changed(least_shape=(height, width, 3), side=max(height, width))
 
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
@@ -199,9 +200,8 @@ def find_recipe(name: str) -> tuple[str, Recipe]:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         near = "".join(f", perhaps {x} is meant" for x in get_close_matches(name, RECIPES, 1))
-        raise InputError(
-            f"a recipe: {known}, or a TOML file", f"{name!r} ({error}{near})"
-        ) from None
+        received = f"{name!r} ({error}{near})"
+        raise InputError(f"a recipe: {known}, or a file in TOML", received) from None
     base = content.pop("base", "article")
     if base not in list(RECIPES):
         raise InputError(f"base, one of {known}", f"{base!r}, in {name}")

@@ -77,7 +77,8 @@ class Progress(keras.callbacks.History):
     def on_train_end(self, logs: Any = None) -> None:
         if self.diverged and not self.done:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            received = f"one that did not at a learning rate of {rate:.2g}. Lower it with --lr"
+            received = "one that did not in the first epoch, at a learning rate of "
+            received += f"{rate:.2g}. Lower it with --lr"
             raise InputError("a loss that stays finite", received)
         if self.diverged:
             self.model.set_weights(self.before)

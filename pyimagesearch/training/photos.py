@@ -165,7 +165,7 @@ def train(
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = "; ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
-    say(f"held-out AUC: {figures}: kept {chosen.kept}, than which none is better beyond doubt")
+    say(f"held-out AUC: {figures}: kept {chosen.kept}; none is better beyond doubt")
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained

@@ -104,10 +104,9 @@ def fit(
             path = os.path.join(folder, "encoder_to_start_from.keras")
             flags["encoder"].save(path)
             flags["encoder"] = path
-        asked = {
-            k.replace("_", "-"): v for k, v in flags.items() if v is not None and v is not False
-        }
-        words = [f"--{k}" if v is True else f"--{k}={v}" for k, v in asked.items()]
+        given = {k: v for k, v in flags.items() if v is not None and v is not False}
+        named = [(f"--{name.replace('_', '-')}", value) for name, value in given.items()]
+        words = [name if value is True else f"{name}={value}" for name, value in named]
         (args, recipe) = arguments.parse(fit.__doc__, words)
         try:
             with alone(args.output):

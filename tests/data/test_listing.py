@@ -89,7 +89,7 @@ def test_parts_in_any_case(tree, said, train, test, validation):
     ],
 )
 def test_train_and_test_are_never_classes_in_silence(tree, names, sizes):
-    with pytest.raises(InputError, match=r"Expected classes, or parts.*--class-level 1"):
+    with pytest.raises(InputError, match=r"Expected either classes, or parts.*--class-level 1"):
         tree(*names)
     assert tree(class_level=1)[0] == sizes
 

@@ -268,12 +268,12 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
     "images, mend",
     [
         (IMAGES / 255.0, "(x * 255).round().astype('uint8')"),
-        (IMAGES.astype(int), "int64 (3, 28, 28, 1)"),
+        (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
         (IMAGES[0], "x[None]"),
         (IMAGES[..., 0], "x[..., None]"),
-        (IMAGES.repeat(3, axis=3), "embed_files"),
-        (["a.png", "b.png"], "embed_files"),
-        (None, "object ()"),
+        (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
+        (["a.png", "b.png"], "embed_files(paths)"),
+        (None, "object of shape ()"),
         (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)"),
     ],
 )
