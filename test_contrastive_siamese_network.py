@@ -93,9 +93,9 @@ def main():
         print(f"[INFO] {sum(wrong)} of {len(wrong)} pairs are called wrongly")
 
     # one figure of all pairs
-    figure = pictures.plot_verdicts(
-        [testImages[pairA], testImages[pairB]], distances, model.threshold, args["output"],
-        wrong)
+    texts = [f"{d:.2f}{', wrong:' if isWrong else ''}" for (d, isWrong) in zip(distances, wrong)]
+    figure = pictures.plot_pairs([testImages[pairA], testImages[pairB]], texts, same,
+        args["output"], f"distance; same where it is < {model.threshold:.2f}")
     print(f"[INFO] same where distance < {model.threshold:.3f}; "
         f"figure: {printable(args['output'])}")
     pictures.show(figure)

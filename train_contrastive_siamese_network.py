@@ -35,7 +35,7 @@ def main():
         if run.is_articles(args, recipe):
             train(args, recipe)
         else:  # another recipe or data set, or several devices
-            run.train(args, recipe)
+            terminal.say(run.train(args, recipe))
 
 
 def train(args, recipe):

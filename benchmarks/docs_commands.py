@@ -3,7 +3,7 @@
     python benchmarks/docs_commands.py
 
 They run in a temporary folder with examples/, output/ (the model), pairs.csv, and the folders that
-the page's first Python lines make. Messages that begin with [INFO] are left out.
+the page's first Python lines make. Messages that begin with [INFO] or [WARNING] are left out.
 """
 
 import os
@@ -42,7 +42,7 @@ def answer(command, folder):
     done = run(["sh", "-c", command], folder)
     lines = [f"$ {command}", *done.stdout.splitlines(), *done.stderr.splitlines()]
     lines += [f"(exit code {done.returncode})"] if done.returncode else []
-    shown = [line for line in lines if not line.startswith(("[INFO]", "INFO:"))]
+    shown = [line for line in lines if not line.startswith(("[INFO]", "[WARNING]", "INFO:"))]
     return "\n".join([*shown, ""]).replace(folder, "…")
 
 

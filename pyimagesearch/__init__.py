@@ -2,13 +2,13 @@
 
     from pyimagesearch import SiameseModel, fit
 
-What a program needs by name is here, and loaded when it is asked for: importing the package
-alone imports neither TensorFlow nor anything else.
+What a program needs by name is here, and imported when it is asked for: TensorFlow takes seconds.
 """
 
+import sys
 from importlib import import_module
 
-__version__ = "1.10.0"
+__version__ = "1.11.0"
 PLACES = {
     "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network",
@@ -25,8 +25,11 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pyimagesearch.system.terminal import quiet
 
-    with quiet():  # TensorFlow's start-up lines
-        return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+    with quiet():  # TensorFlow's start-up lines, also those of its look for a GPU
+        found = getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+        if "tensorflow" in sys.modules:
+            sys.modules["tensorflow"].config.list_physical_devices()
+    return found
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.system.terminal import AT_ONCE, printable, progress_bar, say
+from pyimagesearch.system.terminal import AT_ONCE, printable, progress_bar, say, warn
 
 FILE = "contrastive-5.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
@@ -107,7 +107,7 @@ def cached(
         return _cached_in(folder, store, keys, compute, what, step)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        say(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
+        warn(f"the cache cannot be used ({reason}): this run keeps nothing for the next")
         if type(error) is sqlite3.DatabaseError:  # damaged: the next run starts a new one
             with suppress(OSError):
                 clear()

@@ -16,7 +16,7 @@ from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, Pairs, sample_pairs
 from pyimagesearch.data.sets import LEAST_IMAGES, DataSet, ImageSet, class_numbers, pixel_digests
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
-from pyimagesearch.system.terminal import InputError, printable, say
+from pyimagesearch.system.terminal import InputError, printable, say, warn
 
 PARTS = ("train", "validation", "choices", "test")
 MOST_NAMES = 20  # of classes, in one line
@@ -62,16 +62,16 @@ def _images_of(source, own, reading, split, flags):
     if (own and split) or any(flag is not None for flag in flags.values()):
         expected = "--image-size, --channels, --split, --class-level and --group-by with a folder"
         raise InputError(f"{expected} alone", f"--dataset {source if own else 'arrays'}")
-    if not own:
-        return of_arrays(*source), {}
-    (train, test) = DATASETS[source]()
-    images = of_arrays(*map(np.concatenate, zip(train, test)))
+    (train, test) = DATASETS[source]() if own else source
+    if test is None:
+        return of_arrays(*train), {}
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
-    return replace(images, splits=given), {}
+    (images, labels) = map(np.concatenate, zip(train, test))
+    return of_arrays(images, labels, given), {}
 
 
 def load(
-    source: str | tuple[np.ndarray, ArrayLike],
+    source: str | tuple,
     recipe: Recipe,
     seed: int,
     *,
@@ -81,7 +81,8 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    source: a key of DATASETS, a folder or a list; or images and labels, see of_arrays.
+    source: a key of DATASETS, a folder or a list; or images and labels, see of_arrays, to train
+    with, and the same to test with or None.
     recipe: says which shares are tested and held out, and how training pairs are drawn. Where none
     is held out, validation is the test, which then chooses nothing, and choices is train.
     split: see splits.split. known: ImageSet.digests of what an earlier model was trained on, which
@@ -124,14 +125,17 @@ def load(
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip
     data = DataSet(train, validation, choices, test, parts, new_classes, new_choices, copies)
-    say(describe(data))
+    (sizes, *doubts) = describe(data)
+    say(sizes)
+    warn(doubts)
     return data
 
 
-def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
+def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None = None) -> ImageSet:
     """Images uint8 (N, H, W, C) or (N, H, W), C 1 or 3, with labels, see sets.class_numbers.
 
-    Logs which classes of a single image are left out. Raises InputError for anything else.
+    splits: which part each is of, see ImageSet. Logs which classes of a single image are left out.
+    Raises InputError for anything else.
     """
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
@@ -143,10 +147,10 @@ def of_arrays(images: np.ndarray, labels: ArrayLike) -> ImageSet:
         raise InputError("a label for each image", f"{len(numbers)} for {len(images)} images")
     names = tuple(map(str, np.unique(np.asarray(labels))))
     sizes = np.bincount(numbers, minlength=len(names))
-    say(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"
+    warn(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"
         for name, size in zip(names, sizes) if size < LEAST_IMAGES)  # fmt: skip
     some = np.flatnonzero(sizes[numbers] >= LEAST_IMAGES)
-    found = ImageSet(images, numbers, None, names, None, pixel_digests(images))
+    found = ImageSet(images, numbers, None, names, None, pixel_digests(images), splits)
     return found if len(some) == len(images) else found.part(some)  # which copies the pixels
 
 

@@ -16,7 +16,7 @@ from pyimagesearch.data.images import FITS, described
 from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say_left_out
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
-from pyimagesearch.system.terminal import InputError, printable, say
+from pyimagesearch.system.terminal import InputError, printable, say, warn
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 MANY_SIDE = 128  # pixels: images are not reduced further because they are many
@@ -56,7 +56,7 @@ def read_folder(
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     shape = shape or _shape(paths, reading or Reading(), image_size, channels)
     found = read_files("pixels", paths, shape)
-    say(f"skipped {message}" for message in found.messages.values())
+    warn(f"skipped {message}" for message in found.messages.values())
     if not found.good:
         raise InputError("readable images", "none")
     say(f"{len(found.good):,} images read, {described(shape)}")
@@ -65,7 +65,7 @@ def read_folder(
         received = f"some in which every pixel is {some.min()}. Look at the files."
         raise InputError("images that show something", received)
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
-        say(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
+        warn(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
             "them, stretch their values first")  # fmt: skip
 
     read = [plan.files[k] for k in found.good]
@@ -145,7 +145,7 @@ def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]
     sizes = Counter(dict.fromkeys(names, 0))
     sizes.update(sure.values())
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
-    say(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
+    warn(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     if len(large) < 2:
         raise InputError("at least two classes of two readable images", f"{len(large)} such")
@@ -166,7 +166,7 @@ def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[Read
         answers[frozenset((row_of[a], row_of[b]))].add(y)
     right = {both for both, some in answers.items() if len(both) == 2 and len(some) == 1}
     pairs = [pair for pair in read if {row_of[file] for file in pair[:2]} in right]
-    say(f"left out the pair of {a} and {b}: copies of one image, or of two that stand in a pair "
+    warn(f"left out the pair of {a} and {b}: copies of one image, or of two that stand in a pair "
         "with another answer" for a, b, _ in sorted({*read} - {*pairs}))  # fmt: skip
     if not pairs:
         raise InputError("pairs that can be used", f"none, of {len(listed):,}")

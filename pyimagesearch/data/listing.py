@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pyimagesearch import config
 from pyimagesearch.data.images import ENDINGS
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
-from pyimagesearch.system.terminal import InputError, printable, say
+from pyimagesearch.system.terminal import InputError, printable, say, warn
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
 PARTS = {
@@ -183,7 +183,7 @@ def _classes(
         received = f"{shown}, where the classes can be {few_of(sorted(first))} or "
         received += f"{few_of(sorted(second))}. Say --class-level 1 or 2."
         raise InputError("one level of class folders", received)
-    say(f"left out class {printable('/'.join(folder))}: it holds no images"
+    warn(f"left out class {printable('/'.join(folder))}: it holds no images"
         for folder in sorted(folders - inside.keys()) if len(folder) == depth + 1)  # fmt: skip
     classes = {place: ("/".join(place[depth : depth + level]), parts.get(place[0], TRAIN))
                for place in places if len(place) >= depth + level}  # fmt: skip

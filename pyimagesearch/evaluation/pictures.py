@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
@@ -20,7 +19,7 @@ from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
 File = str | Path
-Images = Sequence[np.ndarray]  # two arrays, the first and the second image of each pair
+Images = Sequence[np.ndarray]  # two arrays: the first image of each pair, and the second
 
 # colours that the colour-blind tell apart (Okabe and Ito, 2008), one a little darker as text
 SAME, DIFFERENT = "#0072B2", "#B84F00"
@@ -30,11 +29,12 @@ SHAPES = "os^DvP*X"
 
 
 def plot_pairs(
-    images: Images, texts: Sequence[str], same: np.ndarray, path: File, title: str
+    images: Images, texts: Sequence[str], same: Sequence | np.ndarray, path: File, title: str
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 
-    images: two uint8 (B, H, W, C). same: (B,), true or false.
+    images: two uint8 (B, H, W, C), or one, of single images. same: (B,), true or false; None: only
+    the text is there.
     The first 100 of them, five in a row: more would be too small to see.
     """
     texts = texts[:100]
@@ -46,27 +46,14 @@ def plot_pairs(
     fig.suptitle(title, fontsize=11)
     for ax in axes.flat:
         ax.axis("off")
-    for ax, a, b, text, alike in zip(axes.flat, *images, texts, same):
+    for ax, text, alike, a, *b in zip(axes.flat, texts, same, *images):
         gap = np.full((len(a), max(a.shape[1] // 14, 1), a.shape[2]), 255, np.uint8)
-        pair = np.concatenate([a, gap, b], axis=1)  # (H, W + gap + W, C)
+        pair = np.concatenate([a, gap, *b][: 1 + 2 * len(b)], axis=1)  # (H, W + gap + W, C)
         ax.imshow(pair[:, :, 0] if pair.shape[2] == 1 else pair, cmap="gray", vmin=0, vmax=255)
-        (word, color) = ("same", SAME) if alike else ("different", DIFFERENT)
-        ax.set_title(f"{text} {word}", fontsize=10, color=color)
+        (word, color) = (" same", SAME) if alike else (" different", DIFFERENT)
+        (word, color) = ("", "black") if alike is None else (word, color)
+        ax.set_title(f"{text}{word}", fontsize=10, color=color)
     return save(fig, path)
-
-
-def plot_verdicts(
-    images: Images, distances: np.ndarray, threshold: float, path: File, wrong: ArrayLike = False
-) -> Figure:
-    """Pairs of images, each with its distance and verdict: same where distance < threshold.
-
-    wrong: which of them are said to be called wrongly.
-    """
-    marks = np.where(np.broadcast_to(wrong, np.shape(distances)), ", wrong:", "")
-    texts = [f"{d:.2f}{mark}" for d, mark in zip(distances, marks)]
-    same = distances < np.float64(threshold)  # not rounded to the distances' float32
-    title = f"distance; same where it is < {threshold:.2f}"
-    return plot_pairs(images, texts, same, path, title)
 
 
 def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:

@@ -107,12 +107,9 @@ def write(
 
     of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
     say(f"the raw pixels, the line to beat: {of_raw}")
-    say(measure.report(measured, "the network on test images"))
-    for note in without:
-        say(note)
-    name = recipe.training.loss  # those of a whole batch know no single pairs
-    name = "contrastive" if name in metrics.BATCH_LOSSES else name.replace("_", " ")
-    say(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f} ({name} loss)")
+    say("\n".join([measure.report(measured, "the network on test images"), *without]))
+    if not recipe.training.ways:  # whose distances are on a scale of their own, without a margin
+        say(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f}")
     say(summary)
     return measured
 

@@ -8,8 +8,7 @@ mAP@R        1 / R times the sum of P(i) over those i <= R whose image is of the
              Belongie and Lim, A Metric Learning Reality Check, 2020: mean_average_precision_at_r).
 
 Figures are means over the queries, 0 to 1, 1 is perfect. Of images at one distance those of other
-classes come first, so that a network which gives every image the same embedding gets the worst
-figure and not one that depends on the images' order.
+classes come first: a network that gives every image one embedding gets the worst figure.
 """
 
 import numpy as np

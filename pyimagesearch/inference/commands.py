@@ -9,7 +9,6 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -28,8 +27,6 @@ from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
-log = logging.getLogger(__name__)
-
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
@@ -39,21 +36,20 @@ COPIES = (64, 64, 3)  # the shape in which near copies are looked for
 def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     """The model; lite: run by LiteRT where that and encoder.tflite beside the model are there."""
     model = None
-    if lite:
-        try:
-            model = SiameseModel(args.model, lite=True)
-        except InputError:  # of the model itself
+    try:
+        model = SiameseModel(args.model, lite=True) if lite else None
+    except (InputError, ImportError) as error:  # of what is missing nothing is said
+        if isinstance(error, InputError):  # of the model itself
             raise
-        except Exception as error:  # a damaged file makes LiteRT raise nearly anything
-            if not isinstance(error, ImportError):  # of what is missing nothing is said
-                why = printable(first_line(error))
-                log.info(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
+    except Exception as error:  # a damaged file makes LiteRT raise nearly anything
+        why = printable(first_line(error))
+        terminal.say(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
     if getattr(args, "fmr", None) is not None:
         model.threshold = model.threshold_for(args.fmr)
-    log.info(f"images are read {images.described(model.image_shape)}, as the model wants")
+    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
     return model
 
 
@@ -82,15 +78,17 @@ def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
     print(json.dumps(answer) if args.json else "\n".join(shown), flush=True)
 
 
-def in_words(found: dict[str, Any]) -> tuple[str, str]:
+def in_words(found: Answer) -> tuple[str, str]:
     """What is known of two images: "97 %", of an older model the similarity; and at length."""
+    distance = f"distance {found.distance:.4f}"
+    if "threshold" in found:
+        distance += f" {'<' if found.same else '>='} threshold {found.threshold:.4f}"
     if "probability" not in found:
-        short = f"{found['similarity']:.3f}"
-        return short, f"distance {found['distance']:.4f}, similarity {short}"
-    percent = 100 * found["probability"]
+        short = f"{found.similarity:.3f}"
+        return short, f"{distance}, similarity {short}"
+    percent = 100 * found.probability
     short = ">99 %" if percent > 99 else "<1 %" if percent < 1 else f"{percent:.0f} %"
-    likely = f"{short} likely the same, where half of the pairs are"
-    return short, f"distance {found['distance']:.4f}, {likely}"
+    return short, f"{distance}, {short} likely the same, where half of the pairs are"
 
 
 def row(found: Answer) -> str:
@@ -110,7 +108,7 @@ def compare(args: argparse.Namespace) -> None:
     if args.pairs:
         return _compare_pairs(args, model)
     answer = model.compare(*args.images)
-    say(args, answer, f"{in_words(answer)[1]}: {VERDICT[answer['same']]}")
+    say(args, answer, f"{in_words(answer)[1]}: {VERDICT[answer.same]}")
     sys.exit(0 if answer["same"] else 1)
 
 
@@ -157,7 +155,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
 
 def sentence(answer: Answer) -> str:
     """What identify answers, in a sentence."""
-    rate = "unknown" if answer.fpir is None else f"{100 * answer.fpir:g} %"
+    few = "unknown (thresholds rest on too few images)"
+    rate = few if answer.fpir is None else f"{100 * answer.fpir:g} %"
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
     of = f"gallery of {counted(answer.gallery_size, 'image')}"
@@ -189,11 +188,12 @@ def search(args: argparse.Namespace) -> None:
     if figure:
         from pyimagesearch.evaluation import pictures
 
-        found = model.read([one.file for one in answer.results])
-        queries = model.read([args.query]).repeat(len(found), axis=0)
-        distances = np.array([one.distance for one in answer.results])
-        pictures.plot_verdicts([queries, found], distances, answer.threshold, figure)
-        log.info(f"figure: {printable(figure)}")
+        shown = model.read([args.query, *(one.file for one in answer.results)])
+        texts = ["asked about", *(f"{one.distance:.2f}" for one in answer.results)]
+        same = [None, *(one.same for one in answer.results)]
+        title = f"distance; same where it is < {answer.threshold:.2f}"
+        pictures.plot_pairs([shown], texts, same, figure, title)
+        terminal.say(f"figure: {printable(figure)}")
 
 
 def embed(args: argparse.Namespace) -> None:
@@ -236,14 +236,11 @@ def matrix(args: argparse.Namespace) -> None:
         table = os.path.splitext(figure)[0] + ".csv"
         cells = [galleries.cell(printable(name)) for name in names]
         with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
-            rows = csv.writer(f, lineterminator="")
+            rows = csv.writer(f)
             rows.writerow(["", *cells])
-            numbers = ",%.6f" * count  # a row at once: one by one takes five times as long
+            numbers = "%.6f " * count  # a row at once: one by one takes longer
             for name, row in zip(cells, distances):
-                f.write("\r\n")
-                rows.writerow([name])
-                f.write(numbers % tuple(row))
-            f.write("\r\n")
+                rows.writerow([name, *(numbers % tuple(row)).split()])
         pictures.plot_matrix(distances, list(map(printable, names)), model.threshold, figure)
         text += f": {table}, figure: {figure}"
     answer = {"files": names, "threshold": model.threshold, "distances": distances.tolist()}
@@ -284,7 +281,7 @@ def duplicates(args: argparse.Namespace) -> None:
     else:
         found = kept.read_files("pixels", paths, COPIES)
         groups = groups_of_copies(found.values.reshape(-1, *COPIES))
-    terminal.say(f"skipped {message}" for message in found.messages.values())
+    terminal.warn(f"skipped {message}" for message in found.messages.values())
     named = [[paths[found.good[row]] for row in group] for group in groups]
     in_groups = f"{sum(map(len, named))} in {counted(len(named), 'group')}"
     text = f"{counted(len(found.good), 'image')}, {in_groups}, {alike}"
@@ -299,7 +296,7 @@ def duplicates(args: argparse.Namespace) -> None:
         pixels = [values.reshape(-1, *COPIES) for values in read]
         texts = [f"group {k}," for k in numbers]
         pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, alike)
-        log.info(f"figure: {printable(figure)}")
+        terminal.say(f"figure: {printable(figure)}")
 
 
 def export(args: argparse.Namespace) -> None:

@@ -1,20 +1,20 @@
 """How good a model is on a folder, whether its threshold suits, and a new one."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from pyimagesearch.config import Reading
 from pyimagesearch.data.datasets import of_arrays
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.data.splits import PART_NAMES, TEST, VALIDATION
+from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION, split
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.terminal import InputError, printable, say
+from pyimagesearch.system.terminal import InputError, printable, say, warn
 
-LEAST_OF_CLASS = 4  # images, to calibrate with
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
 
 
@@ -54,7 +54,7 @@ def evaluate(
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
-        say(f"{used} of these {len(test)} images trained it or chose thresholds: figures too good")
+        warn(f"{used} of these {len(test)} images trained it or chose thresholds: figures too good")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}
@@ -63,7 +63,8 @@ def evaluate(
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
     }
     if calibrate:
-        (choices, test) = halves(test)
+        (half, _) = split(replace(test, splits=None), Reading(tested=0.5), seed=0)
+        (choices, test) = (test.part(np.flatnonzero(half == kind)) for kind in (TRAIN, TEST))
         rested = model.settings.get("operating_images") or 0
         if len(choices) < min(rested, FEW) and not force:
             wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
@@ -92,25 +93,3 @@ def evaluate(
         say(f"the worst pairs: {printable(figure)}")
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}
-
-
-def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """An ImageSet in two: one to choose a threshold by, one to report on.
-
-    Each has about half of each class, or of each kind of pair. Images of one group, or that pairs
-    connect, are in the same half. Classes of fewer than four images are left out by name.
-    """
-    if images.labels is not None:
-        sizes = np.bincount(images.labels, minlength=len(images.class_names))
-        why = f"images, {LEAST_OF_CLASS} needed to calibrate with"
-        named = zip(images.class_names, sizes)
-        say(f"left out class {name}: {n} {why}" for name, n in named if 0 < n < LEAST_OF_CLASS)
-        images = images.part(np.flatnonzero(sizes[images.labels] >= LEAST_OF_CLASS))
-    units = np.arange(len(images)) if images.groups is None else images.groups
-    (unit_of, kinds) = (units, images.labels)
-    if kinds is None:  # of each pair; the groups hold what the pairs connect
-        (unit_of, kinds) = (units[images.drawn.indices()[:, 0]], images.drawn.labels().ravel())
-    (numbers, first, sizes) = np.unique(unit_of, return_index=True, return_counts=True)
-    # every second unit, of one class after another and, in it, of one size after another
-    second = np.isin(units, numbers[np.lexsort((sizes, kinds[first]))][1::2])
-    return images.part(np.flatnonzero(~second)), images.part(np.flatnonzero(second))

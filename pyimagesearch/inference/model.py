@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,19 +28,22 @@ from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
-from pyimagesearch.system.files import plain_path, restore
-from pyimagesearch.system.terminal import AT_ONCE, InputError, first_line, printable, quiet, say
+from pyimagesearch.system.files import plain_path, restore, whole_directory
+from pyimagesearch.system.terminal import (
+    AT_ONCE,
+    InputError,
+    first_line,
+    printable,
+    quiet,
+    say,
+    warn,
+)
 
 FORMAT = 1
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
 MEND = "grey ones are x[..., None], floats from 0 to 1 (x * 255).round().astype('uint8')"
-# of the settings
-CHECKED = (
-    *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
-    *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
-)
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -87,11 +91,9 @@ class SiameseModel:
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
         self.digest = digest(self.path)
-        self.settings = read_settings(self.path)
+        self.take(read_settings(self.path))
         fit = (self.settings.get("reading") or {}).get("fit", "stretch")
         self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
-        self.threshold: float = self.settings["threshold"]
-        self.operating_points: dict = self.settings.get("operating_points") or {}
         self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
         try:
             if lite:
@@ -114,6 +116,19 @@ class SiameseModel:
             raise InputError("a SavedModel that loads", received) from None
         if digest(self.path) != self.digest:
             raise self.replaced()
+
+    def take(self, settings: dict[str, Any]) -> None:
+        """Answer by these settings from now on."""
+        self.settings = settings
+        self.threshold: float = settings["threshold"]
+        self.operating_points: dict = settings.get("operating_points") or {}
+
+    def save(self, folder: File) -> None:
+        """Write it into a folder, as a training does: model.save("run"), SiameseModel("run")"""
+        path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
+        with whole_directory(path) as new:
+            shutil.copytree(self.path, new)
+        self.path = path
 
     def _put_out(self, vectors: list[np.ndarray]) -> np.ndarray:
         """What the SavedModel itself makes of two (B, D): (B, 1)."""
@@ -239,7 +254,7 @@ class SiameseModel:
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         if held and calibration.get("new_classes") is False:
-            say("the FPIR is of classes that were trained on; of new ones it may be higher")
+            warn("the FPIR is of classes that were trained on; of new ones it may be higher")
         distances = self.distance([feats, folder.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
@@ -284,7 +299,7 @@ class SiameseModel:
                         self.is_new = False
                         what = "{} in colour of {}x{}".format(printable(image), *picture.size)
                         known = f"grey images of {width}x{height}: what it says of {what}"
-                        say(f"the model was trained on {known} may mean little")
+                        warn(f"the model was trained on {known} may mean little")
         except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
             raise InputError(wanted, error) from None
@@ -332,7 +347,7 @@ class SiameseModel:
         if not found.good and shard == (1, 1):
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError("readable images", received)
-        say(f"skipped {message}" for message in messages)
+        warn(f"skipped {message}" for message in messages)
         say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
@@ -407,6 +422,28 @@ def folder_of(path: str) -> str:
     return os.path.dirname(os.path.normpath(path)) if is_model else path
 
 
+def _are_rates(rates):
+    # false match rates, "0.01" and the like, each with a threshold; None: too few pairs for it
+    known = [(float(rate), t) for rate, t in rates.items()]
+    return all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+
+
+NEEDED = ("image_shape", "threshold")
+CHECKS: dict[str, Callable[[Any], bool]] = {  # whether a setting is of its kind
+    "format_version": lambda x: x == FORMAT,
+    "image_shape": lambda x: len(x) == 3 and 0 < min(x) <= max(x) < 2**16,
+    "threshold": math.isfinite,
+    "reading": lambda x: x.get("fit", "stretch") in FITS,
+    "class_names": lambda x: {*map(type, x)} <= {str},
+    "distance": lambda x: x in ("euclidean", "cosine"),
+    "operating_points": _are_rates,
+    "operating_bounds": _are_rates,
+    "operating_images": lambda x: x >= 0,
+    "identification": lambda x: _are_rates(x.get("rates") or {}),
+    "probability": lambda x: math.isfinite(x["middle"] + x["slope"]),
+}
+
+
 def read_settings(model: Path) -> dict[str, Any]:
     """What siamese.json in a model's directory holds, untrusted text; each setting of its kind.
 
@@ -420,31 +457,9 @@ def read_settings(model: Path) -> dict[str, Any]:
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-        for name in CHECKED:
+        for name, is_right in CHECKS.items():
             value = settings.get(name)
-            if value is None:
-                right = name not in ("image_shape", "threshold")
-            elif name == "format_version":
-                right = value == FORMAT
-            elif name == "image_shape":
-                right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
-            elif name == "reading":
-                right = value.get("fit", "stretch") in FITS
-            elif name == "class_names":
-                right = {*map(type, value)} <= {str}
-            elif name == "distance":
-                right = value in ("euclidean", "cosine")
-            elif name == "probability":
-                right = math.isfinite(value["middle"] + value["slope"])
-            elif name == "threshold":
-                right = math.isfinite(value)
-            elif name == "operating_images":
-                right = value >= 0
-            else:  # numbers by false match rates, "0.01" and the like; None: too few pairs for it
-                rates = value.get("rates") or {} if name == "identification" else value
-                known = [(float(rate), t) for rate, t in rates.items()]
-                right = all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
-            if not right:
+            if not (is_right(value) if value is not None else name not in NEEDED):
                 raise ValueError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"

@@ -7,7 +7,6 @@ Names of files and classes stand only where Gradio shows text as it is, never HT
 
 import argparse
 import ipaddress
-import logging
 import os
 import signal
 import socket
@@ -26,9 +25,8 @@ from pyimagesearch.evaluation.pictures import DIFFERENT, SAME
 from pyimagesearch.inference.commands import VERDICT, in_words, load, say, sentence
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.system import terminal
 from pyimagesearch.system.terminal import InputError, printable
-
-log = logging.getLogger(__name__)
 
 TITLE = "Same or different?"
 TOP = 5  # classes and images that are shown
@@ -69,30 +67,23 @@ def serve(args: argparse.Namespace) -> None:
         page = build(gr, model, gallery, args)
         allowed = [host, "localhost"]  # a page elsewhere whose name leads here gets no answer
         if not ipaddress.ip_address(host).is_loopback:
-            log.warning("open to everybody who can reach this machine, without a password")
+            terminal.warn("open to everybody who can reach this machine, without a password")
             allowed = ["*"]
         guard = starlette.middleware.Middleware(TrustedHostMiddleware, allowed_hosts=allowed)
         url = f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}"
         # it comes with Gradio, whose default theme fetches one
         font: Any = [gr.themes.LocalFont("Source Sans Pro"), "sans-serif"]
+        look = {"theme": gr.themes.Default(font=font), "footer_links": [], "quiet": True}
+        at = {"server_name": host, "server_port": port, "app_kwargs": {"middleware": [guard]}}
+        off = dict.fromkeys(("share", "run_history", "enable_monitoring"), False)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            page.launch(
-                server_name=host,
-                server_port=port,
-                theme=gr.themes.Default(font=font),
-                max_file_size="50mb",
-                footer_links=[],
-                quiet=True,
-                prevent_thread_lock=True,
-                app_kwargs={"middleware": [guard]},
-                **dict.fromkeys(("share", "run_history", "enable_monitoring"), False),
-            )
+            page.launch(max_file_size="50mb", prevent_thread_lock=True, **at, **look, **off)
             say(args, {"url": url}, f"the page: {url} until Ctrl-C")
             threading.Event().wait()
         except KeyboardInterrupt:
             page.close(verbose=False)
-    log.info("the page is closed, and what was uploaded is deleted")
+    terminal.say("the page is closed, and what was uploaded is deleted")
 
 
 def answered(question: Callable[..., tuple], *uploads: str | None) -> tuple:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pyimagesearch.system.terminal import InputError, say
+from pyimagesearch.system.terminal import InputError, warn
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
@@ -92,7 +92,7 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
         received = f"{directory}. Wait, or name another by --output"
         raise InputError("a folder that no other training writes to", received) from None
     except NO_LOCKS:
-        say("this folder's file system has no locks: start no second training into it")
+        warn("this folder's file system has no locks: start no second training into it")
     try:
         restore(directory)
         yield

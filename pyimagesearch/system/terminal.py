@@ -82,19 +82,12 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     """
     # NumPy's own threads wait busily, and distances are computed by several threads already
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # a service may have no console: no file that is opened later is to take the numbers 0 to 2
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(number)
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # a service has no console
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    logger = logging.getLogger(LOGGER)
-    logger.setLevel(logging.INFO)
-    logger.handlers = [messages := Messages(sys.stderr if program_output else sys.stdout)]
-    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    show(sys.stderr if program_output else sys.stdout)
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 
@@ -185,8 +178,7 @@ def run(main: Callable[[], object]) -> NoReturn:
     except Exception as error:
         # TensorFlow's is told by its name: it may not be imported here
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-            message = first_line(error)
-            message += "; a smaller --batch-size or --image-size needs less memory"
+            message = f"{first_line(error)}; a smaller --batch-size or --image-size needs less"
         elif isinstance(error, ImportError) and error.name == "cv2":
             message = f"OpenCV cannot be imported ({error}). On a machine without a screen: pip "
             message += "uninstall opencv-python, then pip install opencv-python-headless"
@@ -203,17 +195,48 @@ def _leave_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def say(messages: str | Iterable[str]) -> None:
+def show(stream: Any) -> None:
+    """Show this project's messages on a stream, a line each, from now on."""
+    logger = logging.getLogger(LOGGER)
+    logger.setLevel(logging.INFO)
+    logger.handlers = [messages := Messages(stream)]
+    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+
+
+@contextmanager
+def shown(verbose: bool) -> Iterator[None]:
+    """Inside the block show messages to a program as a script does, or none of them."""
+    logger = logging.getLogger(LOGGER)
+    before = (logger.level, logger.handlers, logger.propagate)
+    if not verbose:
+        logger.setLevel(logging.ERROR)
+    elif not logger.isEnabledFor(logging.INFO):  # else the program shows them already
+        show(sys.stdout)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(before[0])
+        (logger.handlers, logger.propagate) = before[1:]
+
+
+def say(messages: str | Iterable[str], level: int = logging.INFO) -> None:
     """Log a line, or some lines of one kind, of which twenty at most are shown."""
     lines = [messages] if isinstance(messages, str) else list(messages)
     more = [f"and {len(lines) - MOST_LINES:,} more like this"] if len(lines) > MOST_LINES else []
     for line in [*lines[:MOST_LINES], *more]:
-        logging.getLogger(LOGGER).info(line)
+        logging.getLogger(LOGGER).log(level, line)
+
+
+def warn(messages: str | Iterable[str]) -> None:
+    """Say what a user should not miss: Python shows it, too, where a program sets up no logging."""
+    say(messages, logging.WARNING)
 
 
 def verbosity() -> str | int:
-    """For fit: Keras' progress bar on a terminal, a line an epoch in a log."""
-    return "auto" if sys.stdout.isatty() else 2
+    """For fit: Keras' progress bar on a terminal, a line an epoch in a log, or nothing."""
+    shows = logging.getLogger(LOGGER).isEnabledFor(logging.WARNING)
+    return ("auto" if sys.stdout.isatty() else 2) if shows else 0
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def parse(
     size = "images, or pairs, in a step: after each step the weights change"
     add("--batch-size", type=terminal.positive_int, help=size)
     rate = "the learning rate: how far a step changes the weights, 0.001 for example"
-    add("--lr", metavar="RATE", dest="learning_rate", type=terminal.share, help=rate)
+    add("--learning-rate", "--lr", metavar="RATE", type=terminal.share, help=rate)
     quick = "recipe photos in a third of the time: only a head is trained, not its network"
     add("--quick", action="store_true", help=quick)
     mirror = "mirror every second training image: for things that look alike in a mirror "

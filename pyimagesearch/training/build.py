@@ -14,7 +14,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data.batches import steps_and_size, steps_of_a_call
 from pyimagesearch.data.sets import DataSet, ImageSet, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
-from pyimagesearch.system.terminal import InputError, first_line, say
+from pyimagesearch.system.terminal import InputError, first_line, warn
 
 OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
@@ -121,8 +121,8 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
         return None  # none, imagenet, or a file that is missing, which load_weights names
     known = read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
     if known is None:
-        say(f"nothing beside {weights} says which images it was trained on:")
-        say("the figures are not clean where test images are among them")
+        warn(f"nothing beside {weights} says which images it was trained on:")
+        warn("the figures are not clean where test images are among them")
     return known
 
 

@@ -19,12 +19,11 @@ from pyimagesearch.evaluation.distances import Comparison, curve_of
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference.model import read_settings
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.terminal import InputError, say
+from pyimagesearch.system.terminal import InputError, say, warn
 from pyimagesearch.training import devices
 
 NAME = ".checkpoint.npz"
-# of a Checkpoint, as JSON
-KEPT = ("settings", "done", "history", "best_loss", "best_epoch")
+KEPT = ("settings", "done", "history", "best_loss", "best_epoch")  # of a Checkpoint, as JSON
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # what ends a training
 
 
@@ -129,7 +128,7 @@ class Checkpoint(Progress):
             header = json.loads(str(arrays.pop("header")))
             kept = {name: header[name] for name in KEPT}
         except Exception:  # torn, empty or foreign: whatever zip, NumPy or JSON say to it
-            say(f"{self.path} is damaged, or of another version of this project")
+            warn(f"{self.path} is damaged, or of another version of this project")
             return False
         self._check_same(kept["settings"], f"checkpoint {self.path}")
         self.__dict__ |= kept
@@ -200,7 +199,7 @@ class Checkpoint(Progress):
         super().on_epoch_end(epoch, logs)
         self.model.stop_training |= self.out_of_patience
         if self.collapsed:
-            say("the network has collapsed: all distances are alike")
+            warn("the network has collapsed: all distances are alike")
         left = self.epochs - epoch - 1
         if epoch == 1 and left:  # in the first, TensorFlow also builds its graph
             say(f"about {duration(self.history['seconds'][-1] * left)} left")
@@ -213,13 +212,13 @@ class Checkpoint(Progress):
             with whole_file(self.path) as new, open(new, "wb") as f:
                 np.savez(f, header=json.dumps(header), **arrays)
         except OSError as error:  # a full disk: what is learned goes on, the one before stays
-            say(f"no checkpoint of epoch {epoch + 1} could be written ({error.strerror})")
+            warn(f"no checkpoint of epoch {epoch + 1} could be written ({error.strerror})")
 
     def on_train_end(self, logs: Any = None) -> None:
         super().on_train_end(logs)
         if self.diverged:
-            say("the loss is infinite or not a number: a lower learning rate may go further;")
-            say(f"what was learned by epoch {self.done} is kept")
+            warn("the loss is infinite or not a number: a lower learning rate may go further;")
+            warn(f"what was learned by epoch {self.done} is kept")
         if self.out_of_patience:
             say(f"no better validation loss since epoch {self.best_epoch}")
         if self.best_weights:
@@ -233,10 +232,7 @@ class Checkpoint(Progress):
         return self.model.variables + self.model.optimizer.variables
 
     def finish(self) -> None:
-        """Take away the checkpoint, unless the training was stopped before its end.
-
-        And the test script's picture: it shows what the model before this one said.
-        """
+        """Take away an older model's picture and, where the training has ended, the checkpoint."""
         Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
         if self.stopped.is_set() and self.done and self.first_epoch < self.epochs:
             say(f"--resume goes on after epoch {self.done}")

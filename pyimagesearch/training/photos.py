@@ -31,6 +31,8 @@ from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
 HEAD = "two-layer head"
 WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
+AVERAGED, NEW = "trained on, averaged", 0.6  # old weights and new ones, of which so large a share.
+# Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of the head; at least so many steps,
 HEAD_ROUNDS = 2  # and all views so often in an epoch
@@ -46,18 +48,12 @@ SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directi
 
 
 def train(
-    network: keras.Model,
-    train_batches: tf.data.Dataset,
-    steps: int,
-    data: DataSet,
-    recipe: Recipe,
-    seed: int,
-    checkpoint: Checkpoint,
+    network: keras.Model, data: DataSet, recipe: Recipe, seed: int, checkpoint: Checkpoint
 ) -> tuple[keras.Model, keras.callbacks.History, dict[str, Any]]:
     """Each of the recipe's ways, and the one that tells held-out images apart best.
 
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
-    train_batches, steps: of data.batches.batches, for the training on; checkpoint: its.
+    checkpoint: of the training on.
     Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
     epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
     seconds, whether mirror images are seen: where --mirror asks, or where they help to know the
@@ -137,8 +133,7 @@ def train(
         if not recipe.training.mirror and mirror_helps(encoder, held.part(chosen.some)):
             say("mirrored images are trained on, too: they help to tell the held-out ones apart")
             recipe = recipe.changed(mirror=True)
-            asked = (data.train, recipe, seed, checkpoint.first_epoch)
-            (train_batches, steps) = batches.batches(*asked)
+        (dataset, steps) = batches.batches(data.train, recipe, seed, checkpoint.first_epoch)
         (before, copy) = (encoder.get_weights(), encoder)
         if recipe.network.name in NETWORKS:
             copy = accelerate_convolutions(encoder, recipe.training.precision)
@@ -149,14 +144,21 @@ def train(
             layer.trainable = False
         inputs = Input(encoder.input_shape[1:], dtype="uint8")
         model = keras.Model(inputs, InParts(copy)(inputs))
-        args = (train_batches, steps, held, recipe, seed, checkpoint)
-        histories["trained on"] = _fit(model, *args, verbose=verbosity())
+        args = (dataset, steps, held, recipe, seed, checkpoint)
+        history = _fit(model, *args, verbose=verbosity())
+        histories |= dict.fromkeys(("trained on", AVERAGED), history)
         for layer in frozen:  # encoder.keras can be trained on as a whole
             layer.trainable = True
-        encoder.set_weights(copy.get_weights())
+        after = copy.get_weights()
+        encoder.set_weights(after)
         chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
-        if chosen.kept != "trained on":
-            encoder.set_weights(before)
+        averaged = [old + NEW * (new - old) for old, new in zip(before, after)]
+        if chosen.auc < CEILING:
+            encoder.set_weights(averaged)
+            better = 0 if chosen.kept == "trained on" else doubt
+            chosen.add(AVERAGED, encoder, embed(encoder, held.images), better)
+        weights = {"trained on": after, AVERAGED: averaged}
+        encoder.set_weights(weights.get(chosen.kept, before))
 
     trained = chosen.kept
     if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
@@ -170,7 +172,7 @@ def train(
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
     found = {"way": chosen.kept, "ways": chosen.found, "mirrored": recipe.training.mirror}
-    if trained == "trained on":  # what is saved does not show it
+    if trained in ("trained on", AVERAGED):  # what is saved does not show it
         found |= devices.describe(copy)
     return chosen.encoder, history, found
 

@@ -1,13 +1,14 @@
-"""Everything a training does around fit: for the article's run, which the train script writes
-out, in parts; for every other recipe, data set and several devices as one call, train."""
+"""Everything a training does around fit: in parts for the article's run, which the train script
+writes out; for every other recipe and data set, and for several devices, as one call, train."""
 
 import argparse
 import os
 import random
 import signal
 import tempfile
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.files import only_writer
-from pyimagesearch.system.terminal import InputError, first_line, say
+from pyimagesearch.system.terminal import InputError, first_line, say, shown
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
 Settings = dict[str, Any]
@@ -71,6 +72,8 @@ def fit(
     images: np.ndarray | str | os.PathLike,
     labels: ArrayLike | None = None,
     output: str | os.PathLike | None = None,
+    test: tuple[np.ndarray, ArrayLike] | None = None,
+    verbose: bool = True,
     **flags: Any,
 ) -> SiameseModel:
     """Train on images in memory, on a folder or on a list, as the train script does.
@@ -79,7 +82,9 @@ def fit(
     or strings; or what --dataset takes: the path of a folder or a list, or a name.
     flags: the script's other flags by their names, recipe="fast" (which images in memory get by
     default), epochs=3, lr=0.01, split="classes", mirror=True, image_size="64x48", as it is typed.
-    output: the folder for what the script leaves. None: nothing is left on disk.
+    output: the folder for what the script leaves. None: a temporary one, which goes with the model;
+    its save keeps it. test: images and labels to test with; None: a fifth of the others is.
+    verbose: show what the script shows, how many images choose and test among it.
     Returns the trained model. The interrupt (Ctrl-C) ends the training early, and what was learned
     is returned. Signals, and the random numbers of Python and NumPy, are as before afterwards.
     Raises InputError where the script would end with exit code 2.
@@ -94,11 +99,12 @@ def fit(
     elif labels is None:
         raise InputError("labels, one for each image, or a path", "images alone")
     else:
-        arrays = (np.asarray(images), labels)
+        arrays = ((np.asarray(images), labels), test)
         recipe_name = "fast" if flags.get("encoder") is None else "photos"
         flags = {"recipe": recipe_name, "dataset": "arrays"} | flags
     (of_python, of_numpy) = (random.getstate(), np.random.get_state())
-    with tempfile.TemporaryDirectory() as folder:
+    with shown(verbose), ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         flags["output"] = folder if output is None else os.fspath(output)
         if isinstance(flags.get("encoder"), keras.Model):
             path = os.path.join(folder, "encoder_to_start_from.keras")
@@ -110,21 +116,23 @@ def fit(
         (args, recipe) = arguments.parse(fit.__doc__, words)
         try:
             with alone(args.output):
-                train(args, recipe, arrays)
+                left = train(args, recipe, arrays)
             model = SiameseModel(args.model)
-            _ = model.trained_on  # read while it lies on disk
+            if output is None:  # its folder goes with it
+                weakref.finalize(model, stack.pop_all().close)
+            else:
+                say(left)
             return model
         finally:
             random.setstate(of_python)
             np.random.set_state(of_numpy)
 
 
-def train(
-    args: argparse.Namespace, recipe: Recipe, arrays: tuple[np.ndarray, Any] | None = None
-) -> None:
+def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None) -> list[str]:
     """Train on all devices and write what a training leaves; to be called inside of alone.
 
-    args, recipe: of arguments.parse. arrays: images and labels instead of args.dataset.
+    args, recipe: of arguments.parse. arrays: instead of args.dataset, see datasets.load.
+    Returns a line that says where that is, [] where nothing is left to say.
     """
     (_, is_chief) = devices.machines()
     strategy = devices.strategy(recipe)  # one device, several cards, or several machines
@@ -137,7 +145,7 @@ def train(
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
     if checkpoint.is_finished:
-        return
+        return []
     if args.tensorboard and is_chief:
         board = keras.callbacks.TensorBoard(args.tensorboard, write_graph=False)
         checkpoint.beside.append(board)
@@ -152,9 +160,7 @@ def train(
         if is_chief:  # not before the network stands: what is refused writes nothing
             report.draw_training_pairs(args.output, next(iter(train_batches)))
         if recipe.training.ways:  # own photos: the best of several ways from one that saw many
-            (encoder, history, found) = photos.train(
-                encoder, train_batches, steps, data, recipe, args.seed, checkpoint
-            )
+            (encoder, history, found) = photos.train(encoder, data, recipe, args.seed, checkpoint)
             settings |= found
         else:
             say("compiling model...")
@@ -163,7 +169,7 @@ def train(
             callbacks = checkpoint.callbacks(encoder, comparison, data.validation)
             history = devices.fit(model, train_batches, steps, checkpoint, callbacks)
     if not is_chief:
-        return
+        return []
 
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
     say("saving siamese model...")
@@ -180,7 +186,7 @@ def train(
     say("measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()
-    say(f"model: {args.model}, plot: {plot}, report: {os.path.join(args.output, 'report.html')}")
+    return [f"model: {args.model}, plot: {plot}, report: {args.output}/report.html"]
 
 
 def calibrated(

@@ -49,14 +49,11 @@ def test_a_list_of_classes(listed, said):
 
 @pytest.mark.parametrize(
     "header, labels, names",
-    [
-        ("\ufeffpath;label\r", "aabb", ("a", "b")),
-        ("Path\tLabel", "aabb", ("a", "b")),
+    [("\ufeffpath;label\r", "aabb", ("a", "b")), ("Path\tLabel", "aabb", ("a", "b")),
         ("path, label", "aabb", ("a", "b")),
         ("path,label", ["1.0", "1", "02", "02"], ("02", "1")),  # as pandas writes whole numbers
-        ("path,label", ["1.5", "1.5", "v1.0", "v1.0"], ("1.5", "v1.0")),
-    ],
-)
+        ("path,label", ["1.5", "1.5", "v1.0", "v1.0"], ("1.5", "v1.0"))],
+)  # fmt: skip
 def test_forms_of_the_same_list(listed, header, labels, names):
     mark = max(",;\t", key=header.count)
     path = listed(header, *(f"./{k}.png{mark}{label}" for k, label in enumerate(labels)))

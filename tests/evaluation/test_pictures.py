@@ -45,11 +45,12 @@ def test_pictures_with_such_names(tmp_path):
 @pytest.mark.parametrize("count", [1, 6])
 def test_pairs_in_grey_and_colour_and_of_one_pixel(images, count, tmp_path):
     pairs = [images[:count]] * 2
-    figure = pictures.plot_verdicts(pairs, np.arange(count) / 4, 0.5, tmp_path / "a.png")
-    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    expected = ["0.00 same", "0.25 same", "0.50 different", "0.75 different", "1.00 different"]
-    assert titles == [*expected, "1.25 different"][:count]
-    assert shape_of(tmp_path / "a.png")[1] > 200
+    (texts, same) = ("abcdef", [None, True, False, False, True, True])
+    for shown in (pairs, pairs[:1]):
+        figure = pictures.plot_pairs(shown, texts[:count], same, tmp_path / "a.png", "here")
+        titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+        expected = ["a", "b same", "c different", "d different", "e same", "f same"]
+        assert titles == expected[:count] and shape_of(tmp_path / "a.png")[1] > 200
 
 
 def test_a_file_that_is_no_picture_is_refused(tmp_path):

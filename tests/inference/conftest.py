@@ -52,7 +52,7 @@ def refused(ask):
 
     def refused(*arguments):
         (code, out, err) = ask(*arguments)
-        errors = [line for line in err.splitlines() if not line.startswith("[INFO]")]
+        errors = [line for line in err.splitlines() if not line.startswith(("[INFO]", "[WARNING]"))]
         assert code == 2 and len(errors) == 1, (code, out, err)
         return errors[0]
 

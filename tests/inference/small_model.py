@@ -83,4 +83,4 @@ def change(model: Path, **changes: object) -> None:
 
 def answers(out: str) -> list[str]:
     """What a command says without its notes, line by line."""
-    return [line for line in out.splitlines() if not line.startswith("[INFO]")]
+    return [line for line in out.splitlines() if not line.startswith(("[INFO]", "[WARNING]"))]

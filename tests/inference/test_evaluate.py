@@ -105,12 +105,15 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
     small_model.change(model, operating_images=4000)
     (model.parent / "foreign.tflite").write_text("words")
     (code, out, _) = ask(*flags)
-    # 54 images choose, 54 report; the class of three is left out
-    assert code == 0 and "left out class 9: 3 images, 4 needed" in out
+    # 54 images report, 54 choose, and so does the class of three
+    assert code == 0 and "pairs of 54 images" in out
+    assert (
+        json.loads((model / "assets.extra" / "siamese.json").read_text())["operating_images"] == 57
+    )
     assert "foreign.tflite keeps its settings (" in out
     for name in "2345678":
         shutil.rmtree(small / name)
-    # 24 images of two classes: twelve are too few to replace what 54 have chosen
+    # 27 images of three classes: fifteen are too few to replace what 57 have chosen
     message = refused(*flags)
-    assert "at least 30 images" in message and "rest on 54. Received: 12, half of" in message
+    assert "at least 30 images" in message and "rest on 57. Received: 15, half of" in message
     assert ask(*flags, "--force")[0] == 0

@@ -124,12 +124,9 @@ BLACK = np.zeros((1, *small_model.SHAPE), np.uint8)
 
 @pytest.mark.parametrize(
     "images, received",
-    [
-        (BLACK / 255.0, "dtype=float64"),
-        (tf.constant(BLACK / 255.0, tf.float32), "dtype=float32"),
-        (BLACK[:, :14], "shape=(1, 14, 28, 1)"),
-    ],
-)
+    [(BLACK / 255.0, "dtype=float64"), (BLACK[:, :14], "shape=(1, 14, 28, 1)"),
+        (tf.constant(BLACK / 255.0, tf.float32), "dtype=float32")],
+)  # fmt: skip
 def test_a_refused_call_says_so_and_no_other_thread_waits(original, images, received):
     """In a program without this package, which has floats from 0 to 1 or another size."""
     model = tf.saved_model.load(str(original))
@@ -244,13 +241,10 @@ def test_a_model_that_is_replaced_while_it_is_read_is_one_line(model, monkeypatc
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "file, content",
-    [
-        ("saved_model.pb", b"not a graph"),
-        ("variables/variables.index", b""),
+    [("saved_model.pb", b"not a graph"), ("variables/variables.index", b""),
         ("variables/variables.data-00000-of-00001", None),
-        (SETTINGS, b'{"format_version": 1, "image_shape": [28, 28, 3], "threshold": 1}'),
-    ],
-)
+        (SETTINGS, b'{"format_version": 1, "image_shape": [28, 28, 3], "threshold": 1}')],
+)  # fmt: skip
 def test_a_damaged_model_is_one_line(saved, tmp_path, file, content):
     path = shutil.copytree(saved[2], tmp_path / "damaged")
     (path / file).unlink()
@@ -266,17 +260,12 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
 
 @pytest.mark.parametrize(
     "images, mend",
-    [
-        (IMAGES / 255.0, "(x * 255).round().astype('uint8')"),
-        (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
-        (IMAGES[0], "x[None]"),
-        (IMAGES[..., 0], "x[..., None]"),
-        (IMAGES.repeat(3, axis=3), "embed_files(paths)"),
+    [(IMAGES / 255.0, "(x * 255).round().astype('uint8')"), (IMAGES[0], "x[None]"),
+        (IMAGES[..., 0], "x[..., None]"), (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
+        (IMAGES.repeat(3, axis=3), "embed_files(paths)"), (None, "object of shape ()"),
         (["a.png", "b.png"], "embed_files(paths)"),
-        (None, "object of shape ()"),
-        (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)"),
-    ],
-)
+        (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)")],
+)  # fmt: skip
 def test_what_is_no_batch_of_images_is_refused_with_the_way_out(loaded, images, mend):
     with pytest.raises(InputError, match=r"Expected .*images") as error:
         loaded.embed(images)

@@ -55,11 +55,12 @@ def gallery(place, loaded, tmp_path, monkeypatch):
 def test_two_images_and_the_numbers_of_compare(loaded, place):
     (a, b, c) = (str(place / "gallery" / name) for name in ("2/0.png", "2/1.png", "0/0.png"))
     compare = partial(page.compare, loaded)
-    for other, word in ((b, "same"), (c, "different")):
+    for other, word, sign in ((b, "same", "<"), (c, "different", ">=")):
         found = loaded.compare(a, other)
         (card, words, pictures) = page.answered(compare, a, other)
         assert f">{word}<" in card and "threshold 1.0000" in card
-        assert "distance {distance:.4f}, similarity {similarity:.3f}".format(**found) in words
+        far = f"distance {found.distance:.4f} {sign} threshold 1.0000"
+        assert words == f"{far}, similarity {found.similarity:.3f}"
         assert (pictures[0] == loaded.read([a])[0, :, :, 0]).all() and len(pictures) == 2
     assert page.answered(compare, a, None) == (None, "", [])
 
@@ -78,7 +79,9 @@ def test_a_broken_file_is_a_sentence(loaded, gallery, tmp_path):
 def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):
     ask = partial(page.find, loaded, gallery, 0.01)
     (who, sentence, nearest) = ask(str(place / "gallery" / ODD / "0.png"))
-    assert who == ODD and "FPIR unknown, gallery of 15" in sentence  # five classes of three
+    assert (
+        who == ODD and "FPIR unknown (thresholds rest on too few images), gallery of 15" in sentence
+    )  # five classes of three
     assert len(nearest) == 5 and nearest[0][1] == f"{ODD}: 1.000"  # the similarity
     small_model.cv2.imwrite(str(tmp_path / "white.png"), np.full((28, 28), 255, "uint8"))
     assert ask(str(tmp_path / "white.png"))[0] == "unknown"
@@ -169,11 +172,11 @@ def test_in_a_browser(browser):
 
     drop(0, SEVEN)
     drop(1, THREE)
-    until(lambda: re.search(r"distance [\d.]+, similarity [\d.]+", text()))
+    until(lambda: re.search(r"distance [\d.]+ >= threshold [\d.]+, similarity [\d.]+", text()))
     assert "different\nthreshold 1.0000" in text()
     browser.find_elements("css selector", "[role=tab]")[1].click()
     drop(2, THREE)
-    until(lambda: "FPIR unknown, gallery of 15" in text())
+    until(lambda: "FPIR unknown (thresholds rest on too few images), gallery of 15" in text())
     # its name is shown, and was not run
     until(lambda: ODD in text())
     assert browser.title == "Same or different?"

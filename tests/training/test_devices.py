@@ -38,14 +38,10 @@ def test_how_many_machines_there_are_and_which_one_writes(monkeypatch, text, cou
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "{bad",
-        task(WORKERS, "worker", 2),
-        task({"worker": "a:1"}, "worker", 0),
+    ["{bad", task(WORKERS, "worker", 2), task({"worker": "a:1"}, "worker", 0),
         task({"worker": ["a:1", "a:1"]}, "worker", 0),
-        json.dumps({"cluster": WORKERS, "task": {"index": 0}}),
-    ],
-)
+        json.dumps({"cluster": WORKERS, "task": {"index": 0}})],
+)  # fmt: skip
 def test_what_tensorflow_would_not_take(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=r"Expected TF_CONFIG as .* Unset it"):

@@ -1,5 +1,6 @@
 """fit from Python: what the train script does; the threshold that a training chooses."""
 
+import gc
 import os
 import random
 import signal
@@ -9,7 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from pyimagesearch import fit
+from pyimagesearch import SiameseModel, fit
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.sets import DataSet, ImageSet
@@ -29,12 +30,13 @@ def state_of_process():
 
 
 @pytest.mark.slow
-def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch):
+def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch, capfd):
     ((images, numbers), (others, of_others)) = load_mnist()
     before = state_of_process()
     names = [f"digit {number}" for number in numbers[:600]]
     (tmp_path / "contrastive_pairs.png").touch()  # of the model before
     model = fit(images[:600, :, :, 0], names, tmp_path, epochs=2)
+    assert "[INFO] 431 to train on, 48 to choose by, 121 to test" in capfd.readouterr().out
     assert not (tmp_path / "contrastive_pairs.png").exists()
     assert state_of_process() == before
     left = {"contrastive_siamese_model", "encoder.keras", "metrics.json", "contrastive_plot.png"}
@@ -51,33 +53,39 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch):
     shown: dict = {}
     board = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: shown.update(logs))
     monkeypatch.setattr(keras.callbacks, "TensorBoard", lambda folder, **how: board)
-    in_memory = fit(images[:600], names, epochs=1, lr=0.0005, tensorboard=tmp_path)
+    test = (others[:100], [f"digit {number}" for number in of_others[:100]])
+    how = {"epochs": 1, "learning_rate": 0.0005, "tensorboard": tmp_path, "verbose": False}
+    capfd.readouterr()
+    in_memory = fit(images[:600], names, test=test, **how)
+    assert capfd.readouterr() == ("", "")
     assert in_memory.settings["training"]["learning_rate"] == 0.0005
-    assert {"loss", "val_loss"} <= shown.keys()
     assert (
-        in_memory.evaluate(images[:600], numbers[:600])["trained_on"] == of_training["trained_on"]
+        in_memory.settings["parts"]["train"] == 540 and in_memory.settings["parts"]["test"] == 100
     )
-    assert not in_memory.path.exists()
+    assert {"loss", "val_loss"} <= shown.keys()
+    again = in_memory.evaluate(others[:300], of_others[:300], calibrate=True)
+    assert in_memory.threshold == again.threshold
+    temporary = in_memory.path
+    in_memory.save(tmp_path / "saved")
+    loaded = SiameseModel(tmp_path / "saved")
+    assert loaded.threshold == again.threshold and loaded.digest == in_memory.digest
+    assert loaded.evaluate(images[:600], numbers[:600]).trained_on == 600
+    del in_memory
+    gc.collect()
+    assert not temporary.parent.exists()
+
+
+BLACK, TWO = np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
     ("images", "labels", "flags", "what"),
     [
-        (
-            np.zeros((4, 28, 28), np.float32),
-            [0, 0, 1, 1],
-            {},
-            r"uint8 \(N, H, W, C\).* images \* 255",
-        ),
-        (np.zeros((4, 28, 28), np.uint8), [0, 0, 1], {}, "a label for each image"),
-        (np.zeros((4, 28, 28), np.uint8), [0.5, 0, 1, 1], {}, "whole numbers or strings"),
-        (np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1], {"class_level": 1}, "a folder alone"),
-        (
-            np.zeros((4, 28, 28), np.uint8),
-            [0, 0, 1, 1],
-            {"epoch": 1},
-            "--epoch=1, perhaps --epochs is",
-        ),
+        (BLACK / 255, TWO, {}, r"uint8 \(N, H, W, C\).* images \* 255"),
+        (BLACK, [0, 0, 1], {}, "a label for each image"),
+        (BLACK, [0.5, 0, 1, 1], {}, "whole numbers or strings"),
+        (BLACK, TWO, {"class_level": 1}, "a folder alone"),
+        (BLACK, TWO, {"epoch": 1}, "--epoch=1, perhaps --epochs is"),
         ("nowhere", None, {}, "not there"),
     ],
 )
