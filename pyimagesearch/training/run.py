@@ -85,23 +85,23 @@ def fit(
     output: the folder for what the script leaves. None: a temporary one, which goes with the model;
     its save keeps it. test: images and labels to test with; None: a fifth of the others is.
     verbose: show what the script shows, how many images choose and test among it.
-    Returns the trained model. The interrupt (Ctrl-C) ends the training early, and what was learned
-    is returned. Signals, and the random numbers of Python and NumPy, are as before afterwards.
-    Raises InputError where the script would end with exit code 2.
+    Returns the trained model, after Ctrl-C with what was learned. Signals and random numbers are as
+    before afterwards. Raises InputError where the script would end with exit code 2.
 
         ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
         model = fit(trainX[:5000], trainY[:5000], epochs=2)
         model.evaluate(testX, testY).accuracy["value"]
     """
-    arrays = None
-    if isinstance(images, str | os.PathLike):
-        flags["dataset"] = os.fspath(images)
-    elif labels is None:
-        raise InputError("labels, one for each image, or a path", "images alone")
+    is_path = isinstance(images, str | os.PathLike)
+    if is_path != (labels is None) or (is_path and test is not None):
+        received = "a path with more than that" if is_path else "images without labels"
+        raise InputError("images and labels, one for each, or a path alone", received)
+    if is_path:
+        flags["dataset"] = str(images)
     else:
-        arrays = ((np.asarray(images), labels), test)
         recipe_name = "fast" if flags.get("encoder") is None else "photos"
         flags = {"recipe": recipe_name, "dataset": "arrays"} | flags
+    arrays = None if is_path else ((np.asarray(images), labels), test)
     (of_python, of_numpy) = (random.getstate(), np.random.get_state())
     with shown(verbose), ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())

@@ -87,6 +87,7 @@ BLACK, TWO = np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1]
         (BLACK, TWO, {"class_level": 1}, "a folder alone"),
         (BLACK, TWO, {"epoch": 1}, "--epoch=1, perhaps --epochs is"),
         ("nowhere", None, {}, "not there"),
+        ("photos", None, {"test": (BLACK, TWO)}, "a path alone"),
     ],
 )
 def test_what_fit_refuses(images, labels, flags, what, tmp_path):
