@@ -51,7 +51,7 @@ class Network:
     head: str = "none"  # in siamese_network.HEADS: what the model makes of the distance
     weights: str = "none"  # to start from: none, imagenet, or a file encoder.keras
     pixels: str = ""  # in networks.encoders.PIXELS: what the model of such a file takes
-    test_shift: int = 0  # the saved model takes the mean over all shifts of up to so many pixels
+    test_views: int = 1  # the saved model takes the mean over so many places, up to a pixel apart
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ FAST = ARTICLE.changed(
     learning_rate=0.003,
     warmup_steps=100,
     shift=2,
+    test_views=3,
     keep_best=True,
     held_out=0.1,
     least_shape=(8, 8, 1),
@@ -147,7 +148,7 @@ BEST = FAST.changed(
     source="this project: three networks like fast's, and the mean over nine places of an image",
     name="best",
     embedding_dim=144,
-    test_shift=1,
+    test_views=9,
     loss="members_contrastive",
     epochs=18,
     learning_rate=0.002,
@@ -160,6 +161,7 @@ BEST = FAST.changed(
 PHOTOS_SMALL = FAST.changed(
     source="this project: fast for photographs in colour",
     name="photos",
+    test_views=1,
     batch_size=64,
     epochs=200,
     learning_rate=0.001,

@@ -15,6 +15,8 @@ from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
 from pyimagesearch.system.terminal import InputError, first_line
 
+# by a pixel down and to the right, in the order in which test_views takes them
+SHIFTS = (*((0, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)), *((0, 1), (0, -1), (1, 0), (-1, 0)))
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
 
 
@@ -62,7 +64,7 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
     accelerated: for training, in the fastest way, without the mean over shifted images
-    (test_shift). set_weights carries the weights from one to the other. network: instead of the
+    (test_views). set_weights carries the weights from one to the other. network: instead of the
     recipe's. Raises InputError where the recipe's network takes no images of this size.
     """
     had = recipe.reading.image_shape
@@ -87,12 +89,13 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
         x = ops.image.resize(x, (height, width), data_format="channels_last")
     if channels != had[2]:
         x = layers.Concatenate()([x] * channels)
-    if accelerated or not recipe.network.test_shift:
+    if accelerated or recipe.network.test_views == 1:
         return Model(inputs, network(x))
-    width = 2 * recipe.network.test_shift  # black comes in at the edges
-    padded = layers.ZeroPadding2D(recipe.network.test_shift)(x)
-    crops = [((i, width - i), (j, width - j)) for i in range(width + 1) for j in range(width + 1)]
-    shifted = [network(layers.Cropping2D(crop)(padded)) for crop in crops]
+    # the edges are repeated, as where training images are moved
+    x = ops.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
+    x = ops.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+    crops = [((1 + i, 1 - i), (1 + j, 1 - j)) for i, j in SHIFTS[: recipe.network.test_views]]
+    shifted = [network(layers.Cropping2D(crop)(x)) for crop in crops]
     return Model(inputs, layers.Average()(shifted))
 
 

@@ -102,8 +102,7 @@ def cached(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / FILE).exists():
-            say(f"pixels and embeddings are kept in {printable(folder)}; CONTRASTIVE_CACHE "
-                "names another place")  # fmt: skip
+            say(f"what is read is kept in {printable(folder)}; CONTRASTIVE_CACHE names another")
         return _cached_in(folder, store, keys, compute, what, step)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error

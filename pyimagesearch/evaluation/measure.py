@@ -18,7 +18,7 @@ FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSO
 # for identify, whose rate is divided by the size of the gallery
 FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
 KINDS = {"right": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
-MOST_PIXELS = 1_500  # images whose raw pixels are compared
+MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
 DRAWN = 30  # images that weigh as much as the threshold that a model has
@@ -176,7 +176,7 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     """What the pixels themselves give, calibrated on `choices`: the line to beat.
 
     Their values, 0 to 1, are the embedding; of larger images than 32x32 those at 32x32, the means
-    of areas: as much as memory bears. Of more than 1,500 images some are taken.
+    of areas: as much as memory bears. Of more than 1,000 images some are taken.
     """
     import cv2  # here alone
 

@@ -50,7 +50,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),
     **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
     "tested": (TINY, 0.99),
-    "test_shift": (0, 4),
+    "test_views": (1, 9),
     "side": (1, 2 * SAMPLE),
 }
 
@@ -250,7 +250,7 @@ def check(recipe: Recipe) -> None:
         (ways and name in NETWORKS, "network.name", ["features"], "training.ways"),
         (name not in NETWORKS, "training.ways", [ways or WAYS], "network.name"),
         (ways, "network.weights", ["none"], "training.ways"),
-        (ways, "network.test_shift", [0], "training.ways"),
+        (ways, "network.test_views", [1], "training.ways"),
         (ways, "training.pairing", ["batch"], "training.ways"),
         (ways, "training.keep_best", [False], "training.ways"),
         (ways, "training.ways", [in_order], "network.name"),

@@ -121,8 +121,7 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
         return None  # none, imagenet, or a file that is missing, which load_weights names
     known = read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
     if known is None:
-        warn(f"nothing beside {weights} says which images it was trained on:")
-        warn("the figures are not clean where test images are among them")
+        warn(f"nothing beside {weights} says which images it was trained on: test images, perhaps")
     return known
 
 

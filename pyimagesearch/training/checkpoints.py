@@ -217,8 +217,7 @@ class Checkpoint(Progress):
     def on_train_end(self, logs: Any = None) -> None:
         super().on_train_end(logs)
         if self.diverged:
-            warn("the loss is infinite or not a number: a lower learning rate may go further;")
-            warn(f"what was learned by epoch {self.done} is kept")
+            warn(f"no finite loss, try a lower --lr: what was learned by epoch {self.done} is kept")
         if self.out_of_patience:
             say(f"no better validation loss since epoch {self.best_epoch}")
         if self.best_weights:
