@@ -66,8 +66,7 @@ def _images_of(source, own, reading, split, flags):
     if test is None:
         return of_arrays(*train), {}
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
-    (images, labels) = map(np.concatenate, zip(train, test))
-    return of_arrays(images, labels, given), {}
+    return of_arrays(*map(np.concatenate, zip(train, test)), splits=given), {}  # type: ignore
 
 
 def load(

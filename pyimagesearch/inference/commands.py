@@ -9,6 +9,7 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
+log = logging.getLogger(__name__)
+
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
@@ -43,13 +46,13 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
             raise
     except Exception as error:  # a damaged file makes LiteRT raise nearly anything
         why = printable(first_line(error))
-        terminal.say(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
+        log.info(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
     if getattr(args, "fmr", None) is not None:
         model.threshold = model.threshold_for(args.fmr)
-    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
+    log.info(f"images are read {images.described(model.image_shape)}, as the model wants")
     return model
 
 
@@ -80,13 +83,13 @@ def say(args: argparse.Namespace, answer: dict[str, Any], *lines: str) -> None:
 
 def in_words(found: Answer) -> tuple[str, str]:
     """What is known of two images: "97 %", of an older model the similarity; and at length."""
-    distance = f"distance {found.distance:.4f}"
+    distance = f"distance {found['distance']:.4f}"
     if "threshold" in found:
-        distance += f" {'<' if found.same else '>='} threshold {found.threshold:.4f}"
+        distance += f" {'<' if found['same'] else '>='} threshold {found['threshold']:.4f}"
     if "probability" not in found:
-        short = f"{found.similarity:.3f}"
+        short = f"{found['similarity']:.3f}"
         return short, f"{distance}, similarity {short}"
-    percent = 100 * found.probability
+    percent = 100 * found["probability"]
     short = ">99 %" if percent > 99 else "<1 %" if percent < 1 else f"{percent:.0f} %"
     return short, f"{distance}, {short} likely the same, where half of the pairs are"
 
@@ -108,7 +111,7 @@ def compare(args: argparse.Namespace) -> None:
     if args.pairs:
         return _compare_pairs(args, model)
     answer = model.compare(*args.images)
-    say(args, answer, f"{in_words(answer)[1]}: {VERDICT[answer.same]}")
+    say(args, answer, f"{in_words(answer)[1]}: {VERDICT[answer['same']]}")
     sys.exit(0 if answer["same"] else 1)
 
 

@@ -91,9 +91,11 @@ class SiameseModel:
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
         self.digest = digest(self.path)
-        self.take(read_settings(self.path))
+        self.settings = read_settings(self.path)
         fit = (self.settings.get("reading") or {}).get("fit", "stretch")
         self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+        self.threshold: float = self.settings["threshold"]
+        self.operating_points: dict = self.settings.get("operating_points") or {}
         self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
         try:
             if lite:
@@ -116,12 +118,6 @@ class SiameseModel:
             raise InputError("a SavedModel that loads", received) from None
         if digest(self.path) != self.digest:
             raise self.replaced()
-
-    def take(self, settings: dict[str, Any]) -> None:
-        """Answer by these settings from now on."""
-        self.settings = settings
-        self.threshold: float = settings["threshold"]
-        self.operating_points: dict = settings.get("operating_points") or {}
 
     def save(self, folder: File) -> None:
         """Write it into a folder, as a training does: model.save("run"), SiameseModel("run")"""
@@ -420,25 +416,14 @@ def folder_of(path: str) -> str:
     return os.path.dirname(os.path.normpath(path)) if is_model else path
 
 
-def _are_rates(rates):
-    # false match rates, "0.01" and the like, each with a threshold; None: too few pairs for it
-    known = [(float(rate), t) for rate, t in rates.items()]
-    return all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
-
-
-NEEDED = ("image_shape", "threshold")
-CHECKS: dict[str, Callable[[Any], bool]] = {  # whether a setting is of its kind
-    "format_version": lambda x: x == FORMAT,
-    "image_shape": lambda x: len(x) == 3 and 0 < min(x) <= max(x) < 2**16,
-    "threshold": math.isfinite,
-    "reading": lambda x: x.get("fit", "stretch") in FITS,
-    "class_names": lambda x: {*map(type, x)} <= {str},
-    "distance": lambda x: x in ("euclidean", "cosine"),
-    "operating_points": _are_rates,
-    "operating_bounds": _are_rates,
-    "operating_images": lambda x: x >= 0,
-    "identification": lambda x: _are_rates(x.get("rates") or {}),
-    "probability": lambda x: math.isfinite(x["middle"] + x["slope"]),
+CHECKED = (  # of the settings
+    *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
+    *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
+)
+SIMPLE: dict[str, Callable[[Any], bool]] = {  # those that are of their kind where this holds
+    **dict.fromkeys(("threshold", "operating_images"), math.isfinite),
+    "format_version": (FORMAT,).__contains__,
+    "distance": ("euclidean", "cosine").__contains__,
 }
 
 
@@ -455,9 +440,25 @@ def read_settings(model: Path) -> dict[str, Any]:
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-        for name, is_right in CHECKS.items():
+        for name in CHECKED:
             value = settings.get(name)
-            if not (is_right(value) if value is not None else name not in NEEDED):
+            if value is None:
+                right = name not in ("image_shape", "threshold")
+            elif name in SIMPLE:
+                right = SIMPLE[name](value)
+            elif name == "image_shape":
+                right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
+            elif name == "reading":
+                right = value.get("fit", "stretch") in FITS
+            elif name == "class_names":
+                right = {*map(type, value)} <= {str}
+            elif name == "probability":
+                right = math.isfinite(value["middle"] + value["slope"])
+            else:  # numbers by false match rates, "0.01" and the like; None: too few pairs for it
+                rates = value.get("rates") or {} if name == "identification" else value
+                known = [(float(rate), t) for rate, t in rates.items()]
+                right = all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+            if not right:
                 raise ValueError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"

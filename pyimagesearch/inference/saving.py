@@ -104,7 +104,8 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
         # so the model that is looked at now is the one that is written into
         if digest(model.path) != model.digest:
             raise model.replaced()
-    model.take(settings)
+    (model.settings, model.threshold) = (settings, settings["threshold"])
+    model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:
         try:
             (network, known) = read_exported(file)

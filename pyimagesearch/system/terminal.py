@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from pyimagesearch import __version__
 
-LOGGER = "pyimagesearch"
+LOGGER, LINE = "pyimagesearch", logging.Formatter("[%(levelname)s] %(message)s")
 MOST_LINES = 20  # of one kind
 # that this process may use: fewer than the machine has where a scheduler says so
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -87,7 +87,10 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    show(sys.stderr if program_output else sys.stdout)
+    logger = logging.getLogger(LOGGER)
+    logger.setLevel(logging.INFO)
+    logger.handlers = [messages := Messages(sys.stderr if program_output else sys.stdout)]
+    messages.setFormatter(LINE)
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 
@@ -195,14 +198,6 @@ def _leave_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def show(stream: Any) -> None:
-    """Show this project's messages on a stream, a line each, from now on."""
-    logger = logging.getLogger(LOGGER)
-    logger.setLevel(logging.INFO)
-    logger.handlers = [messages := Messages(stream)]
-    messages.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
-
-
 @contextmanager
 def shown(verbose: bool) -> Iterator[None]:
     """Inside the block show messages to a program as a script does, or none of them."""
@@ -211,7 +206,9 @@ def shown(verbose: bool) -> Iterator[None]:
     if not verbose:
         logger.setLevel(logging.ERROR)
     elif not logger.isEnabledFor(logging.INFO):  # else the program shows them already
-        show(sys.stdout)
+        logger.setLevel(logging.INFO)
+        logger.handlers = [messages := Messages(sys.stdout)]
+        messages.setFormatter(LINE)
         logger.propagate = False
     try:
         yield

@@ -157,8 +157,7 @@ def train(
             encoder.set_weights(averaged)
             better = 0 if chosen.kept == "trained on" else doubt
             chosen.add(AVERAGED, encoder, embed(encoder, held.images), better)
-        weights = {"trained on": after, AVERAGED: averaged}
-        encoder.set_weights(weights.get(chosen.kept, before))
+        encoder.set_weights({"trained on": after, AVERAGED: averaged}.get(chosen.kept, before))
 
     trained = chosen.kept
     if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it

@@ -23,14 +23,10 @@ def task(cluster, kind, index):
 
 @pytest.mark.parametrize(
     ("text", "count", "is_chief"),
-    [
-        ("", 1, True),
-        (task(WORKERS, "worker", 0), 2, True),
-        (task(WORKERS, "worker", "1"), 2, False),
+    [("", 1, True), (task(WORKERS, "worker", 0), 2, True), (task(WORKERS, "worker", "1"), 2, False),
         (task({"chief": ["c:3"], **WORKERS}, "worker", 0), 3, False),
-        (task({"chief": ["c:3"], **WORKERS}, "chief", 0), 3, True),
-    ],
-)
+        (task({"chief": ["c:3"], **WORKERS}, "chief", 0), 3, True)],
+)  # fmt: skip
 def test_how_many_machines_there_are_and_which_one_writes(monkeypatch, text, count, is_chief):
     monkeypatch.setenv("TF_CONFIG", text)
     assert devices.machines() == (count, is_chief)
