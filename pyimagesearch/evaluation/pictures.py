@@ -35,10 +35,10 @@ def plot_pairs(
 
     images: two uint8 (B, H, W, C), or one, of single images. same: (B,), true or false; None: only
     the text is there.
-    The first 100 of them, five in a row: more would be too small to see.
+    The first 100 of them, five in a row, six of single images: more would be too small to see.
     """
     texts = texts[:100]
-    columns = min(5, len(texts))
+    columns = min(7 - len(images), len(texts))
     rows = -(-len(texts) // columns)
     # a title needs some width even over a single pair
     fig = Figure(figsize=(max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5), layout="tight")
