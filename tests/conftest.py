@@ -15,6 +15,7 @@ from tests.scripts import python
 def no_messages_to_a_closed_stream():
     yield  # a test's captured output ends with it
     logging.getLogger(terminal.LOGGER).handlers.clear()
+    logging.getLogger(terminal.LOGGER).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,6 @@ def batches(
 
         batches = tf.data.Dataset.from_tensor_slices(order(tf.stack([seed, epoch])))
         batches = batches.batch(size, drop_remainder=in_batch).take(steps).enumerate()
-        # side by side, and in their order all the same
         return batches.map(made, num_parallel_calls=AT_ONCE)
 
     # a training that was resumed after its last epoch still builds its model from a batch

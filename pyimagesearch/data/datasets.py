@@ -149,6 +149,8 @@ def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None =
     warn(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"
         for name, size in zip(names, sizes) if size < LEAST_IMAGES)  # fmt: skip
     some = np.flatnonzero(sizes[numbers] >= LEAST_IMAGES)
+    if not len(some):
+        raise InputError("two images of a class at least", "one of each")
     found = ImageSet(images, numbers, None, names, None, pixel_digests(images), splits)
     return found if len(some) == len(images) else found.part(some)  # which copies the pixels
 

@@ -87,8 +87,7 @@ def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.n
     over white, or over black where white would show nothing. side: the longer side that is wanted;
     a large JPEG is then decoded at a half, a quarter or an eighth of its size, but at twice that
     side or more.
-    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError, naming the
-    file.
+    Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError.
     """
     try:
         status = os.stat(path)

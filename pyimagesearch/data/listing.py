@@ -91,8 +91,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
     """The images in each place below a folder, and what is left out, by its ending or the reason.
 
     Places begin in a single folder around all others. A folder is read once or left out as a whole.
-    What begins with a dot is hidden, and so is __MACOSX, whose files are named as images and are
-    none. A file without an ending may be an image: who reads it will know.
+    What begins with a dot is hidden, and so is __MACOSX, whose files are named as images.
     Raises InputError where the folder is missing or holds no images.
     """
     (kinds, top, seen) = ({"", *ENDINGS}, Path(directory).resolve(), set[Path]())

@@ -69,7 +69,7 @@ def split(
                 break
         if how == "classes" and by is None:
             say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
-                "choose and are tested on (--split images takes some of each)")  # fmt: skip
+                "choose and are tested on (in training --split images takes some)")  # fmt: skip
         if how == "images" and images.groups is not None:
             how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):

@@ -1,7 +1,6 @@
 """The pairs of images, counted in all and by unit (see intervals).
 
-Distances are those in front of a head. The kind of a pair, also as an index: 0 different, 1 same,
-2 no pair.
+Distances are those in front of a head. The kind of a pair: 0 different, 1 same, 2 no pair.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -158,8 +158,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
 
 def sentence(answer: Answer) -> str:
     """What identify answers, in a sentence."""
-    few = "unknown (thresholds rest on too few images)"
-    rate = few if answer.fpir is None else f"{100 * answer.fpir:g} %"
+    rate = f"{100 * answer.fpir:g} %" if answer.fpir else "unknown (too few images to choose by)"
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
     of = f"gallery of {counted(answer.gallery_size, 'image')}"

@@ -68,7 +68,7 @@ def evaluate(
         rested = model.settings.get("operating_images") or 0
         if len(choices) < min(rested, FEW) and not force:
             wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
-            raise InputError(wanted, f"{len(choices)}, half of {what}. Take more, or --force")
+            raise InputError(wanted, f"{len(choices)} of {what}. Take more, or --force")
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
         settings |= found | {"calibrated_before": {k: model.settings.get(k) for k in found}}
@@ -82,8 +82,11 @@ def evaluate(
     if calibrate:
         from pyimagesearch.inference.saving import write_settings
 
+        kept = settings["operating_points"]
+        gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]
         write_settings(model, settings)
         verdict = f"Written to {printable(model.path)}. {verdict}"
+        warn(f"the model has no threshold for an FMR of {rate} any more" for rate in gone)
     elif not measured.suits and not measured.chance and len(test) >= 2 * FEW:
         verdict += " --calibrate stores a new one."
     if figure:

@@ -28,18 +28,12 @@ from pyimagesearch.data.images import FITS, read_image
 from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
+from pyimagesearch.system import terminal
 from pyimagesearch.system.files import plain_path, restore, whole_directory
-from pyimagesearch.system.terminal import (
-    AT_ONCE,
-    InputError,
-    first_line,
-    printable,
-    quiet,
-    say,
-    warn,
-)
+from pyimagesearch.system.terminal import AT_ONCE, InputError, first_line, printable, quiet
 
 FORMAT = 1
+BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
@@ -120,10 +114,13 @@ class SiameseModel:
             raise self.replaced()
 
     def save(self, folder: File) -> None:
-        """Write it into a folder, as a training does: model.save("run"), SiameseModel("run")"""
+        """Write it into a folder, with what its training left beside it: model.save("run")"""
         path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
         with whole_directory(path) as new:
             shutil.copytree(self.path, new)
+        for name in BESIDE if path != self.path else ():
+            for file in self.path.parent.glob(name):
+                shutil.copy(file, path.parent)
         self.path = path
 
     def _put_out(self, vectors: list[np.ndarray]) -> np.ndarray:
@@ -248,7 +245,9 @@ class SiameseModel:
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         if held and calibration.get("new_classes") is False:
-            warn("the FPIR is of classes that were trained on; of new ones it may be higher")
+            terminal.warn(
+                "the FPIR is of classes that were trained on; of new ones it may be higher"
+            )
         distances = self.distance([feats, folder.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
@@ -293,7 +292,7 @@ class SiameseModel:
                         self.is_new = False
                         what = "{} in colour of {}x{}".format(printable(image), *picture.size)
                         known = f"grey images of {width}x{height}: what it says of {what}"
-                        warn(f"the model was trained on {known} may mean little")
+                        terminal.warn(f"the model was trained on {known} may mean little")
         except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
             raise InputError(wanted, error) from None
@@ -331,7 +330,7 @@ class SiameseModel:
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
         left_out = [file for file in files if os.path.join(root, file.name) in asked]
-        say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
+        terminal.say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
         files = [file for file in files if file not in left_out]
         count = len(files)
         (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
@@ -341,8 +340,10 @@ class SiameseModel:
         if not found.good and shard == (1, 1):
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError("readable images", received)
-        warn(f"skipped {message}" for message in messages)
-        say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
+        terminal.warn(f"skipped {message}" for message in messages)
+        terminal.say(
+            f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run"
+        )
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
         (names, classes) = (tuple(getattr(x, of) for x in good) for of in ("name", "label"))
@@ -420,11 +421,6 @@ CHECKED = (  # of the settings
     *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
     *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
 )
-SIMPLE: dict[str, Callable[[Any], bool]] = {  # those that are of their kind where this holds
-    **dict.fromkeys(("threshold", "operating_images"), math.isfinite),
-    "format_version": (FORMAT,).__contains__,
-    "distance": ("euclidean", "cosine").__contains__,
-}
 
 
 def read_settings(model: Path) -> dict[str, Any]:
@@ -444,8 +440,12 @@ def read_settings(model: Path) -> dict[str, Any]:
             value = settings.get(name)
             if value is None:
                 right = name not in ("image_shape", "threshold")
-            elif name in SIMPLE:
-                right = SIMPLE[name](value)
+            elif name in ("threshold", "operating_images"):
+                right = math.isfinite(value)
+            elif name == "format_version":
+                right = value == FORMAT
+            elif name == "distance":
+                right = value in ("euclidean", "cosine")
             elif name == "image_shape":
                 right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
             elif name == "reading":

@@ -213,8 +213,7 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     return x
 
 
-# what a network takes: of pixels in [0, 1] so many times, and so much added. The names are Keras',
-# in keras.applications' preprocess_input
+# what a network takes of pixels in [0, 1]: so many times, plus so much. The names are Keras' own
 PIXELS: dict[str, tuple[float | list[float], float | list[float]]] = {
     "0..255": (255.0, 0.0),
     "0..1": (1.0, 0.0),

@@ -82,7 +82,11 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     """
     # NumPy's own threads wait busily, and distances are computed by several threads already
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # a service has no console
+    # a service may have no console: no file that is opened later is to take the numbers 0 to 2
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that this terminal cannot show is no error

@@ -43,8 +43,7 @@ ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
     "precision": PRECISIONS,
     "fit": FITS,
 }
-# of a number: the least and the most. They go further than anybody needs: beyond them a training
-# would end in a traceback, or not at all
+# of a number: the least and the most, beyond which a training would end in a traceback
 TINY, MOST = 1e-30, 10**6
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),

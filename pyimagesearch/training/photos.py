@@ -59,10 +59,9 @@ def train(
     seconds, whether mirror images are seen: where --mirror asks, or where they help to know the
     held-out images before the training on).
 
-    A head is kept where it is better beyond doubt, see Choice: where held-out images are few or
-    alike the simpler way stays. Training on makes more of many images, and of classes that stay:
-    for such classes it need only be better, and with thousands of images it is kept unless it is
-    worse beyond doubt. So is what sees each image again. Ctrl-C keeps the best way so far.
+    A head is kept where it is better beyond doubt, see Choice. Training on makes more of many
+    images and of classes that stay: there it need only be better, and with thousands of images not
+    worse beyond doubt, as what sees each image again. Ctrl-C keeps the best way so far.
     """
     say("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)

@@ -161,9 +161,9 @@ def test_raw_pixels_are_the_pixels_or_the_means_of_areas():
     labels = np.append(np.arange(3000) // 2, 1500).astype(np.int32)
     pixels = np.random.default_rng(0).integers(0, 256, (3001, 2, 2, 1), dtype=np.uint8)
     raw = measure.measure_raw_pixels(*[ImageSet(pixels, labels)] * 2)
-    assert raw.images == 1500 and raw.retrieval.queries >= 1498
+    assert raw.images == 1000 and raw.retrieval.queries >= 998
     pairs = ImageSet(pixels, None, sample_pairs(labels, 0).singly())
-    assert 1000 < measure.measure_raw_pixels(pairs, pairs).images <= 1500
+    assert 600 < measure.measure_raw_pixels(pairs, pairs).images <= 1000
 
 
 def test_calibrated_rates_are_met_on_other_images():

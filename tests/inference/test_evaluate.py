@@ -115,5 +115,5 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
         shutil.rmtree(small / name)
     # 27 images of three classes: fifteen are too few to replace what 57 have chosen
     message = refused(*flags)
-    assert "at least 30 images" in message and "rest on 57. Received: 15, half of" in message
+    assert "at least 30 images" in message and "rest on 57. Received: 15 of" in message
     assert ask(*flags, "--force")[0] == 0

@@ -111,7 +111,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     assert code == 1 and "left out " in out and "gallery of 6" in out
     # 0.5 % is 3.5 % of seven images
     assert (
-        "FPIR unknown (thresholds rest on too few images), gallery of 7"
+        "FPIR unknown (too few images to choose by), gallery of 7"
         in ask("identify", folder / "3" / "5.png", gallery)[1]
     )
 
