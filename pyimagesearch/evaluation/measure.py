@@ -95,7 +95,7 @@ def _forward(encoder: Any) -> Any:
     return tf.function(
         lambda batch: encoder(batch, training=False),
         input_signature=[tf.TensorSpec(encoder.input_shape, tf.uint8)],
-    )
+    ).get_concrete_function()  # else TensorFlow warns of one that is traced for each encoder
 
 
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:
