@@ -65,11 +65,11 @@ def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:
     for kind, (ends, far) in zip((1, 0), measured.compared.extremes(5_000, 1, 0)):
         found += [(ends[k], far[k], kind) for k in apart(ends)[:5]]
     (worst, distances, same) = map(np.array, zip(*found))
-    images = measured.compared.images.images
-    texts = [f"{d:.2f}, is" for d in measured.compared.distance.output(distances)]
-    title = f"{run}Same pairs furthest apart, different ones nearest, no image twice"
-    title += f"; threshold {measured.threshold:.2f}"
-    return plot_pairs([images[e] for e in worst.T], texts, same, path, title)
+    (limit, compared) = (measured.threshold, measured.compared)
+    outputs = compared.distance.output(distances)
+    texts = [f"{d:.2f},{'' if (d < limit) == y else ' wrong:'} is" for d, y in zip(outputs, same)]
+    title = f"{run}Same pairs furthest apart, different ones nearest; threshold {limit:.2f}"
+    return plot_pairs([compared.images.images[e] for e in worst.T], texts, same, path, title)
 
 
 def plot_matrix(
