@@ -102,7 +102,7 @@ def cached(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / FILE).exists():
-            say(f"what is read is kept in {printable(folder)}; CONTRASTIVE_CACHE names another")
+            say(f"pixels are kept in {printable(folder)}; CONTRASTIVE_CACHE names another place")
         return _cached_in(folder, store, keys, compute, what, step)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error

@@ -107,7 +107,8 @@ def write(
 
     of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
     say(f"the raw pixels, the line to beat: {of_raw}")
-    say("\n".join([measure.report(measured, "the network on test images"), *without]))
+    for text in (measure.report(measured, "the network on test images"), *without):
+        say(text)
     if not recipe.training.ways:  # whose distances are on a scale of their own, without a margin
         say(f"test loss {loss:.4f}, AUC {measured.auc.value:.5f}")
     say(summary)

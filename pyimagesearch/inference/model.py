@@ -30,7 +30,7 @@ from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.system import terminal
 from pyimagesearch.system.files import plain_path, restore, whole_directory
-from pyimagesearch.system.terminal import AT_ONCE, InputError, first_line, printable, quiet
+from pyimagesearch.system.terminal import InputError, printable, quiet, say, warn
 
 FORMAT = 1
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
@@ -108,7 +108,7 @@ class SiameseModel:
         except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
             if lite or isinstance(error, InputError):
                 raise
-            received = f"{printable(self.path)} ({first_line(error)}). {ADVICE}"
+            received = f"{printable(self.path)} ({terminal.first_line(error)}). {ADVICE}"
             raise InputError("a SavedModel that loads", received) from None
         if digest(self.path) != self.digest:
             raise self.replaced()
@@ -118,6 +118,8 @@ class SiameseModel:
         path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
         with whole_directory(path) as new:
             shutil.copytree(self.path, new)
+            if digest(new) != self.digest:
+                raise self.replaced()
         for name in BESIDE if path != self.path else ():
             for file in self.path.parent.glob(name):
                 shutil.copy(file, path.parent)
@@ -142,7 +144,7 @@ class SiameseModel:
         if settings["export"] | known != settings["export"]:
             raise ValueError("it is damaged, of another model, or of an older version")
         with quiet():  # its C++ says that it has made a delegate
-            interpreter = Interpreter(model_content=content, num_threads=AT_ONCE)
+            interpreter = Interpreter(model_content=content, num_threads=terminal.AT_ONCE)
             interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner("embed")
         turn = threading.Lock()  # an interpreter for each thread is no faster
@@ -163,6 +165,8 @@ class SiameseModel:
     def trained_on(self) -> np.ndarray:
         """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown."""
         known = read_trained_on(self.path)
+        if known is not None and digest(self.path) != self.digest:
+            raise self.replaced()
         return np.zeros(0, np.uint64) if known is None else known
 
     def replaced(self) -> InputError:
@@ -245,9 +249,7 @@ class SiameseModel:
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         if held and calibration.get("new_classes") is False:
-            terminal.warn(
-                "the FPIR is of classes that were trained on; of new ones it may be higher"
-            )
+            warn("the FPIR is of classes that were trained on; of new ones it may be higher")
         distances = self.distance([feats, folder.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
@@ -292,7 +294,7 @@ class SiameseModel:
                         self.is_new = False
                         what = "{} in colour of {}x{}".format(printable(image), *picture.size)
                         known = f"grey images of {width}x{height}: what it says of {what}"
-                        terminal.warn(f"the model was trained on {known} may mean little")
+                        warn(f"the model was trained on {known} may mean little")
         except InputError as error:
             wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
             raise InputError(wanted, error) from None
@@ -330,7 +332,7 @@ class SiameseModel:
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
         left_out = [file for file in files if os.path.join(root, file.name) in asked]
-        terminal.say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
+        say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
         files = [file for file in files if file not in left_out]
         count = len(files)
         (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
@@ -340,10 +342,8 @@ class SiameseModel:
         if not found.good and shard == (1, 1):
             received = f"{printable(directory)} with none. {'; '.join(messages[:3])}".strip()
             raise InputError("readable images", received)
-        terminal.warn(f"skipped {message}" for message in messages)
-        terminal.say(
-            f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run"
-        )
+        warn(f"skipped {message}" for message in messages)
+        say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
         (names, classes) = (tuple(getattr(x, of) for x in good) for of in ("name", "label"))
@@ -440,8 +440,10 @@ def read_settings(model: Path) -> dict[str, Any]:
             value = settings.get(name)
             if value is None:
                 right = name not in ("image_shape", "threshold")
-            elif name in ("threshold", "operating_images"):
+            elif name == "threshold":
                 right = math.isfinite(value)
+            elif name == "operating_images":
+                right = value >= 0
             elif name == "format_version":
                 right = value == FORMAT
             elif name == "distance":

@@ -185,7 +185,7 @@ def run(main: Callable[[], object]) -> NoReturn:
     except Exception as error:
         # TensorFlow's is told by its name: it may not be imported here
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-            message = f"{first_line(error)}; a smaller --batch-size or --image-size needs less"
+            message = f"{first_line(error)}; a smaller --batch-size or --image-size helps"
         elif isinstance(error, ImportError) and error.name == "cv2":
             message = f"OpenCV cannot be imported ({error}). On a machine without a screen: pip "
             message += "uninstall opencv-python, then pip install opencv-python-headless"
@@ -211,9 +211,8 @@ def shown(verbose: bool) -> Iterator[None]:
         logger.setLevel(logging.ERROR)
     elif not logger.isEnabledFor(logging.INFO):  # else the program shows them already
         logger.setLevel(logging.INFO)
-        logger.handlers = [messages := Messages(sys.stdout)]
+        (logger.handlers, logger.propagate) = ([messages := Messages(sys.stdout)], False)
         messages.setFormatter(LINE)
-        logger.propagate = False
     try:
         yield
     finally:

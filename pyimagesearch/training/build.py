@@ -121,7 +121,7 @@ def known_digests(recipe: Recipe) -> np.ndarray | None:
         return None  # none, imagenet, or a file that is missing, which load_weights names
     known = read_trained_on(weights.parent / os.path.basename(config.MODEL_PATH))
     if known is None:
-        warn(f"nothing beside {weights} says which images it was trained on: test images, perhaps")
+        warn(f"nothing beside {weights} says which images it was trained on, maybe test images")
     return known
 
 

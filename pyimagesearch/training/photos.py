@@ -316,9 +316,8 @@ def whitening(
     scale = 1 / (spread + 0.01 * spread.mean() + 1e-9)
     z = (features - mean) * scale
 
-    # the directions, orthonormal, by a random projection and four power iterations: exact to what
-    # matters here, and a second where the whole decomposition takes a minute. Source: Halko,
-    # Martinsson, Tropp, "Finding Structure with Randomness", 2011
+    # the directions, orthonormal, by a random projection and four power iterations: a second, not
+    # a minute. Source: Halko, Martinsson, Tropp, "Finding Structure with Randomness", 2011
     k = min(MOST_DIRECTIONS, len(z) - 1)
     basis = np.random.default_rng(0).normal(size=(z.shape[1], min(k + 30, *z.shape)))
     basis = basis.astype(z.dtype)

@@ -77,9 +77,8 @@ def test_a_line_for_each_pair_and_a_summary(ask, write):
     assert code == 0 and err == "" and len(lines) == 11
     assert [line.split()[2] for line in lines[:10]] == 5 * ["same"] + 4 * ["different"] + ["same"]
     assert [line.endswith("wrong") for line in lines[:10]] == 9 * [False] + [True]
-    assert lines[10].startswith(
-        "10 pairs compared: 6 the same, 4 different; of 10 whose answer is given 90.00 % ("
-    )
+    text = "10 pairs compared: 6 the same, 4 different; of 10 whose answer is given 90.00 % ("
+    assert lines[10].startswith(text)
     answer = json.loads(ask("compare", "--pairs", path, "--json")[1])
     summary = answer["summary"]
     assert (summary["compared"], summary["same"], summary["known"]) == (10, 6, 10)

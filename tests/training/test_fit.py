@@ -59,9 +59,8 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch, cap
     in_memory = fit(images[:600], names, test=test, **how)
     assert capfd.readouterr() == ("", "")
     assert in_memory.settings["training"]["learning_rate"] == 0.0005
-    assert (
-        in_memory.settings["parts"]["train"] == 540 and in_memory.settings["parts"]["test"] == 100
-    )
+    parts = in_memory.settings["parts"]
+    assert (parts["train"], parts["test"]) == (540, 100)
     assert {"loss", "val_loss"} <= shown.keys()
     again = in_memory.evaluate(others[:300], of_others[:300], calibrate=True)
     assert in_memory.threshold == again.threshold
