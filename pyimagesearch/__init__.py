@@ -23,8 +23,9 @@ __all__ = list(PLACES)
 def __getattr__(name: str) -> object:
     if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pyimagesearch.system.terminal import quiet
+    from pyimagesearch.system.terminal import InputError, quiet
 
+    InputError.in_python = True
     with quiet():  # TensorFlow's start-up lines, also those of its look for a GPU
         found = getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
         if "tensorflow" in sys.modules:

@@ -192,8 +192,7 @@ class RecipeLoss(keras.losses.Loss):
     """One of LOSSES with its margin, as compile takes it.
 
     Of a batch that several devices share, each gives its part of the mean: the loss of its own
-    pairs, or of every pair of the whole batch, whose embeddings all of them gather, divided by
-    the number of devices.
+    pairs, or of every pair of the whole batch, which all gather, divided by their number.
     """
 
     def __init__(self, loss: str, margin: float = 1):

@@ -140,9 +140,8 @@ class SisterNetworks(layers.Layer):
     """Two batches of images -> their features, both through one network in one pass.
 
     images_a: (B, H, W, C). images_b: (k B, H, W, C), k images for each of images_a, side by side.
-    Returns two (k B, D), the features of images_a repeated. A network with BatchNormalization
-    looks at images_a, the first of each k, the second … one after the other, each by its own
-    statistics.
+    Returns two (k B, D), the features of images_a repeated. A BatchNormalization takes images_a,
+    the first of each k, the second … one after the other, each by statistics of their own.
     """
 
     def __init__(self, network: Model, k: int):

@@ -13,6 +13,7 @@ from tests.scripts import python
 
 @pytest.fixture(autouse=True)
 def no_messages_to_a_closed_stream():
+    terminal.InputError.in_python = False
     yield  # a test's captured output ends with it
     logging.getLogger(terminal.LOGGER).handlers.clear()
     logging.getLogger(terminal.LOGGER).setLevel(logging.NOTSET)

@@ -24,8 +24,7 @@ def moved(
     images: uint8 (B, H, W, C). recipe: shift in pixels, turn in degrees, zoom as a share, all up
     to so much either way; crop, the share of the area that a window may leave out; mirror, every
     second image; blur, up to this share of a blur by one pixel; colour and light, up to this
-    share more or less of colour, contrast and brightness. Whole pixels where nothing but shift
-    is asked for. The edge is repeated where nothing is left.
+    share of colour, contrast, brightness. A shift alone is of whole pixels. Edges are repeated.
     seed: two integers, which decide it all; or draws, float (DRAWN, B) in [-1, 1), which do.
     """
     training = recipe.training

@@ -27,8 +27,7 @@ LEAST_CONTRAST = 2.0  # standard deviation of the pixels: a plain area is no cop
 def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> tuple[np.ndarray, int]:
     """Which test images have a near copy among the training images.
 
-    Returns (int, rows of test that have one; how many were looked at). Of more than 4,000 test or
-    100,000 training images so many are looked at, evenly spread.
+    Returns (int, rows of test that have one; how many were looked at). Of many some are.
     """
     (rows, columns) = (evenly(len(test), MOST_TESTED), evenly(len(train), MOST_SEARCHED))
     found = [np.unique(pairs[:, 0]) for pairs in _pairs_of_copies(test, rows, train, columns)]
@@ -47,8 +46,7 @@ def groups_of_copies(images: np.ndarray | Rows) -> list[np.ndarray]:
 def _pairs_of_copies(images, rows, others, columns):
     """Pairs of near copies, block by block: int (P, 2), a row of images and a column of others.
 
-    All whose thumbnails correlate more than ALIKE; last, rows without such and the column with the
-    most similar thumbnail, where the one is the other moved.
+    All whose thumbnails correlate more than ALIKE; last, of other rows, what is_moved_copy finds.
     """
     thumbs = thumbnails(images, rows)
     highest = np.full(len(rows), -1, np.float32)  # correlation so far
@@ -100,8 +98,7 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
 def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
     """Some images at 24x24, each with mean 0 and length 1: float32 (len(rows), 576 C).
 
-    The product of two is then the correlation of their pixels, the same at any brightness and
-    contrast. A plain image becomes 0.
+    The product of two is the correlation of their pixels, at any contrast. A plain image becomes 0.
     """
     import cv2
 

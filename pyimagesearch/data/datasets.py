@@ -65,6 +65,9 @@ def _images_of(source, own, reading, split, flags):
     (train, test) = DATASETS[source]() if own else source
     if test is None:
         return of_arrays(*train), {}
+    (shape, of_test) = (np.shape(images)[1:] for images, _ in (train, test))
+    if shape != of_test:
+        raise InputError(f"test images of the training's shape, {shape}", of_test)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
     return of_arrays(*map(np.concatenate, zip(train, test)), splits=given), {}  # type: ignore
 
@@ -80,10 +83,9 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    source: a key of DATASETS, a folder or a list; or images and labels, see of_arrays, to train
-    with, and the same to test with or None.
-    recipe: says which shares are tested and held out, and how training pairs are drawn. Where none
-    is held out, validation is the test, which then chooses nothing, and choices is train.
+    source: a key of DATASETS, a folder, a list; or (images, labels) to train and to test with.
+    recipe: which shares are tested and held out, and how training pairs are drawn. Where none is
+    held out, validation is the test, which then chooses nothing, and choices is train.
     split: see splits.split. known: ImageSet.digests of what an earlier model was trained on, which
     is trained on again; where that cannot be, parts["clean"] is False.
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
@@ -133,8 +135,7 @@ def load(
 def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None = None) -> ImageSet:
     """Images uint8 (N, H, W, C) or (N, H, W), C 1 or 3, with labels, see sets.class_numbers.
 
-    splits: which part each is of, see ImageSet. Logs which classes of a single image are left out.
-    Raises InputError for anything else.
+    splits: see ImageSet. Logs which classes of one image go. Raises InputError for anything else.
     """
     images = images[..., np.newaxis] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):

@@ -42,8 +42,7 @@ def read_folder(
     from about a hundred of the pictures: colour if any has it, and their own size, within the
     bounds of `reading`, which also says what becomes of other ratios of the sides.
     Returns the images used, their pixels on disk; and what was read and left out, for JSON.
-    Raises InputError where too little is left, where it is not plain what the classes are, or
-    where images of one group are in two parts that are given.
+    Raises InputError where too little is left, the classes are not plain, a group is in two parts.
     """
     is_folder = os.path.isdir(directory)
     if class_level and not is_folder:

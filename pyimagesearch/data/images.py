@@ -85,8 +85,7 @@ def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.n
 
     It is turned as EXIF says. Of 16 bits a channel the upper 8 are taken. Transparency is laid
     over white, or over black where white would show nothing. side: the longer side that is wanted;
-    a large JPEG is then decoded at a half, a quarter or an eighth of its size, but at twice that
-    side or more.
+    a large JPEG is then decoded at a half, a quarter or an eighth, but at twice that side or more.
     Returns uint8 (H, W, 1) for grey, (H, W, 3) in RGB for others. Raises InputError.
     """
     try:

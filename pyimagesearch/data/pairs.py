@@ -18,8 +18,7 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     rng: a numpy Generator or a seed; None draws from numpy's global state (np.random.seed).
     others[:, 0]: a different image of the same class, each equally likely. others[:, 1]: an
     image of another class, each equally likely, as in the article. y: 1 and 0 in turn.
-    An image without another of its class is no anchor, and may be a negative; with `alone` it
-    is an anchor whose positive is the image itself.
+    An image alone in its class is no anchor, but a negative; with `alone` it is its own positive.
     Raises InputError where there are no labels, no two classes, or no anchor.
     """
     rng = _generator(rng)

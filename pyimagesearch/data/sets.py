@@ -153,8 +153,8 @@ def class_numbers(labels: Any) -> np.ndarray:
     wrong = [v for v in values if not (isinstance(v, (Real, np.bool_)) and v % 1 == 0)]
     if wrong and not all(isinstance(value, str) for value in values):
         wanted = "one label for each image, whole numbers or strings, (N,) or (N, 1)"
-        mend = "np.argmax(labels, axis=1) makes labels of one-hot rows"
-        raise InputError(wanted, f"{wrong[0]!r}. {mend}")
+        mend = ". np.argmax(labels, axis=1) makes labels of one-hot rows"
+        raise InputError(wanted, f"{wrong[0]!r}{mend if isinstance(wrong[0], list) else ''}")
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
 

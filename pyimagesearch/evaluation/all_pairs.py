@@ -47,8 +47,7 @@ class ImagePairs:
         """embeddings: (N, D), of `images`. settings: the model's, "distance" and "head".
 
         comparison: what the model puts out, asked where there is a head. new_classes: whether no
-        class of these images was trained on. asked: bool (N,), one image at least of each pair is
-        one of these.
+        class of these images was trained on. asked: bool (N,), one of these at least is in a pair.
         Raises InputError where an embedding is not finite, or one kind of pair is missing.
         """
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
@@ -124,8 +123,7 @@ class ImagePairs:
     def blocks(self, of: Callable = lambda *block: block) -> Iterator[Any]:
         """What `of` makes, on all cores, of the pairs block by block, as R rows with C columns.
 
-        of(the images of the rows, (R, 1), and of the columns, (1, C) or (R, 1); the kinds of the
-        pairs, int32 (R, C); the distances).
+        of(images of the rows, (R, 1), of the columns, (1, C) or (R, 1); kinds, (R, C); distances)
         """
         if not self.whole:
             far = self.distance.rows(*self.embeddings[self.ends.T])

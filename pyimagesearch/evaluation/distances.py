@@ -116,8 +116,7 @@ class Curve:
 
     tmr, fmr, right (of all pairs): (L + 1,), where none, one, two … levels match. best: how many
     match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance. eer: where
-    FMR and FNMR meet. collapsed: whether all distances are alike, as of a network that gives every
-    image the same embedding.
+    FMR and FNMR meet. collapsed: whether all distances are alike, those of equal embeddings.
     """
 
     levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps
@@ -154,9 +153,8 @@ class Curve:
     def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
         """The largest threshold at which at most the share fmr of the different pairs match.
 
-        independent: the places of apart, of the different pairs, the nearest first. None where
-        the pairs that match do not hold 30: two images with wrong labels make many false matches,
-        but only two independent ones.
+        independent: the places of apart, of the different pairs, the nearest first. None where the
+        pairs that match do not hold 30: two wrong labels make many false matches, but few of these.
         """
         matches = int(fmr * self.different.sum() + 1e-9)  # 0.01 * 3000 is a little below 30
         if np.searchsorted(independent, matches) < MIN_FALSE_MATCHES:

@@ -52,8 +52,7 @@ class Figure:
 def interval(value: float, left_out: np.ndarray, images: int) -> Figure:
     """A share with its interval, from what it is with one unit after another left out.
 
-    value: the share, 0 to 1. left_out: (U,), the shares without each unit. images: how many
-    images the units hold.
+    value: the share, 0 to 1. left_out: (U,), the shares without each unit. images: of all units.
     The jackknife's variance (n - 1) / n sum (p_i - mean)^2 says how many independent trials tell
     as much, value (1 - value) / variance. Their number gives Wilson's interval (1927), with
     Student's t of n - 1. Where few errors are seen, the variance is too small: so there are at

@@ -101,13 +101,11 @@ def _forward(encoder: Any) -> Any:
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:
     """Thresholds from images on which no figure is reported, as a dict for JSON.
 
-    stored: the threshold that the model has. Where it suits these images, theirs is drawn towards
-    it, as few images say little.
+    stored: the threshold that the model has; theirs, where it suits these images, is drawn to it.
     "threshold": what gets most of the pairs right.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
-    "identification": thresholds for more rates, see SiameseModel.identify. "probability": see
-    probability_of.
+    "identification": thresholds for more rates, for identify. "probability": of probability_of.
     """
     (curve, distance, asked) = (compared.curve, compared.distance, compared.asked)
     n = len(compared.rows) if asked is None else int(asked.sum())
@@ -148,8 +146,7 @@ def calibration(counts: Counts, settings: Mapping[str, Any], tenths: np.ndarray)
 
     tenths: the distances at which the probability is 0.9, 0.8 … 0.1, the last thresholds of
     counts; none of a model without one. Between each two, and around them, where pairs are: the
-    mean that is "predicted", the share that is the "same", where same and different pairs weigh a
-    half each, and how many "pairs".
+    mean that is "predicted", the share that is the "same" (both kinds weigh a half), the "pairs".
     """
     curve = counts.compared.curve
     predicted = probability_of(counts.compared.distance.output(curve.levels), settings)

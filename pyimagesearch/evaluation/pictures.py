@@ -33,8 +33,7 @@ def plot_pairs(
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 
-    images: two uint8 (B, H, W, C), or one, of single images. same: (B,), true or false; None: only
-    the text is there.
+    images: two uint8 (B, H, W, C), or one, of single images. same: (B,), or None: no word.
     The first 100 of them, five in a row, six of single images: more would be too small to see.
     """
     texts = texts[:100]

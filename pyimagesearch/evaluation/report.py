@@ -48,8 +48,7 @@ def write(
     """Measure on the test images; write metrics.json, history.csv, the pictures, report.html.
 
     settings: of the training, calibration included. history: of fit, a list for each figure.
-    encoder, comparison: what was saved. Returns what the network has on data.test; the log says
-    it, too.
+    encoder, comparison: what was saved. Returns, and logs, what the network has on data.test.
     """
     test = data.test
     embeddings = embed(encoder, test.images)
@@ -72,11 +71,11 @@ def write(
             what = f"{len(rest)} test images without a near copy in training"
             without.append(f"{what}: {figure.percent()} right")
     content = {
-        "classes": of_test.pop("classes", None),
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
         "calibration": of_test.pop("calibration"),
         "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
+        "classes": of_test.pop("classes", None),
         "parts": data.parts,
         "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
         "training_seconds": sum(history["seconds"]),
@@ -140,8 +139,7 @@ def page(
 ) -> str:
     """What report.html holds, as HTML; its size is bounded, however large the data.
 
-    output: the folder whose pictures are taken. content: what metrics.json holds. texts: warnings,
-    and notes on the data.
+    output: whose pictures are taken. content: of metrics.json. texts: warnings, notes on the data.
     """
     # the slider's steps, evenly spread, and the model's thresholds with their exact figures
     (compared, curve) = (measured.compared, measured.compared.curve)

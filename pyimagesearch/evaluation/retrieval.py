@@ -26,8 +26,7 @@ class Retrieval:
 
     queries: images that have asked; one without another of its class does not.
     doubtful: images whose label is probably wrong, each {"file", "class", "like"}: below the
-    threshold (of distances in front of a head) are its five nearest, all of class "like", and
-    none of its own class.
+    threshold (of distances in front of a head) are its five nearest, all of class "like".
     For the intervals one unit after another is left out. A unit that leaves asks no more; of
     recall@1 it leaves the gallery, too, and the next image answers. (mAP@R changes little by that.)
     """

@@ -13,7 +13,7 @@ from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION, split
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.terminal import InputError, printable, say, warn
+from pyimagesearch.system.terminal import InputError, counted, printable, say, warn
 
 FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
 
@@ -41,7 +41,7 @@ def evaluate(
     threshold = model.threshold if fmr is None else model.threshold_for(fmr)
     counts: dict[str, Any] = {}
     if isinstance(folder, np.ndarray):
-        (images, what) = (of_arrays(folder, labels), f"{len(folder)} images")
+        (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))
     else:
         (images, counts) = read_folder(folder, shape=model.image_shape, **reading)
         what = printable(folder)

@@ -114,8 +114,7 @@ def read(path: str | Path) -> Gallery:
 def merge(paths: Sequence[str | Path]) -> Gallery:
     """All shards of a folder, from the .npz files of embed --shard, as embed gives it in one.
 
-    The order of the paths is free. Raises InputError where they are not all parts of one folder,
-    embedded by one model, each of them once.
+    In any order. Raises InputError where they are not each part once, of one folder and model.
     """
     parts = sorted(map(read, paths), key=lambda part: part.part)
     wholes = {(*part.part[1:], part.model, part.embeddings.shape[1]) for part in parts}

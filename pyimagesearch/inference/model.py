@@ -36,12 +36,13 @@ FORMAT = 1
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
-ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
+ADVICE = "Train one with train_contrastive_siamese_network.py, or name another folder."
 MEND = "grey ones are x[..., None], floats from 0 to 1 (x * 255).round().astype('uint8')"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
 Image = File | np.ndarray  # or its pixels as they are read: uint8 (H, W, C)
+Folder = File | np.ndarray | Gallery  # or its images in memory, uint8 (N, H, W, C)
 
 
 class Answer(dict):
@@ -51,6 +52,9 @@ class Answer(dict):
         if name not in self:
             raise AttributeError(f"this answer has {', '.join(self)}; not {name}")
         return self[name]
+
+    def __repr__(self) -> str:
+        return self.get("report") or super().__repr__()  # of evaluate: what its command prints
 
 
 class SiameseModel:
@@ -73,9 +77,8 @@ class SiameseModel:
         """Load the model in a directory, or in a folder that a training wrote it into.
 
         lite: run the encoder.tflite that `export` has written beside it, without TensorFlow.
-        Raises InputError where path is no SavedModel that save wrote, or a training replaces it at
-        this moment; lite: ImportError where LiteRT or the file is missing, others where the file
-        is damaged.
+        Raises InputError where path is no SavedModel of save's, or a training replaces it now;
+        lite: ImportError where LiteRT or the file is missing, others where it is damaged.
         """
         path = Path(os.path.realpath(path))
         inside = path / Path(MODEL_PATH).name
@@ -133,8 +136,7 @@ class SiameseModel:
     def _exported(self) -> Callable:
         """The network without TensorFlow, which takes seconds.
 
-        The embeddings are the SavedModel's to within 4e-7; TensorFlow's differ by 1e-7 with the
-        size of the batch, so the cache keeps both under one digest.
+        The embeddings are the SavedModel's to within 4e-7: the cache keeps both under one digest.
         """
         from ai_edge_litert.interpreter import Interpreter
 
@@ -204,13 +206,15 @@ class SiameseModel:
         return Answer(evaluate(self, folder, labels, fmr, calibrate, force, figure, **reading))
 
     def search(
-        self, query: Image, folder: File | Gallery, top: int = 5, fmr: float | None = None
+        self, query: Image, folder: Folder, top: int = 5, fmr: float | None = None
     ) -> Answer:
         """Which images of a folder, or of what embed_folder made of it, are most like this one?
 
-        results: the nearest, nearest first, each with its file and what judge says of it:
+        results: the nearest first, each with its file, in an array its number, and judge's answer:
         model.search("a.png", "photos", top=3).results[0].file
         """
+        if top < 1:
+            raise InputError("top, a number from 1 up", top)
         threshold = self.threshold if fmr is None else self.threshold_for(fmr)
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
@@ -224,13 +228,14 @@ class SiameseModel:
         return Answer(threshold=threshold, results=results)
 
     def identify(
-        self, query: Image, folder: File | Gallery, fpir: float = FPIR, top: int = 5
+        self, query: Image, folder: Folder, fpir: float = FPIR, top: int = 5, labels: Any = None
     ) -> Answer:
         """Who or what is this, or nobody known? A folder has a subfolder for each person or thing.
 
-        folder: or what embed_folder made of it. fpir: the false positive identification rate, the
-        share of strangers who are given a name (ISO/IEC 19795-1:2021). A stranger is compared with
-        all N images: FPIR <= N FMR, so the threshold is that for a false match rate of fpir / N.
+        folder: or what embed_folder made of it; or images in memory, and labels, a name of each.
+        fpir: the false positive identification rate, the share of strangers who are given a name
+        (ISO/IEC 19795-1:2021). A stranger is compared with all N images: FPIR <= N FMR, so the
+        threshold is that for a false match rate of fpir / N.
         known: whether the nearest class is nearer than threshold; name: then its name. fpir: None
         where no threshold is known to hold it. gallery_size: N. candidates: the `top` nearest
         classes, each with what judge says of its nearest image.
@@ -238,11 +243,11 @@ class SiameseModel:
         """
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, None, [query])
+            folder = self.embed_folder(folder, None, [query], labels=labels)
         size = len(folder.names)
         if not any(folder.classes):
-            where = printable(folder.directory)
-            raise InputError("a subfolder for each person or thing", f"{where} without subfolders")
+            wanted = f"{'a subfolder' if folder.directory else 'labels:'} for each person or thing"
+            raise InputError(wanted, f"{printable(folder.directory or 'images')} without them")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
@@ -316,18 +321,25 @@ class SiameseModel:
 
     def embed_folder(
         self,
-        directory: File,
+        directory: File | np.ndarray,
         class_level: int | None = None,
         without: Sequence[Any] = (),
         shard: tuple[int, int] = (1, 1),
+        labels: Any = None,
     ) -> Gallery:
         """The embeddings of all images of a folder, from the cache where it has them.
 
+        directory: or images in memory, uint8 (N, H, W, C), with labels (N,) where they have some.
         Subfolders are classes, as in training, but a class may have a single image; class_level:
-        see listing.find, 0 for no classes. without: files to leave out. shard: (k, n) for the kth
-        of n parts of the images, which may be empty.
+        see listing.find, 0 for no classes. without: files to leave out. shard: (k, n), a part.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
+        if isinstance(directory, np.ndarray):
+            names = tuple(map(str, range(len(directory))))
+            classes = ("",) * len(names) if labels is None else tuple(map(str, np.ravel(labels)))
+            if not 0 < len(names) == len(classes):
+                raise InputError("a label for each image", f"{len(classes)} for {len(names)}")
+            return Gallery(self.embed(directory), names, classes, self.digest, (1, 1, len(names)))
         asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
@@ -406,7 +418,7 @@ class SiameseModel:
         known = {float(rate): t for rate, t in self.operating_points.items() if t is not None}
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
-            received = f"{fmr:g}. evaluate DIR --calibrate stores more, where images are enough."
+            received = f"{fmr:g}. evaluate with --calibrate stores more, where images are enough."
             raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]
 

@@ -147,8 +147,7 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
     path: NAME.tflite or NAME.onnx. images: uint8 (N, H, W, C), one at least. The encoder is run on
     one of them and on all, and must give what model.embed gives, or no file is written.
     Returns what the settings say of the file under "export". Raises InputError where it differs by
-    more than 1e-4 (of the largest number, where that is above 1), a package is missing, or the
-    network cannot be converted.
+    more than 1e-4 (of a largest number above 1), a package is missing, or nothing converts it.
     """
     suffix = Path(path).suffix.lower()
     wanted = np.concatenate([model.embed(images[:1]), model.embed(images)])

@@ -21,8 +21,7 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     Of a network made of such chains, each of them. Any other is returned as it is: one that
     branches, or one with BatchNormalization, whose statistics are those of a whole batch.
 
-    Two changes, none to the mathematics: bfloat16, see PRECISIONS (the last layer stays float32);
-    dropout masks from a quarter of the random bits.
+    What changes: bfloat16, see PRECISIONS (not in the last layer); dropout from fewer random bits.
     """
     of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
@@ -47,8 +46,7 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
 def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> keras.Model:
     """A copy of a network of convolutions without BatchNormalization, the same function, faster.
 
-    Convolutions, ReLU and sums compute in bfloat16, see PRECISIONS, the gradients of depthwise
-    windows in float32, see Depthwise. The weights stay float32.
+    Convolutions, ReLU and sums compute in bfloat16, see PRECISIONS. The weights stay float32.
     """
     in_bfloat16 = computes_in_bfloat16(precision)
 
@@ -73,8 +71,7 @@ def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
 class InParts(keras.layers.Layer):
     """The same network on the parts of a batch side by side, a part for each core, up to four.
 
-    That keeps a core busier than sharing out each small layer. TensorFlow has to run a layer on
-    one thread, which terminal.setup sees to.
+    A core is busier so than with its share of each layer. terminal.setup gives a layer one thread.
     """
 
     def __init__(self, network: keras.Model):
@@ -122,9 +119,8 @@ class EightBitDropout(Dropout):
 class Depthwise(DepthwiseConv2D):
     """One window a channel, padding "same", its gradients computed in float32.
 
-    TensorFlow takes oneDNN's kernel for the windows' gradient, which is the slower one where they
-    are larger than 3x3, and slower still in bfloat16. With padding that is written out it takes
-    its own.
+    TensorFlow takes oneDNN's kernel for the windows' gradient, the slower one above 3x3, slower
+    still in bfloat16. With padding that is written out it takes its own.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

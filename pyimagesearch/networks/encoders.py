@@ -54,8 +54,7 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 144) -> Model:
 def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
     """The network of keras.io's example: BatchNorm on unscaled pixels, tanh, average pooling.
 
-    input_shape: (H, W, C), pixels in [0, 255]. Returns a Model (B, H, W, C) -> (B, embedding_dim),
-    each number between -1 and 1.
+    input_shape: (H, W, C), pixels in [0, 255]. Returns as build_fast_model, numbers from -1 to 1.
     """
     inputs = layers.Input(input_shape)
     x = layers.BatchNormalization()(inputs)
@@ -201,8 +200,7 @@ def averaged_over(x: Tensor, side: int) -> Tensor:
 def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
     """A map whose rows and columns are mixed anew: (B, H, W, C) -> (B, I, J, C).
 
-    by_row: (H, I), by_column: (W, J), what each old one gives to each new one. In layers of Keras'
-    own, which load in every program.
+    by_row: (H, I), by_column: (W, J), what each old one gives each new one. In Keras' own layers.
     """
     (rows, columns, channels) = (by_row.shape[1], by_column.shape[1], x.shape[3])
     mixed_rows = layers.EinsumDense("bhwc,hi->biwc", (rows, *x.shape[2:]), trainable=False)

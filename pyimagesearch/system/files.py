@@ -84,6 +84,7 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
     """
     check_writable(directory)
     file = Path(directory).resolve() / TRAINING
+    is_new = not file.parent.exists()
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file, timeout=0)
     try:
@@ -100,6 +101,9 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
         if lock.is_locked:
             file.unlink(missing_ok=True)
         lock.release()
+        if is_new:
+            with suppress(OSError):  # where nothing came of it, it is empty
+                file.parent.rmdir()
 
 
 def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:

@@ -16,7 +16,9 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,10 +41,19 @@ class InputError(ValueError):
     end with code 2; any other exception is a bug and shows its traceback.
     """
 
+    in_python = False  # whether a program reads it, which asked for this package's names
+
     def __init__(self, expected: str, received: object = None):
         """expected: what, in words; or the whole text, where nothing is received."""
         text = f"Expected {expected}. Received: {received}"
-        super().__init__(expected if received is None else text + "." * (text[-1] not in '.?"'))
+        text = expected if received is None else text + "." * (text[-1] not in '.?"')
+        super().__init__(worded(text))
+
+
+def worded(text: str) -> str:
+    """A message in its reader's words: of a flag, --class-level, a program says class_level=."""
+    python = partial(re.sub, r"--([a-z]+(?:-[a-z]+)*)", lambda x: x[1].replace("-", "_") + "=")
+    return python(text) if InputError.in_python else text
 
 
 def first_line(error: BaseException) -> str:
@@ -67,6 +78,8 @@ def counted(count: int, noun: str, plural: str = "s") -> str:
 class Messages(logging.StreamHandler):
     """Shows each message as a line."""
 
+    format = LINE.format
+
     def handleError(self, record: logging.LogRecord) -> None:
         raise  # a closed pipe, or a full disk, which run knows
 
@@ -80,6 +93,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     a keras.json says. Computes nothing, claims no GPU memory, may be called again.
     keras: False leaves TensorFlow and Keras, which take seconds, to a second call.
     """
+    InputError.in_python = False
     # NumPy's own threads wait busily, and distances are computed by several threads already
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # a service may have no console: no file that is opened later is to take the numbers 0 to 2
@@ -93,8 +107,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
-    logger.handlers = [messages := Messages(sys.stderr if program_output else sys.stdout)]
-    messages.setFormatter(LINE)
+    logger.handlers = [Messages(sys.stderr if program_output else sys.stdout)]
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
 
@@ -205,17 +218,19 @@ def _leave_output() -> None:
 @contextmanager
 def shown(verbose: bool) -> Iterator[None]:
     """Inside the block show messages to a program as a script does, or none of them."""
-    logger = logging.getLogger(LOGGER)
+    (logger, tensorflow) = (logging.getLogger(LOGGER), logging.getLogger("tensorflow"))
     before = (logger.level, logger.handlers, logger.propagate)
+    # a fifth training in one process is no reason to warn
+    tensorflow.addFilter(retraced := lambda record: "retracing" not in record.getMessage())
     if not verbose:
         logger.setLevel(logging.ERROR)
     elif not logger.isEnabledFor(logging.INFO):  # else the program shows them already
         logger.setLevel(logging.INFO)
-        (logger.handlers, logger.propagate) = ([messages := Messages(sys.stdout)], False)
-        messages.setFormatter(LINE)
+        (logger.handlers, logger.propagate) = ([Messages(sys.stdout)], False)
     try:
         yield
     finally:
+        tensorflow.removeFilter(retraced)
         logger.setLevel(before[0])
         (logger.handlers, logger.propagate) = before[1:]
 
@@ -225,7 +240,7 @@ def say(messages: str | Iterable[str], level: int = logging.INFO) -> None:
     lines = [messages] if isinstance(messages, str) else list(messages)
     more = [f"and {len(lines) - MOST_LINES:,} more like this"] if len(lines) > MOST_LINES else []
     for line in [*lines[:MOST_LINES], *more]:
-        logging.getLogger(LOGGER).log(level, line)
+        logging.getLogger(LOGGER).log(level, worded(line))
 
 
 def warn(messages: str | Iterable[str]) -> None:
@@ -257,10 +272,19 @@ def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, whose errors are InputErrors: one line, without the usage above it."""
+    """argparse's, whose errors are InputErrors: one line, perhaps with the name that is meant."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; --help lists the flags")
+        # not what an unknown flag was given, which may be an array
+        message = re.sub(r"(unrecognized arguments: [^=]{,80})[^$]*", r"\1", message)
+        wrong = re.search(r"(?:arguments: |choice: ')([^\s']+)", message)
+        of_commands = [x.choices.values() for x in self._actions if isinstance(x.choices, dict)]
+        parsers = [self, *chain(*of_commands)]
+        typed = [(*x.option_strings, *(x.choices or ())) for p in parsers for x in p._actions]
+        near = get_close_matches(wrong[1], map(str, chain(*typed)), 1) if wrong else []
+        meant = f", perhaps {near[0]} is meant" if near else ""
+        where = "help(fit) names" if InputError.in_python else "--help lists"
+        raise InputError(f"{message}{meant}; {where} the flags")
 
 
 VERSION = Parser(add_help=False)  # the parent of every other

@@ -27,7 +27,7 @@ from pyimagesearch.networks.encoders import IN_FLOAT32, OWN_SIZES
 from pyimagesearch.siamese_network import HEADS, NETWORKS
 from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable
-from pyimagesearch.system.terminal import InputError, printable
+from pyimagesearch.system.terminal import InputError, first_line, printable
 from pyimagesearch.training.build import OPTIMIZERS
 from pyimagesearch.training.photos import WAYS
 from pyimagesearch.utils import DISTANCES
@@ -61,8 +61,7 @@ def parse(
 
     words: what was typed, by default the program's own arguments. With the flags come the paths
     `model` and `plot`, and `reading`, the keywords for datasets.load.
-    Raises InputError where the output folder cannot be written to, or where what is asked for
-    does not fit together.
+    Raises InputError where output cannot be written to, or what is asked for does not fit together.
     """
     # a flag is whole: --epoch is no other way to say --epochs
     how: Any = {"parents": [terminal.VERSION], "allow_abbrev": False}
@@ -114,13 +113,7 @@ def parse(
     board = "folder for TensorBoard, which draws the loss while the training runs"
     add("--tensorboard", metavar="DIR", help=board)
 
-    (args, unknown) = ap.parse_known_args(words)
-    if unknown:
-        flag = unknown[0].partition("=")[0]
-        near = get_close_matches(flag, ap._option_string_actions, 1)
-        meant = f", perhaps {near[0]} is meant" if near else ""
-        ap.error(f"unrecognized arguments: {' '.join(unknown)[:80]}{meant}")
-
+    args = ap.parse_args(words)
     if not args.recipe:
         own = args.dataset in DATASETS
         args.recipe = "article" if own else "pairs" if holds_pairs(args.dataset) else "photos"
@@ -188,9 +181,8 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
 def find_recipe(name: str) -> tuple[str, Recipe]:
     """A recipe and its name: a key of RECIPES, or a TOML file, see docs/recipes.md.
 
-    The file has the name of a recipe to start from, base (article), a text, source, and what is to
-    differ: fields of a Recipe in tables [network], [training] and [reading]. Raises InputError for
-    anything else.
+    The file has the name of a recipe to start from, base (article), a text, source, and in tables
+    [network], [training] and [reading] the fields that differ. Raises InputError for anything else.
     """
     if name in RECIPES:
         return name, RECIPES[name]
@@ -199,7 +191,8 @@ def find_recipe(name: str) -> tuple[str, Recipe]:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         near = "".join(f", perhaps {x} is meant" for x in get_close_matches(name, RECIPES, 1))
-        received = f"{name!r} ({error}{near})"
+        reason = getattr(error, "strerror", None) or first_line(error)
+        received = f"{name!r} ({reason}{near})"
         raise InputError(f"a recipe: {known}, or a file in TOML", received) from None
     base = content.pop("base", "article")
     if base not in list(RECIPES):

@@ -88,9 +88,8 @@ def compiling(recipe: Recipe, steps: int) -> dict[str, Any]:
 def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
     """Give the encoder the weights that the recipe starts from.
 
-    weights: "none" (as drawn), "imagenet" (of network mobilenet; from this disk or fetched), or
-    the file encoder.keras of another training. Raises InputError where they cannot be had, or
-    are those of another network.
+    weights: "none" (as drawn), "imagenet" (of network mobilenet; from this disk or fetched), or the
+    file encoder.keras of another training. Raises InputError where they are missing or do not fit.
     """
     weights = recipe.network.weights
     if weights == "none":
@@ -113,8 +112,7 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
 def known_digests(recipe: Recipe) -> np.ndarray | None:
     """Digests of the images that the model of --weights was trained on; None where there is none.
 
-    From the model's directory beside the file encoder.keras: uint64 (N,), see
-    data.sets.ImageSet.digests. Where they are missing, says what that means for the figures.
+    uint64 (N,), see ImageSet.digests, from beside its encoder.keras. Warns where they are missing.
     """
     weights = Path(recipe.network.weights)
     if not weights.is_file():

@@ -56,8 +56,7 @@ def train(
     checkpoint: of the training on.
     Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
     epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
-    seconds, whether mirror images are seen: where --mirror asks, or where they help to know the
-    held-out images before the training on).
+    seconds, whether mirror images are seen: where asked for, or of use before the training on).
 
     A head is kept where it is better beyond doubt, see Choice. Training on makes more of many
     images and of classes that stay: there it need only be better, and with thousands of images not

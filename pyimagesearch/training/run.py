@@ -151,9 +151,8 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
         checkpoint.beside.append(board)
 
     say("preparing positive and negative pairs...")
-    (train_batches, steps) = batches.batches(
-        data.train, recipe, args.seed, checkpoint.first_epoch, strategy.num_replicas_in_sync
-    )
+    of_data = (data.train, recipe, args.seed, checkpoint.first_epoch)
+    (train_batches, steps) = batches.batches(*of_data, strategy.num_replicas_in_sync)
     with strategy.scope():
         say("building siamese network...")
         (model, encoder, comparison) = build.networks(recipe, data.train)
@@ -173,8 +172,7 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
 
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
     say("saving siamese model...")
-    trained_on = build.trained_on(data, known)
-    saving.save(args.model, encoder, comparison, settings, trained_on)
+    saving.save(args.model, encoder, comparison, settings, build.trained_on(data, known))
     say("plotting training history...")
     plot = "none, since what is kept was computed, not trained"
     if history.history["loss"]:
@@ -194,8 +192,7 @@ def calibrated(
 ) -> tuple[keras.Model, keras.Model, Settings]:
     """Encoder and comparison in float32, as they are saved, and the settings with thresholds.
 
-    Where the classes to choose by are not trained on, they are few: then their images are compared
-    with those of training, too, which are all of other classes.
+    Classes to choose by that are not trained on are few: they are compared with those of training.
     """
     say("calibrating the threshold...")
     settings = devices.describe(encoder) | settings

@@ -94,15 +94,6 @@ def test_embeddings_are_made_once_for_a_model(files, write):
     assert (found.good, len(found.values), len(found.messages), found.reused) == ([], 0, 1, 0)
 
 
-def test_where_the_cache_lies(monkeypatch, tmp_path):
-    monkeypatch.delenv("CONTRASTIVE_CACHE")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert caching.place() == tmp_path / ".cache" / "contrastive-siamese"
-    caching.clear()
-    assert caching.size() == 0 and list(tmp_path.iterdir()) == []
-
-
 RUN = """
 import os, signal, sys
 import numpy as np

@@ -43,14 +43,15 @@ def test_how_likely_they_are_the_same(ask, seven, folder, model):
 
 def test_compare_fails_with_2(refused, seven):
     assert "Expected readable images" in refused("compare", seven[0], ROOT / "LICENSE")
-    error = refused("compare", seven[0], seven[1], "--fmr", "0.3")
-    assert "calibrated for: 0.01, 0.001" in error
+    assert "calibrated for: 0.01, 0.001" in refused("compare", *seven[:2], "--fmr", "0.3")
     for words in (["7.png"], [], ["1.png", "2.png", "--pairs", "list.csv"], ["--pairs", "absent"]):
         assert "Expected" in refused("compare", *words)
 
 
-def test_a_missing_flag_is_named(refused):
+def test_a_missing_flag_is_named_and_what_is_meant(refused):
     assert "required: --format; --help" in refused("export", "--fromat", "tflite")
+    assert "--topp, perhaps --top is meant" in refused("search", "7.png", "digits", "--topp=3")
+    assert ", perhaps evaluate is meant; --help" in refused("evalute", "digits")
 
 
 @pytest.fixture

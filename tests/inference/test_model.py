@@ -294,7 +294,14 @@ def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_p
     with pytest.raises(AttributeError, match="this answer has file, distance"):
         found.name  # noqa: B018
     assert loaded.identify(pixels, folder)["name"] == "0"
-    assert loaded.evaluate(folder)["accuracy"]["value"] == 1
+    both = loaded.read([other, file])
+    assert loaded.search(file, both, 1).results[0].file == "1"
+    assert loaded.identify(file, both, labels=["no", "yes"]).name == "yes"
+    found = loaded.evaluate(folder)
+    assert repr(found) == found["report"] and found["accuracy"]["value"] == 1
+    for wrong, what in (((file, both[:, 0], 1), "uint8 images"), ((file, both, 0), "from 1 up")):
+        with pytest.raises(InputError, match=what):
+            loaded.search(*wrong)
     with pytest.raises(InputError, match="float64 of shape"):
         loaded.compare(file, pixels / 255)
 
@@ -309,8 +316,7 @@ def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path, cap
     assert (loaded.read(paths) == images).all()
     assert (loaded.embed_files(paths) == loaded.embed(images)).all()
     assert loaded.embed_files([]).shape == (0, 49) == loaded.embed(images[:0]).shape
-    rows = Rows(images, np.array([5, 1]))
-    assert (loaded.embed(rows) == loaded.embed(images[[5, 1]])).all()
+    assert (loaded.embed(Rows(images, np.array([5, 1]))) == loaded.embed(images[[5, 1]])).all()
     with pytest.raises(InputError, match=r"Write \[path\]"):
         loaded.embed_files(str(paths[0]))
     (tmp_path / "words.png").write_text("words")

@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from pyimagesearch import SiameseModel, fit
+import pyimagesearch
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.sets import DataSet, ImageSet
@@ -35,7 +35,7 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch, cap
     before = state_of_process()
     names = [f"digit {number}" for number in numbers[:600]]
     (tmp_path / "contrastive_pairs.png").touch()  # of the model before
-    model = fit(images[:600, :, :, 0], names, tmp_path, epochs=2)
+    model = pyimagesearch.fit(images[:600, :, :, 0], names, tmp_path, epochs=2)
     assert "[INFO] 431 to train on, 48 to choose by, 121 to test" in capfd.readouterr().out
     assert not (tmp_path / "contrastive_pairs.png").exists()
     assert state_of_process() == before
@@ -56,7 +56,7 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch, cap
     test = (others[:100], [f"digit {number}" for number in of_others[:100]])
     how = {"epochs": 1, "learning_rate": 0.0005, "tensorboard": tmp_path, "verbose": False}
     capfd.readouterr()
-    in_memory = fit(images[:600], names, test=test, **how)
+    in_memory = pyimagesearch.fit(images[:600], names, test=test, **how)
     assert capfd.readouterr() == ("", "")
     assert in_memory.settings["training"]["learning_rate"] == 0.0005
     parts = in_memory.settings["parts"]
@@ -66,7 +66,7 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch, cap
     assert in_memory.threshold == again.threshold
     temporary = in_memory.path
     in_memory.save(tmp_path / "saved")
-    loaded = SiameseModel(tmp_path / "saved")
+    loaded = pyimagesearch.SiameseModel(tmp_path / "saved")
     assert loaded.threshold == again.threshold and loaded.digest == in_memory.digest
     assert loaded.evaluate(images[:600], numbers[:600]).trained_on == 600
     del in_memory
@@ -84,14 +84,15 @@ BLACK, TWO = np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1]
         (BLACK, [0, 0, 1], {}, "a label for each image"),
         (BLACK, [0.5, 0, 1, 1], {}, "whole numbers or strings"),
         (BLACK, TWO, {"class_level": 1}, "a folder alone"),
-        (BLACK, TWO, {"epoch": 1}, "--epoch=1, perhaps --epochs is"),
+        (BLACK, TWO, {"epoch": BLACK}, r"arguments: epoch=, perhaps epochs= is meant; help\(fit\)"),
+        (BLACK, TWO, {"test": (BLACK[1:, 1:], [0])}, r"test images of .*\(28, 28\).*\(27, 28\)"),
         ("nowhere", None, {}, "not there"),
         ("photos", None, {"test": (BLACK, TWO)}, "a path alone"),
     ],
 )
 def test_what_fit_refuses(images, labels, flags, what, tmp_path):
     with pytest.raises(InputError, match=what):
-        fit(images, labels, tmp_path, **flags)
+        pyimagesearch.fit(images, labels, tmp_path / "run", **flags)
     assert not os.listdir(tmp_path)
 
 
