@@ -2,8 +2,7 @@
 
 A number is made of each file's content and the seed. Of every class the images with the lowest
 numbers are tested on, those with the highest choose, the others are trained on: the same on every
-machine, in whatever order the files come. An image that is added moves at most one other of its
-class into or out of each part.
+machine, in whatever order the files come. A new image moves one other of its class at most.
 """
 
 from collections.abc import Iterable

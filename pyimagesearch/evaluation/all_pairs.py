@@ -94,31 +94,34 @@ class ImagePairs:
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
 
         def count(a, b, y, far):
-            steps = (far - np.float32(low)) / np.float32(width)
-            steps = np.clip(steps, 0, STEPS - 1).astype(np.int32) + STEPS * y
+            far -= np.float32(low)
+            far /= np.float32(width)
+            steps = np.clip(far, 0, STEPS - 1, out=far).astype(int)
+            steps += STEPS * y
             return np.bincount(steps.ravel(), minlength=3 * STEPS)
 
         (different, same, _) = reduce(np.add, self.blocks(count)).reshape(3, STEPS)
         some = np.flatnonzero(different + same)
         return Curve(low + some * width, same[some], different[some], balanced=True)
 
-    def extremes(self, count: int, *kinds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The different pairs (0) that are nearest, the same ones (1) that are furthest apart.
+    def extremes(self, count: int, kind: int) -> tuple[np.ndarray, np.ndarray]:
+        """The different pairs (0) that are nearest, or the same ones (1) that are furthest apart.
 
-        Returns of each kind (int (B, 2), the images of each pair, the most extreme first; their
-        distances (B,)).
+        Returns int (B, 2), the images of each pair, the most extreme first; their distances (B,).
         """
-        found = [(np.empty((0, 2), int), np.empty(0, np.float32)) for _ in kinds]
-        for a, b, y, distances in self.blocks():
-            for k, kind in enumerate(kinds):
-                ((ends, far), sign) = (found[k], -1 if kind else 1)
-                limit = sign * far[-1] if len(far) == count else np.inf
-                some = (sign * distances < limit) & (y == kind)
-                new = np.stack([np.broadcast_to(end, some.shape)[some] for end in (a, b)], axis=1)
-                (ends, far) = (np.append(ends, new, axis=0), np.append(far, distances[some]))
-                best = np.argsort(sign * far, kind="stable")[:count]
-                found[k] = (ends[best], far[best])
-        return [(self.rows[ends], far) for ends, far in found]
+        # the curve says how far they lie; its steps hold more than their lower ends
+        (sign, pairs) = (-1, self.curve.same) if kind else (1, self.curve.different)
+        levels = np.append(self.curve.levels[::sign], sign * np.inf)
+        enough = int(np.searchsorted(np.cumsum(pairs[::sign]), count)) + 2
+        limit = levels[min(enough, len(pairs))]
+
+        def of_kind(a, b, y, far):
+            some = (sign * far <= sign * limit) & (y == kind)
+            return *(np.broadcast_to(end, far.shape)[some] for end in (a, b)), far[some]
+
+        (a, b, distances) = map(np.concatenate, zip(*self.blocks(of_kind)))
+        order = np.argsort(sign * distances, kind="stable")[:count]
+        return self.rows[np.stack([a, b], axis=1)[order]], distances[order]
 
     def blocks(self, of: Callable = lambda *block: block) -> Iterator[Any]:
         """What `of` makes, on all cores, of the pairs block by block, as R rows with C columns.
@@ -155,24 +158,25 @@ class Counts:
     def __init__(self, compared: ImagePairs, thresholds: ArrayLike):
         (steps, step_of) = np.unique(np.append(thresholds, np.inf), return_inverse=True)
         (unit_of, sizes, size) = (compared.unit_of, compared.sizes, 3 * len(steps))
+        units = (unit_of.max() + 1) * size
         cells = len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0
 
         def count(a, b, y, far):
-            step = np.searchsorted(steps, far, side="right")
+            place = np.searchsorted(steps, far, side="right")
             matched = np.zeros(cells, int)
             if cells:
-                (row, column) = np.nonzero((step <= step_of[0]) & (y < NONE))
+                (row, column) = np.nonzero((place <= step_of[0]) & (y < NONE))
                 (first, second) = compared.class_of[[a[row, 0], b[0, column]]]
                 matched = np.bincount(len(sizes) * first + second, minlength=cells)
-            place = step + len(steps) * y  # by kind, between two steps
+            place += len(steps) * y  # by kind, between two steps
             once = np.bincount(place.ravel(), minlength=size)
-            (of_a, of_b) = (place + size * unit_of[end] for end in (a, b))
-            inside = of_a[unit_of[a] == unit_of[b]]  # a pair in a unit is one of its pairs once
-            (of_unit, of_other, twice) = (
-                np.bincount(places.ravel(), minlength=(unit_of.max() + 1) * size)
-                for places in (of_a, of_b, inside)
-            )
-            return matched, once, of_unit + of_other - twice
+            place += size * unit_of[a]  # by unit; in one array, since its passes wait for memory
+            of_unit = np.bincount(place.ravel(), minlength=units)
+            # a pair in a unit is one of its pairs once
+            of_unit -= np.bincount(place[unit_of[a] == unit_of[b]], minlength=units)
+            place += size * unit_of[b]
+            place -= size * unit_of[a]
+            return matched, once, of_unit + np.bincount(place.ravel(), minlength=units)
 
         found = compared.blocks(count)
         (matched, once, of_unit) = reduce(lambda *both: [a + b for a, b in zip(*both)], found)

@@ -90,8 +90,7 @@ def distance_of(
     """The Distance of a model.
 
     settings: the model's, "distance" and "head". comparison: what it puts out for pairs of
-    embeddings, (B, size): a head's weight and bias follow from its answers for 4,000 pairs. None:
-    they are stored in the settings, as "head_parameters".
+    embeddings, (B, size): a head's weight and bias follow from 4,000 of these, else the settings.
     """
     name = "cosine" if settings.get("distance") == "cosine" else "euclidean"
     if settings.get("head", "none") in (None, "none"):

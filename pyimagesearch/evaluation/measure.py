@@ -115,7 +115,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
         if counts.suits(0, 1):
             threshold = stored + (threshold - stored) * n / (n + DRAWN)
 
-    [(ends, _)] = compared.extremes(MOST_NEAREST, 0)
+    (ends, _) = compared.extremes(MOST_NEAREST, 0)
     # frames of one clip are no more independent than one image
     groups = compared.images.groups
     places = apart(ends if groups is None else groups[ends])

@@ -61,7 +61,8 @@ def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:
     An image is shown once for each of the two. run: the recipe and the data, for the title.
     """
     found = []
-    for kind, (ends, far) in zip((1, 0), measured.compared.extremes(5_000, 1, 0)):
+    for kind in (1, 0):
+        (ends, far) = measured.compared.extremes(5_000, kind)
         found += [(ends[k], far[k], kind) for k in apart(ends)[:5]]
     (worst, distances, same) = map(np.array, zip(*found))
     (limit, compared) = (measured.threshold, measured.compared)

@@ -258,8 +258,7 @@ def verbosity() -> str | int:
 def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """Give a function that is told how many more of all are done: it shows a bar, the time left.
 
-    what: what is counted, "images read". Only where setup was called and standard error is a
-    terminal; standard output, which the bar's library would turn there, is left to others.
+    what: what is counted, "images read". Only after setup, and where standard error is a terminal.
     """
     if not (logging.getLogger(LOGGER).handlers and sys.stderr.isatty()):
         yield lambda count: None

@@ -45,8 +45,7 @@ def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model,
     """(model, encoder, comparison), with the weights that the recipe starts from.
 
     encoder, comparison: of siamese_network. model, which is trained: the encoder, where the loss
-    pairs the images of a batch itself; else two batches of images -> (B, 1), both through the
-    encoder, k others to each anchor as in train's pairs.
+    pairs the images of a batch itself; else two batches of images -> (B, 1), k others an anchor.
     """
     encoder = build_encoder(recipe, accelerated=True)
     load_weights(encoder, recipe)

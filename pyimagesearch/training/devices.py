@@ -59,8 +59,7 @@ def cards() -> list[str]:
 def strategy(recipe: Recipe) -> tf.distribute.Strategy:
     """How a training is shared out, to be called before the first tensor.
 
-    Waits for all machines where there are several. A recipe with training.ways takes one card.
-    Raises InputError where it was to be shared by machines.
+    Waits for all machines. A recipe with training.ways takes one card, and raises InputError then.
     """
     (count, _) = machines()
     if count == 1:

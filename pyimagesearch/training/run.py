@@ -40,8 +40,7 @@ MOST_OTHERS = 500  # training images that those to choose by are compared with
 def alone(output: str) -> Iterator[None]:
     """Keep a folder for one training: of several machines the chief does, which writes there.
 
-    After the block the signals do what they did before. Raises InputError where another training
-    has the folder, or where another machine of this one is gone.
+    Signals do as before afterwards. Raises InputError where another has it, or a machine is gone.
     """
     (machines, is_chief) = devices.machines()
     before = {s: signal.getsignal(s) for s in checkpoints.SIGNALS}
@@ -170,6 +169,7 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     if not is_chief:
         return []
 
+    del train_batches  # with the images that TensorFlow holds
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
     say("saving siamese model...")
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data, known))

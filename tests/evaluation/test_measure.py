@@ -48,7 +48,7 @@ def test_all_pairs_by_hand():
     assert m.classes["confused"] == [{"classes": ["a", "c"], "fmr": 1.0, "pairs": 3}]
     # the same pair furthest apart and the different ones nearest, with the images as given
     for kind, ends, distance in ((1, [3, 4], 4), (0, [2, 5], 0.1)):
-        [(found, distances)] = m.compared.extremes(1, kind)
+        (found, distances) = m.compared.extremes(1, kind)
         assert sorted(found[0]) == ends and distances == pytest.approx([distance], abs=1e-4)
 
 
@@ -98,7 +98,7 @@ def test_given_pairs_stay_what_they_are():
     assert (m.pairs, m.accuracy.value) == (3, pytest.approx(2 / 3))
     assert m.classes is None and m.retrieval is None
     assert "class" not in report(m, "here") and "all" not in report(m, "here")
-    ((same, _), (different, _)) = compared.extremes(5, 1, 0)
+    ((same, _), (different, _)) = (compared.extremes(5, kind) for kind in (1, 0))
     assert same.tolist() == [[0, 1]] and different.tolist() == [[1, 3], [0, 2]]
     # without image 1 one pair is left, (0, 2), which is called right
     assert Counts(compared, [0.6]).left_out(0).tolist() == [0, 1, 0.5, 1]
