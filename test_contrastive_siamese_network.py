@@ -25,7 +25,8 @@ from pyimagesearch import config
 from pyimagesearch.data import images, listing
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
-from pyimagesearch.inference.model import SiameseModel, folder_of
+from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.settings import folder_of
 from pyimagesearch.system.terminal import InputError, printable
 
 

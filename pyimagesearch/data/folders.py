@@ -13,7 +13,8 @@ import numpy as np
 from pyimagesearch.config import Reading
 from pyimagesearch.data.cache import read_files
 from pyimagesearch.data.images import FITS, described
-from pyimagesearch.data.listing import File, ReadyPair, few_of, find, find_listed, say_left_out
+from pyimagesearch.data.listing import File, ReadyPair, few_of, find, say_left_out
+from pyimagesearch.data.lists import find_listed
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
 from pyimagesearch.system.terminal import InputError, printable, say, warn
@@ -34,7 +35,7 @@ def read_folder(
     class_level: int | None = None,
     group_by: str | None = None,
 ) -> tuple[ImageSet, dict[str, Any]]:
-    """Read the images of a folder, see listing.find, or of a list, see listing.find_listed.
+    """Read the images of a folder, see listing.find, or of a list, see lists.find_listed.
 
     group_by: a regular expression that is searched in each file's path from the folder on, with /
     between; what its first group matches, or all of it, names the file's group.

@@ -1,17 +1,15 @@
-"""A folder or a list -> image files, the class and part of each, what is left out and why."""
+"""A folder -> image files, the class and part of each, what is left out and why."""
 
-import csv
 import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pyimagesearch import config
 from pyimagesearch.data.images import ENDINGS
@@ -28,9 +26,6 @@ PARTS = {
 PART_WORD = re.compile(rf"(?<![^\W_])({'|'.join(PARTS)})(?![^\W_])")
 # what says that a folder is the output of a training
 OUTPUTS = {"metrics.json", "contrastive_training_pairs.png", os.path.basename(config.MODEL_PATH)}
-SAME, DIFFERENT = {"1", "1.0", "true", "yes", "same"}, {"0", "0.0", "false", "no", "different"}
-CLASSES, PAIRS = ("path", "label"), ("a", "b", "same")  # the columns that a list must have
-OPTIONAL = ("split", "group")
 
 
 class File(NamedTuple):
@@ -222,107 +217,6 @@ def _pairs(files: list[File]) -> list[ReadyPair]:
             halves[pair].setdefault(half, file)
     return [(of["first"], of["second"], PAIR_FOLDERS[of["first"].label])
             for of in halves.values() if {"first", "second"} <= {*of}]  # fmt: skip
-
-
-class Row(NamedTuple):
-    """A line of a list that is not empty."""
-
-    number: int  # of its line in the file, from 1
-    cells: dict[str, Any]  # by the names of the columns; "" where the line lacks one
-
-    def named(self, *names: str) -> list[str]:
-        """Some of the cells. Raises InputError where one is empty, or there are too many."""
-        empty = [name for name in names if not self.cells[name].strip()]
-        if empty or None in self.cells:
-            received = f"{' and '.join(empty)} missing" if empty else "more cells than that"
-            raise InputError("a cell for each column", received)
-        return [self.cells[name] for name in names]
-
-    def same(self) -> int:
-        """What the column same says, 1 or 0. Raises InputError where that is neither."""
-        text = self.cells["same"].strip().casefold()
-        if text not in SAME | DIFFERENT:
-            raise InputError("same 1 or 0", printable(text or "nothing"))
-        return int(text in SAME)
-
-
-def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
-    """Which of some kinds, by their columns, a CSV file is first of, and its lines but empty ones.
-
-    Raises InputError where the file cannot be read, is of no such kind, or has no lines.
-    """
-    shown = printable(path)
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
-            mark = max(",;\t", key=f.readline().count)
-            f.seek(0)
-            table = csv.DictReader(f, None, None, "", delimiter=mark, skipinitialspace=True)
-            header = table.fieldnames = [x.strip().casefold() for x in table.fieldnames or ()]
-            rows = [Row(table.line_num, cells) for cells in table
-                    if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
-    except (OSError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError("a folder, or a list in a CSV file", f"{shown} ({why})") from None
-    known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
-    kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
-    if kind is None or not rows or len(known) > len(set(known)):
-        columns = " or ".join(map(" and ".join, kinds))
-        wanted = f"a header with the columns {columns}, none of them twice, and lines below it"
-        received = f"{len(rows):,} lines below {printable(','.join(header)[:80] or 'none')}"
-        raise InputError(wanted, f"{shown} with {received}")
-    return kind, rows
-
-
-def find_listed(path: str | os.PathLike) -> Listing:
-    """The image files of a list in a CSV file, and what it says of them.
-
-        path,label[,split][,group]      an image a line
-        a,b,same[,split][,group]        a pair a line
-
-    Paths begin at the file's folder. The order of the columns is free, and others are ignored. A
-    semicolon or tab may stand for the comma. Raises InputError with the first line at fault.
-    """
-    (kind, rows) = rows_of(path, CLASSES, PAIRS)
-    # a column without a name is the index that pandas writes
-    if unused := {*filter(None, rows[0].cells)} - {*kind, *OPTIONAL, "unnamed: 0"}:
-        say(f"columns that are not used: {', '.join(map(printable, sorted(unused)))}")
-    parted = any(row.cells.get("split", "").strip() for row in rows)
-    base = os.path.dirname(os.fspath(path))
-    (files, pairs, groups) = (set[File](), list[ReadyPair](), defaultdict[str, list[File]](list))
-    for row in rows:
-        try:
-            names = row.named(*kind[:2])
-            split = row.cells["split"].strip() if parted else "train"
-            if (part := PARTS.get(split.casefold())) is None:
-                received = printable(split or "nothing")
-                raise InputError("split train, val or test", received)
-            # 1.0 is what pandas makes of 1 beside a gap
-            text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
-            label = unicodedata.normalize("NFC", text)
-            for where in (os.path.join(base, name) for name in names):
-                if not os.path.isfile(where):
-                    raise InputError("a file", f"{printable(where)}, not there")
-            of_row = [File(os.path.normpath(name), label, part) for name in names]
-            files.update(of_row)
-            if kind == PAIRS:
-                pairs.append((of_row[0], of_row[1], row.same()))
-            if group := row.cells.get("group", "").strip():
-                groups[group] += of_row
-        except InputError as fault:
-            raise InputError(f"{printable(path)} line {row.number} is at fault: {fault}") from None
-    say(f"{printable(path)} is read as a list of {', '.join(kind)}")
-    in_order = sorted(files, key=attrgetter("label", "part", "name"))
-    return Listing(base, in_order, pairs if kind == PAIRS else None, groups)
-
-
-def holds_pairs(path: str | os.PathLike) -> bool:
-    """Whether a folder or a list holds ready pairs; False also where it cannot be read."""
-    with suppress(OSError, InputError):
-        if os.path.isdir(path):
-            some = min(PAIR_FOLDERS)  # in it, or in a folder or two around them
-            return any(any(Path(path).glob("*/" * depth + some)) for depth in range(3))
-        return rows_of(path, CLASSES, PAIRS)[0] == PAIRS
-    return False
 
 
 def few_of(names: Collection[str], count: int = 3) -> str:

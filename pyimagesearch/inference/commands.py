@@ -19,11 +19,12 @@ import numpy as np
 
 from pyimagesearch import config
 from pyimagesearch.data import cache as kept
-from pyimagesearch.data import images, listing
+from pyimagesearch.data import images, listing, lists
 from pyimagesearch.data.copies import groups_of_copies
 from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
-from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel, folder_of
+from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
+from pyimagesearch.inference.settings import folder_of
 from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
@@ -116,7 +117,7 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
-    listed = listing.rows_of(args.pairs, listing.PAIRS[:2])[1]
+    listed = lists.rows_of(args.pairs, lists.PAIRS[:2])[1]
     folder = os.path.dirname(args.pairs)  # where paths begin
     files = [os.path.join(folder, line.cells[end]) for line in listed for end in "ab"]
     found = model.embed_kept(files)
@@ -271,7 +272,7 @@ def duplicates(args: argparse.Namespace) -> None:
         raise InputError("--fmr with --model", "it alone; pixels have no FMR")
     (figure, alike) = (output(args, "") if args.output else None, "near copies")
     is_folder = os.path.isdir(args.directory)
-    plan = listing.find(args.directory, 0) if is_folder else listing.find_listed(args.directory)
+    plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
     if args.model:
         model = load(args)

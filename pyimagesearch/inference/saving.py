@@ -18,7 +18,8 @@ import tensorflow as tf
 from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.inference.model import FORMAT, SETTINGS, SiameseModel, digest, read_exported
+from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.settings import FORMAT, SETTINGS, digest, read_exported
 from pyimagesearch.system.files import plain_path, whole_directory, whole_file
 from pyimagesearch.system.terminal import InputError, first_line, printable, quiet, say
 

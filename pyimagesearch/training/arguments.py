@@ -17,7 +17,7 @@ from pyimagesearch import config
 from pyimagesearch.config import RECIPES, Reading, Recipe, Training
 from pyimagesearch.data.datasets import DATASETS, classes_of
 from pyimagesearch.data.images import FITS, SAMPLE
-from pyimagesearch.data.listing import holds_pairs
+from pyimagesearch.data.lists import holds_pairs
 from pyimagesearch.data.pairs import SAMPLERS
 from pyimagesearch.data.sets import DataSet, evenly
 from pyimagesearch.metrics import BATCH_LOSSES, LOSSES, MEMBERS, WITHOUT_MARGIN

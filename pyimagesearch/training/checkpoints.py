@@ -17,7 +17,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet
 from pyimagesearch.evaluation.distances import Comparison, curve_of
 from pyimagesearch.evaluation.measure import embed
-from pyimagesearch.inference.model import read_settings
+from pyimagesearch.inference.settings import read_settings
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.terminal import InputError, say, warn
 from pyimagesearch.training import devices

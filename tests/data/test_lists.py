@@ -6,7 +6,7 @@ import pytest
 from pyimagesearch import config
 from pyimagesearch.data import datasets
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.data.listing import holds_pairs
+from pyimagesearch.data.lists import holds_pairs
 from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
 from pyimagesearch.system.terminal import InputError
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import small_model
 
-from pyimagesearch.inference.model import SiameseModel, read_exported
+from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.saving import export
+from pyimagesearch.inference.settings import read_exported
 from tests.scripts import python
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")

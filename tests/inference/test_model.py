@@ -17,7 +17,8 @@ import tensorflow as tf
 from pyimagesearch import config
 from pyimagesearch.data.sets import TRAINED_ON, Rows
 from pyimagesearch.inference import saving
-from pyimagesearch.inference.model import SETTINGS, SiameseModel
+from pyimagesearch.inference.model import SiameseModel
+from pyimagesearch.inference.settings import SETTINGS
 from pyimagesearch.siamese_network import build_comparison, build_encoder
 from pyimagesearch.system.terminal import InputError
 

@@ -1,0 +1,97 @@
+"""What a model's directory says of it: its settings and its digest; those of exported files."""
+
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile, is_zipfile
+
+from pyimagesearch.data.images import FITS
+from pyimagesearch.system.terminal import InputError, printable
+
+FORMAT = 1
+SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
+ADVICE = "Train one with train_contrastive_siamese_network.py, or name another folder."
+CHECKED = (  # of the settings
+    *("format_version", "image_shape", "threshold", "reading", "class_names", "distance"),
+    *("operating_points", "operating_bounds", "operating_images", "identification", "probability"),
+)
+
+
+def folder_of(path: str) -> str:
+    """The folder that a model's directory lies in; a folder that a training wrote to is its own."""
+    is_model = os.path.isfile(os.path.join(path, "saved_model.pb"))
+    return os.path.dirname(os.path.normpath(path)) if is_model else path
+
+
+def read_settings(model: Path) -> dict[str, Any]:
+    """What siamese.json in a model's directory holds, untrusted text; each setting of its kind.
+
+    Raises InputError where that is no model's directory, or a setting is damaged.
+    """
+    file = model / SETTINGS
+    if not (model / "saved_model.pb").is_file() or not file.is_file():
+        there = "without" if model.is_dir() else "a file" if model.exists() else "not there"
+        received = f"{printable(model)}, {there}. {ADVICE}"
+        raise InputError(f"a model directory with saved_model.pb and {SETTINGS}", received)
+    name = "no JSON object"
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        for name in CHECKED:
+            value = settings.get(name)
+            if value is None:
+                right = name not in ("image_shape", "threshold")
+            elif name == "threshold":
+                right = math.isfinite(value)
+            elif name == "operating_images":
+                right = value >= 0
+            elif name == "format_version":
+                right = value == FORMAT
+            elif name == "distance":
+                right = value in ("euclidean", "cosine")
+            elif name == "image_shape":
+                right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
+            elif name == "reading":
+                right = value.get("fit", "stretch") in FITS
+            elif name == "class_names":
+                right = {*map(type, value)} <= {str}
+            elif name == "probability":
+                right = math.isfinite(value["middle"] + value["slope"])
+            else:  # numbers by false match rates, "0.01" and the like; None: too few pairs for it
+                rates = value.get("rates") or {} if name == "identification" else value
+                known = [(float(rate), t) for rate, t in rates.items()]
+                right = all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+            if not right:
+                raise ValueError
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        wanted = f"settings in {printable(file)} as this version writes them"
+        raise InputError(wanted, f"damaged or newer ones ({name}). {ADVICE}") from None
+    return settings
+
+
+def read_exported(file: Path) -> tuple[bytes, dict[str, Any]]:
+    """The network in an exported file, and its settings: those inside, else those beside it."""
+    if not is_zipfile(file):  # ONNX, or of an older version
+        return file.read_bytes(), json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
+    with ZipFile(file) as archive:
+        network = file.read_bytes()[: archive.infolist()[0].header_offset]
+        return network, json.loads(archive.read(SETTINGS.name))
+
+
+def digest(model: str | Path) -> str:
+    """A digest of a model's weights and graph; its settings have no part in it.
+
+    Two directories of one digest give the same embeddings. "": there is no model.
+    """
+    found = hashlib.sha256()
+    files = [Path(model, "saved_model.pb"), *sorted(Path(model, "variables").glob("*"))]
+    try:
+        for file in files:
+            content = file.read_bytes()
+            found.update(os.fsencode(f"{file.name} {len(content)} "))
+            found.update(content)
+    except OSError:  # not there, or a training takes it away at this moment
+        return ""
+    return found.hexdigest()
