@@ -105,12 +105,13 @@ def main():
 def pairs_of_classes(directory, imagePaths, seed):
     # as make_pairs draws them, two for each image: with one of its class, and of another. As
     # {(a, b): y}; empty where the subfolders are no classes
-    with suppress(InputError, KeyError):
+    with suppress(InputError):
         files = listing.find(directory, plain=True).files
         classOf = {os.path.join(directory, file.name): file.label for file in files}
-        drawn = sample_pairs([classOf[path] for path in imagePaths], seed)
+        known = [k for (k, path) in enumerate(imagePaths) if path in classOf]
+        drawn = sample_pairs([classOf[imagePaths[k]] for k in known], seed)
         order = np.random.permutation(len(drawn.anchors))
-        pairs = drawn.indices().reshape(-1, 2, 2)[order].reshape(-1, 2)
+        pairs = np.array(known)[drawn.indices()].reshape(-1, 2, 2)[order].reshape(-1, 2)
         return {(min(pair), max(pair)): y for (pair, y) in zip(pairs, drawn.y[order].ravel())}
     return {}
 

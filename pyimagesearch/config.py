@@ -30,8 +30,8 @@ class Reading:
 
     image_shape: tuple[int, int, int] = IMG_SHAPE  # height, width, channels: set by the data
     least_shape: tuple[int, int, int] = (1, 1, 1)  # smaller images are enlarged inside the model
-    side: int = 64  # pixels: a folder's larger images are reduced to it, if no size is asked for,
-    # and further, but not below 128, until the pixels of all images are no more; 0: any number
+    side: int = 64  # pixels: a folder's larger images are reduced to it, if no size is asked for
+    # those of a large folder further, not below 128, until all have so many together; 0: no limit
     most_pixels: int = 0
     fit: str = "stretch"  # in data.images.FITS: what becomes of images of another shape
     tested: float = 0.2  # the share of a folder's images that is kept for the figures
@@ -82,7 +82,7 @@ class Training:
     light: float = 0  # made brighter or darker by up to this share,
     colour: float = 0  # given more or less colour by up to this share,
     blur: float = 0  # and blurred by up to this share of a pixel
-    more_steps: int = 0  # besides the epochs, for few images; of both fewer where images are large
+    more_steps: int = 0  # besides the epochs, for few images; large images get fewer of both
     ways: tuple[str, ...] = ()  # in training.photos.WAYS, in their order; (): one network, trained
     keep_best: bool = False  # the weights of the epoch with the best validation loss
     patience: int | None = None  # stop after so many epochs without a better validation loss
@@ -118,7 +118,7 @@ ARTICLE = Recipe(
     reading=Reading(least_shape=(4, 4, 1)),
 )
 
-# --recipe bce. MNIST: 91.0 %, 61 minutes. The article before it, which it compares itself with
+# --recipe bce. MNIST: 91.0 %, 61 minutes. The article before it in the series
 BCE = ARTICLE.changed(
     source="https://pyimagesearch.com/2020/11/30/siamese-networks-with-keras-tensorflow-"
     "and-deep-learning/",

@@ -71,7 +71,7 @@ def _pairs_of_copies(images, rows, others, columns):
 def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether one image is the other shrunk, cropped or shifted. a, b: uint8 (H, W, C).
 
-    No shapes and letters on a plain ground are, since many of them fit over each other. OpenCV
+    Shapes and letters on a plain ground never count: many of them fit over each other. OpenCV
     looks for the affine map with the highest correlation (Evangelidis and Psarakis, "Parametric
     Image Alignment Using Enhanced Correlation Coefficient Maximization", 2008).
     """

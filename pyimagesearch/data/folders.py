@@ -70,8 +70,8 @@ def read_folder(
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # of each file the first row with its content: its own, or that of what it is a copy of;
-    # a content is known by this row from here on
+    # for each file the first row with the same content: its own, or that of what it is a copy of;
+    # from here on, this row stands for the content
     row_of = dict(zip(read, first[content].tolist()))
     if plan.pairs is None:
         labels = defaultdict[int, set[str]](set)  # of each content

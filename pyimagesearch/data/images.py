@@ -10,7 +10,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from pyimagesearch.system.terminal import AT_ONCE, InputError, printable, progress_bar
+from pyimagesearch.data.sets import in_order
+from pyimagesearch.system.terminal import InputError, printable, progress_bar
 
 with suppress(ImportError):  # an extra, for HEIF
     import pi_heif
@@ -36,7 +36,7 @@ MAX_BYTES = 4 * MAX_PIXELS  # of a file
 MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, or of a JPEG 2000
 # fewer where Pillow's decoder is written in Python
 MOST_OF = {"jpeg2k": MOST_DECODED, **dict.fromkeys(("ppm", "ppm_plain", "bmp_rle"), 2**20)}
-SAMPLE = 64  # pixels: a picture's own size is looked at up to twice this
+SAMPLE = 128  # pixels: a picture's own size is looked at up to twice this, less one
 
 
 def in_threads(
@@ -44,7 +44,7 @@ def in_threads(
 ) -> tuple[dict, dict]:
     """(what comes of each file that can be read, the message of each other), by file, in order.
 
-    at_once: by several threads. Small files take longer so: the threads wait for each other's turn.
+    at_once: by several threads. Small files take longer so: the threads wait for Python's lock.
     """
     (found, messages) = (dict[Any, Any](), dict[Any, str]())
 
@@ -54,10 +54,9 @@ def in_threads(
         except InputError as error:
             return file, None, str(error)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for file, content, message in (pool.map if at_once else map)(attempt, files):
-            (found if message is None else messages)[file] = message or content
-            done(1)
+    for file, content, message in (in_order if at_once else map)(attempt, files):
+        (found if message is None else messages)[file] = message or content
+        done(1)
     return found, messages
 
 
@@ -96,8 +95,9 @@ def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.n
             raise OSError(errno.EFBIG, f"more than {MAX_BYTES:,} bytes")
         with open(path, "rb") as file:
             data = file.read()
-    except OSError as error:
-        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
+        why = getattr(error, "strerror", error)
+        raise InputError(f"{printable(path)}: cannot be opened ({why})") from None
     try:
         if not data:
             raise ValueError("empty")
@@ -209,8 +209,8 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def look(image: np.ndarray) -> np.ndarray:
-    """The shorter and the longer side, 128 where they are more, and 1 for colour: uint8 (3,)."""
-    sides = sorted(min(side, 2 * SAMPLE) for side in image.shape[:2])
+    """The shorter and the longer side, 255 where they are more, and 1 for colour: uint8 (3,)."""
+    sides = sorted(min(side, 2 * SAMPLE - 1) for side in image.shape[:2])
     return np.array([*sides, np.any(image != image[:, :, :1])], np.uint8)
 
 

@@ -62,7 +62,7 @@ def find(
     The classes are the subfolders. Where train/ stands beside test/ or val/ (or seg_train/ beside
     seg_test/, training_set/ beside test_set/), the classes are the subfolders of these. A single
     folder around all others does not count. class_level 2: the classes are the subfolders of the
-    subfolders, named "alphabet/character"; 0: there are no classes. plain: nor where there are no
+    subfolders, named "alphabet/character"; 0: there are no classes. plain: nor in a folder without
     subfolders. The classes similar_all_images/ and dissimilar_all_images/ hold ready pairs,
     NAME_first beside NAME_second. Raises InputError where there are no images in subfolders and,
     without class_level, where the subfolders can be read in two ways.
@@ -89,6 +89,10 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
     What begins with a dot is hidden, and so is __MACOSX, whose files are named as images.
     Raises InputError where the folder is missing or holds no images.
     """
+    if not os.path.isdir(directory):
+        raise InputError(
+            "a folder with images", f"{printable(directory or 'none')}, no such folder"
+        )
     (kinds, top, seen) = ({"", *ENDINGS}, Path(directory).resolve(), set[Path]())
     names_in = defaultdict[Place, list[str]](list)
     left_out = defaultdict[str, list[str]](list)
@@ -120,9 +124,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
             (names if why in kinds else left_out[why]).append(os.path.join(*folder.parts, file))
     places = {place for place, names in names_in.items() if names}
     if not places:
-        how = "no such folder"
-        if os.path.isdir(directory):
-            how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
+        how = f"with none (left out: {few_of(say_left_out(left_out)) or 'nothing'})"
         raise InputError("a folder with images", f"{printable(directory)}, {how}")
     depth = _depth(places, 0, 1)
     around_all = max(places, key=len)[:depth]
@@ -143,7 +145,7 @@ def say_left_out(left_out: Mapping[str, list[str]], most: int = 3) -> Counter[st
 
 
 def _depth(places: Collection[Place], depth: int, branches: int) -> int:
-    """How many folders lie around those that count: a single one around all others does not.
+    """How many levels of folders to skip: a single one that holds all others does not count.
 
     branches: how many folders there are so deep, each of which must have such a single one.
     """
@@ -167,7 +169,7 @@ def _classes(
         if len(place) > depth:
             inside[place[: depth + 1]].add(place[depth + 1 :])
     level = class_level or 1
-    branched = 0  # classes whose images lie in several folders, none of which is around the others
+    branched = 0  # classes whose images lie in several subfolders beside each other
     for below in inside.values():
         outer = min(below)
         branched += any(place[: len(outer)] != outer for place in below)

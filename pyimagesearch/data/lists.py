@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str, ...], list[Row]]:
-    """Which of some kinds, by their columns, a CSV file is first of, and its lines but empty ones.
+    """The first of some kinds (names of columns) that a CSV file has, and its lines with content.
 
     Raises InputError where the file cannot be read, is of no such kind, or has no lines.
     """
@@ -88,8 +88,7 @@ def find_listed(path: str | os.PathLike) -> Listing:
             names = row.named(*kind[:2])
             split = row.cells["split"].strip() if parted else "train"
             if (part := PARTS.get(split.casefold())) is None:
-                received = printable(split or "nothing")
-                raise InputError("split train, val or test", received)
+                raise InputError("split train, val or test", printable(split or "nothing"))
             # 1.0 is what pandas makes of 1 beside a gap
             text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
             label = unicodedata.normalize("NFC", text)

@@ -15,7 +15,8 @@ from pyimagesearch.system.terminal import AT_ONCE, InputError
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
-TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
+# in a model's directory: ImageSet.digests of what trained it, and chose its thresholds afterwards
+TRAINED_ON, CHOSE = (Path("assets.extra", f"{name}.npy") for name in ("trained_on", "chose"))
 
 
 class Rows:
@@ -176,11 +177,11 @@ def digests_of(contents: Iterable[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def read_trained_on(model: str | Path) -> np.ndarray | None:
+def read_trained_on(model: str | Path, file: Path = TRAINED_ON) -> np.ndarray | None:
     """The ImageSet.digests of what a model was trained on, uint64 (N,); None where unknown."""
     with suppress(OSError, ValueError, EOFError, SyntaxError):  # an older version, a damaged file
         # mapped first: a damaged header cannot ask for more memory than the file has bytes
-        digests = np.array(np.load(Path(model, TRAINED_ON), mmap_mode="r", allow_pickle=False))
+        digests = np.array(np.load(Path(model, file), mmap_mode="r", allow_pickle=False))
         if digests.dtype == np.uint64 and digests.ndim == 1:
             return digests
     return None

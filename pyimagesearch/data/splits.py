@@ -131,9 +131,9 @@ def _within_classes(labels, sizes, order, class_order, shares):
 
     labels, sizes: int (U,). order: the units that may leave training, and class_order, by chance.
     A part gets its share of a class and two images at least; a class of fewer than six gives none,
-    and no class more than half. One that can serve one part alone serves the test as often as the
-    shares say. Where that leaves a part without a same or a different pair, small classes serve,
-    too: two images of one class and one of another are the least.
+    and no class more than half. A class that is large enough for one part alone goes to the test as
+    often as the shares say. A part without a same or a different pair then gets images of small
+    classes, too: at least two of one class and one of another.
     """
     part = np.zeros(len(labels), np.int8)
     classes = len(class_order)

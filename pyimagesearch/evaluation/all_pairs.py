@@ -116,8 +116,10 @@ class ImagePairs:
         limit = levels[min(enough, len(pairs))]
 
         def of_kind(a, b, y, far):
-            some = (sign * far <= sign * limit) & (y == kind)
-            return *(np.broadcast_to(end, far.shape)[some] for end in (a, b)), far[some]
+            some = np.flatnonzero((sign * far <= sign * limit) & (y == kind))
+            order = np.argsort(sign * far.ravel()[some], kind="stable")[:count]  # all may be alike
+            some = np.sort(some[order])
+            return *(np.broadcast_to(end, far.shape).flat[some] for end in (a, b)), far.flat[some]
 
         (a, b, distances) = map(np.concatenate, zip(*self.blocks(of_kind)))
         order = np.argsort(sign * distances, kind="stable")[:count]

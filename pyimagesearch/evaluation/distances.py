@@ -152,8 +152,8 @@ class Curve:
     def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
         """The largest threshold at which at most the share fmr of the different pairs match.
 
-        independent: the places of apart, of the different pairs, the nearest first. None where the
-        pairs that match do not hold 30: two wrong labels make many false matches, but few of these.
+        independent: which of the different pairs, nearest first, share no image (see apart). None
+        if fewer than 30 of these match: two wrong labels make many false matches, but few of these.
         """
         matches = int(fmr * self.different.sum() + 1e-9)  # 0.01 * 3000 is a little below 30
         if np.searchsorted(independent, matches) < MIN_FALSE_MATCHES:

@@ -21,7 +21,7 @@ KINDS = {"right": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is cou
 MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
-DRAWN = 30  # images that weigh as much as the threshold that a model has
+DRAWN = 30  # the threshold that a model has weighs as much as so many images
 
 
 class Measurement:
@@ -101,7 +101,7 @@ def _forward(encoder: Any) -> Any:
 def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, Any]:
     """Thresholds from images on which no figure is reported, as a dict for JSON.
 
-    stored: the threshold that the model has; theirs, where it suits these images, is drawn to it.
+    stored: the model's threshold; if it suits these images, the new one lies between it and theirs.
     "threshold": what gets most of the pairs right.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
@@ -187,8 +187,10 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
         if images.labels is not None:
             images = images.part(some_of(images.labels, MOST_PIXELS))
         elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
-            ends = np.random.default_rng(0).permutation(images.drawn.indices())
-            images = images.part(np.unique(ends[: MOST_PIXELS // 2]))
+            (ends, y) = (images.drawn.indices(), images.drawn.labels().ravel())
+            order = np.random.default_rng(0).permutation(len(y))
+            first = [order[y[order] == kind][: MOST_PIXELS // 4] for kind in (0, 1)]
+            images = images.part(np.unique(ends[np.concatenate(first)]))
         embeddings = in_batches(pixels, images.images)
         return ImagePairs(embeddings, images, {}, new_classes=new_classes)
 

@@ -152,7 +152,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     answer = {"pairs": pairs, "faults": faults, "summary": summary}
     say(args, {"threshold": model.threshold} | answer, *lines, text)
     if faults:
-        received = f"{len(faults)} of {len(lines)} that are none, the first on line "
+        received = f"{len(faults)} of {len(lines)} lines that hold none, the first line "
         received += "{line}: {fault}".format(**faults[0])
         raise InputError(f"image pairs in {printable(args.pairs)}", received)
 
@@ -246,8 +246,8 @@ def matrix(args: argparse.Namespace) -> None:
                 rows.writerow([name, *(numbers % tuple(row)).split()])
         pictures.plot_matrix(distances, list(map(printable, names)), model.threshold, figure)
         text += f": {table}, figure: {figure}"
-    answer = {"files": names, "threshold": model.threshold, "distances": distances.tolist()}
-    say(args, answer, text)
+    answer: dict[str, Any] = {"files": names, "threshold": model.threshold}
+    say(args, answer | {"distances": distances.tolist() if args.json else None}, text)
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -365,7 +365,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("compare search evaluate matrix page duplicates", "--fmr", {"type": float}, "take the "
         "threshold that calls so many of different pairs the same: 0.01 is one in 100"),
     ("identify page", "--fpir", {"type": terminal.share, "default": FPIR}, "take the threshold at "
-        f"which so many strangers get a name; fewer are stricter ({FPIR}: one in 100)"),
+        f"which so many strangers get a name; smaller is stricter ({FPIR}: one in 100)"),
     ("identify search", "--top", {"type": terminal.positive_int, "default": 5}, "how many (5)"),
     ("identify embed evaluate page", *terminal.CLASS_LEVEL),
     ("evaluate", *terminal.GROUP_BY),

@@ -7,38 +7,38 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.config import Reading
-from pyimagesearch.data.datasets import of_arrays
+from pyimagesearch.data.datasets import FEW, of_arrays
 from pyimagesearch.data.folders import read_folder
+from pyimagesearch.data.sets import CHOSE, read_trained_on
 from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION, split
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.system.terminal import InputError, counted, printable, say, warn
 
-FEW = 30  # images: fewer do not replace thresholds that rest on more, unless they are to
-
 
 def evaluate(
     model: SiameseModel,
     folder: str | os.PathLike | np.ndarray,
-    labels: Any,
-    fmr: float | None,
-    calibrate: bool,
-    force: bool,
-    figure: str | None,
+    labels: Any = None,
+    *,
+    fmr: float | None = None,
+    calibrate: bool = False,
+    force: bool = False,
+    figure: str | None = None,
     **reading: Any,
 ) -> dict[str, Any]:
     """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
 
-    Arguments as of SiameseModel.evaluate, which calls this. calibrate: choose new thresholds by
-    half of the images, store them in the model's directory, report on the other half; force: also
-    by fewer than 30 images, where the model's rest on more. figure: the file of a picture.
+    fmr: take the threshold that is stored for this rate. calibrate: choose new thresholds by half
+    of the images, store them in the model's directory, report on the other half; force: also by
+    fewer than 30 images, where the model's rest on more. figure: the file of a picture.
     Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
     images (None: unknown), "folder": what was read and left out, "report": all of it as text.
     """
     if calibrate and fmr is not None:
         raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
-    threshold = model.threshold if fmr is None else model.threshold_for(fmr)
+    threshold = model.threshold_for(fmr)
     counts: dict[str, Any] = {}
     if isinstance(folder, np.ndarray):
         (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))
@@ -51,13 +51,16 @@ def evaluate(
             (test, part) = (images.part(rows), PART_NAMES[number])
     if part:
         say(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
-    known = model.trained_on
-    used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
+    (digests, chose) = (test.digests(), read_trained_on(model.path, CHOSE))
+    trained = np.isin(digests, model.trained_on).any(axis=0)
+    calibrated = np.isin(digests, [] if chose is None else chose).any(axis=0)
+    used = int((trained | calibrated).sum()) if len(model.trained_on) else None
     if used:
-        warn(f"{used} of these {len(test)} images trained it or chose thresholds: figures too good")
+        says = f"the model was trained or calibrated with {used} of these {len(test)} images"
+        warn(f"{says}: the figures are too good")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
-    new = not used and names is not None and not {*names} & {*test.class_names}
+    new = not trained.any() and names is not None and not {*names} & {*test.class_names}
     settings = model.settings | {
         "threshold": threshold,
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
@@ -84,7 +87,7 @@ def evaluate(
 
         kept = settings["operating_points"]
         gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]
-        write_settings(model, settings)
+        write_settings(model, settings, choices.digests().ravel())
         verdict = f"Written to {printable(model.path)}. {verdict}"
         warn(f"the model has no threshold for an FMR of {rate} any more" for rate in gone)
     elif not measured.suits and not measured.chance and len(test) >= 2 * FEW:

@@ -63,7 +63,7 @@ def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[
     embeddings: (N, D). Each image is so near to another one of its group, perhaps not to all.
     """
     edges = []
-    for rows in np.array_split(np.arange(len(embeddings)), 1 + len(embeddings) // BLOCK * 8):
+    for rows in np.array_split(np.arange(len(embeddings)), 1 + len(embeddings) ** 2 // 1_000_000):
         far = measure.output(measure.matrix(embeddings[rows], embeddings))
         (some, others) = np.nonzero(far < threshold)
         edges.append(np.stack([rows[some], others], axis=1))

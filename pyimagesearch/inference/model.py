@@ -174,32 +174,20 @@ class SiameseModel:
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
         """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
-        threshold = self.threshold if fmr is None else self.threshold_for(fmr)
-        feats = self.embed(self.read([a, b]))
-        (distance,) = self.distance(feats)
+        threshold = self.threshold_for(fmr)
+        (distance,) = self.distance(self.embed(self.read([a, b])))
         return Answer(self.judge(distance, threshold), threshold=threshold)
 
-    def evaluate(
-        self,
-        folder: File | np.ndarray,
-        labels: Any = None,
-        fmr: float | None = None,
-        class_level: int | None = None,
-        group_by: str | None = None,
-        calibrate: bool = False,
-        force: bool = False,
-        figure: str | None = None,
-    ) -> Answer:
+    def evaluate(self, folder: File | np.ndarray, labels: Any = None, **flags: Any) -> Answer:
         """How good is the model on a folder or a list, or on images and their labels?
 
         images: uint8 (N, H, W, C), labels (N,). Of a folder with train/ and test/ the test's images
-        are evaluated, else val's. The others are the command's flags; figure: its --output.
-        model.evaluate("photos", fmr=0.01).report
+        are evaluated, else val's. flags: fmr, class_level, group_by, calibrate, force and figure,
+        see inference.evaluate. model.evaluate("photos", fmr=0.01).report
         """
         from pyimagesearch.inference.evaluate import evaluate
 
-        reading = {"class_level": class_level, "group_by": group_by}
-        return Answer(evaluate(self, folder, labels, fmr, calibrate, force, figure, **reading))
+        return Answer(evaluate(self, folder, labels, **flags))
 
     def search(
         self, query: Image, folder: Folder, top: int = 5, fmr: float | None = None
@@ -209,16 +197,12 @@ class SiameseModel:
         results: the nearest first, each with its file, in an array its number, and judge's answer:
         model.search("a.png", "photos", top=3).results[0].file
         """
-        if top < 1:
-            raise InputError("top, a number from 1 up", top)
-        threshold = self.threshold if fmr is None else self.threshold_for(fmr)
-        (feats,) = self.embed(self.read([query]))
-        if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, 0, [query])
-        rows = nearest(feats, folder.embeddings, self.measure, top)
-        distances = self.distance([feats, folder.embeddings[rows]])
+        threshold = self.threshold_for(fmr)
+        (feats, gallery) = self._asked(query, folder, 0, top)
+        rows = nearest(feats, gallery.embeddings, self.measure, top)
+        distances = self.distance([feats, gallery.embeddings[rows]])
         results = [
-            Answer(file=folder.path(row), **self.judge(distance, threshold))
+            Answer(file=gallery.path(row), **self.judge(distance, threshold))
             for row, distance in zip(rows, distances)
         ]
         return Answer(threshold=threshold, results=results)
@@ -237,13 +221,11 @@ class SiameseModel:
         classes, each with what judge says of its nearest image.
         model.identify("a.png", "people").name is None for a stranger.
         """
-        (feats,) = self.embed(self.read([query]))
-        if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, None, [query], labels=labels)
-        size = len(folder.names)
-        if not any(folder.classes):
-            wanted = f"{'a subfolder' if folder.directory else 'labels:'} for each person or thing"
-            raise InputError(wanted, f"{printable(folder.directory or 'images')} without them")
+        (feats, gallery) = self._asked(query, folder, None, top, labels)
+        size = len(gallery.names)
+        if not any(gallery.classes):
+            wanted = f"{'a subfolder' if gallery.directory else 'labels:'} for each person or thing"
+            raise InputError(wanted, f"{printable(gallery.directory or 'images')} without them")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
@@ -251,12 +233,12 @@ class SiameseModel:
         threshold = max(held) if held else min([self.threshold, *limits.values()])
         if held and calibration.get("new_classes") is False:
             warn("the FPIR is of classes that were trained on; of new ones it may be higher")
-        distances = self.distance([feats, folder.embeddings]).tolist()
+        distances = self.distance([feats, gallery.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
-        for distance, name, row in sorted(zip(distances, folder.classes, range(size))):
+        for distance, name, row in sorted(zip(distances, gallery.classes, range(size))):
             nearest_of.setdefault(name, (distance, row))
         candidates = [
-            Answer(name=name, **self.judge(distance, threshold), file=folder.path(row))
+            Answer(name=name, **self.judge(distance, threshold), file=gallery.path(row))
             for name, (distance, row) in islice(nearest_of.items(), top)
         ]
         (known, *_) = [candidate.pop("same") for candidate in candidates]
@@ -268,6 +250,17 @@ class SiameseModel:
             gallery_size=size,
             candidates=candidates,
         )
+
+    def _asked(
+        self, query: Image, folder: Folder, level: int | None, top: int, labels: Any = None
+    ) -> tuple[np.ndarray, Gallery]:
+        # the query's embedding (D,), and the gallery that it is looked for in
+        if top < 1:
+            raise InputError("top, a number from 1 up", top)
+        (feats,) = self.embed(self.read([query]))
+        if not isinstance(folder, Gallery):
+            folder = self.embed_folder(folder, level, [query], labels=labels)
+        return feats, folder
 
     def read(self, images: Sequence[Image]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
@@ -297,8 +290,8 @@ class SiameseModel:
                         known = f"grey images of {width}x{height}: what it says of {what}"
                         warn(f"the model was trained on {known} may mean little")
         except InputError as error:
-            wanted = f"readable images, or pixels, uint8 of shape {tuple(self.image_shape)}"
-            raise InputError(wanted, error) from None
+            shape = tuple(self.image_shape)
+            raise InputError(f"readable images, or uint8 of shape {shape}", error) from None
         return pixels
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
@@ -406,12 +399,14 @@ class SiameseModel:
             found["probability"] = float(probability)
         return found
 
-    def threshold_for(self, fmr: float) -> float:
-        """The threshold stored for a false match rate such as 0.001.
+    def threshold_for(self, fmr: float | None) -> float:
+        """The threshold stored for a false match rate such as 0.001; None: the model's own.
 
         Raises InputError where the calibration had not enough pairs for that rate.
         """
         known = {float(rate): t for rate, t in self.operating_points.items() if t is not None}
+        if fmr is None:
+            return self.threshold
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
             received = f"{fmr:g}. evaluate with --calibrate stores more, where images are enough."

@@ -14,8 +14,9 @@ from zipfile import ZipFile
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
-from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.data.sets import CHOSE, TRAINED_ON
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import SiameseModel
@@ -94,9 +95,10 @@ def save(
         logging.root.removeHandler(handler)
 
 
-def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
+def write_settings(model: SiameseModel, settings: dict[str, Any], chose: ArrayLike = ()) -> None:
     """Rewrite the settings of a loaded model, and those of its exported files beside it.
 
+    chose: uint64 (N,), digests of the images that chose the new thresholds.
     Raises InputError where its directory now holds another model: the settings are not its.
     """
     with whole_file(model.path / SETTINGS) as new:
@@ -105,6 +107,8 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
         # so the model that is looked at now is the one that is written into
         if digest(model.path) != model.digest:
             raise model.replaced()
+    with whole_file(model.path / CHOSE) as new, open(new, "wb") as f:
+        np.save(f, np.asarray(chose, np.uint64))
     (model.settings, model.threshold) = (settings, settings["threshold"])
     model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:
@@ -114,8 +118,7 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
                 _write_exported(file, network, settings | {"export": exported})
                 say(f"the settings of {printable(file.name)} are rewritten, too")
         except Exception as error:  # a foreign or damaged file, or onnx is not installed
-            why = f"{printable(file.name)} keeps its settings ({first_line(error)})"
-            say(f"{why}: export it again")
+            say(f"{printable(file.name)} keeps its settings ({first_line(error)}): export it again")
 
 
 def _write(file: Path, settings: dict[str, Any]) -> None:
@@ -162,8 +165,7 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         packages = "tf2onnx for ONNX (pip install tf2onnx onnx onnxruntime), or --format tflite"
         raise InputError(packages, "none") from None
     except Exception as error:  # a converter raises all kinds for what it does not know
-        received = first_line(error)[:200]
-        raise InputError(f"a network of which {suffix} knows all operations", received) from None
+        raise InputError(f"a network that {suffix} can hold", first_line(error)[:200]) from None
     limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
     if not difference <= limit:  # nor NaN
         received = f"{difference:.2g} off from {printable(path)}: nothing is kept."

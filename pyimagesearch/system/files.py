@@ -70,7 +70,7 @@ def restore(directory: AnyPath) -> None:
         with suppress(*NO_LOCKS), FileLock(lock, timeout=0):
             for name in os.listdir(folder):
                 place = folder.parent / name
-                if name not in (LOCK, ASIDE) and not place.exists():
+                if name != LOCK and not name.startswith(ASIDE) and not place.exists():
                     with suppress(FileNotFoundError):
                         os.rename(folder / ASIDE, place)
             shutil.rmtree(folder, ignore_errors=True)

@@ -52,8 +52,9 @@ class InputError(ValueError):
 
 def worded(text: str) -> str:
     """A message in its reader's words: of a flag, --class-level, a program says class_level=."""
-    python = partial(re.sub, r"--([a-z]+(?:-[a-z]+)*)", lambda x: x[1].replace("-", "_") + "=")
-    return python(text) if InputError.in_python else text
+    if not InputError.in_python:
+        return text
+    return re.sub(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)", lambda x: x[1].replace("-", "_") + "=", text)
 
 
 def first_line(error: BaseException) -> str:
@@ -96,7 +97,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     InputError.in_python = False
     # NumPy's own threads wait busily, and distances are computed by several threads already
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # a service may have no console: no file that is opened later is to take the numbers 0 to 2
+    # a service may have no console: then the numbers 0 to 2 are free, and no file is to get one
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
@@ -126,7 +127,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # a third of the start: looking for garbage among modules, and what only Keras' pictures need
+    # collecting garbage, and Matplotlib, which only Keras' plots need, take a third of the start
     gc.disable()
     unused = {"matplotlib", "matplotlib.pyplot"} - {*sys.modules}
     sys.modules.update(dict.fromkeys(unused))  # type: ignore[arg-type]  # None: no such module
@@ -273,9 +274,12 @@ def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are InputErrors: one line, perhaps with the name that is meant."""
 
+    def __init__(self, **how: Any):
+        super().__init__(allow_abbrev=False, **how)  # --epoch is no other way to say --epochs
+
     def error(self, message: str) -> NoReturn:
         # not what an unknown flag was given, which may be an array
-        message = re.sub(r"(unrecognized arguments: [^=]{,80})[^$]*", r"\1", message)
+        message = re.sub("(unrecognized arguments: [^=]{,80}).*", r"\1", message, flags=re.DOTALL)
         wrong = re.search(r"(?:arguments: |choice: ')([^\s']+)", message)
         of_commands = [x.choices.values() for x in self._actions if isinstance(x.choices, dict)]
         parsers = [self, *chain(*of_commands)]

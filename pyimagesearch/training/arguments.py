@@ -50,7 +50,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
     "tested": (TINY, 0.99),
     "test_views": (1, 9),
-    "side": (1, 2 * SAMPLE),
+    "side": (1, 2 * SAMPLE - 1),
 }
 
 
@@ -63,8 +63,7 @@ def parse(
     `model` and `plot`, and `reading`, the keywords for datasets.load.
     Raises InputError where output cannot be written to, or what is asked for does not fit together.
     """
-    # a flag is whole: --epoch is no other way to say --epochs
-    how: Any = {"parents": [terminal.VERSION], "allow_abbrev": False}
+    how: Any = {"parents": [terminal.VERSION]}
     how["formatter_class"] = argparse.RawDescriptionHelpFormatter
     how["epilog"] = "In brackets stands what is taken where a flag is not given."
     ap = terminal.Parser(description=description, **how)
@@ -167,6 +166,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
     return {
         "recipe": args.recipe,
         **asdict(recipe),
+        "network": asdict(recipe.network) | {"name": os.path.basename(recipe.network.name)},
         "image_shape": recipe.reading.image_shape,
         "distance": recipe.network.distance,
         "head": recipe.network.head,

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.evaluation.report import versions
-from pyimagesearch.system.terminal import InputError, first_line, say, verbosity
+from pyimagesearch.system.terminal import CORES, InputError, counted, first_line, say, verbosity
 
 
 def machines() -> tuple[int, bool]:
@@ -84,7 +84,7 @@ def describe(model: keras.Model) -> dict[str, str]:
     """What a model is trained on: {"device": "2 CPU cores", "precision": "float32"}"""
     of = tf.config.experimental.get_device_details
     gpus = [of(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
-    device = ", ".join(gpus) or f"{os.cpu_count()} CPU core{'s' * (os.cpu_count() != 1)}"
+    device = ", ".join(gpus) or counted(CORES, "CPU core")
     (count, _) = machines()
     if count > 1:
         device = f"{count} machines with {device} each"

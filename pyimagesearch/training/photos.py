@@ -19,7 +19,8 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.cache import cached
-from pyimagesearch.data.sets import DataSet, ImageSet, Rows, evenly, in_batches, pixel_digests
+from pyimagesearch.data.sets import DataSet, ImageSet, Rows, in_batches, pixel_digests
+from pyimagesearch.evaluation.all_pairs import some_of
 from pyimagesearch.evaluation.distances import curve_of, unit_length
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.networks.acceleration import InParts, accelerate_convolutions
@@ -31,7 +32,7 @@ from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
 HEAD = "two-layer head"
 WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
-AVERAGED, NEW = "trained on, averaged", 0.6  # old weights and new ones, of which so large a share.
+AVERAGED, NEW = "trained on, averaged", 0.6  # the new weights' share in the mean with the old ones.
 # Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of the head; at least so many steps,
@@ -43,7 +44,7 @@ MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_DIRECTIONS = 256  # that it keeps
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
 CEILING = 0.9999  # a held-out AUC that minutes of training on would not raise
-HARDLY = 0.01  # of their mean size: features that spread no further show a wrong scale of pixels
+HARDLY = 0.01  # of their mean size: where features vary by less, pixels were scaled wrongly
 SHRUNK = 0.3  # classes towards round ones: few images say little of 256 directions
 
 
@@ -58,9 +59,9 @@ def train(
     epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
     seconds, whether mirror images are seen: where asked for, or of use before the training on).
 
-    A head is kept where it is better beyond doubt, see Choice. Training on makes more of many
-    images and of classes that stay: there it need only be better, and with thousands of images not
-    worse beyond doubt, as what sees each image again. Ctrl-C keeps the best way so far.
+    A head is kept where it is clearly better, see Choice. Training on helps most with many images
+    and with classes that stay: there it need only be better. With thousands of images it is kept
+    unless it is clearly worse, as is "seen again". Ctrl-C keeps the best way so far.
     """
     say("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
@@ -79,7 +80,7 @@ def train(
     chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))
 
     # whitened: one Dense layer on the features, in closed form
-    some = evenly(len(features), MOST_WHITENED)
+    some = some_of(labels, MOST_WHITENED)
     (kernel, bias) = whitening(features[some], labels[some])
     dense = Dense(len(bias), name="whitening")
     whitened = keras.Model(network.input, dense(network.output))
@@ -164,7 +165,7 @@ def train(
         encoder = seen_again(chosen.encoder, recipe.training.mirror)
         chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = "; ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
-    say(f"held-out AUC: {figures}: kept {chosen.kept}; none is better beyond doubt")
+    say(f"held-out AUC: {figures}: kept {chosen.kept}: no other is clearly better")
     history = histories.get(trained, keras.callbacks.History())
     if trained not in histories:
         history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
@@ -194,7 +195,7 @@ class Choice:
 
     def __init__(self, held: ImageSet, new_classes: bool = False):
         self.new_classes = new_classes
-        self.some = evenly(len(held), MOST_COMPARED)
+        self.some = some_of(np.asarray(held.labels), MOST_COMPARED)
         self.labels = np.asarray(held.labels)[self.some]
         self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
         self.mark = time.monotonic()

@@ -32,7 +32,6 @@ from pyimagesearch.system.files import only_writer
 from pyimagesearch.system.terminal import InputError, first_line, say, shown
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
-Settings = dict[str, Any]
 MOST_OTHERS = 500  # training images that those to choose by are compared with
 
 
@@ -188,8 +187,8 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
 
 
 def calibrated(
-    encoder: keras.Model, comparison: keras.Model, recipe: Recipe, data: DataSet, settings: Settings
-) -> tuple[keras.Model, keras.Model, Settings]:
+    encoder: keras.Model, comparison: keras.Model, recipe: Recipe, data: DataSet, settings: dict
+) -> tuple[keras.Model, keras.Model, dict[str, Any]]:
     """Encoder and comparison in float32, as they are saved, and the settings with thresholds.
 
     Classes to choose by that are not trained on are few: they are compared with those of training.

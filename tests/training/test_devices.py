@@ -1,7 +1,6 @@
 """What a training runs on: one device, several that share it, TF_CONFIG's machines."""
 
 import json
-import os
 
 import pytest
 import tensorflow as tf
@@ -68,7 +67,7 @@ def test_of_several_machines_the_chief_alone_keeps_the_folder(monkeypatch, tmp_p
 )
 def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
     monkeypatch.setattr(acceleration, "computes_in_bfloat16", lambda precision: bfloat16)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(devices, "CORES", 2)
     encoder = build_encoder(config.RECIPES[recipe], accelerated=True)
     assert devices.describe(encoder) == {"device": "2 CPU cores", "precision": precision}
 

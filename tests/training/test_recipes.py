@@ -53,7 +53,7 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
         ("[training.loss]\na = 1", "training.loss, one of .*Received: {'a': 1}"),
         ("[reading]\nleast_shape = [8, 8]", "whole numbers. Received: .8, 8"),
         ("[reading]\nheld_out = 1.0", "reading.held_out, a number from 0 to 0.99"),
-        ("[reading]\nside = 224", "reading.side, a whole number from 1 to 128"),
+        ("[reading]\nside = 256", "reading.side, a whole number from 1 to 255"),
         ("[network", "Expected a recipe.*a file in TOML"),
         ("[training]\nkeep_best = true\npatience = 0", "patience, a whole number from 1 .*: 0"),
         ('[training]\nloss = "batch_contrastive"', "pairing 'batch' with .*Received: 'pairs'"),

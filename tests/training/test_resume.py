@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 
 import keras
@@ -11,7 +10,7 @@ import pytest
 
 from pyimagesearch.config import RECIPES
 from pyimagesearch.system.terminal import InputError
-from pyimagesearch.training import checkpoints
+from pyimagesearch.training import checkpoints, devices
 from tests.scripts import python
 
 KILLED = """
@@ -71,7 +70,7 @@ def test_killed_and_resumed_is_the_same_bit_for_bit(photos, tmp_path):
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
     """Two epochs of a model with dropout, and its folder."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(devices, "CORES", 2)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     model.compile(loss="mse", optimizer="adam")
@@ -101,7 +100,7 @@ def again(model):
 def test_a_checkpoint_brings_back_all_of_it(trained, tmp_path, caplog, monkeypatch):
     states = [np.asarray(v).copy() for v in trained.variables + trained.optimizer.variables]
     twin = again(trained)
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(devices, "CORES", 64)
     with caplog.at_level("INFO", logger="pyimagesearch"):
         fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
     assert "training on 64 CPU cores, in float32" in caplog.text
