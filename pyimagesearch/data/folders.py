@@ -70,8 +70,7 @@ def read_folder(
 
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
-    # for each file the first row with the same content: its own, or that of what it is a copy of;
-    # from here on, this row stands for the content
+    # for each file the first row with the same content, which stands for it from here on
     row_of = dict(zip(read, first[content].tolist()))
     if plan.pairs is None:
         labels = defaultdict[int, set[str]](set)  # of each content

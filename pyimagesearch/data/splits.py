@@ -111,8 +111,7 @@ def _split(images, shares, seed, by, kept):
     if by == "images" and labels is not None and (labels[units] == images.labels).all():
         return _within_classes(labels, sizes, order, np.argsort(of_class), shares)[units]
 
-    # units of several classes, or whole classes: a part takes them until it has its share and both
-    # kinds of pairs, but none with more than half of all images
+    # a part takes units until it has its share and both kinds of pairs; none with over half of all
     part = np.zeros(len(sizes), np.int8)
     for kind, share in shares.items():
         taken = 0

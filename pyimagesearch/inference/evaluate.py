@@ -54,7 +54,8 @@ def evaluate(
     (digests, chose) = (test.digests(), read_trained_on(model.path, CHOSE))
     trained = np.isin(digests, model.trained_on).any(axis=0)
     calibrated = np.isin(digests, [] if chose is None else chose).any(axis=0)
-    used = int((trained | calibrated).sum()) if len(model.trained_on) else None
+    is_known = chose is not None or len(model.trained_on)
+    used = int((trained | calibrated).sum()) if is_known else None
     if used:
         says = f"the model was trained or calibrated with {used} of these {len(test)} images"
         warn(f"{says}: the figures are too good")

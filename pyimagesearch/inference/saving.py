@@ -50,8 +50,7 @@ def save(
     """
     path = Path(os.path.abspath(path))
 
-    # traced without an input_signature: that would make uint8 of NumPy's floats, all black, without
-    # a word, and after a call that it refuses other threads would wait for ever
+    # without an input_signature, which would make uint8 of NumPy's floats, all black, in silence
     @tf.function
     def embed(images):
         return {"embedding": encoder(images, training=False)}
@@ -77,8 +76,7 @@ def save(
     settings = {"format_version": FORMAT, "versions": versions()} | settings
     if head := distance_of(settings, comparison, encoder.output_shape[1]).head:
         settings["head_parameters"] = dict(zip(("weight", "bias"), head))
-    # TensorFlow's saver logs through absl, which gives a root logger without handlers one: then
-    # each message of the program around this would appear twice
+    # TensorFlow's saver gives a root logger without handlers one: messages would appear twice
     logging.root.addHandler(handler := logging.NullHandler())
     try:
         with whole_file(path.parent / "encoder.keras") as file, whole_directory(path) as new:
@@ -103,8 +101,7 @@ def write_settings(model: SiameseModel, settings: dict[str, Any], chose: ArrayLi
     """
     with whole_file(model.path / SETTINGS) as new:
         _write(Path(new), settings)
-        # the new file lies in a folder inside the model's and goes with it where that is replaced:
-        # so the model that is looked at now is the one that is written into
+        # the new file lies inside the model's folder: what is looked at now is what is written into
         if digest(model.path) != model.digest:
             raise model.replaced()
     with whole_file(model.path / CHOSE) as new, open(new, "wb") as f:

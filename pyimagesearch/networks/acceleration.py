@@ -10,8 +10,7 @@ from keras.layers import Add, Conv2D, DepthwiseConv2D, Dropout, ReLU
 
 from pyimagesearch.system.terminal import AT_ONCE
 
-# what all layers of a chain but the last compute in, with float32 weights. auto: bfloat16 where
-# this processor multiplies it in hardware; a card has to be asked for it, since none was measured
+# what layers compute in, with float32 weights. auto: bfloat16 where the processor multiplies it
 PRECISIONS = ("auto", "bfloat16", "float32")
 
 

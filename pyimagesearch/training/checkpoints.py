@@ -90,9 +90,8 @@ class Checkpoint(Progress):
     the weights of the epoch whose val_loss was lowest, and with a patience perhaps before the last
     epoch. No reported figure comes from images that something was chosen on.
 
-    After each epoch the file holds all that fit changes: weights, optimizer, the states of the
-    random generators, and the progress. The order of the images is a function of seed and epoch.
-    Keras' BackupAndRestore keeps less: its resumed weights differ. Says how the training goes, too.
+    After each epoch the file holds all that fit changes: weights, optimizer, random states, and the
+    progress. (Keras' BackupAndRestore keeps less: its resumed weights differ.)
 
     settings: what must be the same to go on, a dict for JSON. Raises InputError where the folder's
     checkpoint, or the finished model that lies there instead of one, is of others.

@@ -94,8 +94,7 @@ def describe(model: keras.Model) -> dict[str, str]:
 
 
 def _shared_out(batches: tf.data.Dataset) -> Any:
-    # batches for fit, each in as many equal parts as the strategy in scope has devices. So many
-    # anchors or images as would make parts unequal are left out. Every machine makes whole batches
+    # batches in equal parts, one a device: what would make them unequal is left out
     shared = tf.distribute.get_strategy()
     count = shared.num_replicas_in_sync
     if count == 1:

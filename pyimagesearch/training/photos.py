@@ -121,8 +121,7 @@ def train(
         encoder = keras.Model(whitened.input, head(whitened.output))
         chosen.add(HEAD, encoder, head.predict(of_held, verbose=0))
 
-    # the best so far trained on, but for its first blocks: the ways share the network, so it goes
-    # back where that was no gain
+    # the best so far trained on, but for its first blocks; its weights go back if that is no gain
     doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)
     (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
     if is_asked and auc >= CEILING:

@@ -74,7 +74,7 @@ def test_shapes(write, read, tmp_path, said, monkeypatch):
     write("a/0.png", (0, 0, 0), size=(9, 190))
     write("b/1.png", (9, 9, 9), size=(9, 190))
     # the shorter side of the median; whole images need the longer one
-    assert [shape(Reading(fit=fit, side=128))[1] for fit in ("stretch", "whole")] == [54, 128]
+    assert [shape(Reading(fit=fit, side=224))[1] for fit in ("stretch", "whole")] == [54, 195]
     # smaller where images are many, in steps of 32, but not below a bound
     monkeypatch.setattr(folders, "MANY_SIDE", 40)
     few = [shape(Reading(fit="whole", side=224, most_pixels=4 * k * k))[1] for k in (70, 20)]

@@ -14,14 +14,7 @@ from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import photos as photos_module
 from pyimagesearch.training.checkpoints import Checkpoint
-from pyimagesearch.training.photos import (
-    Choice,
-    areas,
-    features_of,
-    mirror_helps,
-    train,
-    whitening,
-)
+from pyimagesearch.training.photos import Choice, areas, features_of, mirror_helps, train, whitening
 from tests.scripts import python
 
 LABELS = np.repeat(np.arange(4), 10)
@@ -75,6 +68,11 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     assert chosen(good, poor, doubt=-1).kept == "0"
     broken = chosen(poor, np.full_like(good, np.nan), good)
     assert broken.kept == "2" and broken.found["1"]["auc"] == 0
+
+
+def test_of_many_small_classes_two_images_each_are_compared(monkeypatch):
+    monkeypatch.setattr(photos_module, "MOST_COMPARED", 10)
+    assert np.bincount(Choice(ImageSet(np.zeros(40), np.arange(40) // 2)).labels).max() == 2
 
 
 def test_one_feature_whitened_by_hand():
