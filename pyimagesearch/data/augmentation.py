@@ -64,7 +64,6 @@ def _transforms(training, shifts, drawn, height, width):
         dy += (1 - side) * height / 2 * drawn["from top"]
     if training.mirror:
         across = tf.where(drawn["mirror"] < 0, across, -across)
-
     # output pixel (x, y) is the input's (ax + by + …, cx + dy + …), about the middle
     (cos, sin) = (tf.cos(angle), tf.sin(angle))
     (a, b, c, d) = (across * cos, -down * sin, across * sin, down * cos)

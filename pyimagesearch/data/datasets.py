@@ -59,15 +59,19 @@ def _images_of(source, own, reading, split, flags):
             expected = f"{', '.join(DATASETS)}, a folder or a list"
             raise InputError(expected, f"{printable(source)}, not there")
         return folders.read_folder(source, reading, **flags)
-    if (own and split) or any(flag is not None for flag in flags.values()):
-        expected = "--image-size, --channels, --split, --class-level and --group-by with a folder"
-        raise InputError(f"{expected} alone", f"--dataset {source if own else 'arrays'}")
+    asked = {"split": split if own else None} | flags
+    if wrong := [f"--{k.replace('_', '-')}" for k, value in asked.items() if value is not None]:
+        received = source if own else "images in memory"
+        raise InputError(f"{' and '.join(wrong)} with a folder alone", received)
     (train, test) = DATASETS[source]() if own else source
     if test is None:
         return of_arrays(*train), {}
-    (shape, of_test) = (np.shape(images)[1:] for images, _ in (train, test))
-    if shape != of_test:
-        raise InputError(f"test images of the training's shape, {shape}", of_test)
+    shape = np.shape(train[0])[1:]
+    if len(test) != 2 or np.shape(test[0])[1:] != shape:
+        wanted = f"test images and their labels, images of shape {shape}"
+        raise InputError(wanted, f"{len(test)} things, the first of shape {np.shape(test[0])}")
+    for images, labels in (train, test):
+        check_arrays(np.asarray(images), labels)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
     return of_arrays(*map(np.concatenate, zip(train, test)), splits=given), {}  # type: ignore
 
@@ -132,19 +136,31 @@ def load(
     return data
 
 
-def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None = None) -> ImageSet:
-    """Images uint8 (N, H, W, C) or (N, H, W), C 1 or 3, with labels, see sets.class_numbers.
+def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
+    """The labels as numbers, see sets.class_numbers, for images uint8 (N, H, W, C) or (N, H, W).
 
-    splits: see ImageSet. Logs which classes of one image go. Raises InputError for anything else.
+    C 1 or 3. Raises InputError for anything else.
     """
-    images = images[..., np.newaxis] if images.ndim == 3 else images
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+    shape = (*images.shape, 1)[:4] if images.ndim == 3 else images.shape
+    if images.dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3):
         received = f"{images.dtype} {images.shape}. images.round().astype('uint8') makes them of "
         received += "floats from 0 to 255, images * 255 before it of floats from 0 to 1"
         raise InputError("images uint8 (N, H, W, C), C 1 or 3", received)
+    if images.max(initial=0) == 1:
+        raise InputError("values from 0 to 255", "0 and 1 alone. Take images * 255")
     numbers = class_numbers(labels)
     if len(numbers) != len(images):
         raise InputError("a label for each image", f"{len(numbers)} for {len(images)} images")
+    return numbers
+
+
+def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None = None) -> ImageSet:
+    """Images in memory with their labels, see check_arrays. splits: TRAIN, then TEST, or None.
+
+    files are the images' numbers in each. Logs which classes of one image are left out.
+    """
+    numbers = check_arrays(images, labels)
+    images = images[..., np.newaxis] if images.ndim == 3 else images
     names = tuple(map(str, np.unique(np.asarray(labels))))
     sizes = np.bincount(numbers, minlength=len(names))
     warn(f"left out class {printable(name)}: {size} image, {LEAST_IMAGES} needed"
@@ -152,7 +168,10 @@ def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None =
     some = np.flatnonzero(sizes[numbers] >= LEAST_IMAGES)
     if not len(some):
         raise InputError("two images of a class at least", "one of each")
-    found = ImageSet(images, numbers, None, names, None, pixel_digests(images), splits)
+    files = np.arange(len(images))
+    if splits is not None:
+        files[splits == TEST] -= np.sum(splits == TRAIN)
+    found = ImageSet(images, numbers, None, names, None, pixel_digests(images), splits, files)
     return found if len(some) == len(images) else found.part(some)  # which copies the pixels
 
 
@@ -190,5 +209,5 @@ def describe(data: DataSet) -> list[str]:
     near = parts["near_copies"].get("test", {"found": 0})
     if near["found"]:
         lines.append(f"{near['found']} of {near['of']} test images have a near copy in training: "
-                     "keep in one part what belongs together, with --group-by")  # fmt: skip
+                     "keep together what belongs together (in a folder --group-by)")  # fmt: skip
     return lines

@@ -23,7 +23,6 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     """
     rng = _generator(rng)
     (by_class, place, first, size) = _sorted_by_class(labels)
-
     # positive: 1 to size - 1 places further on inside the class, round its end to its start
     step = rng.integers(1, np.maximum(size, 2))
     positive = first + (place - first + step) % size

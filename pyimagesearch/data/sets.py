@@ -15,8 +15,7 @@ from pyimagesearch.system.terminal import AT_ONCE, InputError
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
 UNEVEN = 3  # times the smallest class
-# in a model's directory: ImageSet.digests of what trained it, and chose its thresholds afterwards
-TRAINED_ON, CHOSE = (Path("assets.extra", f"{name}.npy") for name in ("trained_on", "chose"))
+TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
 
 
 class Rows:
@@ -76,7 +75,8 @@ class ImageSet:
     groups: np.ndarray | None = None  # int32 (N,): images that belong together have one number
     contents: np.ndarray | None = None  # uint64 (N,): a digest of each file's content
     splits: np.ndarray | None = None  # int8 (N,): TRAIN, VALIDATION, TEST, as the data says it
-    files: np.ndarray | None = None  # object (N,): the files' names, for messages
+    # (N,), for messages: the files' names, object, or the numbers of images in memory
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -177,11 +177,11 @@ def digests_of(contents: Iterable[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def read_trained_on(model: str | Path, file: Path = TRAINED_ON) -> np.ndarray | None:
+def read_trained_on(model: str | Path) -> np.ndarray | None:
     """The ImageSet.digests of what a model was trained on, uint64 (N,); None where unknown."""
     with suppress(OSError, ValueError, EOFError, SyntaxError):  # an older version, a damaged file
         # mapped first: a damaged header cannot ask for more memory than the file has bytes
-        digests = np.array(np.load(Path(model, file), mmap_mode="r", allow_pickle=False))
+        digests = np.array(np.load(Path(model, TRAINED_ON), mmap_mode="r", allow_pickle=False))
         if digests.dtype == np.uint64 and digests.ndim == 1:
             return digests
     return None

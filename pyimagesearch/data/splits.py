@@ -66,9 +66,6 @@ def split(
             paired = (_has_pairs(rest.labels, rest.pairs, some, kind) for kind in (*shares, TRAIN))
             if all(paired) and (large or not known.any()):
                 break
-        if how == "classes" and by is None:
-            say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes "
-                "choose and are tested on (in training --split images takes some)")  # fmt: skip
         if how == "images" and images.groups is not None:
             how = "groups"
     for kind, purpose in ((TEST, "test with"), (VALIDATION, "choose by"), (TRAIN, "train on")):
@@ -79,6 +76,9 @@ def split(
             mend = "Add images or classes, or take another --split, no --group-by or no given parts"
             received = f"{count} of {len(images)} images. {mend}"
             raise InputError(f"{wanted}{purpose}, or pairs of both kinds", received)
+    if how == "classes" and by is None:
+        say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes choose "
+            "and are tested on (in training --split images takes some)")  # fmt: skip
     return part, how
 
 

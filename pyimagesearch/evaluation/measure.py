@@ -251,6 +251,8 @@ def warnings_of(m: Measurement) -> list[str]:
         found.append(f"labels that are probably wrong, {len(files)}: {few_of(files, 5)}")
     if m.collapsed:
         found.append("the network has collapsed: all distances are alike")
+    elif m.chance:
+        found.append("no better than chance, as far as these images can tell")
     return found
 
 

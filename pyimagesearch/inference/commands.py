@@ -395,7 +395,7 @@ def main() -> None:
         (name, question) = (answer.__name__, answer.__doc__ or "")
         texts: Any = {"description": question, "help": question.splitlines()[0]}
         texts["epilog"] = f"example: python -m pyimagesearch {name} {example}"
-        sub = subparsers.add_parser(name, parents=[terminal.VERSION], **texts)
+        sub = subparsers.add_parser(name, parents=[terminal.VERSION], allow_abbrev=False, **texts)
         sub.set_defaults(run=answer)
         everywhere = sub.add_argument_group("of all commands")
         everywhere.add_argument("--json", action="store_true", help="print JSON for programs")

@@ -9,12 +9,11 @@ import numpy as np
 from pyimagesearch.config import Reading
 from pyimagesearch.data.datasets import FEW, of_arrays
 from pyimagesearch.data.folders import read_folder
-from pyimagesearch.data.sets import CHOSE, read_trained_on
 from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION, split
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.terminal import InputError, counted, printable, say, warn
+from pyimagesearch.system.terminal import InputError, counted, printable, say, warn, worded
 
 
 def evaluate(
@@ -40,7 +39,8 @@ def evaluate(
         raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
     threshold = model.threshold_for(fmr)
     counts: dict[str, Any] = {}
-    if isinstance(folder, np.ndarray):
+    if not isinstance(folder, (str, os.PathLike)):
+        folder = np.asarray(folder)
         (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))
     else:
         (images, counts) = read_folder(folder, shape=model.image_shape, **reading)
@@ -51,17 +51,13 @@ def evaluate(
             (test, part) = (images.part(rows), PART_NAMES[number])
     if part:
         say(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
-    (digests, chose) = (test.digests(), read_trained_on(model.path, CHOSE))
-    trained = np.isin(digests, model.trained_on).any(axis=0)
-    calibrated = np.isin(digests, [] if chose is None else chose).any(axis=0)
-    is_known = chose is not None or len(model.trained_on)
-    used = int((trained | calibrated).sum()) if is_known else None
+    known = model.trained_on
+    used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
-        says = f"the model was trained or calibrated with {used} of these {len(test)} images"
-        warn(f"{says}: the figures are too good")
+        warn(f"{used} of these {len(test)} images trained the model: its figures are too good")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
-    new = not trained.any() and names is not None and not {*names} & {*test.class_names}
+    new = not used and names is not None and not {*names} & {*test.class_names}
     settings = model.settings | {
         "threshold": threshold,
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
@@ -88,11 +84,11 @@ def evaluate(
 
         kept = settings["operating_points"]
         gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]
-        write_settings(model, settings, choices.digests().ravel())
+        write_settings(model, settings)
         verdict = f"Written to {printable(model.path)}. {verdict}"
         warn(f"the model has no threshold for an FMR of {rate} any more" for rate in gone)
     elif not measured.suits and not measured.chance and len(test) >= 2 * FEW:
-        verdict += " --calibrate stores a new one."
+        verdict += worded(" --calibrate stores a new one.")
     if figure:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 

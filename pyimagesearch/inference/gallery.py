@@ -28,11 +28,11 @@ class Gallery:
     classes: tuple[str, ...]  # N, the name of each one's class, or "" where it is not known
     model: str  # the digest of the model that made them, SiameseModel.digest
     part: tuple[int, int, int]  # (k, n, count): the kth of n shards of a folder of count images
-    directory: str = ""  # the folder; no file holds it
+    directory: str | None = ""  # the folder, which no file holds; None: images in memory
 
-    def path(self, row: int) -> str:
-        """Of the file of one of the images."""
-        return os.path.join(self.directory, self.names[row])
+    def path(self, row: int) -> str | int:
+        """Of the file of one of the images, or its number."""
+        return int(row) if self.directory is None else os.path.join(self.directory, self.names[row])
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -33,7 +33,8 @@ from pyimagesearch.system.terminal import InputError, printable, quiet, say, war
 
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
-MEND = "grey ones are x[..., None], floats from 0 to 1 (x * 255).round().astype('uint8')"
+MEND = "grey ones are x[..., None], values from 0 to 1 (x * 255).round().astype('uint8'), others "
+MEND += "x.round().astype('uint8'), one of a batch of one is x[0]"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -221,6 +222,8 @@ class SiameseModel:
         classes, each with what judge says of its nearest image.
         model.identify("a.png", "people").name is None for a stranger.
         """
+        if not 0 < fpir < 1:
+            raise InputError("fpir, a number between 0 and 1", fpir)
         (feats, gallery) = self._asked(query, folder, None, top, labels)
         size = len(gallery.names)
         if not any(gallery.classes):
@@ -255,11 +258,13 @@ class SiameseModel:
         self, query: Image, folder: Folder, level: int | None, top: int, labels: Any = None
     ) -> tuple[np.ndarray, Gallery]:
         # the query's embedding (D,), and the gallery that it is looked for in
-        if top < 1:
-            raise InputError("top, a number from 1 up", top)
+        if not isinstance(top, (int, np.integer)) or top < 1:
+            raise InputError("top, a whole number from 1 up", repr(top))
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, level, [query], labels=labels)
+        if folder.model not in ("", self.digest):
+            raise InputError("a gallery that this model embedded", "one of another model")
         return feats, folder
 
     def read(self, images: Sequence[Image]) -> np.ndarray:
@@ -274,7 +279,8 @@ class SiameseModel:
         pixels = np.empty((len(images), *self.image_shape), np.uint8)
         try:
             for k, image in enumerate(images):
-                if isinstance(image, np.ndarray):
+                if not isinstance(image, File):
+                    image = np.asarray(image)
                     if (image.dtype, image.shape) != (np.uint8, self.image_shape):
                         raise InputError(f"pixels, {image.dtype} of shape {image.shape}: {MEND}")
                     pixels[k] = image
@@ -327,8 +333,10 @@ class SiameseModel:
             names = tuple(map(str, range(len(directory))))
             classes = ("",) * len(names) if labels is None else tuple(map(str, np.ravel(labels)))
             if not 0 < len(names) == len(classes):
-                raise InputError("a label for each image", f"{len(classes)} for {len(names)}")
-            return Gallery(self.embed(directory), names, classes, self.digest, (1, 1, len(names)))
+                received = f"{len(classes)} for {len(names)} images"
+                raise InputError("images, and a label for each", received)
+            part = (1, 1, len(names))
+            return Gallery(self.embed(directory), names, classes, self.digest, part, None)
         asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
@@ -409,6 +417,6 @@ class SiameseModel:
             return self.threshold
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
-            received = f"{fmr:g}. evaluate with --calibrate stores more, where images are enough."
+            received = f"{fmr}. evaluate with --calibrate stores more, where images are enough."
             raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]

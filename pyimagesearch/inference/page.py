@@ -113,7 +113,7 @@ def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple
     else:
         (who, text, found) = (None, "", model.search(file, gallery, TOP).results)
     shown = [images.read_image(one.file, THUMBNAIL) for one in found]
-    words = [f"{printable(one.get('name', one.file))}: {in_words(one)[0]}" for one in found]
+    words = [f"{printable(str(one.get('name', one.file)))}: {in_words(one)[0]}" for one in found]
     return who, text, list(zip(shown, words))
 
 
@@ -121,7 +121,7 @@ def examples(model: SiameseModel, gallery: Gallery | None) -> list[list[str]]:
     """Three pairs to try: of the gallery, else, for a model of MNIST's digits, of examples/."""
     digits = [os.fspath(DIGITS / f"image_{k:02}.png") for k in (1, 9, 2)]  # a 7, a 7, a 3
     if gallery:
-        digits = [gallery.path(row) for row in (0, 1 % len(gallery.names), -1)]
+        digits = [str(gallery.path(row)) for row in (0, 1 % len(gallery.names), -1)]
     elif model.settings.get("dataset") != "mnist" or not os.path.exists(digits[0]):
         return []
     return [digits[:2], digits[1:], digits[::2]]

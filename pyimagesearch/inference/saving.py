@@ -14,9 +14,8 @@ from zipfile import ZipFile
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike
 
-from pyimagesearch.data.sets import CHOSE, TRAINED_ON
+from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import SiameseModel
@@ -93,10 +92,9 @@ def save(
         logging.root.removeHandler(handler)
 
 
-def write_settings(model: SiameseModel, settings: dict[str, Any], chose: ArrayLike = ()) -> None:
+def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
     """Rewrite the settings of a loaded model, and those of its exported files beside it.
 
-    chose: uint64 (N,), digests of the images that chose the new thresholds.
     Raises InputError where its directory now holds another model: the settings are not its.
     """
     with whole_file(model.path / SETTINGS) as new:
@@ -104,8 +102,6 @@ def write_settings(model: SiameseModel, settings: dict[str, Any], chose: ArrayLi
         # the new file lies inside the model's folder: what is looked at now is what is written into
         if digest(model.path) != model.digest:
             raise model.replaced()
-    with whole_file(model.path / CHOSE) as new, open(new, "wb") as f:
-        np.save(f, np.asarray(chose, np.uint64))
     (model.settings, model.threshold) = (settings, settings["threshold"])
     model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:

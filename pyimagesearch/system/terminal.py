@@ -111,7 +111,6 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     logger.handlers = [Messages(sys.stderr if program_output else sys.stdout)]
     # a root without any handler gets one from TensorFlow's absl, which repeats each message
     logging.root.addHandler(logging.NullHandler())
-
     # what is wrong with an image file is said in one line, by name, and not by Pillow, too
     import PIL.Image
 
@@ -221,8 +220,9 @@ def shown(verbose: bool) -> Iterator[None]:
     """Inside the block show messages to a program as a script does, or none of them."""
     (logger, tensorflow) = (logging.getLogger(LOGGER), logging.getLogger("tensorflow"))
     before = (logger.level, logger.handlers, logger.propagate)
-    # a fifth training in one process is no reason to warn
-    tensorflow.addFilter(retraced := lambda record: "retracing" not in record.getMessage())
+    # a fifth training in one process is no reason to warn, and a temporary place is no news
+    noise = re.compile("retracing|Assets written")
+    tensorflow.addFilter(needed := lambda record: not noise.search(record.getMessage()))
     if not verbose:
         logger.setLevel(logging.ERROR)
     elif not logger.isEnabledFor(logging.INFO):  # else the program shows them already
@@ -231,7 +231,7 @@ def shown(verbose: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        tensorflow.removeFilter(retraced)
+        tensorflow.removeFilter(needed)
         logger.setLevel(before[0])
         (logger.handlers, logger.propagate) = before[1:]
 
@@ -274,9 +274,6 @@ def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are InputErrors: one line, perhaps with the name that is meant."""
 
-    def __init__(self, **how: Any):
-        super().__init__(allow_abbrev=False, **how)  # --epoch is no other way to say --epochs
-
     def error(self, message: str) -> NoReturn:
         # not what an unknown flag was given, which may be an array
         message = re.sub("(unrecognized arguments: [^=]{,80}).*", r"\1", message, flags=re.DOTALL)
@@ -284,10 +281,10 @@ class Parser(argparse.ArgumentParser):
         of_commands = [x.choices.values() for x in self._actions if isinstance(x.choices, dict)]
         parsers = [self, *chain(*of_commands)]
         typed = [(*x.option_strings, *(x.choices or ())) for p in parsers for x in p._actions]
-        near = get_close_matches(wrong[1], map(str, chain(*typed)), 1) if wrong else []
+        near = get_close_matches(wrong[1], map(str, chain(*typed)), 1, 0.75) if wrong else []
         meant = f", perhaps {near[0]} is meant" if near else ""
-        where = "help(fit) names" if InputError.in_python else "--help lists"
-        raise InputError(f"{message}{meant}; {where} the flags")
+        more = "help(fit) names what it takes" if InputError.in_python else "--help lists the flags"
+        raise InputError(f"{message}{meant}; {more}")
 
 
 VERSION = Parser(add_help=False)  # the parent of every other

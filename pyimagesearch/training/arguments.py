@@ -63,7 +63,7 @@ def parse(
     `model` and `plot`, and `reading`, the keywords for datasets.load.
     Raises InputError where output cannot be written to, or what is asked for does not fit together.
     """
-    how: Any = {"parents": [terminal.VERSION]}
+    how: Any = {"parents": [terminal.VERSION], "allow_abbrev": False}
     how["formatter_class"] = argparse.RawDescriptionHelpFormatter
     how["epilog"] = "In brackets stands what is taken where a flag is not given."
     ap = terminal.Parser(description=description, **how)
@@ -118,8 +118,9 @@ def parse(
         args.recipe = "article" if own else "pairs" if holds_pairs(args.dataset) else "photos"
     (args.recipe, recipe) = find_recipe(args.recipe)
     ways = recipe.training.ways
-    if args.quick and not ways:
-        raise InputError("--quick with --dataset PHOTOS", f"recipe {args.recipe}")
+    if (args.quick or args.encoder) and not ways:
+        wanted = "--quick" if args.quick else "--encoder"
+        raise InputError(f"{wanted} with recipe photos", f"recipe {args.recipe}")
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},

@@ -59,9 +59,9 @@ def train(
     epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
     seconds, whether mirror images are seen: where asked for, or of use before the training on).
 
-    A head is kept where it is clearly better, see Choice. Training on helps most with many images
-    and with classes that stay: there it need only be better. With thousands of images it is kept
-    unless it is clearly worse, as is "seen again". Ctrl-C keeps the best way so far.
+    A head is kept unless it is clearly worse, see Choice; for new classes it has to be clearly
+    better. Training on has to be better, for new classes clearly; with thousands of images it is
+    kept unless it is clearly worse, as is "seen again". Ctrl-C keeps the best way so far.
     """
     say("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
@@ -97,7 +97,7 @@ def train(
         views.append(apply(features_of(network, images, recipe, (seed, view))))
     if "whitened" in ways:
         encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
-        chosen.add("whitened", encoder, unit_length(of_held))
+        chosen.add("whitened", encoder, unit_length(of_held), doubt=0)
 
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
@@ -119,7 +119,8 @@ def train(
         args = (dataset, n * rounds, ImageSet(of_held, held.labels), own, seed, progress)
         histories[HEAD] = _fit(model, *args, verbose=0)
         encoder = keras.Model(whitened.input, head(whitened.output))
-        chosen.add(HEAD, encoder, head.predict(of_held, verbose=0))
+        doubt = 1 if data.new_choices else -1
+        chosen.add(HEAD, encoder, head.predict(of_held, verbose=0), doubt)
 
     # the best so far trained on, but for its first blocks; its weights go back if that is no gain
     doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)

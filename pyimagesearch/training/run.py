@@ -78,10 +78,12 @@ def fit(
 
     images: uint8 (N, H, W, C) or (N, H, W), values from 0 to 255, with labels (N,), whole numbers
     or strings; or what --dataset takes: the path of a folder or a list, or a name.
-    flags: the script's other flags by their names, recipe="fast" (which images in memory get by
-    default), epochs=3, lr=0.01, split="classes", mirror=True, image_size="64x48", as it is typed.
+    flags: the script's others by their names: recipe="fast" (for images in memory the default),
+    epochs=3, batch_size=64, lr=0.01, seed=1, quick, mirror, resume and deterministic=True, encoder,
+    encoder_pixels, weights, split="classes", tensorboard; image_size="64x48" and more for folders.
     output: the folder for what the script leaves. None: a temporary one, which goes with the model;
-    its save keeps it. test: images and labels to test with; None: a fifth of the others is.
+    its save keeps it. test=(images, labels): to test with; None: a fifth of the others is. There is
+    no validation_data: some of the images choose by themselves.
     verbose: show what the script shows, how many images choose and test among it.
     Returns the trained model, after Ctrl-C with what was learned. Signals and random numbers are as
     before afterwards. Raises InputError where the script would end with exit code 2.

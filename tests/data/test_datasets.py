@@ -78,7 +78,7 @@ def test_a_file_is_known_at_any_size(photos):
 
 def test_flags_of_a_folder_are_refused_for_mnist():
     for flag in ({"split": "images"}, {"channels": 1}, {"group_by": "x"}, {"class_level": 1}):
-        with pytest.raises(InputError, match=r"with a folder alone\. Received: --dataset mnist"):
+        with pytest.raises(InputError, match=r"with a folder alone\. Received: mnist"):
             datasets.load("mnist", ARTICLE, 0, **flag)
 
 
@@ -137,7 +137,7 @@ def test_near_copies_across_the_parts_are_said(load):
     tested = len(data.test)
     assert lines[1] == (
         f"{tested} of {tested} test images have a near copy in training: "
-        "keep in one part what belongs together, with --group-by"
+        "keep together what belongs together (in a folder --group-by)"
     )
     assert data.parts["near_copies"]["test"] == {"found": tested, "of": tested}
     assert data.copies.tolist() == list(range(tested))

@@ -23,7 +23,7 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     (pixels, _) = small_model.images()
     np.save(model / "assets.extra" / "trained_on.npy", np.sort(pixel_digests(pixels[:50])))
     (_, out, err) = ask(*flags, "--json")
-    assert "calibrated with 50 of these 120 images" in err and json.loads(out)["trained_on"] == 50
+    assert "50 of these 120 images trained the model" in err and json.loads(out)["trained_on"] == 50
     (model / "assets.extra" / "trained_on.npy").unlink()
     # a threshold that calls everything the same does not suit
     small_model.change(model, threshold=99.0, class_names=["anna", "bert"])
@@ -37,8 +37,7 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     assert stored["calibrated_before"]["threshold"] == 99.0
     # none of these classes is one that the model was trained on
     assert stored["identification"]["new_classes"] is True
-    out = ask(*flags)[1]
-    assert "suits this data" in out and "calibrated with 60 of these 120 images" in out
+    assert "suits this data" in ask(*flags)[1]
 
 
 @pytest.mark.parametrize(

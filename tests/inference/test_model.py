@@ -1,5 +1,6 @@
 """SiameseModel: what it answers and what it refuses; the SavedModel where this package is not."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -296,13 +297,15 @@ def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_p
         found.name  # noqa: B018
     assert loaded.identify(pixels, folder)["name"] == "0"
     both = loaded.read([other, file])
-    assert loaded.search(file, both, 1).results[0].file == "1"
+    assert loaded.search(file, both, 1).results[0].file == 1
     assert loaded.identify(file, both, labels=["no", "yes"]).name == "yes"
     found = loaded.evaluate(folder)
     assert repr(found) == found["report"] and found["accuracy"]["value"] == 1
-    for wrong, what in (((file, both[:, 0], 1), "uint8 images"), ((file, both, 0), "from 1 up")):
+    foreign = dataclasses.replace(loaded.embed_folder(both), model="another")
+    wrong = [((file, both[:, 0], 1), "uint8 images"), ((file, both, 0), "from 1 up")]
+    for asked, what in (*wrong, ((file, foreign), "one of another model")):
         with pytest.raises(InputError, match=what):
-            loaded.search(*wrong)
+            loaded.search(*asked)
     with pytest.raises(InputError, match="float64 of shape"):
         loaded.compare(file, pixels / 255)
 

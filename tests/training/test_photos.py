@@ -56,7 +56,7 @@ def test_mirror_images_help_where_classes_are_not_each_others(axis, helps):
     assert mirror_helps(encoder, ImageSet(images.astype(np.uint8), labels)) == helps
 
 
-def test_the_best_is_kept_and_within_its_noise_the_simpler():
+def test_the_best_is_kept_and_within_its_noise_the_simpler(monkeypatch):
     rng = np.random.default_rng(0)
     classes = np.eye(4)[LABELS]
     noise = rng.normal(0, 0.8, classes.shape)
@@ -68,9 +68,7 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler():
     assert chosen(good, poor, doubt=-1).kept == "0"
     broken = chosen(poor, np.full_like(good, np.nan), good)
     assert broken.kept == "2" and broken.found["1"]["auc"] == 0
-
-
-def test_of_many_small_classes_two_images_each_are_compared(monkeypatch):
+    # of many small classes two images each are compared
     monkeypatch.setattr(photos_module, "MOST_COMPARED", 10)
     assert np.bincount(Choice(ImageSet(np.zeros(40), np.arange(40) // 2)).labels).max() == 2
 
