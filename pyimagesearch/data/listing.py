@@ -90,9 +90,8 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
     Raises InputError where the folder is missing or holds no images.
     """
     if not os.path.isdir(directory):
-        raise InputError(
-            "a folder with images", f"{printable(directory or 'none')}, no such folder"
-        )
+        received = f"{printable(directory or 'none')}, no such folder"
+        raise InputError("a folder with images", received)
     (kinds, top, seen) = ({"", *ENDINGS}, Path(directory).resolve(), set[Path]())
     names_in = defaultdict[Place, list[str]](list)
     left_out = defaultdict[str, list[str]](list)
