@@ -158,7 +158,8 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
         packages = "tf2onnx for ONNX (pip install tf2onnx onnx onnxruntime), or --format tflite"
         raise InputError(packages, "none") from None
     except Exception as error:  # a converter raises all kinds for what it does not know
-        raise InputError(f"a network that {suffix} can hold", first_line(error)[:200]) from None
+        received = first_line(error)[:200]
+        raise InputError(f"a network of which {suffix} knows all operations", received) from None
     limit = TOLERANCE * max(float(np.abs(wanted).max()), 1)
     if not difference <= limit:  # nor NaN
         received = f"{difference:.2g} off from {printable(path)}: nothing is kept."

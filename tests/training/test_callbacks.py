@@ -77,7 +77,7 @@ def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, cap
 @pytest.mark.slow
 def test_patience_and_history(images, tmp_path, caplog):
     with caplog.at_level("INFO", logger="pyimagesearch"):
-        recipe = a_recipe(epochs=30, learning_rate=1e-9, patience=2)
+        recipe = a_recipe(epochs=30, learning_rate=1e-12, patience=2)
         (_, checkpoint) = fit(recipe, images, tmp_path)
     best = checkpoint.best_epoch
     assert len(checkpoint.history["val_loss"]) == best + 2 < 30
