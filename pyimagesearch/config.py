@@ -31,7 +31,7 @@ class Reading:
     image_shape: tuple[int, int, int] = IMG_SHAPE  # height, width, channels: set by the data
     least_shape: tuple[int, int, int] = (1, 1, 1)  # smaller images are enlarged inside the model
     side: int = 64  # pixels: a folder's larger images are reduced to it, if no size is asked for
-    # those of a large folder further, not below 128, until all have so many together; 0: no limit
+    # a large folder is reduced further, not below 128, to so many pixels in all; 0: no limit
     most_pixels: int = 0
     fit: str = "stretch"  # in data.images.FITS: what becomes of images of another shape
     tested: float = 0.2  # the share of a folder's images that is kept for the figures

@@ -192,7 +192,7 @@ class RecipeLoss(keras.losses.Loss):
     """One of LOSSES with its margin, as compile takes it.
 
     Of a batch that several devices share, each gives its part of the mean: the loss of its own
-    pairs, or of every pair of the whole batch, which all gather, divided by their number.
+    pairs, or that of every pair of the whole batch, divided by the number of devices.
     """
 
     def __init__(self, loss: str, margin: float = 1):

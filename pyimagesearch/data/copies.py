@@ -27,7 +27,7 @@ LEAST_CONTRAST = 2.0  # standard deviation of the pixels: a plain area is no cop
 def near_copies(test: np.ndarray | Rows, train: np.ndarray | Rows) -> tuple[np.ndarray, int]:
     """Which test images have a near copy among the training images.
 
-    Returns (int, rows of test that have one; how many were looked at). Of many some are.
+    Returns (int, rows of test that have one; how many were looked at, of many images some).
     """
     (rows, columns) = (evenly(len(test), MOST_TESTED), evenly(len(train), MOST_SEARCHED))
     found = [np.unique(pairs[:, 0]) for pairs in _pairs_of_copies(test, rows, train, columns)]

@@ -70,7 +70,7 @@ def _images_of(source, own, reading, split, flags):
     if len(test) != 2 or np.shape(test[0])[1:] != shape:
         wanted = f"test images and their labels, images of shape {shape}"
         raise InputError(wanted, f"{len(test)} things, the first of shape {np.shape(test[0])}")
-    for images, labels in (train, test):
+    for images, labels in () if own else (train, test):  # each by itself, before they are joined
         check_arrays(np.asarray(images), labels)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
     return of_arrays(*map(np.concatenate, zip(train, test)), splits=given), {}  # type: ignore
@@ -87,7 +87,7 @@ def load(
 ) -> DataSet:
     """The four parts of a data set, and what is to be said of them.
 
-    source: a key of DATASETS, a folder, a list; or (images, labels) to train and to test with.
+    source: of DATASETS, a folder, a list; (images, labels) to train with, and for the test or None.
     recipe: which shares are tested and held out, and how training pairs are drawn. Where none is
     held out, validation is the test, which then chooses nothing, and choices is train.
     split: see splits.split. known: ImageSet.digests of what an earlier model was trained on, which

@@ -47,7 +47,7 @@ class ImagePairs:
         """embeddings: (N, D), of `images`. settings: the model's, "distance" and "head".
 
         comparison: what the model puts out, asked where there is a head. new_classes: whether no
-        class of these images was trained on. asked: bool (N,), one of these at least is in a pair.
+        class of these images was trained on. asked: bool (N,): each pair has one of these.
         Raises InputError where an embedding is not finite, or one kind of pair is missing.
         """
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)

@@ -115,7 +115,7 @@ class Curve:
 
     tmr, fmr, right (of all pairs): (L + 1,), where none, one, two … levels match. best: how many
     match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance. eer: where
-    FMR and FNMR meet. collapsed: whether all distances are alike, those of equal embeddings.
+    FMR and FNMR meet. collapsed: whether all distances are alike, as of equal embeddings.
     """
 
     levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps

@@ -54,7 +54,8 @@ def evaluate(
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
-        warn(f"{used} of these {len(test)} images trained the model: its figures are too good")
+        which = f"{used} of these {len(test)} images"
+        warn(f"{which} trained or calibrated it: the figures are too good")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}

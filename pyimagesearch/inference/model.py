@@ -175,7 +175,7 @@ class SiameseModel:
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
         """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
-        threshold = self.threshold_for(fmr)
+        threshold = self.threshold if fmr is None else self.threshold_for(fmr)
         (distance,) = self.distance(self.embed(self.read([a, b])))
         return Answer(self.judge(distance, threshold), threshold=threshold)
 
@@ -263,7 +263,7 @@ class SiameseModel:
         (feats,) = self.embed(self.read([query]))
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, level, [query], labels=labels)
-        if folder.model not in ("", self.digest):
+        if folder.model != self.digest:
             raise InputError("a gallery that this model embedded", "one of another model")
         return feats, folder
 
@@ -329,7 +329,8 @@ class SiameseModel:
         see listing.find, 0 for no classes. without: files to leave out. shard: (k, n), a part.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
-        if isinstance(directory, np.ndarray):
+        if not isinstance(directory, File):
+            directory = np.asarray(directory)
             names = tuple(map(str, range(len(directory))))
             classes = ("",) * len(names) if labels is None else tuple(map(str, np.ravel(labels)))
             if not 0 < len(names) == len(classes):

@@ -70,7 +70,7 @@ def has_batch_statistics(network: keras.Model | keras.layers.Layer) -> bool:
 class InParts(keras.layers.Layer):
     """The same network on the parts of a batch side by side, a part for each core, up to four.
 
-    Cores are busier so than with a share of each layer. terminal.setup gives a layer one thread.
+    This keeps cores busier than a share of each layer. terminal.setup gives a layer one thread.
     """
 
     def __init__(self, network: keras.Model):

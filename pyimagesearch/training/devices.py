@@ -59,7 +59,7 @@ def cards() -> list[str]:
 def strategy(recipe: Recipe) -> tf.distribute.Strategy:
     """How a training is shared out, to be called before the first tensor.
 
-    Waits for all machines. A recipe with training.ways takes one card, and raises InputError then.
+    Waits for all machines. A recipe with training.ways takes one card, on one machine (InputError).
     """
     (count, _) = machines()
     if count == 1:

@@ -39,7 +39,7 @@ MOST_OTHERS = 500  # training images that those to choose by are compared with
 def alone(output: str) -> Iterator[None]:
     """Keep a folder for one training: of several machines the chief does, which writes there.
 
-    Signals do as before afterwards. Raises InputError where another has it, or a machine is gone.
+    Afterwards signals do as before. InputError: another training has it, or a machine is gone.
     """
     (machines, is_chief) = devices.machines()
     before = {s: signal.getsignal(s) for s in checkpoints.SIGNALS}

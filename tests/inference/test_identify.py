@@ -30,7 +30,7 @@ def calibrated(original):
     def calibrated(rates, points=(), **identification):
         model = SiameseModel(original)
         model.settings["identification"] = {"rates": rates} | identification
-        model.operating_points = dict(points)
+        (model.operating_points, model.digest) = (dict(points), "")  # as line's galleries have
         return model
 
     return calibrated

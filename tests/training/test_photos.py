@@ -68,8 +68,7 @@ def test_the_best_is_kept_and_within_its_noise_the_simpler(monkeypatch):
     assert chosen(good, poor, doubt=-1).kept == "0"
     broken = chosen(poor, np.full_like(good, np.nan), good)
     assert broken.kept == "2" and broken.found["1"]["auc"] == 0
-    # of many small classes two images each are compared
-    monkeypatch.setattr(photos_module, "MOST_COMPARED", 10)
+    monkeypatch.setattr(photos_module, "MOST_COMPARED", 10)  # two images of each small class
     assert np.bincount(Choice(ImageSet(np.zeros(40), np.arange(40) // 2)).labels).max() == 2
 
 
