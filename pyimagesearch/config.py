@@ -108,6 +108,7 @@ class Recipe:
 
 # Above each recipe: the train script's flags; on which images which share of the test pairs is
 # right, and how long two cores take. docs/recipes.md has all figures, and how they were measured.
+# In it: the network; what fit is given; how images are moved; what is read, as in the classes above
 
 # no flags. MNIST: 89.6 %, 35 minutes, validation loss 0.11, where the article ends, too
 ARTICLE = Recipe(
@@ -129,82 +130,47 @@ BCE = ARTICLE.changed(
 # --recipe fast. MNIST: 99.7 %, one minute
 FAST = ARTICLE.changed(
     source="this project: the article's loss over every pair inside a batch",
-    name="fast",
-    pairing="batch",
-    loss="batch_contrastive",
-    batch_size=128,
-    epochs=6,
-    learning_rate=0.003,
-    warmup_steps=100,
+    name="fast", test_views=3,
+    pairing="batch", loss="batch_contrastive", batch_size=128, epochs=6,
+    learning_rate=0.003, warmup_steps=100, keep_best=True,
     shift=2,
-    test_views=3,
-    keep_best=True,
-    held_out=0.1,
-    least_shape=(8, 8, 1),
-)
+    held_out=0.1, least_shape=(8, 8, 1),
+)  # fmt: skip
 
 # --recipe best. MNIST: 99.8 %, 7 minutes
 BEST = FAST.changed(
     source="this project: three networks like fast's, and the mean over nine places of an image",
-    name="best",
-    embedding_dim=144,
-    test_views=9,
-    loss="members_contrastive",
-    epochs=18,
-    learning_rate=0.002,
-    turn=10,
-    zoom=0.1,
-)
+    name="best", embedding_dim=144, test_views=9,
+    loss="members_contrastive", epochs=18, learning_rate=0.002,
+    turn=10, zoom=0.1,
+)  # fmt: skip
 
 # --dataset PHOTOS --recipe photos-small. 601 photos of hands, 10 signs: 100 %, 1 minute; for other
 # photos "photos" is mostly better
 PHOTOS_SMALL = FAST.changed(
     source="this project: fast for photographs in colour",
-    name="photos",
-    test_views=1,
-    batch_size=64,
-    epochs=200,
-    learning_rate=0.001,
-    shift=6,
-    turn=15,
-    zoom=0.2,
-    least_shape=(16, 16, 1),
-    held_out=0.15,
-)
+    name="photos", test_views=1,
+    batch_size=64, epochs=200, learning_rate=0.001,
+    shift=6, turn=15, zoom=0.2,
+    held_out=0.15, least_shape=(16, 16, 1),
+)  # fmt: skip
 
 # --dataset PHOTOS. 601 photos of hands, 10 signs: 99.0 %, 2 minutes
 PHOTOS = PHOTOS_SMALL.changed(
     source="this project: EfficientNet-Lite2 and a head. The loss: Khosla et al., 2020",
-    name="features",
-    embedding_dim=6016,
-    loss="supervised_contrastive",
-    epochs=8,
-    more_steps=60,
-    learning_rate=3e-4,
-    warmup_steps=20,
-    shift=9,
-    crop=0.3,
-    light=0.3,
-    colour=0.3,
-    blur=0.5,
-    ways=("last layer", "whitened", "two-layer head", "trained on", "seen again"),
-    keep_best=False,
-    least_shape=(128, 128, 3),
-    side=224,
-    most_pixels=20_000_000,
-)
+    name="features", embedding_dim=6016,
+    loss="supervised_contrastive", epochs=8, more_steps=60, learning_rate=3e-4, warmup_steps=20,
+    ways=("last layer", "whitened", "two-layer head", "trained on", "seen again"), keep_best=False,
+    shift=9, crop=0.3, light=0.3, colour=0.3, blur=0.5,
+    least_shape=(128, 128, 3), side=224, most_pixels=20_000_000,
+)  # fmt: skip
 
 # --dataset PAIRS. What ready pairs get where no recipe is asked for; it was not measured
 PAIRS = PHOTOS_SMALL.changed(
     source="this project: photos-small for pairs that are given instead of classes",
-    pairing="pairs",
-    loss="contrastive",
-    batch_size=32,
-    epochs=100,
-    shift=3,
-    turn=5,
-    zoom=0.1,
-)
+    pairing="pairs", loss="contrastive", batch_size=32, epochs=100,
+    shift=3, turn=5, zoom=0.1,
+)  # fmt: skip
 
 # --recipe keras-io. MNIST: 98.1 %, 1 minute. Its text keeps the last epoch, this recipe the best
 KERAS_IO = Recipe(
@@ -218,31 +184,19 @@ KERAS_IO = Recipe(
 DOGS = ARTICLE.changed(
     source="Exploring Siamese networks using contrastive loss for image similarity "
     "comparison, php.cn",
-    name="dogs",
-    embedding_dim=1,
-    batch_size=32,
-    margin=2.0,
-    learning_rate=0.0005,
+    name="dogs", embedding_dim=1,
+    batch_size=32, margin=2.0, learning_rate=0.0005,
     least_shape=(256, 256, 3),
-)
+)  # fmt: skip
 
 # --recipe triplet --dataset PHOTOS. CIFAR-10, with --weights none: 62.6 %, 10 minutes
 TRIPLET = ARTICLE.changed(
     source="Tan Pengshi Alvin, Siamese Neural Networks with Triplet Loss and Cosine Distance",
-    name="mobilenet",
-    distance="cosine",
-    embedding_dim=1280,
-    weights="imagenet",
-    pairing="triplets",
-    loss="triplet",
-    epochs=50,
-    margin=0.4,
-    learning_rate=1e-4,
-    keep_best=True,
-    patience=2,
-    held_out=0.05,
-    least_shape=(32, 32, 3),
-)
+    name="mobilenet", distance="cosine", embedding_dim=1280, weights="imagenet",
+    pairing="triplets", loss="triplet", margin=0.4, epochs=50, learning_rate=1e-4,
+    keep_best=True, patience=2,
+    held_out=0.05, least_shape=(32, 32, 3),
+)  # fmt: skip
 
 # --recipe triplet-shipped --dataset PHOTOS. CIFAR-10: 80.6 %, 23 minutes, from Lite0. No download
 TRIPLET_SHIPPED = TRIPLET.changed(

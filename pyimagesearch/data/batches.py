@@ -42,15 +42,15 @@ def batches(
     in_batch = pairing == "batch"
     if train.labels is None and pairing in ("batch", "triplets"):
         raise InputError("classes", "ready pairs, which --recipe pairs trains on")
-    k = 1 if in_batch or pairing == "triplets" else train.drawn.others.shape[1]
+    k = 1 if in_batch or pairing == "triplets" else train.pairs.others.shape[1]
     if size % k or (in_batch and size < 2):
         raise InputError("an even batch size, 2 or more", size)
     # of ready pairs none is drawn more often than another
     labels = np.zeros(len(train), int) if train.labels is None else train.labels
     class_of = tf.constant(labels, tf.int32)
     if not in_batch:
-        (anchors, others, y_of) = (tf.constant(x) for x in train.drawn)
-        labels = labels[train.drawn.anchors]
+        (anchors, others, y_of) = (tf.constant(x) for x in train.pairs)
+        labels = labels[train.pairs.anchors]
     count = len(labels)
     (steps, size) = steps_and_size(count, size // k, in_batch, shares)
     sizes = np.unique(labels, return_counts=True)[1]

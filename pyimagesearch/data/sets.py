@@ -70,7 +70,7 @@ class ImageSet:
 
     images: np.ndarray | Rows  # uint8 (N, H, W, C), in memory or on disk
     labels: np.ndarray | None  # int32 (N,), places in class_names; None: only pairs are known
-    pairs: Pairs | None = None  # None: to be drawn from the labels
+    pairs: Any = None  # Pairs; None: to be drawn from the labels
     class_names: tuple[str, ...] = ()
     groups: np.ndarray | None = None  # int32 (N,): images that belong together have one number
     contents: np.ndarray | None = None  # uint64 (N,): a digest of each file's content
@@ -80,13 +80,6 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
-
-    @property
-    def drawn(self) -> Pairs:
-        """The pairs, where they are there. Raises ValueError where they are still to be drawn."""
-        if self.pairs is None:
-            raise ValueError("Expected images with pairs. Received: none drawn from the labels.")
-        return self.pairs
 
     def digests(self) -> np.ndarray:
         """What an image is known by: pixel_digests, and contents if known: uint64 (1 or 2, N)."""

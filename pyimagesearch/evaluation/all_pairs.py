@@ -53,8 +53,8 @@ class ImagePairs:
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
         self.whole = labels is not None
         if labels is None:
-            self.y = images.drawn.labels().astype(np.int32)  # (B, 1)
-            (self.rows, ends) = np.unique(images.drawn.indices(), return_inverse=True)
+            self.y = images.pairs.labels().astype(np.int32)  # (B, 1)
+            (self.rows, ends) = np.unique(images.pairs.indices(), return_inverse=True)
             (self.ends, self.sizes) = (ends.reshape(-1, 2), np.zeros(0, int))
             of_one_kind = len(np.unique(self.y)) < 2
         else:

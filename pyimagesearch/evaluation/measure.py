@@ -173,7 +173,7 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     """What the pixels themselves give, calibrated on `choices`: the line to beat.
 
     Their values, 0 to 1, are the embedding; of larger images than 32x32 those at 32x32, the means
-    of areas: as much as memory bears. Of more than 1,000 images some are taken.
+    of areas: as much as memory bears. Of more than 1,000 images in classes some are taken.
     """
     import cv2  # here alone
 
@@ -186,11 +186,6 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     def pairs_of(images: ImageSet) -> ImagePairs:
         if images.labels is not None:
             images = images.part(some_of(images.labels, MOST_PIXELS))
-        elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
-            (ends, y) = (images.drawn.indices(), images.drawn.labels().ravel())
-            order = np.random.default_rng(0).permutation(len(y))
-            first = [order[y[order] == kind][: MOST_PIXELS // 4] for kind in (0, 1)]
-            images = images.part(np.unique(ends[np.concatenate(first)]))
         embeddings = in_batches(pixels, images.images)
         return ImagePairs(embeddings, images, {}, new_classes=new_classes)
 

@@ -54,7 +54,7 @@ def write(
     embeddings = embed(encoder, test.images)
     compared = ImagePairs(embeddings, test, settings, comparison, data.new_classes)
     measured = Measurement(compared, settings)
-    pairs = test.drawn if test.labels is None else sample_pairs(test.labels, settings["seed"])
+    pairs = test.pairs if test.labels is None else sample_pairs(test.labels, settings["seed"])
     distances = comparison([embeddings[ends] for ends in pairs.indices().T])
     loss = float(metrics.pair_loss(recipe, pairs.labels(), distances))
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)

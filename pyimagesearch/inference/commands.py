@@ -9,7 +9,6 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -29,8 +28,6 @@ from pyimagesearch.system import terminal
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
-log = logging.getLogger(__name__)
-
 VERDICT = {True: "same", False: "different"}
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
@@ -47,13 +44,13 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
             raise
     except Exception as error:  # a damaged file makes LiteRT raise nearly anything
         why = printable(first_line(error))
-        log.info(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
+        terminal.say(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
     if model is None:
         terminal.setup(args.json)
         model = SiameseModel(args.model)
     if getattr(args, "fmr", None) is not None:
         model.threshold = model.threshold_for(args.fmr)
-    log.info(f"images are read {images.described(model.image_shape)}, as the model wants")
+    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
     return model
 
 

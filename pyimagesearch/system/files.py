@@ -6,7 +6,6 @@ file or directory; for a moment .aside is the directory that is being replaced. 
 writer has left is put back and cleared away by the next one.
 """
 
-import errno
 import os
 import shutil
 import tempfile
@@ -16,12 +15,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pyimagesearch.system.terminal import InputError, warn
+from pyimagesearch.system.terminal import InputError
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
 TRAINING = ".contrastive-training.lock"
-NO_LOCKS = (OSError, NotImplementedError)  # a file system without locks; Timeout is an OSError, too
 
 
 @contextmanager
@@ -53,24 +51,19 @@ def whole_directory(path: AnyPath) -> Iterator[str]:
         _sync(file for file in new.rglob("*") if file.is_file())
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(20, "Not a directory", str(path))
-        for number in range(100):  # once, but for other writers
-            try:
-                return os.rename(new, path)
-            except OSError as error:
-                if number == 99 or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-            with suppress(FileNotFoundError):  # another writer was quicker
-                os.rename(path, new.with_name(f"{ASIDE}{number or ''}"))
+        with suppress(FileNotFoundError):  # there is no old one
+            os.rename(path, new.with_name(ASIDE))
+        os.rename(new, path)
 
 
 def restore(directory: AnyPath) -> None:
     """Put back what killed writers had moved aside in a folder, and clear away what they left."""
     for lock in Path(directory).glob(f"{PREFIX}*/{LOCK}"):
         folder = lock.parent
-        with suppress(*NO_LOCKS), FileLock(lock, timeout=0):
-            for name in os.listdir(folder):
+        with suppress(OSError), FileLock(lock, timeout=0):  # Timeout: its writer lives
+            for name in {*os.listdir(folder)} - {LOCK, ASIDE}:
                 place = folder.parent / name
-                if name != LOCK and not name.startswith(ASIDE) and not place.exists():
+                if not place.exists():
                     with suppress(FileNotFoundError):
                         os.rename(folder / ASIDE, place)
             shutil.rmtree(folder, ignore_errors=True)
@@ -92,8 +85,6 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
     except Timeout:
         received = f"{directory}. Wait, or name another by --output"
         raise InputError("a folder that no other training writes to", received) from None
-    except NO_LOCKS:
-        warn("this folder's file system has no locks: start no second training into it")
     try:
         restore(directory)
         yield
@@ -163,8 +154,6 @@ def _locked_folder(parent: Path) -> tuple[Path, FileLock]:
             lock.acquire()
         except Timeout:
             continue
-        except NO_LOCKS:
-            pass
         if folder.is_dir():
             return folder, lock
 

@@ -53,7 +53,7 @@ def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model,
     if recipe.training.pairing == "batch":
         return encoder, encoder, comparison
     images = [keras.Input(recipe.reading.image_shape, dtype="uint8") for _ in "AB"]
-    sisters = SisterNetworks(encoder, train.drawn.others.shape[1])
+    sisters = SisterNetworks(encoder, train.pairs.others.shape[1])
     return keras.Model(images, comparison(sisters(images))), encoder, comparison
 
 

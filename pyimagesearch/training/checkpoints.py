@@ -153,8 +153,8 @@ class Checkpoint(Progress):
 
         def validate(epoch, logs):
             embeddings = embed(encoder, validation.images)
-            y = validation.drawn.labels()
-            distances = comparison([embeddings[ends] for ends in validation.drawn.indices().T])
+            y = validation.pairs.labels()
+            distances = comparison([embeddings[ends] for ends in validation.pairs.indices().T])
             loss = float(metrics.pair_loss(self.recipe, y, distances))
             # the last step's weights may be infinite where the loss before it was not
             self.diverged |= not (np.isfinite(embeddings).all() and math.isfinite(loss))

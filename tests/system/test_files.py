@@ -138,30 +138,11 @@ def test_a_folder_that_another_process_cleared_away_before_it_was_locked(tmp_pat
     assert cleared and names(tmp_path) == ["plot.png"]
 
 
-def test_a_directory_that_another_writer_moved_aside_just_now(tmp_path, monkeypatch):
-    def rename(a, b):
-        try:
-            real(a, b)
-        except OSError:
-            real(b, tmp_path / "elsewhere")
-            raise
-
-    real = os.rename
-    write_directory(tmp_path / "model", "first")
-    monkeypatch.setattr(os, "rename", rename)
-    write_directory(tmp_path / "model", "second")
-    assert text_of(tmp_path / "model") == "second" and text_of(tmp_path / "elsewhere") == "first"
-
-
 EIGHT = """
 print("there", flush=True)
 for _ in range(10):
     with files.whole_file(Path(sys.argv[1]) / "search.png") as new:
         Path(new).write_text(str(os.getpid()) * 20_000)
-    with files.whole_directory(Path(sys.argv[1]) / "model") as new:
-        Path(new).mkdir()
-        for name in "ab":
-            (Path(new) / name).write_text(str(os.getpid()))
 """
 
 
@@ -172,8 +153,7 @@ def test_eight_writers_of_one_path(tmp_path):
         assert [writer.wait() for writer in writers] == [0] * 8
         text = (tmp_path / "search.png").read_text()
         assert any(text == str(writer.pid) * 20_000 for writer in writers)
-    assert (tmp_path / "model" / "a").read_text() == (tmp_path / "model" / "b").read_text()
-    assert names(tmp_path) == ["model", "search.png"]
+    assert names(tmp_path) == ["search.png"]
 
 
 def test_one_training_at_a_time(tmp_path):
@@ -191,17 +171,6 @@ def test_one_training_at_a_time(tmp_path):
     with files.only_writer(tmp_path):  # its lock went with it
         pass
     assert names(tmp_path) == ["elsewhere"]
-
-
-@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "no locks"), NotImplementedError("none")])
-def test_a_file_system_without_locks(error, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(files.FileLock, "acquire", Mock(side_effect=error))
-    with caplog.at_level("INFO", logger="pyimagesearch"), files.only_writer(tmp_path):
-        write_directory(tmp_path / "model", "first")
-        write_directory(tmp_path / "model", "second")
-        write_file(tmp_path / "plot.png", "plot")
-    assert len(caplog.records) == 1 and "no locks" in caplog.text
-    assert text_of(tmp_path / "model") == "second" and names(tmp_path) == ["model", "plot.png"]
 
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
