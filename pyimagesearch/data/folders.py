@@ -107,14 +107,9 @@ def read_folder(
         np.array([file.part for file in used], np.int8),
         np.array([file.name for file in used], object),
     )
-    counts = {
-        "files": len(paths),
-        "read": len(read),
-        "used": len(used),
-        "copies": skipped.pop("copies", 0),
-        "classes": len(names),
-        "skipped": dict(sorted(skipped.items())),
-    }
+    counts: dict[str, Any] = {"files": len(paths), "read": len(read), "used": len(used)}
+    counts |= {"copies": skipped.pop("copies", 0), "classes": len(names)}
+    counts["skipped"] = dict(sorted(skipped.items()))
     return images, counts
 
 

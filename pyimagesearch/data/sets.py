@@ -81,6 +81,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def named(self, row: int) -> str:
+        """What an image is called: its file, or in memory "image 7", its number."""
+        name = row if self.files is None else self.files[row]
+        return name if isinstance(name, str) else f"image {name}"
+
     def digests(self) -> np.ndarray:
         """What an image is known by: pixel_digests, and contents if known: uint64 (1 or 2, N)."""
         own = [] if self.contents is None else [self.contents]

@@ -20,6 +20,7 @@ FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
 KINDS = {"right": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
 MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
+MOST_WORST = 5_000  # pairs of each kind among which the worst that share no image are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
 DRAWN = 30  # the threshold that a model has weighs as much as so many images
 
@@ -80,6 +81,25 @@ class Measurement:
         left_out = ("compared", "shares")
         found = {k: v for k, v in vars(self).items() if v is not None and k not in left_out}
         return json.loads(json.dumps(found, default=vars))
+
+
+def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """The same pairs that are furthest apart, then the different ones that are nearest.
+
+    Of each kind `count`, no two of which share an image. Returns int (B, 2), the images' places in
+    their set; and for JSON "a", "b", their names, see ImageSet.named, "distance", "same", what the
+    model calls them, and "expected", what they are.
+    """
+    (rows, found) = ([], [])
+    for kind in (1, 0):
+        (ends, far) = m.compared.extremes(MOST_WORST, kind)
+        for k in apart(ends)[:count]:
+            (a, b) = map(m.compared.images.named, ends[k])
+            distance = float(m.compared.distance.output(far[k]))
+            verdict = {"same": distance < m.threshold, "expected": bool(kind)}
+            found.append({"a": a, "b": b, "distance": distance, **verdict})
+            rows.append(ends[k])
+    return np.array(rows), found
 
 
 def embed(encoder: Any, images: np.ndarray | Rows) -> np.ndarray:

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 
 from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
-from pyimagesearch.evaluation.distances import apart
 from pyimagesearch.evaluation.intervals import two_digits
-from pyimagesearch.evaluation.measure import Measurement
+from pyimagesearch.evaluation.measure import Measurement, worst_pairs
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
@@ -55,21 +54,19 @@ def plot_pairs(
     return save(fig, path)
 
 
-def plot_worst(measured: Measurement, path: File, run: str = "") -> Figure:
-    """The pairs that the model gets most wrong, same ones far apart and different ones near.
+def plot_worst(measured: Measurement, path: File, run: str = "") -> list[dict[str, Any]]:
+    """Draw the pairs of measure.worst_pairs, and return what it says of them.
 
-    An image is shown once for each of the two. run: the recipe and the data, for the title.
+    run: the recipe and the data, for the title.
     """
-    found = []
-    for kind in (1, 0):
-        (ends, far) = measured.compared.extremes(5_000, kind)
-        found += [(ends[k], far[k], kind) for k in apart(ends)[:5]]
-    (worst, distances, same) = map(np.array, zip(*found))
-    (limit, compared) = (measured.threshold, measured.compared)
-    outputs = compared.distance.output(distances)
-    texts = [f"{d:.2f},{'' if (d < limit) == y else ' wrong:'} is" for d, y in zip(outputs, same)]
-    title = f"{run}Same pairs furthest apart, different ones nearest; threshold {limit:.2f}"
-    return plot_pairs([compared.images.images[e] for e in worst.T], texts, same, path, title)
+    (rows, pairs) = worst_pairs(measured)
+    wrong = ["" if pair["same"] == pair["expected"] else " wrong:" for pair in pairs]
+    texts = [f"{pair['distance']:.2f},{text} is" for pair, text in zip(pairs, wrong)]
+    images = [measured.compared.images.images[ends] for ends in rows.T]
+    title = f"{run}Same pairs furthest apart, different ones nearest; threshold "
+    title += f"{measured.threshold:.2f}"
+    plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
+    return pairs
 
 
 def plot_matrix(
@@ -134,7 +131,7 @@ def plot_histogram(measured: Measurement, path: File, run: str = "") -> Figure:
     how = ((SAME, "//", "same"), (DIFFERENT, "", "different"))
     for pairs, (color, hatch, name) in zip(kinds, how):
         ax.stairs(pairs, edges, fill=True, color=color, alpha=0.6, hatch=hatch, label=name)
-    ax.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.2f}")
+    ax.axvline(threshold, ymax=0.87, color="black", ls="--", label=f"threshold {threshold:.2f}")
     ax.set_yscale("log")  # the few wrong pairs are what matters
     ax.set_ylim(0.5, 4 * np.max(kinds) ** 1.2)  # the legend hides none
     ax.legend(loc="upper center", ncols=3)
@@ -168,15 +165,14 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
         "Second principal component",
     )
     names = lettering(compared.names) if compared.whole and len(compared.names) <= 30 else []
-    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in names]
-    for k in np.unique(labels):  # there are 64 signs, then the first again
-        (x, y) = places[labels == k].T
-        (color, shape) = (COLORS[k % 8], SHAPES[k // 8 % 8])
-        ax.scatter(x, y, s=18, c=color, marker=shape, edgecolors="#333", linewidths=0.4)
-        if names:
-            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": color, "alpha": 0.9}
-            middle = (np.median(x), np.median(y))
-            ax.annotate(names[k], middle, ha="center", va="center", fontsize=9, bbox=box)
+    signs = [(COLORS[k % 8], SHAPES[k // 8 % 8]) for k in range(64)]  # then the first again
+    for k in np.unique(labels):
+        ((x, y), (color, shape)) = (places[labels == k].T, signs[k % 64])
+        how: Any = {"c": color, "marker": shape, "label": names[k] if names else None}
+        ax.scatter(x, y, s=18, edgecolors="#333", linewidths=0.4, **how)
+    if names:  # beside the points, of which it hides none
+        fig.set_size_inches(9, 4.8)
+        fig.legend(loc="outside right center", ncols=1 + (len(names) > 15), fontsize=8)
     return save(fig, path)
 
 
@@ -227,7 +223,7 @@ def save(fig: Figure, path: File) -> Figure:
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     # in the article's grey, on these axes alone: a style sheet would be for the whole program
-    fig = Figure(layout="tight")
+    fig = Figure(layout="constrained")
     ax = fig.subplots()
     ax.set(title=title, xlabel=x, ylabel=y, facecolor="#E5E5E5", axisbelow=True)
     ax.grid(color="white")

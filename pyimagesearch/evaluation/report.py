@@ -70,10 +70,16 @@ def write(
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
             what = f"{len(rest)} test images without a near copy in training"
             without.append(f"{what}: {figure.percent()} right")
+    run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
+    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
+    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
+    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
+    worst = pictures.plot_worst(measured, os.path.join(output, "contrastive_worst.png"), run)
     content = {
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
         "calibration": of_test.pop("calibration"),
+        "worst": worst,
         "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
         "classes": of_test.pop("classes", None),
         "parts": data.parts,
@@ -89,11 +95,6 @@ def write(
         epochs = ([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
         csv.writer(f).writerows([["epoch", *history], *epochs])
 
-    run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
-    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
-    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
-    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
-    pictures.plot_worst(measured, os.path.join(output, "contrastive_worst.png"), run)
     right = f"{measured.accuracy.value:.2%} of {measured.pairs:,} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
     (sizes, *warnings) = datasets.describe(data)
@@ -191,6 +192,7 @@ def page(
         "matrix": matrix,
         "calibration": content["calibration"],
         "wrong": measured.accuracy.value < 1,
+        "worst": content["worst"],
         "pictures": drawn,
         "classes": classes,
         "settings": json.dumps(info, indent=1, default=str)[:100_000],

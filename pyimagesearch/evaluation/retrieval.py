@@ -55,9 +55,7 @@ class Retrieval:
             alike = (class_of[five] == class_of[five[:, :1]]).all(axis=1)
             alike &= (distances[rows, five[:, -1]] < threshold) & (threshold <= of_own)
             for place, like in zip(some[alike], five[alike, 0]):
-                (row, files) = (pairs.rows[place], pairs.images.files)
-                known_as = row if files is None else files[row]
-                file = known_as if isinstance(known_as, str) else f"image {known_as}"
+                file = pairs.images.named(pairs.rows[place])
                 named = {"class": pairs.names[class_of[place]], "like": pairs.names[class_of[like]]}
                 self.doubtful.append({"file": file, **named})
             count = sizes[class_of[some], np.newaxis] - 1  # R

@@ -51,6 +51,14 @@ def evaluate(
             (test, part) = (images.part(rows), PART_NAMES[number])
     if part:
         say(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
+    choices = None
+    if calibrate:
+        (half, _) = split(replace(test, splits=None), Reading(tested=0.5), seed=0)
+        (choices, test) = (test.part(np.flatnonzero(half == kind)) for kind in (TRAIN, TEST))
+        rested = model.settings.get("operating_images") or 0
+        if len(choices) < min(rested, FEW) and not force:
+            wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
+            raise InputError(wanted, f"{len(choices)} of {what}. Take more, or --force")
     known = model.trained_on
     used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
     if used:
@@ -63,13 +71,7 @@ def evaluate(
         "threshold": threshold,
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
     }
-    if calibrate:
-        (half, _) = split(replace(test, splits=None), Reading(tested=0.5), seed=0)
-        (choices, test) = (test.part(np.flatnonzero(half == kind)) for kind in (TRAIN, TEST))
-        rested = model.settings.get("operating_images") or 0
-        if len(choices) < min(rested, FEW) and not force:
-            wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
-            raise InputError(wanted, f"{len(choices)} of {what}. Take more, or --force")
+    if choices is not None:
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
         settings |= found | {"calibrated_before": {k: model.settings.get(k) for k in found}}
@@ -80,11 +82,12 @@ def evaluate(
     if measured.chance:
         verdict = "No threshold suits this data: the model does no better than chance"
     verdict += f"; the best one, {measured.best:.3f}, gets {measured.best_accuracy:.2%} right."
-    if calibrate:
+    if choices is not None:
         from pyimagesearch.inference.saving import write_settings
 
         kept = settings["operating_points"]
         gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]
+        model.trained_on = np.union1d(known, choices.digests()) if len(known) else known
         write_settings(model, settings)
         verdict = f"Written to {printable(model.path)}. {verdict}"
         warn(f"the model has no threshold for an FMR of {rate} any more" for rate in gone)
@@ -93,7 +96,10 @@ def evaluate(
     if figure:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
-        pictures.plot_worst(measured, figure)
+        worst = pictures.plot_worst(measured, figure)
         say(f"the worst pairs: {printable(figure)}")
+    else:
+        (_, worst) = measure.worst_pairs(measured)
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
+    answer["worst"] = worst
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}

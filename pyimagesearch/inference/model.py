@@ -245,14 +245,9 @@ class SiameseModel:
             for name, (distance, row) in islice(nearest_of.items(), top)
         ]
         (known, *_) = [candidate.pop("same") for candidate in candidates]
-        return Answer(
-            known=known,
-            name=candidates[0].name if known else None,
-            threshold=threshold,
-            fpir=fpir if held else None,
-            gallery_size=size,
-            candidates=candidates,
-        )
+        who = candidates[0].name if known else None
+        answer = Answer(known=known, name=who, threshold=threshold, fpir=fpir if held else None)
+        return Answer(answer, gallery_size=size, candidates=candidates)
 
     def _asked(
         self, query: Image, folder: Folder, level: int | None, top: int, labels: Any = None

@@ -93,7 +93,7 @@ def save(
 
 
 def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
-    """Rewrite the settings of a loaded model, and those of its exported files beside it.
+    """Rewrite the settings of a loaded model, those of its exported files, and its trained_on.
 
     Raises InputError where its directory now holds another model: the settings are not its.
     """
@@ -102,6 +102,9 @@ def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
         # the new file lies inside the model's folder: what is looked at now is what is written into
         if digest(model.path) != model.digest:
             raise model.replaced()
+    if len(model.trained_on):
+        with whole_file(model.path / TRAINED_ON) as new, open(new, "wb") as f:
+            np.save(f, model.trained_on)
     (model.settings, model.threshold) = (settings, settings["threshold"])
     model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:
@@ -164,13 +167,8 @@ def export(model: SiameseModel, path: str | Path, images: np.ndarray) -> dict[st
     if not difference <= limit:  # nor NaN
         received = f"{difference:.2g} off from {printable(path)}: nothing is kept."
         raise InputError(f"embeddings to within {limit:.1g}", received)
-    exported = {
-        "file": Path(path).name,
-        "model": model.digest,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "difference": difference,
-        "images_checked": len(images),
-    }
+    exported = {"file": Path(path).name, "model": model.digest, "difference": difference}
+    exported |= {"sha256": hashlib.sha256(content).hexdigest(), "images_checked": len(images)}
     _write_exported(Path(path), content, model.settings | {"export": exported})
     return exported
 

@@ -196,7 +196,7 @@ def calibrated(
     Classes to choose by that are not trained on are few: they are compared with those of training.
     """
     say("calibrating the threshold...")
-    settings = devices.describe(encoder) | settings
+    settings = devices.describe(encoder) | settings | {"embedding_dim": encoder.output_shape[1]}
     if not recipe.training.ways:  # those are in float32 already
         trained = (encoder, comparison)
         (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))

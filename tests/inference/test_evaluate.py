@@ -13,7 +13,7 @@ from pyimagesearch.data.sets import pixel_digests
 @pytest.mark.slow
 def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     settings = model / "assets.extra" / "siamese.json"
-    before = settings.read_text()
+    before = shutil.copy(settings, tmp_path / "before.json").read_text()
     flags = ("evaluate", folder, "--output", tmp_path / "e.png")
     (code, out, _) = ask(*flags)
     assert code == 0 and "suits this data" in out and "recall@1                100.00 %" in out
@@ -25,8 +25,16 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     (_, out, err) = ask(*flags, "--json")
     assert "50 of these 120 images trained or calibrated it" in err
     assert json.loads(out)["trained_on"] == 50
+    # the images that choose are known from then on, and those that report do not count among them
+    (_, out, err) = ask(*flags, "--json", "--calibrate", "--force")
+    assert "24 of these 60 images" in err and json.loads(out)["trained_on"] == 24
+    assert json.loads(ask(*flags, "--json")[1])["trained_on"] == 84  # 50 + 60 - 26 that did both
+    pair = measured["worst"][0]
+    assert pair["expected"] and pair["a"].startswith(f"{pair['b'][0]}/") and len(pair) == 5
+    assert {row["expected"] for row in measured["worst"]} == {True, False}
     (model / "assets.extra" / "trained_on.npy").unlink()
     # a threshold that calls everything the same does not suit
+    shutil.copy(tmp_path / "before.json", settings)
     small_model.change(model, threshold=99.0, class_names=["anna", "bert"])
     (code, out, _) = ask(*flags)
     assert "does not suit" in out and "--calibrate" in out
