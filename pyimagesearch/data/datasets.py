@@ -117,16 +117,13 @@ def load(
     (copies, looked_at) = ((), 0) if own else near_copies(test.images, train.images)  # few in ours
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
-        **counts,
-        **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
+        **counts, **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
         "split": "own" if own else by,
-        "classes": len(classes_of(images.labels)),
-        "classes_tested": len(tested_on),
+        "classes": len(classes_of(images.labels)), "classes_tested": len(tested_on),
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
-        "trained_before": dirty,
-        "clean": dirty == 0,
+        "trained_before": dirty, "clean": dirty == 0,
         "near_copies": {} if own else {"test": {"found": len(copies), "of": looked_at}},
-    }
+    }  # fmt: skip
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip
     data = DataSet(train, validation, choices, test, parts, new_classes, new_choices, copies)

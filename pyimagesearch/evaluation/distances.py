@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from pyimagesearch.config import EPSILON
 
 Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
+BLUR = 2.5  # of Curve.threshold_from; 1.5 to 4 lose as little (benchmarks/LOG.md)
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
@@ -148,6 +149,26 @@ class Curve:
             return float(levels[0])
         above = np.nextafter(levels[k - 1], np.inf)  # the mean may be rounded to the lower level
         return float(max(levels[k - 1 : k + 1].mean(), above))  # behind the last: above it
+
+    def threshold_from(self, images: int) -> float:
+        """The threshold that calls most pairs right on other images: the best of blurred distances.
+
+        Few images leave gaps, in which the best of their own lies by chance. So each distance is
+        blurred: normal, 2.5 / sqrt(images) as wide as the distances of one kind spread.
+        """
+        kinds = np.stack([self.same, self.different]).astype(float)
+        shares = kinds / kinds.sum(axis=1, keepdims=True)
+        spread = (shares @ np.square(self.levels) - np.square(shares @ self.levels)).mean()
+        (low, high) = self.levels[[0, -1]]
+        width = BLUR * max(float(spread) / images, 1e-12) ** 0.5
+        step = max(width / 10, (high - low) / 20_000)
+        edges = np.arange(low - 5 * width, high + 5 * width, step)
+        weights = shares if self.balanced else kinds
+        (same, different) = (np.histogram(self.levels, edges, weights=w)[0] for w in weights)
+        normal = np.exp(-0.5 * np.square(np.arange(-40, 41) * step / width))
+        gain = np.cumsum(np.convolve((same - different) / weights.sum(), normal, "same"))
+        best = np.flatnonzero(gain >= gain.max() - 1e-9)
+        return float(edges[1 + best[len(best) // 2]])  # of a gap between the kinds the middle
 
     def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
         """The largest threshold at which at most the share fmr of the different pairs match.

@@ -122,14 +122,14 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     """Thresholds from images on which no figure is reported, as a dict for JSON.
 
     stored: the model's threshold; if it suits these images, the new one lies between it and theirs.
-    "threshold": what gets most of the pairs right.
+    "threshold": what gets most of the pairs right, see Curve.threshold_from.
     "operating_points": the threshold for each false match rate; None where too few independent
     false matches support it. "operating_bounds": what the rate may be on classes that are new.
     "identification": thresholds for more rates, for identify. "probability": of probability_of.
     """
     (curve, distance, asked) = (compared.curve, compared.distance, compared.asked)
     n = len(compared.rows) if asked is None else int(asked.sum())
-    threshold = float(distance.output(curve.best_threshold))
+    threshold = float(distance.output(curve.threshold_from(n)))
     if stored is not None:
         counts = Counts(compared, [float(distance.before_head(stored)), curve.best_threshold])
         if counts.suits(0, 1):

@@ -178,24 +178,17 @@ def page(
     of_raw = dict(measure.figure_rows(raw))
     info = {name: content[name] for name in ("parts", "settings", "versions")}
     data = {
-        "title": recipe_and_data(settings),
-        "warnings": texts[0],
-        "notes": texts[1],
-        "loss": loss,
-        "basis": measure.basis(measured),
+        "title": recipe_and_data(settings), "basis": measure.basis(measured), "loss": loss,
+        "warnings": texts[0], "notes": texts[1],
         "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
         "steps": sorted(steps),  # threshold, TMR, FMR, right
         "stops": [[name, point["threshold"]] for name, point in points.items()],
         "histogram": np.transpose(bars).tolist(),
         "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
         "corner": [floor, low],  # of the ROC's axes
-        "matrix": matrix,
-        "calibration": content["calibration"],
-        "wrong": measured.accuracy.value < 1,
-        "worst": content["worst"],
-        "pictures": drawn,
-        "classes": classes,
+        "matrix": matrix, "classes": classes, "calibration": content["calibration"],
+        "wrong": measured.accuracy.value < 1, "worst": content["worst"], "pictures": drawn,
         "settings": json.dumps(info, indent=1, default=str)[:100_000],
-    }
+    }  # fmt: skip
     text = json.dumps(data).replace("<", "\\u003c")
     return TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", text)

@@ -165,18 +165,15 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
     class_names = data.train.class_names  # more than are trained on
     names = ("split", "class_level", "group_by", "seed", "deterministic")
     return {
-        "recipe": args.recipe,
-        **asdict(recipe),
+        "recipe": args.recipe, **asdict(recipe),
         "network": asdict(recipe.network) | {"name": os.path.basename(recipe.network.name)},
         "image_shape": recipe.reading.image_shape,
-        "distance": recipe.network.distance,
-        "head": recipe.network.head,
-        "dataset": printable(args.dataset),
-        **{name: getattr(args, name) for name in names},
+        "distance": recipe.network.distance, "head": recipe.network.head,
+        "dataset": printable(args.dataset), **{name: getattr(args, name) for name in names},
         "class_names": [printable(class_names[k]) for k in sorted(classes_of(data.train.labels))],
         "parts": data.parts,
         "images": [zlib.crc32(part) for part in looked_at],  # changes with the data
-    }
+    }  # fmt: skip
 
 
 def find_recipe(name: str) -> tuple[str, Recipe]:

@@ -14,6 +14,7 @@ import pyimagesearch
 from pyimagesearch.config import RECIPES
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.sets import DataSet, ImageSet
+from pyimagesearch.evaluation import distances
 from pyimagesearch.siamese_network import build_comparison
 from pyimagesearch.system.terminal import InputError
 from pyimagesearch.training import arguments, run
@@ -98,7 +99,7 @@ def test_what_fit_refuses(images, labels, flags, what, tmp_path):
 
 
 @pytest.mark.parametrize(("new", "threshold"), [(False, 50), (True, 5)])
-def test_new_classes_are_told_from_those_of_training_too(new, threshold):
+def test_new_classes_are_told_from_those_of_training_too(new, threshold, monkeypatch):
     """By hand: same pairs are at distance 2, classes to choose by at 98, one of training at 8."""
 
     def images(*values):
@@ -107,8 +108,11 @@ def test_new_classes_are_told_from_those_of_training_too(new, threshold):
     choices = ImageSet(images(0, 2, 100, 102), np.array([0, 0, 1, 1]), None, ("a", "b", "c"))
     train = ImageSet(images(10, 12), np.array([2, 2]), None, ("a", "b", "c"))
     data = DataSet(train, choices, choices, choices, new_choices=new)
+    monkeypatch.setattr(distances, "BLUR", 0.001)  # what four images say, and no more
     inputs = keras.Input((1, 1, 1), dtype="uint8")
     encoder = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Rescaling(1.0)(inputs)))
     recipe = RECIPES["photos"]
     found = run.calibrated(encoder, build_comparison(recipe), recipe, data, {"head": "none"})[2]
-    assert found["threshold"] == pytest.approx(threshold) and found["operating_images"] == 4
+    assert (
+        found["threshold"] == pytest.approx(threshold, abs=0.01) and found["operating_images"] == 4
+    )
