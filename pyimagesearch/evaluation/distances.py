@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from pyimagesearch.config import EPSILON
 
 Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
-BLUR = 2.5  # of Curve.threshold_from; 1.5 to 4 lose as little (benchmarks/LOG.md)
+BLUR = 3  # of Curve.threshold_from; 1.5 to 4 lose about as little (benchmarks/LOG.md)
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
@@ -154,7 +154,7 @@ class Curve:
         """The threshold that calls most pairs right on other images: the best of blurred distances.
 
         Few images leave gaps, in which the best of their own lies by chance. So each distance is
-        blurred: normal, 2.5 / sqrt(images) as wide as the distances of one kind spread.
+        blurred: normal, 3 / sqrt(images) as wide as the distances of one kind spread.
         """
         kinds = np.stack([self.same, self.different]).astype(float)
         shares = kinds / kinds.sum(axis=1, keepdims=True)
