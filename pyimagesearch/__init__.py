@@ -10,13 +10,10 @@ from importlib import import_module
 
 __version__ = "1.13.0"
 PLACES = {
-    "SiameseModel": "inference.model",
-    "build_siamese_model": "siamese_network",
-    "contrastive_loss": "metrics",
-    "euclidean_distance": "utils",
-    "fit": "training.run",
-    "make_pairs": "utils",
-}
+    "fit": "training.run", "SiameseModel": "inference.model",
+    "build_siamese_model": "siamese_network", "contrastive_loss": "metrics",
+    "euclidean_distance": "utils", "make_pairs": "utils",
+}  # fmt: skip
 __all__ = list(PLACES)
 
 

@@ -207,15 +207,8 @@ TRIPLET_SHIPPED = TRIPLET.changed(
 
 # a new recipe is an entry here; --recipe NAME runs it
 RECIPES: dict[str, Recipe] = {
-    "article": ARTICLE,
-    "fast": FAST,
-    "best": BEST,
-    "photos": PHOTOS,
-    "photos-small": PHOTOS_SMALL,
-    "pairs": PAIRS,
-    "bce": BCE,
-    "keras-io": KERAS_IO,
-    "dogs": DOGS,
-    "triplet": TRIPLET,
-    "triplet-shipped": TRIPLET_SHIPPED,
-}
+    "article": ARTICLE, "fast": FAST, "best": BEST,
+    "photos": PHOTOS, "photos-small": PHOTOS_SMALL, "pairs": PAIRS,
+    "bce": BCE, "keras-io": KERAS_IO, "dogs": DOGS,
+    "triplet": TRIPLET, "triplet-shipped": TRIPLET_SHIPPED,
+}  # fmt: skip

@@ -176,13 +176,11 @@ def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
 
 # every loss takes (y, preds, margin)
 LOSSES: dict[str, Callable] = {
-    "contrastive": contrastive_loss,
-    "batch_contrastive": batch_contrastive_loss,
-    "members_contrastive": members_contrastive_loss,
+    "contrastive": contrastive_loss, "triplet": triplet_loss,
+    "batch_contrastive": batch_contrastive_loss, "members_contrastive": members_contrastive_loss,
     "supervised_contrastive": supervised_contrastive_loss,
     "binary_cross_entropy": binary_cross_entropy,
-    "triplet": triplet_loss,
-}
+}  # fmt: skip
 WITHOUT_MARGIN = ("supervised_contrastive", "binary_cross_entropy")
 # the losses that form the pairs of a batch themselves, from class numbers and embeddings
 BATCH_LOSSES = ("batch_contrastive", "members_contrastive", "supervised_contrastive")

@@ -87,7 +87,7 @@ def plot_training(H, plotPath):
     plt.title("Training Loss")
     plt.xlabel("Epoch #")
     plt.ylabel("Loss")
-    plt.legend(loc="lower left")
+    plt.legend(loc="best")  # the article's "lower left" may hide a curve
     with whole_file(plotPath) as path:
         plt.savefig(path)
     plt.close()

@@ -39,14 +39,11 @@ def moved(
             reach = round(training.shift)
             whole = tf.random.stateless_uniform([2, n], seed, -reach, reach + 1, dtype=tf.int32)
             shifts = tf.cast(whole, tf.float32)
+        transforms = _transforms(training, shifts, drawn, *images.shape[1:3])
         images = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=_transforms(training, shifts, drawn, *images.shape[1:3]),
-            output_shape=tf.shape(images)[1:3],
-            fill_value=0.0,
-            interpolation="BILINEAR" if bent else "NEAREST",
-            fill_mode="NEAREST",
-        )
+            images=images, transforms=transforms, output_shape=tf.shape(images)[1:3],
+            interpolation="BILINEAR" if bent else "NEAREST", fill_mode="NEAREST", fill_value=0.0,
+        )  # fmt: skip
     lit = training.light or training.colour or training.blur
     return _lit(images, training, drawn) if lit else images
 

@@ -81,10 +81,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def named(self, row: int) -> str:
-        """What an image is called: its file, or in memory "image 7", its number."""
+    def name_of(self, row: int) -> str | int:
+        """An image's file, or in memory its number."""
         name = row if self.files is None else self.files[row]
-        return name if isinstance(name, str) else f"image {name}"
+        return name if isinstance(name, str) else int(name)
 
     def digests(self) -> np.ndarray:
         """What an image is known by: pixel_digests, and contents if known: uint64 (1 or 2, N)."""

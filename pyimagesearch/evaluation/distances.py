@@ -191,36 +191,35 @@ def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curv
     return Curve(levels, same, different, balanced)
 
 
-def logistic_of(distances: np.ndarray, same: np.ndarray, different: np.ndarray) -> dict[str, float]:
+def logistic_of(
+    distances: np.ndarray, same: np.ndarray, different: np.ndarray, middle: float
+) -> dict[str, float]:
     """The logistic curve (Platt, 1999) through same and different pairs, for probability_of.
 
     distances: float (L,). same, different: (L,), how many pairs lie at each; the two kinds weigh a
-    half each. Where a threshold gets all right, the curve would be a step: so it is drawn to
-    (n + 1) / (n + 2) for n same pairs and 1 / (n + 2) for n different ones, not to 1 and 0.
+    half each. middle: the threshold, where it is 50 %, so that it never says other than that does.
+    Where a threshold gets all right, the curve would be a step: so it is drawn to (n + 1) / (n + 2)
+    for n same pairs and 1 / (n + 2) for n different ones, not to 1 and 0.
     """
     weights = np.stack([different / different.sum(), same / same.sum()]) / 2
     weight = weights.sum(axis=0)
     target = weights[0] / (different.sum() + 2) + weights[1] * (1 - 1 / (same.sum() + 2))
-    middle = weight @ distances
     scale = max(np.sqrt(weight @ np.square(distances - middle)), 1e-9)
-    terms = np.stack([np.ones(len(distances)), (middle - distances) / scale])
+    nearer = (middle - distances) / scale
 
-    def loss(parameters):
-        steps = parameters @ terms
-        return weight @ np.logaddexp(0, steps) - target @ steps
+    def loss(slope):
+        return weight @ np.logaddexp(0, slope * nearer) - slope * (target @ nearer)
 
-    found = np.zeros(2)
+    slope = 0.0
     for _ in range(30):  # Newton's method; a step that is too long is halved
-        shares = np.exp(-np.logaddexp(0, -(found @ terms)))
-        curvature = (terms * weight * shares * (1 - shares)) @ terms.T + 1e-12 * np.eye(2)
-        step = np.linalg.solve(curvature, terms @ (target - weight * shares))
-        while loss(found + step) > loss(found):
+        shares = np.exp(-np.logaddexp(0, -slope * nearer))
+        step = (target - weight * shares) @ nearer
+        step /= weight @ (shares * (1 - shares) * np.square(nearer)) + 1e-12
+        while loss(slope + step) > loss(slope):
             step /= 2
-        found += step
-    (shift, slope) = found
-    if slope < 1e-6:  # same pairs are no nearer: the distance says nothing
-        return {"middle": float(middle), "slope": 0.0}
-    return {"middle": float(middle + scale * shift / slope), "slope": float(slope / scale)}
+        slope += step
+    # below it same pairs are no nearer: the distance says nothing
+    return {"middle": middle, "slope": float(slope / scale) if slope > 1e-6 else 0.0}
 
 
 def probability_of(distances: ArrayLike, settings: Mapping[str, Any]) -> np.ndarray | None:

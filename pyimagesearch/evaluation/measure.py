@@ -17,7 +17,7 @@ from pyimagesearch.evaluation.retrieval import Retrieval
 FALSE_MATCH_RATES = ("0.01", "0.001", "0.0001")  # as text: they are keys in JSON files
 # for identify, whose rate is divided by the size of the gallery
 FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
-KINDS = {"right": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
+KINDS = {"accuracy": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
 MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 MOST_WORST = 5_000  # pairs of each kind among which the worst that share no image are looked for
@@ -69,7 +69,7 @@ class Measurement:
         if not self.chance and self.accuracy.low is not None:  # no threshold that guesses suits
             self.suits &= self.accuracy.low > chance
         # at 0.5 of a head's output; the others None where only pairs are known
-        self.accuracy_at_half = None if distance.head is None else shares[half]["right"].value
+        self.accuracy_at_half = None if distance.head is None else shares[half]["accuracy"].value
         self.calibration = calibration(counts, settings, tenths)
         # of the pairs of each two classes the share that is called the same, (C, C)
         self.shares = counts.shares
@@ -87,14 +87,14 @@ def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[s
     """The same pairs that are furthest apart, then the different ones that are nearest.
 
     Of each kind `count`, no two of which share an image. Returns int (B, 2), the images' places in
-    their set; and for JSON "a", "b", their names, see ImageSet.named, "distance", "same", what the
-    model calls them, and "expected", what they are.
+    their set; and for JSON "a", "b", of ImageSet.name_of, "distance", "same", what the model calls
+    them, and "expected", what they are.
     """
     (rows, found) = ([], [])
     for kind in (1, 0):
         (ends, far) = m.compared.extremes(MOST_WORST, kind)
         for k in apart(ends)[:count]:
-            (a, b) = map(m.compared.images.named, ends[k])
+            (a, b) = map(m.compared.images.name_of, ends[k])
             distance = float(m.compared.distance.output(far[k]))
             verdict = {"same": distance < m.threshold, "expected": bool(kind)}
             found.append({"a": a, "b": b, "distance": distance, **verdict})
@@ -142,17 +142,15 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
     some = evenly(len(curve.levels), MOST_LEVELS)
-    pairs = (np.add.reduceat(number, some) for number in (curve.same, curve.different))
+    (same, different) = (np.add.reduceat(x, some) for x in (curve.same, curve.different))
+    outputs = distance.output(curve.levels[some])
+    fine = {rate: known[rate] for rate in FINE_RATES if rate in known}
     found: dict[str, Any] = {
-        "threshold": threshold,
+        "threshold": threshold, "operating_images": n,
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
-        "operating_images": n,
-        "probability": logistic_of(distance.output(curve.levels[some]), *pairs),
-        "identification": {
-            "rates": {rate: known[rate] for rate in FINE_RATES if rate in known},
-            "new_classes": compared.new_classes,
-        },
-    }
+        "probability": logistic_of(outputs, same, different, threshold),
+        "identification": {"rates": fine, "new_classes": compared.new_classes},
+    }  # fmt: skip
     if compared.unit == "classes":
         rates = [rate for rate in FALSE_MATCH_RATES if rate in known]
         counts = Counts(compared, [raw[rate] or 0 for rate in rates])
@@ -262,7 +260,8 @@ def warnings_of(m: Measurement) -> list[str]:
     """What is wrong with the network or with labels, a line each."""
     found = []
     if m.retrieval and (doubtful := m.retrieval.doubtful):
-        files = [f"{x['file']} ({x['class']}, looks like {x['like']})" for x in doubtful]
+        files = [f"{'image ' * (not isinstance(x['file'], str))}{x['file']} ({x['class']}, looks "
+                 f"like {x['like']})" for x in doubtful]  # fmt: skip
         found.append(f"labels that are probably wrong, {len(files)}: {few_of(files, 5)}")
     if m.collapsed:
         found.append("the network has collapsed: all distances are alike")

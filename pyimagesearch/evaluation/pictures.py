@@ -63,8 +63,8 @@ def plot_worst(measured: Measurement, path: File, run: str = "") -> list[dict[st
     wrong = ["" if pair["same"] == pair["expected"] else " wrong:" for pair in pairs]
     texts = [f"{pair['distance']:.2f},{text} is" for pair, text in zip(pairs, wrong)]
     images = [measured.compared.images.images[ends] for ends in rows.T]
-    title = f"{run}Same pairs furthest apart, different ones nearest; threshold "
-    title += f"{measured.threshold:.2f}"
+    title = f"{run}Same pairs furthest apart, different ones nearest, no image twice in a row; "
+    title += f"threshold {measured.threshold:.2f}"
     plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
     return pairs
 

@@ -83,12 +83,11 @@ def write(
         "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
         "classes": of_test.pop("classes", None),
         "parts": data.parts,
-        "epochs_run": len(history["loss"]),  # the last in part, after a Ctrl-C
-        "training_seconds": sum(history["seconds"]),
+        # the last in part, after a Ctrl-C
+        "epochs_run": len(history["loss"]), "training_seconds": sum(history["seconds"]),
         "parameters": encoder.count_params() + comparison.count_params(),
-        "settings": settings,
-        "versions": versions(),
-    }
+        "settings": settings, "versions": versions(),
+    }  # fmt: skip
     with whole_file(os.path.join(output, "metrics.json")) as path:
         Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     with whole_file(os.path.join(output, "history.csv")) as path, open(path, "w", newline="") as f:
@@ -149,10 +148,10 @@ def page(
     places = np.searchsorted(compared.distance.output(curve.levels), spread)
     rates = [rate[places] for rate in (curve.tmr, curve.fmr, curve.right)]
     steps = np.stack([spread, *rates], axis=1).tolist()
-    points = {"the model's threshold": vars(measured) | {"right": measured.accuracy}}
+    points = {"the model's threshold": vars(measured)}
     points |= {f"{100 * float(r):g} % FMR": p for r, p in measured.operating_points.items() if p}
     for p in points.values():
-        steps.append([p["threshold"], p["tmr"].value, p["fmr"].value, p["right"].value])
+        steps.append([p["threshold"], p["tmr"].value, p["fmr"].value, p["accuracy"].value])
     (floor, low) = pictures.roc_corner(measured)
     some = np.searchsorted(curve.fmr, np.geomspace(floor, 1, STEPS), side="right") - 1
 

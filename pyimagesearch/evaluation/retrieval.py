@@ -39,7 +39,7 @@ class Retrieval:
         columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
         units = int(unit_of.max()) + 1
         (scores, lost) = ([], np.zeros(units))
-        self.doubtful: list[dict[str, str]] = []
+        self.doubtful: list[dict[str, str | int]] = []
         for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
             rows = np.arange(len(some))
             distances = pairs.distance.matrix(embeddings[some], embeddings)
@@ -55,7 +55,7 @@ class Retrieval:
             alike = (class_of[five] == class_of[five[:, :1]]).all(axis=1)
             alike &= (distances[rows, five[:, -1]] < threshold) & (threshold <= of_own)
             for place, like in zip(some[alike], five[alike, 0]):
-                file = pairs.images.named(pairs.rows[place])
+                file = pairs.images.name_of(pairs.rows[place])
                 named = {"class": pairs.names[class_of[place]], "like": pairs.names[class_of[like]]}
                 self.doubtful.append({"file": file, **named})
             count = sizes[class_of[some], np.newaxis] - 1  # R

@@ -144,7 +144,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     if known := [pair for pair in pairs if pair["expected"] is not None]:
         right = np.array([pair["expected"] == pair["same"] for pair in known])
         figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
-        summary |= {"known": len(known), "right": vars(figure)}
+        summary |= {"known": len(known), "accuracy": vars(figure)}
         text += f"; of {len(known)} whose answer is given {figure.percent()} right"
     answer = {"pairs": pairs, "faults": faults, "summary": summary}
     say(args, {"threshold": model.threshold} | answer, *lines, text)
@@ -222,6 +222,8 @@ def embed(args: argparse.Namespace) -> None:
 
 def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder, as CSV and figure."""
+    if (args.output or "").lower().endswith(".csv"):
+        args.output = f"{args.output[:-4]}.png"
     figure = output(args, "matrix.png")
     model = load(args)
     found = model.embed_folder(args.directory, 0, [figure])
@@ -274,6 +276,8 @@ def duplicates(args: argparse.Namespace) -> None:
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)
+        if not (args.fmr or any(model.operating_points.values())):
+            terminal.warn("the model knows no strict threshold: its own links more than copies")
         found = model.embed_kept(paths)
         limit = model.threshold if args.fmr else strictest
         groups = galleries.groups(found.values, model.measure, limit)
@@ -294,8 +298,8 @@ def duplicates(args: argparse.Namespace) -> None:
         (numbers, *both) = zip(*pairs[:100])
         read = (kept.read_files("pixels", files, COPIES).values for files in both)
         pixels = [values.reshape(-1, *COPIES) for values in read]
-        texts = [f"group {k}," for k in numbers]
-        pictures.plot_pairs(pixels, texts, np.ones(len(texts)), figure, alike)
+        texts = [f"group {k}: its first and another" for k in numbers]
+        pictures.plot_pairs(pixels, texts, [None] * len(texts), figure, alike)
         terminal.say(f"figure: {printable(figure)}")
 
 
@@ -370,7 +374,8 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
         "the Kth of N parts alone, as on one of N machines"),
     ("embed", "--merge", {"nargs": "+", "metavar": "PART.npz"}, "join the files of all parts"),
     ("embed", "--output", {}, "a file that ends with .npz or .csv (vectors.npz beside the model)"),
-    ("search evaluate matrix", "--output", {}, "the figure's file (beside the model)"),
+    ("search evaluate", "--output", {}, "the figure's file (beside the model)"),
+    ("matrix", "--output", {}, "FILE.png or FILE.csv: it writes both (beside the model)"),
     ("duplicates", "--output", {}, "the file of a figure (none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds by half of the images"),
     ("evaluate", "--force", SWITCH, "let --calibrate choose by fewer than 30 images"),

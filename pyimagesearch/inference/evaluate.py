@@ -25,7 +25,8 @@ def evaluate(
     calibrate: bool = False,
     force: bool = False,
     figure: str | None = None,
-    **reading: Any,
+    class_level: int | None = None,
+    group_by: str | None = None,
 ) -> dict[str, Any]:
     """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
 
@@ -33,17 +34,21 @@ def evaluate(
     of the images, store them in the model's directory, report on the other half; force: also by
     fewer than 30 images, where the model's rest on more. figure: the file of a picture.
     Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
-    images (None: unknown), "folder": what was read and left out, "report": all of it as text.
+    images (None: unknown), "calibrated_by": how many chose, "folder": what was read and left out,
+    "worst": of measure.worst_pairs, "report": all of it as text.
     """
     if calibrate and fmr is not None:
         raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
     threshold = model.threshold_for(fmr)
     counts: dict[str, Any] = {}
     if not isinstance(folder, (str, os.PathLike)):
+        if class_level or group_by:
+            raise InputError("--class-level and --group-by with a folder", "images in memory")
         folder = np.asarray(folder)
         (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))
     else:
-        (images, counts) = read_folder(folder, shape=model.image_shape, **reading)
+        of_folder: Any = {"class_level": class_level, "group_by": group_by}
+        (images, counts) = read_folder(folder, shape=model.image_shape, **of_folder)
         what = printable(folder)
     (test, part) = (images, None)
     for number in (VALIDATION, TEST):
@@ -64,6 +69,8 @@ def evaluate(
     if used:
         which = f"{used} of these {len(test)} images"
         warn(f"{which} trained or calibrated it: the figures are too good")
+    if used and choices is not None:
+        warn("the threshold is chosen by such images, too: for others it may be too low")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and names is not None and not {*names} & {*test.class_names}
@@ -101,5 +108,5 @@ def evaluate(
     else:
         (_, worst) = measure.worst_pairs(measured)
     answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
-    answer["worst"] = worst
+    answer |= {"worst": worst, "calibrated_by": None if choices is None else len(choices)}
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}

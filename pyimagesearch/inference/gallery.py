@@ -19,7 +19,7 @@ from pyimagesearch.system.terminal import InputError, first_line, printable
 BLOCK = 4_000  # embeddings that are in the processor's cache at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gallery:
     """Embeddings of N images, with what they are of."""
 
@@ -29,6 +29,12 @@ class Gallery:
     model: str  # the digest of the model that made them, SiameseModel.digest
     part: tuple[int, int, int]  # (k, n, count): the kth of n shards of a folder of count images
     directory: str | None = ""  # the folder, which no file holds; None: images in memory
+
+    def __repr__(self) -> str:
+        kinds = f"{len({*self.classes} - {''})} classes"
+        return (
+            f"<Gallery: {len(self.names)} images, {kinds}, {self.embeddings.shape[1]} numbers each>"
+        )
 
     def path(self, row: int) -> str | int:
         """Of the file of one of the images, or its number."""

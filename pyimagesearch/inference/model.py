@@ -23,18 +23,18 @@ from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
-from pyimagesearch.data.sets import Rows, in_batches, read_trained_on
+from pyimagesearch.data.sets import Rows, class_numbers, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.inference.settings import ADVICE, digest, read_exported, read_settings
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import plain_path, restore, whole_directory
+from pyimagesearch.system.files import check_writable, plain_path, restore, whole_directory
 from pyimagesearch.system.terminal import InputError, printable, quiet, say, warn
 
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 MEND = "grey ones are x[..., None], values from 0 to 1 (x * 255).round().astype('uint8'), others "
-MEND += "x.round().astype('uint8'), one of a batch of one is x[0]"
+MEND += "x.round().astype('uint8'), one of a batch of one is x[0]; files alone are resized"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -115,12 +115,17 @@ class SiameseModel:
 
     def save(self, folder: File) -> None:
         """Write it into a folder, with what its training left beside it: model.save("run")"""
+        if Path(folder).suffix in (".keras", ".h5"):
+            raise InputError("a folder", f"{printable(folder)}, the name of a Keras file")
+        check_writable(folder)
         path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
         with whole_directory(path) as new:
             shutil.copytree(self.path, new)
             if digest(new) != self.digest:
                 raise self.replaced()
         for name in BESIDE if path != self.path else ():
+            for old in path.parent.glob(name):
+                old.unlink()
             for file in self.path.parent.glob(name):
                 shutil.copy(file, path.parent)
         self.path = path
@@ -219,7 +224,7 @@ class SiameseModel:
         threshold is that for a false match rate of fpir / N.
         known: whether the nearest class is nearer than threshold; name: then its name. fpir: None
         where no threshold is known to hold it. gallery_size: N. candidates: the `top` nearest
-        classes, each with what judge says of its nearest image.
+        classes, each with the distance and the probability of its nearest image.
         model.identify("a.png", "people").name is None for a stranger.
         """
         if not 0 < fpir < 1:
@@ -256,6 +261,8 @@ class SiameseModel:
         if not isinstance(top, (int, np.integer)) or top < 1:
             raise InputError("top, a whole number from 1 up", repr(top))
         (feats,) = self.embed(self.read([query]))
+        if labels is not None and isinstance(folder, File | Gallery):
+            raise InputError("labels= with images in memory", "with a folder, or a gallery")
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, level, [query], labels=labels)
         if folder.model != self.digest:
@@ -291,8 +298,8 @@ class SiameseModel:
                         known = f"grey images of {width}x{height}: what it says of {what}"
                         warn(f"the model was trained on {known} may mean little")
         except InputError as error:
-            shape = tuple(self.image_shape)
-            raise InputError(f"readable images, or uint8 of shape {shape}", error) from None
+            arrays = f", or uint8 of shape {tuple(self.image_shape)}" * InputError.in_python
+            raise InputError(f"readable images{arrays}", error) from None
         return pixels
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
@@ -327,7 +334,9 @@ class SiameseModel:
         if not isinstance(directory, File):
             directory = np.asarray(directory)
             names = tuple(map(str, range(len(directory))))
-            classes = ("",) * len(names) if labels is None else tuple(map(str, np.ravel(labels)))
+            classes = ("",) * len(names)
+            if labels is not None and len(class_numbers(labels)):  # that they are classes
+                classes = tuple(map(str, np.ravel(labels)))
             if not 0 < len(names) == len(classes):
                 received = f"{len(classes)} for {len(names)} images"
                 raise InputError("images, and a label for each", received)

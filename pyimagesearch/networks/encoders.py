@@ -267,16 +267,12 @@ def pixels_of(model: Model) -> str | None:
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here
 NETWORKS: dict[str, Callable[..., Model]] = {
-    "fast": build_fast_model,
-    "best": build_best_model,
+    "fast": build_fast_model, "best": build_best_model,
     # four rounds of small windows, for photos from 16 pixels up
     "photos": partial(build_fast_model, filters=(32, 64, 96, 128), sides=(3, 3, 3, 3)),
-    "keras-io": build_keras_io_model,
-    "dogs": build_dogs_model,
-    "mobilenet": build_mobilenet_model,
-    "efficientnet_lite2": build_efficientnet_lite2,
-    "features": build_features,
-}
+    "keras-io": build_keras_io_model, "dogs": build_dogs_model, "mobilenet": build_mobilenet_model,
+    "efficientnet_lite2": build_efficientnet_lite2, "features": build_features,
+}  # fmt: skip
 # those whose embedding_dim is what it is, and those that are not accelerated
 OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite2": 1280, "features": FEATURES}
 IN_FLOAT32 = ("keras-io", *OWN_SIZES)

@@ -34,15 +34,10 @@ from pyimagesearch.utils import DISTANCES
 
 GROUPS = ("network", "training", "reading")
 ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
-    "name": NETWORKS,
-    "distance": DISTANCES,
-    "head": HEADS,
-    "pairing": SAMPLERS,
-    "loss": LOSSES,
-    "optimizer": OPTIMIZERS,
-    "precision": PRECISIONS,
+    "name": NETWORKS, "distance": DISTANCES, "head": HEADS,
+    "pairing": SAMPLERS, "loss": LOSSES, "optimizer": OPTIMIZERS, "precision": PRECISIONS,
     "fit": FITS,
-}
+}  # fmt: skip
 # of a number: the least and the most, beyond which a training would end in a traceback
 TINY, MOST = 1e-30, 10**6
 LIMITS: dict[str, tuple[float, float]] = {

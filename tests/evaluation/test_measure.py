@@ -179,21 +179,28 @@ def test_calibrated_rates_are_met_on_other_images():
     assert area.low < area.value < area.high < 0.95
     stored = figures.as_dict()
     assert set(stored["accuracy"]) == {"value", "low", "high"} and "compared" not in stored
-    assert set(stored["operating_points"]["0.01"]) == {"threshold", "right", "tmr", "fmr", "up_to"}
+    assert set(stored["operating_points"]["0.01"]) == {
+        "threshold",
+        "accuracy",
+        "tmr",
+        "fmr",
+        "up_to",
+    }
     assert stored["retrieval"]["queries"] == 1000 and stored == json.loads(json.dumps(stored))
 
 
 def test_a_probability_by_hand():
     # a same pair at 0, a different one at 1: the curve is drawn to 2/3 and 1/3, and
     # 1 / (1 + exp(-s / 2)) = 2/3 where s = 2 log 2
-    found = logistic_of(np.array([0.0, 1.0]), np.array([1, 0]), np.array([0, 1]))
+    found = logistic_of(np.array([0.0, 1.0]), np.array([1, 0]), np.array([0, 1]), 0.5)
     assert found == pytest.approx({"middle": 0.5, "slope": 2 * np.log(2)})
-    # 8 same pairs apart from 998 different ones: towards 9/10 and 1/1000
-    found = logistic_of(np.array([0.0, 9.0]), np.array([8, 0]), np.array([0, 998]))
+    # 8 same pairs apart from 998 different ones: towards 9/10 and 1/1000, odds of 9 and 1/999
+    middle = 9 * np.log(9) / (np.log(9) + np.log(999))
+    found = logistic_of(np.array([0.0, 9.0]), np.array([8, 0]), np.array([0, 998]), middle)
     assert probability_of([0, 9], {"probability": found}) == pytest.approx([0.9, 0.001])
     # all in one place, or same pairs further apart: the distance says nothing
     for levels, same in (([0.3], [9]), ([0.3, 0.4], [1, 8])):
-        found = logistic_of(np.array(levels), np.array(same), np.array(same[::-1]))
+        found = logistic_of(np.array(levels), np.array(same), np.array(same[::-1]), 0.35)
         assert found["slope"] == 0 and probability_of(0.9, {"probability": found}) == 0.5
     assert probability_of([0.5], {}) is None
 

@@ -41,7 +41,7 @@ def test_labels_that_are_probably_wrong_by_hand():
     at = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 9.1, 9, 9.1, 9.2, 9.3, 9.4, 9.5]
     pairs = image_pairs(at, [0] * 7 + [1] * 6)
     found = retrieval.Retrieval(pairs, 2.0).doubtful
-    assert found == [{"file": "image 6", "class": "0", "like": "1"}]
+    assert found == [{"file": 6, "class": "0", "like": "1"}]
     # where all are the same, and where none is, no label is called into doubt
     assert not retrieval.Retrieval(pairs, 9.0).doubtful + retrieval.Retrieval(pairs, 0.1).doubtful
 

@@ -83,7 +83,12 @@ def test_a_line_for_each_pair_and_a_summary(ask, write):
     answer = json.loads(ask("compare", "--pairs", path, "--json")[1])
     summary = answer["summary"]
     assert (summary["compared"], summary["same"], summary["known"]) == (10, 6, 10)
-    assert summary["right"]["low"] < summary["right"]["value"] == 0.9 < summary["right"]["high"]
+    assert (
+        summary["accuracy"]["low"]
+        < summary["accuracy"]["value"]
+        == 0.9
+        < summary["accuracy"]["high"]
+    )
     assert answer["pairs"][9] | {"same": True, "expected": False} == answer["pairs"][9]
     assert answer["pairs"][9]["line"] == 11 and answer["faults"] == []
     # nothing is right or wrong
