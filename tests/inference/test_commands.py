@@ -51,6 +51,7 @@ def test_compare_fails_with_2(refused, seven):
 def test_a_missing_flag_is_named_and_what_is_meant(refused):
     assert "required: --format; --help" in refused("export", "--fromat", "tflite")
     assert "--topp, perhaps --top is meant" in refused("search", "7.png", "digits", "--topp=3")
+    assert "--fmr 1; --help" in refused("identify", "7.png", "digits", "--fmr", 1)  # it has none
     assert ", perhaps evaluate is meant; --help" in refused("evalute", "digits")
 
 
@@ -165,7 +166,7 @@ def test_a_model_of_angles_is_asked_by_angles(ask, model, tmp_path):
 
 
 def test_matrix(ask, tmp_path):
-    code, _, _ = ask("matrix", ROOT / "examples", "--output", tmp_path / "m.png")
+    code, _, _ = ask("matrix", ROOT / "examples", "--output", tmp_path / "m.csv")  # and m.png
     assert code == 0 and cv2.imread(str(tmp_path / "m.png")) is not None
     with open(tmp_path / "m.csv", newline="") as f:
         rows = list(csv.reader(f))

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import Mock
@@ -122,20 +121,6 @@ def test_the_litter_of_a_killed_writer_goes_and_that_of_a_live_one_stays(tmp_pat
     with files.only_writer(tmp_path):
         pass
     assert names(tmp_path) == []
-
-
-def test_a_folder_that_another_process_cleared_away_before_it_was_locked(tmp_path, monkeypatch):
-    acquire, cleared = files.FileLock.acquire, []
-
-    def late(lock, *args, **kwargs):
-        if not cleared:
-            cleared.append(shutil.rmtree(Path(lock.lock_file).parent))
-            raise files.Timeout(lock.lock_file)
-        return acquire(lock, *args, **kwargs)
-
-    monkeypatch.setattr(files.FileLock, "acquire", late)
-    write_file(tmp_path / "plot.png", "plot")
-    assert cleared and names(tmp_path) == ["plot.png"]
 
 
 EIGHT = """
