@@ -108,7 +108,7 @@ class Recipe:
 
 # Above each recipe: the train script's flags; on which images which share of the test pairs is
 # right, and how long two cores take. docs/recipes.md has all figures, and how they were measured.
-# In it: the network; what fit is given; how images are moved; what is read, as in the classes above
+# The lines of a recipe: the network; what fit is given; how images are moved; what is read
 
 # no flags. MNIST: 89.6 %, 35 minutes, validation loss 0.11, where the article ends, too
 ARTICLE = Recipe(
@@ -123,9 +123,8 @@ ARTICLE = Recipe(
 BCE = ARTICLE.changed(
     source="https://pyimagesearch.com/2020/11/30/siamese-networks-with-keras-tensorflow-"
     "and-deep-learning/",
-    head="sigmoid",
-    loss="binary_cross_entropy",
-)
+    head="sigmoid", loss="binary_cross_entropy",
+)  # fmt: skip
 
 # --recipe fast. MNIST: 99.7 %, one minute
 FAST = ARTICLE.changed(
@@ -201,9 +200,8 @@ TRIPLET = ARTICLE.changed(
 # --recipe triplet-shipped --dataset PHOTOS. CIFAR-10: 80.6 %, 23 minutes, from Lite0. No download
 TRIPLET_SHIPPED = TRIPLET.changed(
     source="the triplet text's training, with EfficientNet-Lite2 in MobileNetV2's place",
-    name="efficientnet_lite2",
-    weights="none",
-)
+    name="efficientnet_lite2", weights="none",
+)  # fmt: skip
 
 # a new recipe is an entry here; --recipe NAME runs it
 RECIPES: dict[str, Recipe] = {

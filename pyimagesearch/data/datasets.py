@@ -46,10 +46,9 @@ def load_keras(name: str) -> Arrays:
 
 
 DATASETS = {
-    "mnist": load_mnist,
+    "mnist": load_mnist, "cifar10": lambda: load_keras("cifar10"),
     "fashion_mnist": lambda: load_keras("fashion_mnist"),
-    "cifar10": lambda: load_keras("cifar10"),
-}
+}  # fmt: skip
 
 
 def _images_of(source, own, reading, split, flags):

@@ -78,8 +78,7 @@ def _places_outside(first, size, total, rng):
 
 
 SAMPLERS: dict[str, Callable[..., Pairs]] = {
-    "pairs": sample_pairs,
     "single_pairs": lambda labels, rng=None: sample_pairs(labels, rng).singly(),
-    "triplets": sample_triplets,
+    "pairs": sample_pairs, "triplets": sample_triplets,
     "batch": sample_pairs,  # to measure with: in training the loss forms its own
-}
+}  # fmt: skip

@@ -168,7 +168,8 @@ class Curve:
         normal = np.exp(-0.5 * np.square(np.arange(-40, 41) * step / width))
         gain = np.cumsum(np.convolve((same - different) / weights.sum(), normal, "same"))
         best = np.flatnonzero(gain >= gain.max() - 1e-9)
-        return float(edges[1 + best[len(best) // 2]])  # of a gap between the kinds the middle
+        middle = edges[1 + best[len(best) // 2]]  # of a gap between the kinds
+        return float(np.clip(middle, low, np.nextafter(high, np.inf)))
 
     def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
         """The largest threshold at which at most the share fmr of the different pairs match.
@@ -197,7 +198,7 @@ def logistic_of(
     """The logistic curve (Platt, 1999) through same and different pairs, for probability_of.
 
     distances: float (L,). same, different: (L,), how many pairs lie at each; the two kinds weigh a
-    half each. middle: the threshold, where it is 50 %, so that it never says other than that does.
+    half each. middle: where it is 50 %, at the threshold for such pairs: so the two never disagree.
     Where a threshold gets all right, the curve would be a step: so it is drawn to (n + 1) / (n + 2)
     for n same pairs and 1 / (n + 2) for n different ones, not to 1 and 0.
     """
@@ -211,6 +212,8 @@ def logistic_of(
         return weight @ np.logaddexp(0, slope * nearer) - slope * (target @ nearer)
 
     slope = 0.0
+    if (weights[1] - weights[0]) @ nearer < 1e-9:  # same pairs are no nearer
+        return {"middle": middle, "slope": slope}
     for _ in range(30):  # Newton's method; a step that is too long is halved
         shares = np.exp(-np.logaddexp(0, -slope * nearer))
         step = (target - weight * shares) @ nearer
@@ -218,8 +221,7 @@ def logistic_of(
         while loss(slope + step) > loss(slope):
             step /= 2
         slope += step
-    # below it same pairs are no nearer: the distance says nothing
-    return {"middle": middle, "slope": float(slope / scale) if slope > 1e-6 else 0.0}
+    return {"middle": middle, "slope": float(slope / scale)}
 
 
 def probability_of(distances: ArrayLike, settings: Mapping[str, Any]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 MOST_WORST = 5_000  # pairs of each kind among which the worst that share no image are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
+LEAST_GAIN = 0.002  # of pairs right: another threshold is not worth less
 DRAWN = 30  # the threshold that a model has weighs as much as so many images
 
 
@@ -63,7 +65,8 @@ class Measurement:
         self.collapsed = curve.collapsed  # whether all distances are alike
         self.best = float(distance.output(curve.best_threshold))  # the threshold for these images
         self.best_accuracy = of_best.value
-        self.suits = counts.suits(stored, best)  # whether the best is no better but by chance
+        # whether the best is no better but by chance, or by next to nothing
+        self.suits = counts.suits(stored, best) or of_best.value - self.accuracy.value < LEAST_GAIN
         at_edge = curve.best in (0, len(curve.levels))
         self.chance = at_edge or (of_best.low is not None and of_best.low <= chance)
         if not self.chance and self.accuracy.low is not None:  # no threshold that guesses suits
@@ -88,16 +91,18 @@ def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[s
 
     Of each kind `count`, no two of which share an image. Returns int (B, 2), the images' places in
     their set; and for JSON "a", "b", of ImageSet.name_of, "distance", "same", what the model calls
-    them, and "expected", what they are.
+    them, "expected", what they are, and their "classes", where these are known.
     """
-    (rows, found) = ([], [])
+    (rows, found, images) = ([], [], m.compared.images)
+    (names, labels) = (images.class_names, np.asarray(images.labels))  # no names of ready pairs
     for kind in (1, 0):
         (ends, far) = m.compared.extremes(MOST_WORST, kind)
         for k in apart(ends)[:count]:
-            (a, b) = map(m.compared.images.name_of, ends[k])
+            (a, b) = map(images.name_of, ends[k])
+            classes = [names[c] for c in labels[ends[k]]] if names else []
             distance = float(m.compared.distance.output(far[k]))
             verdict = {"same": distance < m.threshold, "expected": bool(kind)}
-            found.append({"a": a, "b": b, "distance": distance, **verdict})
+            found.append({"a": a, "b": b, "classes": classes, "distance": distance, **verdict})
             rows.append(ends[k])
     return np.array(rows), found
 
@@ -144,11 +149,13 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     some = evenly(len(curve.levels), MOST_LEVELS)
     (same, different) = (np.add.reduceat(x, some) for x in (curve.same, curve.different))
     outputs = distance.output(curve.levels[some])
+    even = replace(curve, balanced=True)  # given pairs may be more of one kind
+    middle = threshold if curve.balanced else float(distance.output(even.threshold_from(n)))
     fine = {rate: known[rate] for rate in FINE_RATES if rate in known}
     found: dict[str, Any] = {
         "threshold": threshold, "operating_images": n,
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
-        "probability": logistic_of(outputs, same, different, threshold),
+        "probability": logistic_of(outputs, same, different, middle),
         "identification": {"rates": fine, "new_classes": compared.new_classes},
     }  # fmt: skip
     if compared.unit == "classes":
@@ -191,7 +198,7 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     """What the pixels themselves give, calibrated on `choices`: the line to beat.
 
     Their values, 0 to 1, are the embedding; of larger images than 32x32 those at 32x32, the means
-    of areas: as much as memory bears. Of more than 1,000 images in classes some are taken.
+    of areas: as much as memory bears. Of more than 1,000 images some are taken.
     """
     import cv2  # here alone
 
@@ -204,6 +211,11 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     def pairs_of(images: ImageSet) -> ImagePairs:
         if images.labels is not None:
             images = images.part(some_of(images.labels, MOST_PIXELS))
+        elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
+            (ends, y) = (images.pairs.indices(), images.pairs.labels().ravel())
+            order = np.random.default_rng(0).permutation(len(y))
+            first = [order[y[order] == kind][: MOST_PIXELS // 4] for kind in (0, 1)]
+            images = images.part(np.unique(ends[np.concatenate(first)]))
         embeddings = in_batches(pixels, images.images)
         return ImagePairs(embeddings, images, {}, new_classes=new_classes)
 

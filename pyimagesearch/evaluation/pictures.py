@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import two_digits
-from pyimagesearch.evaluation.measure import Measurement, worst_pairs
+from pyimagesearch.evaluation.measure import Measurement
 from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
@@ -54,19 +54,15 @@ def plot_pairs(
     return save(fig, path)
 
 
-def plot_worst(measured: Measurement, path: File, run: str = "") -> list[dict[str, Any]]:
-    """Draw the pairs of measure.worst_pairs, and return what it says of them.
-
-    run: the recipe and the data, for the title.
-    """
-    (rows, pairs) = worst_pairs(measured)
+def plot_worst(measured: Measurement, worst: tuple, path: File, run: str = "") -> Figure:
+    """What measure.worst_pairs found. run: the recipe and the data, for the title."""
+    (rows, pairs) = worst
     wrong = ["" if pair["same"] == pair["expected"] else " wrong:" for pair in pairs]
     texts = [f"{pair['distance']:.2f},{text} is" for pair, text in zip(pairs, wrong)]
     images = [measured.compared.images.images[ends] for ends in rows.T]
-    title = f"{run}Same pairs furthest apart, different ones nearest, no image twice in a row; "
+    title = f"{run}Same pairs furthest apart, different ones nearest, an image once for each; "
     title += f"threshold {measured.threshold:.2f}"
-    plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
-    return pairs
+    return plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
 
 
 def plot_matrix(
@@ -102,12 +98,10 @@ def plot_matrix(
 def plot_roc(measured: Measurement, path: File, run: str = "") -> Figure:
     """TMR over FMR, the latter on a logarithmic scale, with the operating point."""
     (curve, tmr, fmr) = (measured.compared.curve, measured.tmr.value, measured.fmr.value)
-    (fig, ax) = _axes(
-        f"{run}ROC, AUC {measured.auc.value:.5f}\n"
-        f"at the threshold, the dot: TMR {100 * tmr:.2f} %, FMR {two_digits(100 * fmr)} %",
-        "False match rate: different pairs called same",
-        "True match rate: same pairs called same",
-    )
+    title = f"{run}ROC, AUC {measured.auc.value:.5f}\nat the threshold, the dot: "
+    title += f"TMR {100 * tmr:.2f} %, FMR {two_digits(100 * fmr)} %"
+    across = "False match rate: different pairs called same"
+    (fig, ax) = _axes(title, across, "True match rate: same pairs called same")
     (floor, low) = roc_corner(measured)
     ax.semilogx(np.maximum(curve.fmr, floor), curve.tmr, color=SAME)
     # drawn over the frame, too: a perfect point lies in its corner
@@ -159,16 +153,12 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
     places = np.zeros((len(centred), 2))  # a one-dimensional embedding is a line
     places[:, : min(2, len(axes))] = centred @ axes[:2].T
     share = np.square(sizes[:2]).sum() / max(np.square(sizes).sum(), 1e-12)
-    (fig, ax) = _axes(
-        f"{run}Test images, embedded ({100 * share:.0f} % of the variance)",
-        "First principal component",
-        "Second principal component",
-    )
+    title = f"{run}Test images, embedded ({100 * share:.0f} % of the variance)"
+    (fig, ax) = _axes(title, "First principal component", "Second principal component")
     names = lettering(compared.names) if compared.whole and len(compared.names) <= 30 else []
-    signs = [(COLORS[k % 8], SHAPES[k // 8 % 8]) for k in range(64)]  # then the first again
-    for k in np.unique(labels):
-        ((x, y), (color, shape)) = (places[labels == k].T, signs[k % 64])
-        how: Any = {"c": color, "marker": shape, "label": names[k] if names else None}
+    for k in np.unique(labels):  # there are 64 signs, then the first again
+        ((x, y), color, shape) = (places[labels == k].T, COLORS[k % 8], SHAPES[k // 8 % 8])
+        how: Any = {"c": color, "marker": shape, "label": f" {names[k]}" if names else None}
         ax.scatter(x, y, s=18, edgecolors="#333", linewidths=0.4, **how)
     if names:  # beside the points, of which it hides none
         fig.set_size_inches(9, 4.8)

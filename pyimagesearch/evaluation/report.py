@@ -70,19 +70,14 @@ def write(
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
             what = f"{len(rest)} test images without a near copy in training"
             without.append(f"{what}: {figure.percent()} right")
-    run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
-    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
-    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
-    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
-    worst = pictures.plot_worst(measured, os.path.join(output, "contrastive_worst.png"), run)
+    worst = measure.worst_pairs(measured)
     content = {
         "test": of_test,
         "retrieval": of_test.pop("retrieval", None),
         "calibration": of_test.pop("calibration"),
-        "worst": worst,
         "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
         "classes": of_test.pop("classes", None),
-        "parts": data.parts,
+        "worst": worst[1], "parts": data.parts,
         # the last in part, after a Ctrl-C
         "epochs_run": len(history["loss"]), "training_seconds": sum(history["seconds"]),
         "parameters": encoder.count_params() + comparison.count_params(),
@@ -94,6 +89,11 @@ def write(
         epochs = ([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
         csv.writer(f).writerows([["epoch", *history], *epochs])
 
+    run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
+    pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
+    pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
+    pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
+    pictures.plot_worst(measured, worst, os.path.join(output, "contrastive_worst.png"), run)
     right = f"{measured.accuracy.value:.2%} of {measured.pairs:,} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
     (sizes, *warnings) = datasets.describe(data)
@@ -182,7 +182,7 @@ def page(
         "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
         "steps": sorted(steps),  # threshold, TMR, FMR, right
         "stops": [[name, point["threshold"]] for name, point in points.items()],
-        "histogram": np.transpose(bars).tolist(),
+        "histogram": np.transpose(bars).tolist(), "ends": [edges[0], edges[-1]],
         "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
         "corner": [floor, low],  # of the ROC's axes
         "matrix": matrix, "classes": classes, "calibration": content["calibration"],

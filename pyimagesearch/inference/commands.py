@@ -160,7 +160,7 @@ def sentence(answer: Answer) -> str:
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
     of = f"gallery of {counted(answer.gallery_size, 'image')}"
-    return f"{answer.name or 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
+    return f"{answer.name if answer.known else 'unknown'}: {distance} {limit}, FPIR {rate}, {of}"
 
 
 def identify(args: argparse.Namespace) -> None:
@@ -277,7 +277,7 @@ def duplicates(args: argparse.Namespace) -> None:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)
         if not (args.fmr or any(model.operating_points.values())):
-            terminal.warn("the model knows no strict threshold: its own links more than copies")
+            terminal.warn("the model has no strict threshold: groups hold more than copies")
         found = model.embed_kept(paths)
         limit = model.threshold if args.fmr else strictest
         groups = galleries.groups(found.values, model.measure, limit)
@@ -338,17 +338,11 @@ def cache(args: argparse.Namespace) -> None:
 
 
 COMMANDS: dict[Callable[[argparse.Namespace], None], str] = {  # and an example of each
-    compare: "a.jpg b.jpg",
-    identify: "a.jpg people --top 3",
-    search: "a.jpg photos --top 3",
-    embed: "photos --output vectors.csv",
-    evaluate: "photos --fmr 0.01",
-    matrix: "photos --output matrix.png",
-    duplicates: "photos --output copies.png",
-    export: "--format tflite",
-    page: "--gallery people",
-    cache: "--clear",
-}
+    compare: "a.jpg b.jpg", identify: "a.jpg people --top 3", search: "a.jpg photos --top 3",
+    embed: "photos --output vectors.csv", evaluate: "photos --fmr 0.01",
+    matrix: "photos --output matrix.png", duplicates: "photos --output copies.png",
+    export: "--format tflite", page: "--gallery people", cache: "--clear",
+}  # fmt: skip
 SWITCH: dict[str, Any] = {"action": "store_true"}
 ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, name, how, help
     ("compare", "images", {"nargs": "*", "metavar": "IMAGE"}, "two files, or none with --pairs"),

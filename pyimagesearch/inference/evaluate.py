@@ -33,17 +33,21 @@ def evaluate(
     fmr: take the threshold that is stored for this rate. calibrate: choose new thresholds by half
     of the images, store them in the model's directory, report on the other half; force: also by
     fewer than 30 images, where the model's rest on more. figure: the file of a picture.
-    Returns measure.Measurement.as_dict, "part": of the folder, "trained_on": how many of these
-    images (None: unknown), "calibrated_by": how many chose, "folder": what was read and left out,
-    "worst": of measure.worst_pairs, "report": all of it as text.
+    Returns measure.Measurement.as_dict, "worst" of measure.worst_pairs, "part": of the folder,
+    "trained_on": how many of these images (None: unknown), "calibrated_by": how many chose,
+    "folder": what was read and left out, "report": all of it as text.
     """
     if calibrate and fmr is not None:
         raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
     threshold = model.threshold_for(fmr)
     counts: dict[str, Any] = {}
+    in_memory = not isinstance(folder, (str, os.PathLike))
+    if in_memory != (labels is not None) or (in_memory and (class_level or group_by)):
+        wanted = (
+            "images in memory with labels, or a folder, perhaps with --class-level or --group-by"
+        )
+        raise InputError(wanted, "parts of both")
     if not isinstance(folder, (str, os.PathLike)):
-        if class_level or group_by:
-            raise InputError("--class-level and --group-by with a folder", "images in memory")
         folder = np.asarray(folder)
         (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))
     else:
@@ -65,15 +69,17 @@ def evaluate(
             wanted = f"at least {min(rested, FEW)} images to choose by: thresholds rest on {rested}"
             raise InputError(wanted, f"{len(choices)} of {what}. Take more, or --force")
     known = model.trained_on
-    used = int(np.isin(test.digests(), known).any(axis=0).sum()) if len(known) else None
+    (used, chosen) = (0 if x is None else int(np.isin(x.digests(), known).any(axis=0).sum())
+                      for x in (test, choices))  # fmt: skip
     if used:
         which = f"{used} of these {len(test)} images"
         warn(f"{which} trained or calibrated it: the figures are too good")
-    if used and choices is not None:
-        warn("the threshold is chosen by such images, too: for others it may be too low")
+    if choices is not None and chosen:
+        which = f"{chosen} of the {len(choices)} images that choose"
+        warn(f"{which} trained or calibrated it: for others the threshold may be too low")
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
-    new = not used and names is not None and not {*names} & {*test.class_names}
+    new = not used and not chosen and names is not None and not {*names} & {*test.class_names}
     settings = model.settings | {
         "threshold": threshold,
         "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
@@ -86,6 +92,8 @@ def evaluate(
     measured = measure.Measurement(pairs, settings)
     suits = "suits" if measured.suits else "does not suit"
     verdict = f"The threshold {measured.threshold:.3f} {suits} this data"
+    if fmr is not None:
+        verdict = f"The threshold {measured.threshold:.3f} is the one for an FMR of {fmr}"
     if measured.chance:
         verdict = "No threshold suits this data: the model does no better than chance"
     verdict += f"; the best one, {measured.best:.3f}, gets {measured.best_accuracy:.2%} right."
@@ -94,19 +102,18 @@ def evaluate(
 
         kept = settings["operating_points"]
         gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]
-        model.trained_on = np.union1d(known, choices.digests()) if len(known) else known
-        write_settings(model, settings)
+        write_settings(model, settings, np.union1d(known, choices.digests()))
         verdict = f"Written to {printable(model.path)}. {verdict}"
         warn(f"the model has no threshold for an FMR of {rate} any more" for rate in gone)
-    elif not measured.suits and not measured.chance and len(test) >= 2 * FEW:
+    elif fmr is None and not measured.suits and not measured.chance and len(test) >= 2 * FEW:
         verdict += worded(" --calibrate stores a new one.")
+    worst = measure.worst_pairs(measured)
     if figure:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 
-        worst = pictures.plot_worst(measured, figure)
+        pictures.plot_worst(measured, worst, figure)
         say(f"the worst pairs: {printable(figure)}")
-    else:
-        (_, worst) = measure.worst_pairs(measured)
-    answer = measured.as_dict() | {"part": part, "trained_on": used, "folder": counts}
-    answer |= {"worst": worst, "calibrated_by": None if choices is None else len(choices)}
+    answer = measured.as_dict() | {"part": part, "folder": counts}
+    answer["trained_on"] = used if len(known) else None
+    answer |= {"worst": worst[1], "calibrated_by": None if choices is None else len(choices)}
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}

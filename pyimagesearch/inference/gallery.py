@@ -5,7 +5,7 @@ import csv
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +19,16 @@ from pyimagesearch.system.terminal import InputError, first_line, printable
 BLOCK = 4_000  # embeddings that are in the processor's cache at a time
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Gallery:
     """Embeddings of N images, with what they are of."""
 
-    embeddings: np.ndarray  # float32 (N, D)
-    names: tuple[str, ...]  # N, of the files, from the folder on
-    classes: tuple[str, ...]  # N, the name of each one's class, or "" where it is not known
+    embeddings: np.ndarray = field(repr=False)  # float32 (N, D)
+    names: tuple[str, ...] = field(repr=False)  # N, of the files, from the folder on
+    classes: tuple = field(repr=False)  # N, the name of each one's class, or its label; "": unknown
     model: str  # the digest of the model that made them, SiameseModel.digest
     part: tuple[int, int, int]  # (k, n, count): the kth of n shards of a folder of count images
     directory: str | None = ""  # the folder, which no file holds; None: images in memory
-
-    def __repr__(self) -> str:
-        kinds = f"{len({*self.classes} - {''})} classes"
-        return (
-            f"<Gallery: {len(self.names)} images, {kinds}, {self.embeddings.shape[1]} numbers each>"
-        )
 
     def path(self, row: int) -> str | int:
         """Of the file of one of the images, or its number."""

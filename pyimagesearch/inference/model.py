@@ -28,7 +28,7 @@ from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.inference.settings import ADVICE, digest, read_exported, read_settings
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import check_writable, plain_path, restore, whole_directory
+from pyimagesearch.system.files import plain_path, restore, whole_directory
 from pyimagesearch.system.terminal import InputError, printable, quiet, say, warn
 
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
@@ -98,6 +98,7 @@ class SiameseModel:
                 with quiet(), plain_path(self.path) as plain:
                     import tensorflow as tf
 
+                    tf.zeros(())  # starts the devices: what TensorFlow says of them is hidden
                     self._archive: Any = tf.saved_model.load(plain)  # its endpoints do not keep it
                 self.network = self._archive.signatures["embed"]
             # one black image: do the graph and the settings speak of the same shape?
@@ -115,16 +116,16 @@ class SiameseModel:
 
     def save(self, folder: File) -> None:
         """Write it into a folder, with what its training left beside it: model.save("run")"""
-        if Path(folder).suffix in (".keras", ".h5"):
-            raise InputError("a folder", f"{printable(folder)}, the name of a Keras file")
-        check_writable(folder)
+        if os.path.isfile(folder) or Path(folder).suffix in (".keras", ".h5"):
+            raise InputError("a folder", f"{printable(folder)}, a file or the name of a Keras file")
         path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
+        replaces = path.exists()
         with whole_directory(path) as new:
             shutil.copytree(self.path, new)
             if digest(new) != self.digest:
                 raise self.replaced()
-        for name in BESIDE if path != self.path else ():
-            for old in path.parent.glob(name):
+        for name in BESIDE if path.parent != self.path.parent else ():
+            for old in path.parent.glob(name) if replaces else ():
                 old.unlink()
             for file in self.path.parent.glob(name):
                 shutil.copy(file, path.parent)
@@ -218,7 +219,7 @@ class SiameseModel:
     ) -> Answer:
         """Who or what is this, or nobody known? A folder has a subfolder for each person or thing.
 
-        folder: or what embed_folder made of it; or images in memory, and labels, a name of each.
+        folder: or what embed_folder made of it; or images in memory, and labels, one for each.
         fpir: the false positive identification rate, the share of strangers who are given a name
         (ISO/IEC 19795-1:2021). A stranger is compared with all N images: FPIR <= N FMR, so the
         threshold is that for a false match rate of fpir / N.
@@ -227,12 +228,12 @@ class SiameseModel:
         classes, each with the distance and the probability of its nearest image.
         model.identify("a.png", "people").name is None for a stranger.
         """
-        if not 0 < fpir < 1:
-            raise InputError("fpir, a number between 0 and 1", fpir)
+        if np.ndim(fpir) or not 0 < fpir < 1:
+            raise InputError("fpir, a number between 0 and 1; labels are named, labels=y", fpir)
         (feats, gallery) = self._asked(query, folder, None, top, labels)
         size = len(gallery.names)
-        if not any(gallery.classes):
-            wanted = f"{'a subfolder' if gallery.directory else 'labels:'} for each person or thing"
+        if {*gallery.classes} <= {""}:
+            wanted = "a subfolder for each person or thing" if gallery.directory else "labels=y"
             raise InputError(wanted, f"{printable(gallery.directory or 'images')} without them")
         calibration = self.settings.get("identification") or {}
         rates = self.operating_points | (calibration.get("rates") or {})
@@ -261,8 +262,8 @@ class SiameseModel:
         if not isinstance(top, (int, np.integer)) or top < 1:
             raise InputError("top, a whole number from 1 up", repr(top))
         (feats,) = self.embed(self.read([query]))
-        if labels is not None and isinstance(folder, File | Gallery):
-            raise InputError("labels= with images in memory", "with a folder, or a gallery")
+        if labels is not None and isinstance(folder, Gallery):
+            raise InputError("labels of images in memory", "of a gallery, which has its own")
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, level, [query], labels=labels)
         if folder.model != self.digest:
@@ -334,14 +335,17 @@ class SiameseModel:
         if not isinstance(directory, File):
             directory = np.asarray(directory)
             names = tuple(map(str, range(len(directory))))
-            classes = ("",) * len(names)
-            if labels is not None and len(class_numbers(labels)):  # that they are classes
-                classes = tuple(map(str, np.ravel(labels)))
+            classes: tuple = ("",) * len(names)
+            if labels is not None:
+                class_numbers(labels)  # which refuses what are no classes
+                classes = tuple(np.ravel(labels).tolist())
             if not 0 < len(names) == len(classes):
                 received = f"{len(classes)} for {len(names)} images"
                 raise InputError("images, and a label for each", received)
             part = (1, 1, len(names))
             return Gallery(self.embed(directory), names, classes, self.digest, part, None)
+        if labels is not None:
+            raise InputError("labels of images in memory", "of a folder, whose subfolders are")
         asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
         root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
@@ -390,9 +394,9 @@ class SiameseModel:
 
         With a head how different two images are, from 0 to 1. A single one is compared with all.
         """
-        (a, b) = (
-            np.reshape(feats, (-1, self.embedding_dim)).astype(np.float32) for feats in vectors
-        )
+        if any(np.shape(feats)[-1:] != (self.embedding_dim,) for feats in vectors):
+            raise InputError("embeddings, as model.embed gives them", "other arrays")
+        (a, b) = (np.reshape(x, (-1, self.embedding_dim)).astype(np.float32) for x in vectors)
         far = self.measure.rows(a, b)
         return far if self.measure.head is None else self.measure.output(far).astype(np.float32)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -92,19 +93,22 @@ def save(
         logging.root.removeHandler(handler)
 
 
-def write_settings(model: SiameseModel, settings: dict[str, Any]) -> None:
+def write_settings(model: SiameseModel, settings: dict, trained_on: Any = None) -> None:
     """Rewrite the settings of a loaded model, those of its exported files, and its trained_on.
 
     Raises InputError where its directory now holds another model: the settings are not its.
     """
-    with whole_file(model.path / SETTINGS) as new:
+    with ExitStack() as both:
+        if trained_on is not None and len(model.trained_on):  # else more than these are unknown
+            new = both.enter_context(whole_file(model.path / TRAINED_ON))
+            with open(new, "wb") as f:
+                np.save(f, trained_on)
+            model.trained_on = trained_on
+        new = both.enter_context(whole_file(model.path / SETTINGS))
         _write(Path(new), settings)
         # the new file lies inside the model's folder: what is looked at now is what is written into
         if digest(model.path) != model.digest:
             raise model.replaced()
-    if len(model.trained_on):
-        with whole_file(model.path / TRAINED_ON) as new, open(new, "wb") as f:
-            np.save(f, model.trained_on)
     (model.settings, model.threshold) = (settings, settings["threshold"])
     model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:

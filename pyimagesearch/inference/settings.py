@@ -14,7 +14,7 @@ from pyimagesearch.system.terminal import InputError, printable
 
 FORMAT = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
-ADVICE = "Train one with train_contrastive_siamese_network.py, or name another with --model."
+ADVICE = "Train one with train_contrastive_siamese_network.py, or name another folder."
 
 
 def _are_rates(value: dict[str, Any]) -> bool:

@@ -102,14 +102,9 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
 # of EfficientNet-Lite2, a network that has seen a million photos: Google's release, Apache-2.0
 WEIGHTS = Path(__file__).parents[1] / "data" / "efficientnet_lite2.npz"
 STAGES = (  # repeats, kernel, stride, expansion, channels
-    (1, 3, 1, 1, 16),
-    (3, 3, 2, 6, 24),
-    (3, 5, 2, 6, 48),
-    (4, 3, 2, 6, 88),
-    (4, 5, 1, 6, 120),
-    (5, 5, 2, 6, 208),
-    (1, 3, 1, 6, 352),
-)
+    (1, 3, 1, 1, 16), (3, 3, 2, 6, 24), (3, 5, 2, 6, 48), (4, 3, 2, 6, 88),
+    (4, 5, 1, 6, 120), (5, 5, 2, 6, 208), (1, 3, 1, 6, 352),
+)  # fmt: skip
 EPSILON = 1e-3  # of these BatchNormalizations
 POOLED = {10: 4, 14: 4, 20: 2}  # block: tiles a side that its output is averaged over
 LAST_LAYER = 1280

@@ -43,10 +43,8 @@ TINY, MOST = 1e-30, 10**6
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),
     **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
-    "tested": (TINY, 0.99),
-    "test_views": (1, 9),
-    "side": (1, 2 * SAMPLE - 1),
-}
+    "tested": (TINY, 0.99), "test_views": (1, 9), "side": (1, 2 * SAMPLE - 1),
+}  # fmt: skip
 
 
 def parse(

@@ -309,12 +309,12 @@ def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_p
     with pytest.raises(InputError, match="float64 of shape"):
         loaded.compare(file, pixels / 255)
     gallery = loaded.embed_folder(both, labels=["no", "yes"])
-    assert repr(gallery) == "<Gallery: 2 images, 2 classes, 49 numbers each>"
+    assert len(repr(gallery)) < 200 and loaded.identify(file, both, labels=[3, 7]).name == 7
     wrong = [(both, np.eye(2, dtype=int), "argmax"), (both, 3, "2 images")]
     for known, labels, what in (*wrong, (folder, [0], "in memory"), (gallery, [0], "in memory")):
         with pytest.raises(InputError, match=what):
             loaded.identify(file, known, labels=labels)
-    with pytest.raises(InputError, match="with a folder"):
+    with pytest.raises(InputError, match="parts of both"):
         loaded.evaluate(both, [0, 1], class_level=2)
     with pytest.raises(InputError, match="name of a Keras file"):
         loaded.save(tmp_path / "x.keras")
