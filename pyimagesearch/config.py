@@ -38,6 +38,7 @@ class Reading:
     # the share of the training images that is not trained on, but chooses the threshold and, with
     # keep_best, the epoch. 0: train on all images, choose the threshold by the training pairs
     held_out: float = 0.0
+    most_held: int = 30_000  # of images of known classes: more choose no better
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ PHOTOS = PHOTOS_SMALL.changed(
     loss="supervised_contrastive", epochs=8, more_steps=60, learning_rate=3e-4, warmup_steps=20,
     ways=("last layer", "whitened", "two-layer head", "trained on", "seen again"), keep_best=False,
     shift=9, crop=0.3, light=0.3, colour=0.3, blur=0.5,
-    least_shape=(128, 128, 3), side=224, most_pixels=20_000_000,
+    most_held=160, least_shape=(128, 128, 3), side=224, most_pixels=20_000_000,
 )  # fmt: skip
 
 # --dataset PAIRS. What ready pairs get where no recipe is asked for; it was not measured

@@ -49,8 +49,8 @@ def split(
     free = np.flatnonzero(part == TRAIN)
     how = "folders"
     if tested + held_out and len(free):
-        most = min(1, 0.5 / (tested + held_out))  # half of the images at least are trained on
-        shares = {kind: min(most * share, MOST_TAKEN / len(free))
+        room = min(1, 0.5 / (tested + held_out))  # half of the images at least are trained on
+        shares = {kind: min(room * share, MOST_TAKEN / len(free))
                   for kind, share in ((TEST, tested), (VALIDATION, held_out)) if share}  # fmt: skip
         rest = images.part(free)
         kept = np.zeros(len(free), bool) if trained is None else trained[free]
@@ -61,8 +61,10 @@ def split(
             ways = ["classes"] if small else ["images", "classes"]
         # the first way that gives all parts their pairs
         for how, known in product(ways, (kept, np.zeros_like(kept))):
-            part[free] = some = _split(rest, shares, seed, how, known)
-            large = all(np.mean(some == kind) >= shares[kind] / 2 for kind in shares)
+            held = reading.most_held / len(free) if how == "images" and rest.groups is None else 1
+            asked = {k: min(share, held if k == VALIDATION else 1) for k, share in shares.items()}
+            part[free] = some = _split(rest, asked, seed, how, known)
+            large = all(np.mean(some == kind) >= asked[kind] / 2 for kind in shares)
             paired = (_has_pairs(rest.labels, rest.pairs, some, kind) for kind in (*shares, TRAIN))
             if all(paired) and (large or not known.any()):
                 break

@@ -21,7 +21,6 @@ FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
 KINDS = {"accuracy": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
 MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
-MOST_WORST = 5_000  # pairs of each kind among which the worst that share no image are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
 LEAST_GAIN = 0.002  # of pairs right: another threshold is not worth less
 DRAWN = 30  # the threshold that a model has weighs as much as so many images
@@ -96,7 +95,7 @@ def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[s
     (rows, found, images) = ([], [], m.compared.images)
     (names, labels) = (images.class_names, np.asarray(images.labels))  # no names of ready pairs
     for kind in (1, 0):
-        (ends, far) = m.compared.extremes(MOST_WORST, kind)
+        (ends, far) = m.compared.extremes(5_000, kind)  # of which some share no image
         for k in apart(ends)[:count]:
             (a, b) = map(images.name_of, ends[k])
             classes = [names[c] for c in labels[ends[k]]] if names else []

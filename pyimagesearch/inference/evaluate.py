@@ -43,9 +43,7 @@ def evaluate(
     counts: dict[str, Any] = {}
     in_memory = not isinstance(folder, (str, os.PathLike))
     if in_memory != (labels is not None) or (in_memory and (class_level or group_by)):
-        wanted = (
-            "images in memory with labels, or a folder, perhaps with --class-level or --group-by"
-        )
+        wanted = "images with labels, or a folder, perhaps with --class-level or --group-by"
         raise InputError(wanted, "parts of both")
     if not isinstance(folder, (str, os.PathLike)):
         folder = np.asarray(folder)
@@ -113,7 +111,6 @@ def evaluate(
 
         pictures.plot_worst(measured, worst, figure)
         say(f"the worst pairs: {printable(figure)}")
-    answer = measured.as_dict() | {"part": part, "folder": counts}
-    answer["trained_on"] = used if len(known) else None
-    answer |= {"worst": worst[1], "calibrated_by": None if choices is None else len(choices)}
+    answer = measured.as_dict() | {"worst": worst[1], "calibrated_by": choices and len(choices)}
+    answer |= {"trained_on": used if len(known) else None, "part": part, "folder": counts}
     return answer | {"report": f"{measure.report(measured, what)}\n{verdict}"}

@@ -281,8 +281,8 @@ class Parser(argparse.ArgumentParser):
         of_commands = [x.choices.values() for x in self._actions if isinstance(x.choices, dict)]
         parsers = [self, *chain(*of_commands)]
         typed = [(*x.option_strings, *(x.choices or ())) for p in parsers for x in p._actions]
-        others = {*map(str, chain(*typed))} - {wrong[1] if wrong else ""}  # of another command
-        near = get_close_matches(wrong[1], sorted(others), 1, 0.75) if wrong else []
+        name = wrong[1] if wrong else ""  # perhaps a flag of another command
+        near = get_close_matches(name, sorted({*map(str, chain(*typed))} - {name}), 1, 0.75)
         meant = f", perhaps {near[0]} is meant" if near else ""
         more = "help(fit) names what it takes" if InputError.in_python else "--help lists the flags"
         raise InputError(f"{message}{meant}; {more}")
