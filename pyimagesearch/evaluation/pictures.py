@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
@@ -38,8 +39,8 @@ def plot_pairs(
     texts = texts[:100]
     columns = min(7 - len(images), len(texts))
     rows = -(-len(texts) // columns)
-    # a title needs some width even over a single pair
-    fig = Figure(figsize=(max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5), layout="tight")
+    size = (max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5)  # wide enough for the title
+    fig = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.1))
     axes = fig.subplots(rows, columns, squeeze=False)
     fig.suptitle(title, fontsize=11)
     for ax in axes.flat:

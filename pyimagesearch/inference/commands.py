@@ -298,7 +298,8 @@ def duplicates(args: argparse.Namespace) -> None:
         (numbers, *both) = zip(*pairs[:100])
         read = (kept.read_files("pixels", files, COPIES).values for files in both)
         pixels = [values.reshape(-1, *COPIES) for values in read]
-        texts = [f"group {k}: its first and another" for k in numbers]
+        texts = [f"group {k}" for k in numbers]
+        alike += "; each beside the first of its group"
         pictures.plot_pairs(pixels, texts, [None] * len(texts), figure, alike)
         terminal.say(f"figure: {printable(figure)}")
 
