@@ -44,7 +44,7 @@ def evaluate(
     in_memory = not isinstance(folder, (str, os.PathLike))
     if in_memory != (labels is not None) or (in_memory and (class_level or group_by)):
         wanted = "images with labels, or a folder, perhaps with --class-level or --group-by"
-        raise InputError(wanted, "parts of both")
+        raise InputError(wanted, "images without labels" if labels is None else "parts of both")
     if not isinstance(folder, (str, os.PathLike)):
         folder = np.asarray(folder)
         (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))

@@ -34,7 +34,7 @@ from pyimagesearch.system.terminal import InputError, printable, quiet, say, war
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 MEND = "grey ones are x[..., None], values from 0 to 1 (x * 255).round().astype('uint8'), others "
-MEND += "x.round().astype('uint8'), one of a batch of one is x[0]; files alone are resized"
+MEND += "x.round().astype('uint8'); files alone are resized: embed_files(paths)"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -68,7 +68,7 @@ class SiameseModel:
         model.compare("examples/image_01.png", "examples/image_09.png").same
     """
 
-    is_new = True  # until it has warned of what it is asked about
+    (is_new, has_warned) = (True, False)  # until it warns of what it is asked about; of its FPIR
 
     def __init__(self, path: File, lite: bool = False):
         """Load the model in a directory, or in a folder that a training wrote it into.
@@ -240,7 +240,8 @@ class SiameseModel:
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
-        if held and calibration.get("new_classes") is False:
+        if held and calibration.get("new_classes") is False and not self.has_warned:
+            self.has_warned = True
             warn("the FPIR is of classes that were trained on; of new ones it may be higher")
         distances = self.distance([feats, gallery.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
@@ -283,10 +284,10 @@ class SiameseModel:
         try:
             for k, image in enumerate(images):
                 if not isinstance(image, File):
-                    image = np.asarray(image)
-                    if (image.dtype, image.shape) != (np.uint8, self.image_shape):
-                        raise InputError(f"pixels, {image.dtype} of shape {image.shape}: {MEND}")
-                    pixels[k] = image
+                    x = np.asarray(image)
+                    if (x.dtype, x.shape) != (np.uint8, self.image_shape):
+                        raise InputError(f"{x.dtype} of shape {x.shape}: x[0] of a batch, {MEND}")
+                    pixels[k] = x
                     continue
                 pixels[k] = read_image(image, self.image_shape)
                 if channels > 1 or not self.is_new:
@@ -378,7 +379,6 @@ class SiameseModel:
         images = images if isinstance(images, Rows) else np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             received = f"{images.dtype} of shape {images.shape}. One image is x[None], {MEND}"
-            received += ", embed_files(paths) reads files"
             raise InputError(f"uint8 images (N, {', '.join(map(str, self.image_shape))})", received)
         if not len(images):
             return np.zeros((0, self.embedding_dim), np.float32)
