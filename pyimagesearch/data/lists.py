@@ -55,9 +55,9 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
             rows = [Row(table.line_num, cells) for cells in table
                     if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except (OSError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        wanted = f"{'a folder, or ' * (CLASSES in kinds)}a list in a CSV file"
-        raise InputError(wanted, f"{shown} ({why})") from None
+        why = f"{shown} ({getattr(error, 'strerror', None) or error})"
+        either = "a folder, or " * (CLASSES in kinds)
+        raise InputError(f"{either}a list in a CSV file", why) from None
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or not rows or len(known) > len(set(known)):

@@ -208,12 +208,12 @@ class Counts:
         return self._share(self.sums - self.sums_of, k, kind)
 
     def suits(self, stored: int, best: int) -> bool:
-        """Whether threshold `best` gets no more pairs right than `stored` but for chance."""
+        """Whether `best` gets no more pairs right than `stored` but for chance, or 0.2 points."""
         gain = self.share(best).value - self.share(stored).value
         gains = self.left_out(best) - self.left_out(stored)
         gains = gains[np.isfinite(gains)]
         error = student(len(gains) - 1) * variance_of(gains) ** 0.5 if len(gains) > 1 else 0
-        return bool(gain <= error + 1e-12)
+        return bool(gain <= max(error, 0.002))
 
     @np.errstate(invalid="ignore", divide="ignore")  # NaN where there are no pairs
     def _share(self, sums: np.ndarray, k: int, kind: int | None) -> np.ndarray:

@@ -22,7 +22,6 @@ KINDS = {"accuracy": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is 
 MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
 MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
-LEAST_GAIN = 0.002  # of pairs right: another threshold is not worth less
 DRAWN = 30  # the threshold that a model has weighs as much as so many images
 
 
@@ -64,8 +63,7 @@ class Measurement:
         self.collapsed = curve.collapsed  # whether all distances are alike
         self.best = float(distance.output(curve.best_threshold))  # the threshold for these images
         self.best_accuracy = of_best.value
-        # whether the best is no better but by chance, or by next to nothing
-        self.suits = counts.suits(stored, best) or of_best.value - self.accuracy.value < LEAST_GAIN
+        self.suits = counts.suits(stored, best)  # whether the best is no better but by chance
         at_edge = curve.best in (0, len(curve.levels))
         self.chance = at_edge or (of_best.low is not None and of_best.low <= chance)
         if not self.chance and self.accuracy.low is not None:  # no threshold that guesses suits

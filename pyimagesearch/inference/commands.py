@@ -9,6 +9,7 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -50,7 +51,8 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
         model = SiameseModel(args.model)
     if getattr(args, "fmr", None) is not None:
         model.threshold = model.threshold_for(args.fmr)
-    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
+    text = f"images are read {images.described(model.image_shape)}, as the model wants"
+    logging.getLogger(__name__).info(text)
     return model
 
 
