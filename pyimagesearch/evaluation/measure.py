@@ -146,7 +146,7 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     some = evenly(len(curve.levels), MOST_LEVELS)
     (same, different) = (np.add.reduceat(x, some) for x in (curve.same, curve.different))
     outputs = distance.output(curve.levels[some])
-    even = replace(curve, balanced=True)  # given pairs may be more of one kind
+    even = curve if curve.balanced else replace(curve, balanced=True)  # as many of both kinds
     middle = threshold if curve.balanced else float(distance.output(even.threshold_from(n)))
     fine = {rate: known[rate] for rate in FINE_RATES if rate in known}
     found: dict[str, Any] = {

@@ -49,8 +49,7 @@ def test_the_threshold_for_other_images_is_no_lucky_gap():
     assert curve.best_threshold == pytest.approx(2.8)
     assert curve.threshold_from(10**8) == pytest.approx(2.8, abs=0.01)
     assert 1.8 < curve.threshold_from(8) < 2.2
-    # nothing is the same: no threshold lies beyond the distances
-    assert curve_of([1.0, 2, 3], [0, 0, 1]).threshold_from(2) == 1
+    assert curve_of([1.0, 2, 3], [0, 0, 1]).threshold_from(2) == 1  # none is beyond the distances
 
 
 def test_area_roc_and_equal_error_rate_by_hand():

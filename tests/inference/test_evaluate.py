@@ -25,8 +25,7 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     (_, out, err) = ask(*flags, "--json")
     assert "50 of these 120 images trained or calibrated it" in err
     assert json.loads(out)["trained_on"] == 50
-    # the images that choose are known from then on, and those that report do not count among them
-    (_, out, err) = ask(*flags, "--json", "--calibrate", "--force")
+    (_, out, err) = ask(*flags, "--json", "--calibrate", "--force")  # those that report are counted
     assert "24 of these 60 images" in err and json.loads(out)["trained_on"] == 24
     assert json.loads(ask(*flags, "--json")[1])["trained_on"] == 84  # 50 + 60 - 26 that did both
     pair = measured["worst"][0]
