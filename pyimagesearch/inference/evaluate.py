@@ -13,7 +13,7 @@ from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION, split
 from pyimagesearch.evaluation import measure
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.system.terminal import InputError, counted, printable, say, warn, worded
+from pyimagesearch.system.terminal import InputError, printable, say, warn, worded
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
         raise InputError(wanted, "images without labels" if labels is None else "parts of both")
     if not isinstance(folder, (str, os.PathLike)):
         folder = np.asarray(folder)
-        (images, what) = (of_arrays(folder, labels), counted(len(folder), "image"))
+        (images, what) = (of_arrays(folder, labels), f"{len(folder):,} images")
     else:
         of_folder: Any = {"class_level": class_level, "group_by": group_by}
         (images, counts) = read_folder(folder, shape=model.image_shape, **of_folder)
