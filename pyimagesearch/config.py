@@ -38,7 +38,7 @@ class Reading:
     # the share of the training images that is not trained on, but chooses the threshold and, with
     # keep_best, the epoch. 0: train on all images, choose the threshold by the training pairs
     held_out: float = 0.0
-    most_held: int = 30_000  # of images of known classes: more choose no better
+    most_held: int = 30_000  # of a small folder's images of known classes: more choose no better
 
 
 @dataclass(frozen=True)

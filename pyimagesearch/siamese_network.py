@@ -151,10 +151,8 @@ class SisterNetworks(layers.Layer):
     def call(self, images, training=False):
         (images_a, images_b) = images
         if has_batch_statistics(self.network):
-            (feats_a, *columns) = [
-                self.network(x, training=training)
-                for x in (images_a, *(images_b[j :: self.k] for j in range(self.k)))
-            ]
+            others = [images_b[j :: self.k] for j in range(self.k)]
+            (feats_a, *columns) = [self.network(x, training=training) for x in (images_a, *others)]
             feats_b = tf.reshape(tf.stack(columns, axis=1), [-1, feats_a.shape[1]])
         else:
             size = tf.shape(images_a)[0]

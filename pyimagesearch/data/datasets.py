@@ -113,7 +113,9 @@ def load(
         validation = replace(validation, pairs=Pairs(*map(np.concatenate, zip(*drawn))))
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    (copies, looked_at) = ((), 0) if own else near_copies(test.images, train.images)  # few in ours
+    seen = [x.images for x in (train, held) if len(x) and not own]  # ours has few
+    found = [near_copies(test.images, x) for x in seen] or [(np.array([], int), 0)]
+    (copies, looked_at) = (np.unique(np.concatenate([rows for rows, _ in found])), found[0][1])
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts, **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
@@ -204,6 +206,6 @@ def describe(data: DataSet) -> list[str]:
                      "test images were trained on before")  # fmt: skip
     near = parts["near_copies"].get("test", {"found": 0})
     if near["found"]:
-        lines.append(f"{near['found']} of {near['of']} test images have a near copy in training: "
+        lines.append(f"{near['found']} of {near['of']} test images have a near copy elsewhere: "
                      "keep together what belongs together (in a folder --group-by)")  # fmt: skip
     return lines

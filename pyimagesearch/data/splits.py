@@ -19,6 +19,7 @@ PART_NAMES = {TRAIN: "train", VALIDATION: "val", TEST: "test"}  # and in folders
 SMALL_CLASS = 6  # images: a class of fewer is trained on alone
 MANY_CLASSES = 20  # so many, of which most are small, are split by whole classes
 MOST_TAKEN = 30_000  # images to choose by, or to test with: more change no figure
+ALWAYS_HELD = 0.08  # of a folder's images, however few would do: a low FMR needs many
 
 
 def split(
@@ -61,7 +62,8 @@ def split(
             ways = ["classes"] if small else ["images", "classes"]
         # the first way that gives all parts their pairs
         for how, known in product(ways, (kept, np.zeros_like(kept))):
-            held = reading.most_held / len(free) if how == "images" and rest.groups is None else 1
+            limited = how == "images" and rest.groups is None
+            held = max(reading.most_held / len(free), ALWAYS_HELD) if limited else 1
             asked = {k: min(share, held if k == VALIDATION else 1) for k, share in shares.items()}
             part[free] = some = _split(rest, asked, seed, how, known)
             large = all(np.mean(some == kind) >= asked[kind] / 2 for kind in shares)

@@ -225,13 +225,12 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
         ("right at the threshold", m.accuracy.percent()),
         ("TMR at the threshold", m.tmr.percent()),
         ("FMR at the threshold", m.fmr.percent(two_digits)),
-        ("AUC", m.auc.number()),
-        ("equal error rate", m.eer.percent()),
-    ]
+        ("AUC", m.auc.number()), ("equal error rate", m.eer.percent()),
+    ]  # fmt: skip
     if m.accuracy_at_half is not None:
         rows.insert(1, ("right at 0.5", f"{100 * m.accuracy_at_half:.2f} %"))
     for rate, point in m.operating_points.items():
-        text = "not known: the images to choose thresholds by are too few for it"
+        text = "not known: too few images to choose thresholds by (1 % takes 300 or more)"
         if point is not None:
             text = f"{point['tmr'].percent()} where distance < {point['threshold']:.3f}"
             text += f"; FMR here {point['fmr'].percent(two_digits)}"
@@ -240,10 +239,8 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
         rows.append((f"TMR at {100 * float(rate):g} % FMR", text))
     if r := m.retrieval:
         more = f"@5 {100 * r.recall_at_5.value:.2f} %, @10 {100 * r.recall_at_10.value:.2f} %"
-        rows += [
-            ("recall@1", f"{r.recall_at_1.percent()}; {more}"),
-            ("mAP@R", f"{r.map_at_r.percent()}; {r.queries:,} images asked"),
-        ]
+        rows.append(("recall@1", f"{r.recall_at_1.percent()}; {more}"))
+        rows.append(("mAP@R", f"{r.map_at_r.percent()}; {r.queries:,} images asked"))
     return rows
 
 
@@ -291,13 +288,11 @@ def _by_class(compared: ImagePairs, shares: np.ndarray) -> dict[str, Any]:
     # {"figures": a dict a class, "confused": the couples of whose pairs the largest shares match}
     (names, sizes) = (compared.names, compared.sizes)
     fmr = (shares @ sizes - shares.diagonal() * sizes) / (sizes.sum() - sizes)
-    figures = [
-        {"name": name, "images": n, "tmr": Figure(t) if n > 1 else None, "fmr": Figure(f)}
-        for name, n, t, f in zip(names, sizes.tolist(), shares.diagonal().tolist(), fmr.tolist())
-    ]
+    of_all = zip(names, sizes.tolist(), shares.diagonal().tolist(), fmr.tolist())
+    figures = [{"name": name, "images": n, "tmr": Figure(t) if n > 1 else None, "fmr": Figure(f)}
+               for name, n, t, f in of_all]  # fmt: skip
     confused: list[dict[str, Any]] = [
         {"classes": [names[a], names[b]], "fmr": shares[a, b], "pairs": int(sizes[a] * sizes[b])}
-        for a, b in np.argwhere(np.triu(shares, 1)).tolist()
-    ]
+        for a, b in np.argwhere(np.triu(shares, 1)).tolist()]  # fmt: skip
     confused.sort(key=lambda couple: -couple["fmr"])
     return {"figures": figures, "confused": confused[:5]}

@@ -59,10 +59,10 @@ def plot_worst(measured: Measurement, worst: tuple, path: File, run: str = "") -
     """What measure.worst_pairs found. run: the recipe and the data, for the title."""
     (rows, pairs) = worst
     wrong = ["" if pair["same"] == pair["expected"] else " wrong:" for pair in pairs]
-    texts = [f"{pair['distance']:.2f},{text} is" for pair, text in zip(pairs, wrong)]
+    texts = [f"{pair['distance']:.3f},{text} is" for pair, text in zip(pairs, wrong)]
     images = [measured.compared.images.images[ends] for ends in rows.T]
-    title = f"{run}Same pairs furthest apart, different ones nearest, an image once for each; "
-    title += f"threshold {measured.threshold:.2f}"
+    title = f"{run}Same pairs furthest apart, different ones nearest; "
+    title += f"threshold {measured.threshold:.3f}"
     return plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
 
 

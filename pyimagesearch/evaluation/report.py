@@ -73,8 +73,7 @@ def write(
     worst = measure.worst_pairs(measured)
     content = {
         "test": of_test,
-        "retrieval": of_test.pop("retrieval", None),
-        "calibration": of_test.pop("calibration"),
+        "retrieval": of_test.pop("retrieval", None), "calibration": of_test.pop("calibration"),
         "raw_pixels": {k: v for k, v in raw.as_dict().items() if k != "classes"},
         "classes": of_test.pop("classes", None),
         "worst": worst[1], "parts": data.parts,
@@ -164,8 +163,13 @@ def page(
         matrix = {"classes": named, "shares": shares, "all": len(table)}
     settings = content["settings"]
     names = ["worst", "map", "training_pairs", "plot"]
-    loss = f"The {settings['training']['loss'].replace('_', ' ')} loss of each epoch"
-    if (way := settings.get("way", "")).startswith("whitened"):
+    (training, way) = (settings["training"], settings.get("way", ""))
+    loss = f"The {training['loss'].replace('_', ' ')} loss of each epoch; the "
+    loss += "best epoch is kept" if training.get("keep_best") else "last epoch is kept"
+    if way:
+        texts[1].append(f"kept of the ways to adapt the network: {way}")
+        loss += ". It grows with the images of a batch, so the two curves differ in height"
+    if way.startswith(("whitened", "last layer")):
         names.remove("plot")  # of another way, that is not kept
         loss = f"No loss: what is kept ({way}) was computed, not trained"
     drawn = {}
@@ -175,7 +179,7 @@ def page(
     classes = content["classes"]["figures"] if content["classes"] else []
     classes.sort(key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)  # the worst first
     of_raw = dict(measure.figure_rows(raw))
-    info = {name: content[name] for name in ("parts", "settings", "versions")}
+    info = {name: content[name] for name in ("settings", "versions")}
     data = {
         "title": recipe_and_data(settings), "basis": measure.basis(measured), "loss": loss,
         "warnings": texts[0], "notes": texts[1],

@@ -30,6 +30,7 @@ from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
 VERDICT = {True: "same", False: "different"}
+STRICTEST = "unknown (too few images chose: the strictest threshold)"
 CHECKED = 64  # images of each kind that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
 COPIES = (64, 64, 3)  # the shape in which near copies are looked for
@@ -158,7 +159,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
 
 def sentence(answer: Answer) -> str:
     """What identify answers, in a sentence."""
-    rate = f"{100 * answer.fpir:g} %" if answer.fpir else "unknown (too few images to choose by)"
+    rate = f"{100 * answer.fpir:g} %" if answer.fpir else STRICTEST
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
     of = f"gallery of {counted(answer.gallery_size, 'image')}"
@@ -171,7 +172,7 @@ def identify(args: argparse.Namespace) -> None:
     Exit code 0 known, 1 unknown, 2 any failure.
     """
     model = load(args)
-    gallery = model.embed_folder(args.gallery, args.class_level, [args.query])
+    gallery = model.embed_folder(args.gallery, args.class_level)
     answer = model.identify(args.query, gallery, args.fpir, args.top)
     ranked = enumerate(answer.candidates, 1)
     lines = [f"{rank:3}  {row(one)}  {one.name}  {one.file}" for rank, one in ranked]
@@ -183,7 +184,7 @@ def search(args: argparse.Namespace) -> None:
     """Which images of a folder are most like this one?"""
     figure = output(args, "search.png")
     model = load(args)
-    gallery = model.embed_folder(args.directory, 0, [args.query, figure])
+    gallery = model.embed_folder(args.directory, 0).without(figure)
     answer = model.search(args.query, gallery, args.top)
     lines = [f"{rank:3}  {row(one)}  {one.file}" for rank, one in enumerate(answer.results, 1)]
     say(args, answer, *lines)
@@ -228,7 +229,7 @@ def matrix(args: argparse.Namespace) -> None:
         args.output = f"{args.output[:-4]}.png"
     figure = output(args, "matrix.png")
     model = load(args)
-    found = model.embed_folder(args.directory, 0, [figure])
+    found = model.embed_folder(args.directory, 0).without(figure)
     (feats, names, count) = (found.embeddings, found.names, len(found.names))
     if count > MOST_OF_MATRIX:
         raise InputError(f"at most {MOST_OF_MATRIX} images", count)

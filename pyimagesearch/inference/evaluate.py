@@ -78,10 +78,8 @@ def evaluate(
     # whether all of these classes are new to the model, as far as names and pixels say
     names = model.settings.get("class_names")
     new = not used and not chosen and names is not None and not {*names} & {*test.class_names}
-    settings = model.settings | {
-        "threshold": threshold,
-        "operating_points": dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points,
-    }
+    rates = dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points
+    settings = model.settings | {"threshold": threshold, "operating_points": rates}
     if choices is not None:
         pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)

@@ -5,8 +5,9 @@ import csv
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from pyimagesearch.data.sets import in_batches
 from pyimagesearch.data.splits import groups_of
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.terminal import InputError, first_line, printable
+from pyimagesearch.system.terminal import InputError, first_line, printable, say
 
 BLOCK = 4_000  # embeddings that are in the processor's cache at a time
 
@@ -33,6 +34,19 @@ class Gallery:
     def path(self, row: int) -> str | int:
         """Of the file of one of the images, or its number."""
         return int(row) if self.directory is None else os.path.join(self.directory, self.names[row])
+
+    def without(self, file: Any) -> "Gallery":
+        """The same without a file of the folder that is asked about or drawn, if it is there."""
+        if not self.directory or not isinstance(file, str | os.PathLike):
+            return self
+        name = os.path.relpath(os.path.realpath(file), os.path.realpath(self.directory))
+        if name not in self.names:
+            return self
+        say(f"left out {printable(file)}: asked about, or drawn by this command")
+        row = self.names.index(name)
+        (names, classes) = (x[:row] + x[row + 1 :] for x in (self.names, self.classes))
+        rest = np.delete(self.embeddings, row, axis=0)
+        return replace(self, embeddings=rest, names=names, classes=classes)
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -34,7 +34,7 @@ from pyimagesearch.system.terminal import InputError, printable, quiet, say, war
 BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 MEND = "grey ones are x[..., None], values from 0 to 1 (x * 255).round().astype('uint8'), others "
-MEND += "x.round().astype('uint8'); files alone are resized: embed_files(paths)"
+MEND += "x.round().astype('uint8'); files alone are resized: give paths, embed_files(paths)"
 FPIR = 0.01  # the false positive identification rate that is held where none is named
 
 File = str | os.PathLike
@@ -208,10 +208,8 @@ class SiameseModel:
         (feats, gallery) = self._asked(query, folder, 0, top)
         rows = nearest(feats, gallery.embeddings, self.measure, top)
         distances = self.distance([feats, gallery.embeddings[rows]])
-        results = [
-            Answer(file=gallery.path(row), **self.judge(distance, threshold))
-            for row, distance in zip(rows, distances)
-        ]
+        results = [Answer(file=gallery.path(row), **self.judge(distance, threshold))
+                   for row, distance in zip(rows, distances)]  # fmt: skip
         return Answer(threshold=threshold, results=results)
 
     def identify(
@@ -247,10 +245,8 @@ class SiameseModel:
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, gallery.classes, range(size))):
             nearest_of.setdefault(name, (distance, row))
-        candidates = [
-            Answer(name=name, **self.judge(distance, threshold), file=gallery.path(row))
-            for name, (distance, row) in islice(nearest_of.items(), top)
-        ]
+        candidates = [Answer(name=name, **self.judge(distance, threshold), file=gallery.path(row))
+                      for name, (distance, row) in islice(nearest_of.items(), top)]  # fmt: skip
         (known, *_) = [candidate.pop("same") for candidate in candidates]
         who = candidates[0].name if known else None
         answer = Answer(known=known, name=who, threshold=threshold, fpir=fpir if held else None)
@@ -266,10 +262,12 @@ class SiameseModel:
         if labels is not None and isinstance(folder, Gallery):
             raise InputError("labels of images in memory", "of a gallery, which has its own")
         if not isinstance(folder, Gallery):
-            folder = self.embed_folder(folder, level, [query], labels=labels)
+            folder = self.embed_folder(folder, level, labels=labels)
         if folder.model != self.digest:
             raise InputError("a gallery that this model embedded", "one of another model")
-        return feats, folder
+        if not (gallery := folder.without(query)).names:
+            raise InputError("other images than the one that is asked about", "none")
+        return feats, gallery
 
     def read(self, images: Sequence[Image]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
@@ -322,7 +320,6 @@ class SiameseModel:
         self,
         directory: File | np.ndarray,
         class_level: int | None = None,
-        without: Sequence[Any] = (),
         shard: tuple[int, int] = (1, 1),
         labels: Any = None,
     ) -> Gallery:
@@ -330,7 +327,7 @@ class SiameseModel:
 
         directory: or images in memory, uint8 (N, H, W, C), with labels (N,) where they have some.
         Subfolders are classes, as in training, but a class may have a single image; class_level:
-        see listing.find, 0 for no classes. without: files to leave out. shard: (k, n), a part.
+        see listing.find, 0 for no classes. shard: (k, n), a part.
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
         if not isinstance(directory, File):
@@ -347,12 +344,7 @@ class SiameseModel:
             return Gallery(self.embed(directory), names, classes, self.digest, part, None)
         if labels is not None:
             raise InputError("labels of images in memory", "of a folder, whose subfolders are")
-        asked = {os.path.realpath(path) for path in without if isinstance(path, File)}
-        root = os.path.realpath(directory)
         files = sorted(listing.find(directory, class_level, plain=True).files)
-        left_out = [file for file in files if os.path.join(root, file.name) in asked]
-        say(f"left out {file}: asked about, or drawn by this command" for file in left_out)
-        files = [file for file in files if file not in left_out]
         count = len(files)
         (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
         files = files[first:last]
@@ -426,6 +418,6 @@ class SiameseModel:
             return self.threshold
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
-            received = f"{fmr}. evaluate with --calibrate stores more, where images are enough."
+            received = f"{fmr}. evaluate --calibrate stores more; 1 % takes 300 images or more"
             raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]

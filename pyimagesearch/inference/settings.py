@@ -13,7 +13,7 @@ from pyimagesearch.system.terminal import InputError, printable
 
 FORMAT = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
-ADVICE = "Train one with train_contrastive_siamese_network.py, or name another folder."
+ADVICE = "Train one with train_contrastive_siamese_network.py, or name another folder (--model)."
 CHECKED = "format_version image_shape threshold reading class_names distance operating_points "
 CHECKED += "operating_bounds operating_images identification probability"  # of the settings
 

@@ -131,8 +131,7 @@ class Depthwise(DepthwiseConv2D):
             def gradient(dy):
                 (x, dy) = (tf.cast(images, "float32"), tf.cast(dy, "float32"))
                 to_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-                    input_sizes=tf.shape(x), filter=windows, out_backprop=dy, **how
-                )
+                    input_sizes=tf.shape(x), filter=windows, out_backprop=dy, **how)  # fmt: skip
                 written = how
                 if side > 3:
                     pads = [0, 0]
@@ -141,8 +140,7 @@ class Depthwise(DepthwiseConv2D):
                         pads += [pad // 2, pad - pad // 2]
                     written = how | {"padding": "EXPLICIT", "explicit_paddings": [*pads, 0, 0]}
                 to_windows = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-                    input=x, filter_sizes=windows.shape, out_backprop=dy, **written
-                )
+                    input=x, filter_sizes=windows.shape, out_backprop=dy, **written)  # fmt: skip
                 return tf.cast(to_images, dtype), to_windows
 
             return tf.nn.depthwise_conv2d(images, tf.cast(windows, dtype), **how), gradient

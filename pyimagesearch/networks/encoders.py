@@ -90,9 +90,8 @@ def build_mobilenet_model(input_shape: Shape, embedding_dim: int = 1280) -> Mode
     (B, H, W, C) -> (B, 1280): embedding_dim is the network's own.
     """
     inputs = layers.Input(input_shape)
-    base = keras.applications.MobileNetV2(
-        weights=None, include_top=False, pooling="avg", input_tensor=inputs
-    )
+    without_top: dict = {"weights": None, "include_top": False, "pooling": "avg"}
+    base = keras.applications.MobileNetV2(input_tensor=inputs, **without_top)
     for layer in base.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.9  # its statistics follow the batches fast: a folder has few
@@ -208,12 +207,11 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
 
 # what a network takes of pixels in [0, 1]: so many times, plus so much. The names are Keras' own
 PIXELS: dict[str, tuple[float | list[float], float | list[float]]] = {
-    "0..255": (255.0, 0.0),
-    "0..1": (1.0, 0.0),
+    "0..255": (255.0, 0.0), "0..1": (1.0, 0.0),
     "tf": (2.0, -1.0),  # from -1 to 1
     "torch": ([4.3668, 4.4643, 4.4444], [-2.1179, -2.0357, -1.8044]),  # mean 0, variance 1
     "caffe": (255.0, [-103.939, -116.779, -123.68]),  # mean 0, blue first
-}
+}  # fmt: skip
 
 
 def build_from_file(path: str, pixels: str, input_shape: Shape) -> Model:

@@ -95,9 +95,8 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
         return
     try:
         if weights == "imagenet":
-            source = keras.applications.MobileNetV2(
-                weights="imagenet", include_top=False, input_shape=(224, 224, 3)
-            )
+            shape = (224, 224, 3)
+            source = keras.applications.MobileNetV2(include_top=False, input_shape=shape)
         else:
             source = keras.models.load_model(weights, compile=False)
         encoder.set_weights(source.get_weights())

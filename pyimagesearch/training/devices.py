@@ -155,9 +155,8 @@ def fit(
         wanted = "the same command, images and versions on every machine, and an --output that all "
         raise InputError(f"{wanted}can read to --resume from", "machines that differ in it")
 
-    calls = keras.callbacks.CallbackList(
-        callbacks, model=model, verbose=verbosity(), epochs=epochs, steps=steps
-    )
+    how = {"verbose": verbosity(), "epochs": epochs, "steps": steps}
+    calls = keras.callbacks.CallbackList(callbacks, model=model, **how)
     model.stop_training = False
     calls.on_train_begin()
     iterator = iter(batches)

@@ -287,9 +287,8 @@ def features_of(
     def compute(places, done):
         pixels = images[np.array(places)]
         if recipe:
-            draws = [
-                np.random.default_rng([key, *view]).uniform(-1, 1, DRAWN) for key in digests[places]
-            ]
+            drawn = (np.random.default_rng([key, *view]) for key in digests[places])
+            draws = [rng.uniform(-1, 1, DRAWN) for rng in drawn]
             pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
         done(len(places))
         features = np.asarray(embed(network, pixels), kind)

@@ -76,7 +76,7 @@ def fit(
 ) -> SiameseModel:
     """Train on images in memory, on a folder or on a list, as the train script does.
 
-    images: uint8 (N, H, W, C) or (N, H, W), values from 0 to 255, with labels (N,), whole numbers
+    images: uint8 (N, H, W, C), RGB, or (N, H, W), from 0 to 255, with labels (N,), whole numbers
     or strings; or what --dataset takes: the path of a folder or a list, or a name.
     flags: the script's others by their names: recipe="fast" (for images in memory the default),
     epochs=3, batch_size=64, lr=0.01, seed=1, quick, mirror, resume and deterministic=True, encoder,
@@ -118,10 +118,9 @@ def fit(
             with alone(args.output):
                 left = train(args, recipe, arrays)
             model = SiameseModel(args.model)
+            say(left)
             if output is None:  # its folder goes with it
                 weakref.finalize(model, stack.pop_all().close)
-            else:
-                say(left)
             return model
         finally:
             random.setstate(of_python)
@@ -141,6 +140,8 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     known = build.known_digests(recipe)
     source = args.dataset if arrays is None else arrays
     data = datasets.load(source, recipe, args.seed, known=known, **args.reading)
+    if args.recipe == "fast" and data.train.images.shape[3] == 3:
+        say("in colour: recipe photos, from a network that has seen photos, is mostly better")
     recipe = build.fitted(recipe, data.train)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)

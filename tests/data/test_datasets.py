@@ -136,7 +136,7 @@ def test_near_copies_across_the_parts_are_said(load):
     data, lines = load((frames, counts))
     tested = len(data.test)
     assert lines[1] == (
-        f"{tested} of {tested} test images have a near copy in training: "
+        f"{tested} of {tested} test images have a near copy elsewhere: "
         "keep together what belongs together (in a folder --group-by)"
     )
     assert data.parts["near_copies"]["test"] == {"found": tested, "of": tested}

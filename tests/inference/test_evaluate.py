@@ -39,7 +39,7 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     assert "does not suit" in out and "--calibrate" in out
     (code, out, _) = ask(*flags, "--calibrate")
     # a threshold takes 30 false matches that share no image: of 60 images all would be in one
-    assert code == 0 and "TMR at 0.1 % FMR        not known: the images to choose" in out
+    assert code == 0 and "TMR at 0.1 % FMR        not known: too few images" in out
     stored = json.loads(settings.read_text())
     assert 0.2 < stored["threshold"] < 1.2 and stored["operating_points"]["0.0001"] is None
     assert stored["calibrated_before"]["threshold"] == 99.0

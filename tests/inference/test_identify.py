@@ -111,7 +111,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     assert code == 1 and "left out " in out and "gallery of 6" in out
     # 0.5 % is 3.5 % of seven images
     assert (
-        "FPIR unknown (too few images to choose by), gallery of 7"
+        "FPIR unknown (too few images chose: the strictest threshold), gallery of 7"
         in ask("identify", folder / "3" / "5.png", gallery)[1]
     )
 
@@ -122,7 +122,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
         ("empty", "Expected a folder with images"),
         ("flat", "a subfolder for each person or thing"),
         ("broken", "Expected readable images"),
-        ("itself", "Expected readable images"),
+        ("itself", "other images than the one"),
     ],
 )
 def test_what_cannot_be_identified(refused, folder, tmp_path, kind, message):

@@ -299,6 +299,9 @@ def test_questions_take_files_or_their_pixels(loaded, folder, monkeypatch, tmp_p
     both = loaded.read([other, file])
     assert loaded.search(file, both, 1).results[0].file == 1
     assert loaded.identify(file, both, labels=["no", "yes"]).name == "yes"
+    # a query is not its own answer, in a folder or in what was made of it
+    (inside, gallery) = (folder / "7" / "0.png", loaded.embed_folder(folder, 0))
+    assert loaded.search(inside, gallery) == loaded.search(inside, folder)
     found = loaded.evaluate(folder)
     assert repr(found) == found["report"] and found["accuracy"]["value"] == 1
     foreign = dataclasses.replace(loaded.embed_folder(both), model="another")
