@@ -61,8 +61,7 @@ def plot_worst(measured: Measurement, worst: tuple, path: File, run: str = "") -
     wrong = ["" if pair["same"] == pair["expected"] else " wrong:" for pair in pairs]
     texts = [f"{pair['distance']:.3f},{text} is" for pair, text in zip(pairs, wrong)]
     images = [measured.compared.images.images[ends] for ends in rows.T]
-    title = f"{run}Same pairs furthest apart, different ones nearest; "
-    title += f"threshold {measured.threshold:.3f}"
+    title = f"{run}The furthest same, the nearest different; threshold {measured.threshold:.3f}"
     return plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
 
 

@@ -207,8 +207,7 @@ def resampled(x: Tensor, by_row: np.ndarray, by_column: np.ndarray) -> Tensor:
 
 # what a network takes of pixels in [0, 1]: so many times, plus so much. The names are Keras' own
 PIXELS: dict[str, tuple[float | list[float], float | list[float]]] = {
-    "0..255": (255.0, 0.0), "0..1": (1.0, 0.0),
-    "tf": (2.0, -1.0),  # from -1 to 1
+    "0..255": (255.0, 0.0), "0..1": (1.0, 0.0), "tf": (2.0, -1.0),  # tf: from -1 to 1
     "torch": ([4.3668, 4.4643, 4.4444], [-2.1179, -2.0357, -1.8044]),  # mean 0, variance 1
     "caffe": (255.0, [-103.939, -116.779, -123.68]),  # mean 0, blue first
 }  # fmt: skip

@@ -29,14 +29,15 @@ def set_seed(seed: int, deterministic: bool = False) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def fitted(recipe: Recipe, train: ImageSet) -> Recipe:
-    """The recipe with what the data decides: the shape of the images, and how many epochs."""
+def fitted(recipe: Recipe, train: ImageSet, new_classes: bool = False) -> Recipe:
+    """The recipe with the images' shape, and as many epochs as they need: for new classes fewer."""
     (training, epochs) = (recipe.training, recipe.training.epochs)
     shape = tuple(train.images.shape[1:])
     if training.more_steps:
         (steps, _) = steps_and_size(len(train), training.batch_size)
         # a step takes so much longer for images above the least size
         longer = max(math.prod(shape[:2]) / math.prod(recipe.reading.least_shape[:2]), 1)
+        epochs = 1 if new_classes else epochs  # longer it forgets what tells others apart
         epochs = max(round((epochs + training.more_steps / steps) / longer), 1)
     return recipe.changed(image_shape=shape, epochs=epochs)
 

@@ -76,8 +76,7 @@ class Progress(keras.callbacks.History):
     def on_train_end(self, logs: Any = None) -> None:
         if self.diverged and not self.done:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            received = "one that did not in the first epoch, at a learning rate of "
-            received += f"{rate:.2g}. Lower it with --lr"
+            received = f"none in the first epoch, at a rate of {rate:.2g}. Lower it with --lr"
             raise InputError("a loss that stays finite", received)
         if self.diverged:
             self.model.set_weights(self.before)

@@ -39,7 +39,7 @@ HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of the head; at least so many steps,
 HEAD_ROUNDS = 2  # and all views so often in an epoch
 MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
-MANY_IMAGES = 2_000  # to train on
+MANY_IMAGES, MANY_CLASSES = 2_000, 40  # to train on: what is learned from these is trusted
 MOST_WHITENED = 10_000  # images that the whitening is computed from
 MOST_DIRECTIONS = 256  # that it keeps
 MOST_COMPARED = 2_500  # held-out images that the ways are compared on
@@ -60,13 +60,14 @@ def train(
     seconds, whether mirror images are seen: where asked for, or of use before the training on).
 
     A head is kept unless it is clearly worse, see Choice; for new classes it has to be clearly
-    better. Training on has to be better, for new classes clearly; with thousands of images it is
-    kept unless it is clearly worse, as is "seen again". Ctrl-C keeps the best way so far.
+    better, as has training on, which for others has to be better. With thousands of images or 40
+    classes both stay unless clearly worse, as does "seen again". Ctrl-C keeps the best so far.
     """
     say("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
     (images, labels, held) = (data.train.images, np.asarray(data.train.labels), data.validation)
     chosen = Choice(held, data.new_choices)
+    many = len(images) >= MANY_IMAGES or len(np.unique(labels)) >= MANY_CLASSES
     histories: dict[str, keras.callbacks.History] = {}
 
     # the last layer of the network, of length 1
@@ -119,11 +120,11 @@ def train(
         args = (dataset, n * rounds, ImageSet(of_held, held.labels), own, seed, progress)
         histories[HEAD] = _fit(model, *args, verbose=0)
         encoder = keras.Model(whitened.input, head(whitened.output))
-        doubt = 1 if data.new_choices else -1
+        doubt = 1 if data.new_choices and not many else -1
         chosen.add(HEAD, encoder, head.predict(of_held, verbose=0), doubt)
 
     # the best so far trained on, but for its first blocks; its weights go back if that is no gain
-    doubt = -1 if len(images) >= MANY_IMAGES else int(data.new_choices)
+    doubt = -1 if many else int(data.new_choices)
     (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
     if is_asked and auc >= CEILING:
         say(f"skipped training on: held-out AUC is {auc:.4f} already")

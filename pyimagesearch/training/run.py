@@ -142,7 +142,7 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     data = datasets.load(source, recipe, args.seed, known=known, **args.reading)
     if args.recipe == "fast" and data.train.images.shape[3] == 3:
         say("in colour: recipe photos, from a network that has seen photos, is mostly better")
-    recipe = build.fitted(recipe, data.train)
+    recipe = build.fitted(recipe, data.train, data.new_choices)
     settings = arguments.settings(args, recipe, data)
     checkpoint = checkpoints.Checkpoint(args.output, settings, recipe, args.resume)
     if checkpoint.is_finished:
@@ -176,13 +176,12 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     say("saving siamese model...")
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data, known))
     say("plotting training history...")
+    Path(args.plot).unlink(missing_ok=True)  # of an earlier training
     plot = "none, since what is kept was computed, not trained"
     if history.history["loss"]:
         with matplotlib.rc_context():  # its style is for this figure
             utils.plot_training(history, args.plot)
         plot = args.plot
-    else:
-        Path(args.plot).unlink(missing_ok=True)  # of an earlier training
     say("measuring on test images...")
     report.write(args.output, settings, recipe, history.history, encoder, comparison, data)
     checkpoint.finish()

@@ -59,12 +59,12 @@ def test_digests_beside_the_weights(tmp_path, caplog):
         assert build.known_digests(recipe) is None
 
 
-@pytest.mark.parametrize(("count", "side", "steps"), [
-    (640, 128, 140),  # eight epochs of ten steps, and sixty steps
-    (640, 256, 40),  # four times as many pixels: a quarter of 14 epochs
-    (64, 128, 68), (64, 32, 68),  # smaller ones are enlarged
+@pytest.mark.parametrize(("count", "side", "new", "steps"), [
+    (640, 128, False, 140),  # eight epochs of ten steps, and sixty steps
+    (640, 256, False, 40), (640, 128, True, 70),  # a quarter of 14 epochs; 60 steps and an epoch
+    (64, 128, False, 68), (64, 32, False, 68),  # smaller ones are enlarged
 ])  # fmt: skip
-def test_steps_follow_number_and_size_of_photos(count, side, steps):
+def test_steps_follow_number_size_and_purpose_of_photos(count, side, new, steps):
     train = ImageSet(np.broadcast_to(np.zeros(1, np.uint8), (count, side, side, 3)), None)
-    recipe = build.fitted(config.RECIPES["photos"], train)
+    recipe = build.fitted(config.RECIPES["photos"], train, new)
     assert recipe.training.epochs * (count // 64) == steps

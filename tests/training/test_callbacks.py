@@ -52,7 +52,7 @@ class Explode(keras.callbacks.Callback):
 
 @pytest.mark.slow
 def test_a_rate_that_explodes_at_once_is_an_error_of_one_line(images, tmp_path):
-    with pytest.raises(InputError, match=r"first epoch, at a learning rate of 1e\+30.*Lower"):
+    with pytest.raises(InputError, match=r"first epoch, at a rate of 1e\+30.*Lower"):
         fit(a_recipe(epochs=3, learning_rate=1e30), images, tmp_path)
     assert not list(tmp_path.glob(".checkpoint*"))
 
