@@ -63,7 +63,7 @@ def write(
     of_test = measured.as_dict() | {"loss": loss}
     rest = np.setdiff1d(np.arange(len(test)), data.copies)
     with suppress(InputError):  # where too few are left
-        if len(data.copies):
+        if len(data.copies) and len(rest):
             new = [embeddings[rest], test.part(rest), settings, comparison, data.new_classes]
             threshold = compared.distance.before_head(measured.threshold)
             figure = Counts(ImagePairs(*new), [threshold]).share(0)
@@ -179,19 +179,18 @@ def page(
     classes = content["classes"]["figures"] if content["classes"] else []
     classes.sort(key=lambda c: c["tmr"]["value"] if c["tmr"] else math.inf)  # the worst first
     of_raw = dict(measure.figure_rows(raw))
-    info = {name: content[name] for name in ("settings", "versions")}
+    about = "\n".join(f"{name}: {x}" for name, x in (settings | content["versions"]).items())
     data = {
         "title": recipe_and_data(settings), "basis": measure.basis(measured), "loss": loss,
-        "warnings": texts[0], "notes": texts[1],
+        "warnings": texts[0], "notes": texts[1], "corner": [floor, low],  # the last: of ROC's axes
         "figures": [[n, text, of_raw.get(n, "")] for n, text in measure.figure_rows(measured)],
         "steps": sorted(steps),  # threshold, TMR, FMR, right
         "stops": [[name, point["threshold"]] for name, point in points.items()],
         "histogram": np.transpose(bars).tolist(), "ends": [edges[0], edges[-1]],
         "roc": np.stack([curve.fmr[some], curve.tmr[some]], axis=1).tolist(),
-        "corner": [floor, low],  # of the ROC's axes
         "matrix": matrix, "classes": classes, "calibration": content["calibration"],
         "wrong": measured.accuracy.value < 1, "worst": content["worst"], "pictures": drawn,
-        "settings": json.dumps(info, indent=1, default=str)[:100_000],
+        "settings": about[:100_000],
     }  # fmt: skip
     text = json.dumps(data).replace("<", "\\u003c")
     return TEMPLATE.read_text(encoding="utf-8").replace("{{data}}", text)

@@ -26,6 +26,7 @@ from pyimagesearch import __version__
 
 LOGGER, LINE = "pyimagesearch", logging.Formatter("[%(levelname)s] %(message)s")
 MOST_LINES = 20  # of one kind
+SWITCHES = ("quick", "mirror", "resume", "deterministic", "calibrate", "force")  # without a value
 # that this process may use: fewer than the machine has where a scheduler says so
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(CORES, 4)  # so many parts of a batch, or files, are worked on at a time
@@ -54,7 +55,8 @@ def worded(text: str) -> str:
     """A message in its reader's words: of a flag, --class-level, a program says class_level=."""
     if not InputError.in_python:
         return text
-    return re.sub(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)", lambda x: x[1].replace("-", "_") + "=", text)
+    flag = r"(?<!\S)--([a-z]+(?:-[a-z]+)*)"
+    return re.sub(flag, lambda x: f"{x[1].replace('-', '_')}={'True' * (x[1] in SWITCHES)}", text)
 
 
 def first_line(error: BaseException) -> str:

@@ -140,7 +140,7 @@ def kinds(tmp_path_factory, trained):
     made = {
         "ready": {"ready": True, "n": 90},
         "new": {"classes": 12, "names": (), "n": 60, "noise": 15, "new_classes": True},
-        "few": {"n": 6, "history": few},
+        "few": {"n": 6, "history": few, "copies": range(6)},
         "collapsed": {"scale": 0.0, "n": 40},
     }
     found = {"classes": trained[:2]}
