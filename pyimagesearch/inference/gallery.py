@@ -42,6 +42,8 @@ class Gallery:
         name = os.path.relpath(os.path.realpath(file), os.path.realpath(self.directory))
         if name not in self.names:
             return self
+        if len(self.names) == 1:
+            raise InputError("other images than the one that is asked about, or drawn", "none")
         say(f"left out {printable(file)}: asked about, or drawn by this command")
         row = self.names.index(name)
         (names, classes) = (x[:row] + x[row + 1 :] for x in (self.names, self.classes))

@@ -265,9 +265,7 @@ class SiameseModel:
             folder = self.embed_folder(folder, level, labels=labels)
         if folder.model != self.digest:
             raise InputError("a gallery that this model embedded", "one of another model")
-        if not (gallery := folder.without(query)).names:
-            raise InputError("other images than the one that is asked about", "none")
-        return feats, gallery
+        return feats, folder.without(query)
 
     def read(self, images: Sequence[Image]) -> np.ndarray:
         """Image files as training reads them: uint8 (N, H, W, C), in the order that is given.
