@@ -168,7 +168,8 @@ def page(
     loss += "best epoch is kept" if training.get("keep_best") else "last epoch is kept"
     if way:
         texts[1].append(f"kept of the ways to adapt the network: {way}")
-        loss += ". It grows with the images of a batch, so the two curves differ in height"
+        loss += f". It is that of the {'head' if 'head' in way else 'network'}, never falls to 0, "
+        loss += "and grows with the images of a batch, so the two curves differ in height"
     if way.startswith(("whitened", "last layer")):
         names.remove("plot")  # of another way, that is not kept
         loss = f"No loss: what is kept ({way}) was computed, not trained"

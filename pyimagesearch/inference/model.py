@@ -416,6 +416,6 @@ class SiameseModel:
             return self.threshold
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none"
-            received = f"{fmr}. evaluate --calibrate stores more; 1 % takes 300 images or more"
+            received = f"{fmr}. evaluate --calibrate stores more; 1 % takes 600 to 2,000 images"
             raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]

@@ -278,7 +278,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         # not what an unknown flag was given, which may be an array
-        message = re.sub("(unrecognized arguments: [^=]{,80}).*", r"\1", message, flags=re.DOTALL)
+        message = re.sub(r"(unrecognized arguments: [^=\s]+).*", r"\1", message, flags=re.DOTALL)
         wrong = re.search(r"(?:arguments: |choice: ')([^\s']+)", message)
         of_commands = [x.choices.values() for x in self._actions if isinstance(x.choices, dict)]
         parsers = [self, *chain(*of_commands)]
