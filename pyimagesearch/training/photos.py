@@ -61,7 +61,7 @@ def train(
 
     A head is kept unless it is clearly worse, see Choice; for new classes it has to be clearly
     better, as has training on, which for others has to be better. With thousands of images or 40
-    classes both stay unless clearly worse, as does "seen again". Ctrl-C keeps the best so far.
+    classes both stay unless worse by two errors, "seen again" by one. Ctrl-C keeps the best so far.
     """
     say("training model...")
     (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
@@ -120,11 +120,11 @@ def train(
         args = (dataset, n * rounds, ImageSet(of_held, held.labels), own, seed, progress)
         histories[HEAD] = _fit(model, *args, verbose=0)
         encoder = keras.Model(whitened.input, head(whitened.output))
-        doubt = 1 if data.new_choices and not many else -1
+        doubt = -2 if many else 1 if data.new_choices else -1
         chosen.add(HEAD, encoder, head.predict(of_held, verbose=0), doubt)
 
     # the best so far trained on, but for its first blocks; its weights go back if that is no gain
-    doubt = -1 if many else int(data.new_choices)
+    doubt = -2 if many else int(data.new_choices)
     (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
     if is_asked and auc >= CEILING:
         say(f"skipped training on: held-out AUC is {auc:.4f} already")
