@@ -51,7 +51,7 @@ def test_compare_fails_with_2(refused, seven):
 def test_a_missing_flag_is_named_and_what_is_meant(refused):
     assert "required: --format; --help" in refused("export", "--fromat", "tflite")
     assert "--topp, perhaps --top is meant" in refused("search", "7.png", "digits", "--topp=3")
-    assert "--fmr 1; --help" in refused("identify", "7.png", "digits", "--fmr", 1)  # it has none
+    assert "--fmr; --help" in refused("identify", "7.png", "digits", "--fmr", 1)  # it has none
     assert ", perhaps evaluate is meant; --help" in refused("evalute", "digits")
 
 
