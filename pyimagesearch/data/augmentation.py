@@ -13,7 +13,6 @@ DRAWS = ("across", "down", "turn", "zoom", "window", "longer", "from left", "fro
 MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
 DRAWN = len(DRAWS)
 LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
-GAUSSIAN = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32) / 256  # deviation 1 pixel
 
 
 def moved(
@@ -73,14 +72,16 @@ def _transforms(training, shifts, drawn, height, width):
 def _lit(images, training, drawn):
     # blur, colour, contrast and brightness, in this order
     drawn = {name: tf.reshape(draw, (-1, 1, 1, 1)) for name, draw in drawn.items()}
-    channels = images.shape[3]
     x = tf.cast(images, tf.float32)
     if training.blur:
-        kernel = tf.tile(GAUSSIAN[:, :, None, None], (1, 1, channels, 1))
-        padded = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "SYMMETRIC")
-        blurred = tf.nn.depthwise_conv2d(padded, kernel, (1, 1, 1, 1), "VALID")
-        x += training.blur * (drawn["blur"] + 1) / 2 * (blurred - x)
-    if training.colour and channels == 3:
+        sums = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "SYMMETRIC")
+        for _ in range(
+            4
+        ):  # of neighbours, so with weights 1, 4, 6, 4, 1: like a Gaussian of 1 pixel
+            sums = sums[:, :-1] + sums[:, 1:]
+            sums = sums[:, :, :-1] + sums[:, :, 1:]
+        x += training.blur * (drawn["blur"] + 1) / 2 * (sums / 256 - x)
+    if training.colour and images.shape[3] == 3:
         grey = tf.reduce_mean(x, axis=3, keepdims=True)
         x = grey + (x - grey) * (1 + training.colour * drawn["colour"])
         # warmer or colder: red against blue

@@ -113,9 +113,8 @@ def load(
         validation = replace(validation, pairs=Pairs(*map(np.concatenate, zip(*drawn))))
     choices = held if len(held) else train
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
-    seen = [x.images for x in (train, held) if len(x) and not own]  # ours has few
-    found = [near_copies(test.images, x) for x in seen] or [(np.array([], int), 0)]
-    (copies, looked_at) = (np.unique(np.concatenate([rows for rows, _ in found])), found[0][1])
+    found = [] if own else [near_copies(test.images, x.images) for x in (train, held) if len(x)]
+    copies = np.array(sorted({row for rows, _ in found for row in rows}), int)
     dirty = int(np.sum(trained & (part == TEST)))
     parts = {
         **counts, **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
@@ -123,7 +122,7 @@ def load(
         "classes": len(classes_of(images.labels)), "classes_tested": len(tested_on),
         "groups": len(np.unique(images.groups)) if images.groups is not None else None,
         "trained_before": dirty, "clean": dirty == 0,
-        "near_copies": {} if own else {"test": {"found": len(copies), "of": looked_at}},
+        "near_copies": {"test": {"found": len(copies), "of": found[0][1]}} if found else {},
     }  # fmt: skip
     (new_classes, new_choices) = (images.labels is not None and not some & trained_on
                                   for some in (tested_on, chosen_by))  # fmt: skip

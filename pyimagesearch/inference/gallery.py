@@ -45,10 +45,9 @@ class Gallery:
         if len(self.names) == 1:
             raise InputError("other images than the one that is asked about, or drawn", "none")
         say(f"left out {printable(file)}: asked about, or drawn by this command")
-        row = self.names.index(name)
+        (vectors, row) = (self.embeddings, self.names.index(name))
         (names, classes) = (x[:row] + x[row + 1 :] for x in (self.names, self.classes))
-        rest = np.delete(self.embeddings, row, axis=0)
-        return replace(self, embeddings=rest, names=names, classes=classes)
+        return replace(self, embeddings=np.delete(vectors, row, 0), names=names, classes=classes)
 
 
 def shard(text: str) -> tuple[int, int]:

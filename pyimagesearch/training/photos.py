@@ -285,12 +285,13 @@ def features_of(
         store += f" moved {asked} seed {view[0]} view {view[1]}"
     digests = pixel_digests(images)
 
+    def move(some):  # a block of the images, whose places these are
+        drawn = (np.random.default_rng([key, *view]) for key in digests[some])
+        draws = np.transpose([rng.uniform(-1, 1, DRAWN) for rng in drawn])
+        return moved(tf.constant(images[some]), recipe, draws=draws).numpy()  # type: ignore
+
     def compute(places, done):
-        pixels = images[np.array(places)]
-        if recipe:
-            drawn = (np.random.default_rng([key, *view]) for key in digests[places])
-            draws = [rng.uniform(-1, 1, DRAWN) for rng in drawn]
-            pixels = moved(tf.constant(pixels), recipe, draws=np.transpose(draws)).numpy()
+        pixels = in_batches(move, np.array(places), 64) if recipe else images[np.array(places)]
         done(len(places))
         features = np.asarray(embed(network, pixels), kind)
         return {place: feature.tobytes() for place, feature in zip(places, features)}
