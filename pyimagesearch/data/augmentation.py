@@ -75,9 +75,7 @@ def _lit(images, training, drawn):
     x = tf.cast(images, tf.float32)
     if training.blur:
         sums = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "SYMMETRIC")
-        for _ in range(
-            4
-        ):  # of neighbours, so with weights 1, 4, 6, 4, 1: like a Gaussian of 1 pixel
+        for _ in range(4):  # of neighbours: with weights 1, 4, 6, 4, 1, like a Gaussian of 1 pixel
             sums = sums[:, :-1] + sums[:, 1:]
             sums = sums[:, :, :-1] + sums[:, :, 1:]
         x += training.blur * (drawn["blur"] + 1) / 2 * (sums / 256 - x)
