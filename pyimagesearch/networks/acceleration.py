@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.layers import Add, Conv2D, DepthwiseConv2D, Dropout, ReLU
+from keras.layers import Add, BatchNormalization, Conv2D, DepthwiseConv2D, Dropout, ReLU
 
 from pyimagesearch.system.terminal import AT_ONCE
 
@@ -15,18 +15,18 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 
 
 def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | keras.layers.Layer:
-    """A copy of a chain of layers that computes the same function in fewer milliseconds.
+    """A copy of a network that computes the same function in fewer milliseconds.
 
-    Of a network made of such chains, each of them. Any other is returned as it is: one that
-    branches, or one with BatchNormalization, whose statistics are those of a whole batch.
-
-    What changes: bfloat16, see PRECISIONS (not in the last layer); dropout from fewer random bits.
+    A chain of layers, and each chain of a network made of chains, takes a batch in parts, in
+    bfloat16 (see PRECISIONS; not the last layer), with dropout from fewer random bits. A network
+    that branches or has BatchNormalization, whose statistics are those of a whole batch, becomes
+    that of accelerate_convolutions in float32.
     """
     of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
     if not of_chains and (not is_chain or has_batch_statistics(network)):
-        return network
+        return accelerate_convolutions(network, "float32")
     in_bfloat16 = computes_in_bfloat16(precision)
 
     def copy(layer):
@@ -43,9 +43,10 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
 
 
 def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> keras.Model:
-    """A copy of a network of convolutions without BatchNormalization, the same function, faster.
+    """A copy of a network of convolutions that computes the same function in fewer milliseconds.
 
     Convolutions, ReLU and sums compute in bfloat16, see PRECISIONS. The weights stay float32.
+    BatchNormalization and the gradients of depthwise convolutions take faster kernels.
     """
     in_bfloat16 = computes_in_bfloat16(precision)
 
@@ -55,7 +56,7 @@ def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> ke
         (config, kind) = (layer.get_config(), type(layer))
         if in_bfloat16 and kind in (Add, Conv2D, DepthwiseConv2D, ReLU):
             config["dtype"] = "mixed_bfloat16"
-        return (Depthwise if kind is DepthwiseConv2D else kind).from_config(config)
+        return FASTER.get(kind, kind).from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
@@ -115,16 +116,33 @@ class EightBitDropout(Dropout):
         return inputs * (tf.cast(kept, inputs.dtype) * scale)
 
 
-class Depthwise(DepthwiseConv2D):
-    """One window a channel, padding "same", its gradients computed in float32.
+class OneKernelNormalization(BatchNormalization):
+    """BatchNormalization that trains by one kernel of TensorFlow's; Keras' takes ten operations."""
 
-    TensorFlow takes oneDNN's kernel for the windows' gradient, the slower one above 3x3, slower
-    still in bfloat16. With padding that is written out it takes its own.
+    def call(self, inputs: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
+        if not (training and self.trainable and len(inputs.shape) == 4):
+            return super().call(inputs, training=training, mask=mask)
+        (gamma, beta) = map(tf.convert_to_tensor, (self.gamma, self.beta))
+        (outputs, mean, variance, *_) = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon)  # fmt: skip
+        n = tf.cast(tf.size(inputs[..., 0]), tf.float32)
+        variance *= (n - 1) / n  # the kernel divides by n - 1, Keras by n
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + new * (1 - self.momentum))
+        return outputs
+
+
+class Depthwise(DepthwiseConv2D):
+    """One window a channel, its gradients computed in float32.
+
+    TensorFlow takes oneDNN's kernel for the windows' gradient: the slower one for windows above
+    3x3 or as large as the image, slower still in bfloat16. With padding that is written out it
+    takes its own.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         (side, stride, dtype) = (self.kernel_size[0], self.strides[0], inputs.dtype)
-        how: Any = {"strides": (1, stride, stride, 1), "padding": "SAME"}
+        how: Any = {"strides": (1, stride, stride, 1), "padding": self.padding.upper()}
 
         @tf.custom_gradient
         def convolved(images, windows):
@@ -133,10 +151,10 @@ class Depthwise(DepthwiseConv2D):
                 to_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
                     input_sizes=tf.shape(x), filter=windows, out_backprop=dy, **how)  # fmt: skip
                 written = how
-                if side > 3:
+                if side > 3 or min(images.shape[1:3]) <= side:
                     pads = [0, 0]
-                    for had in images.shape[1:3]:
-                        pad = max((-(-had // stride) - 1) * stride + side - had, 0)
+                    for had, gives in zip(images.shape[1:3], dy.shape[1:3]):
+                        pad = max((gives - 1) * stride + side - had, 0)
                         pads += [pad // 2, pad - pad // 2]
                     written = how | {"padding": "EXPLICIT", "explicit_paddings": [*pads, 0, 0]}
                 to_windows = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
@@ -146,7 +164,12 @@ class Depthwise(DepthwiseConv2D):
             return tf.nn.depthwise_conv2d(images, tf.cast(windows, dtype), **how), gradient
 
         moved = convolved(inputs, tf.cast(tf.convert_to_tensor(self.kernel), "float32"))
+        if not self.use_bias:
+            return moved
         return tf.nn.bias_add(moved, tf.cast(tf.convert_to_tensor(self.bias), dtype))
+
+
+FASTER = {DepthwiseConv2D: Depthwise, BatchNormalization: OneKernelNormalization}
 
 
 def computes_in_bfloat16(precision: str) -> bool:

@@ -124,6 +124,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
         return
 
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # which needs no avx512 to be faster
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()

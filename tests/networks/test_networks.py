@@ -91,6 +91,33 @@ def test_accelerated_convolutions_compute_the_same(precision, tolerance):
         assert np.abs(a - b).mean() < tolerance * np.abs(a).mean()
 
 
+def test_one_kernel_normalizes_and_remembers_as_keras_does():
+    inputs = keras.Input((4, 4, 2))
+    x = keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.75)(x)
+    x = keras.layers.DepthwiseConv2D(3, 2, use_bias=False)(x)  # as MobileNetV2 has it
+    network = keras.Model(inputs, x)
+    twin = accelerate(network)
+    assert type(twin.layers[2]).__name__ == "OneKernelNormalization"
+    pixels = tf.constant(np.random.default_rng(0).random((3, 4, 4, 2), dtype="float32"))
+    (gradients, outputs) = ([], [])
+    for model in (network, twin):
+        with tf.GradientTape() as tape:
+            outputs.append(model(pixels, training=True))
+            loss = tf.reduce_sum(outputs[-1] ** 3)
+        gradients.append(tape.gradient(loss, model.trainable_weights))
+    np.testing.assert_allclose(*outputs, atol=1e-5)
+    for a, b in zip(*gradients):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    for a, b in zip(network.get_weights(), twin.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    # 1 and 3: mean 2, variance 1; of the old mean 0 and variance 1 three quarters stay
+    layer = acceleration.OneKernelNormalization(momentum=0.75)
+    layer(tf.constant([1.0, 3.0], shape=(1, 1, 2, 1)), training=True)
+    (mean, variance) = layer.get_weights()[2:]
+    assert (mean.item(), variance.item()) == (0.5, 1.0)
+
+
 def test_parameters_of_the_other_texts():
     # keras.io prints 5,318 and 5,324; the head: 4 of its BatchNorm, 2 of its Dense
     assert encoders.build_keras_io_model((28, 28, 1)).count_params() == 5318
