@@ -18,15 +18,16 @@ def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | k
     """A copy of a network that computes the same function in fewer milliseconds.
 
     A chain of layers, and each chain of a network made of chains, takes a batch in parts, in
-    bfloat16 (see PRECISIONS; not the last layer), with dropout from fewer random bits. A network
-    that branches or has BatchNormalization, whose statistics are those of a whole batch, becomes
-    that of accelerate_convolutions in float32.
+    bfloat16 (see PRECISIONS; not the last layer), with dropout from fewer random bits. One with
+    BatchNormalization, whose statistics are those of a whole batch, is accelerate_convolutions'
+    in float32. Any other that branches is returned as it is.
     """
     of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
     if not of_chains and (not is_chain or has_batch_statistics(network)):
-        return accelerate_convolutions(network, "float32")
+        has_statistics = has_batch_statistics(network)
+        return accelerate_convolutions(network, "float32") if has_statistics else network
     in_bfloat16 = computes_in_bfloat16(precision)
 
     def copy(layer):
