@@ -17,17 +17,17 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | keras.layers.Layer:
     """A copy of a network that computes the same function in fewer milliseconds.
 
-    A chain of layers, and each chain of a network made of chains, takes a batch in parts, in
-    bfloat16 (see PRECISIONS; not the last layer), with dropout from fewer random bits. One with
-    BatchNormalization, whose statistics are those of a whole batch, is accelerate_convolutions'
-    in float32. Any other that branches is returned as it is.
+    A chain of layers, or each of a network's chains, takes a batch in parts, in bfloat16 (see
+    PRECISIONS; not the last layer), with dropout from fewer random bits. Any other becomes that of
+    accelerate_convolutions, in float32 and no parts where it has statistics of a whole batch.
     """
     of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
     if not of_chains and (not is_chain or has_batch_statistics(network)):
-        has_statistics = has_batch_statistics(network)
-        return accelerate_convolutions(network, "float32") if has_statistics else network
+        if has_batch_statistics(network):
+            return accelerate_convolutions(network, "float32")
+        return InParts(accelerate_convolutions(network, precision))
     in_bfloat16 = computes_in_bfloat16(precision)
 
     def copy(layer):
@@ -57,7 +57,8 @@ def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> ke
         (config, kind) = (layer.get_config(), type(layer))
         if in_bfloat16 and kind in (Add, Conv2D, DepthwiseConv2D, ReLU):
             config["dtype"] = "mixed_bfloat16"
-        return FASTER.get(kind, kind).from_config(config)
+        faster: dict = {DepthwiseConv2D: Depthwise, BatchNormalization: OneKernelNormalization}
+        return faster.get(kind, kind).from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
@@ -136,9 +137,8 @@ class OneKernelNormalization(BatchNormalization):
 class Depthwise(DepthwiseConv2D):
     """One window a channel, its gradients computed in float32.
 
-    TensorFlow takes oneDNN's kernel for the windows' gradient: the slower one for windows above
-    3x3 or as large as the image, slower still in bfloat16. With padding that is written out it
-    takes its own.
+    TensorFlow takes oneDNN's kernel for the windows' gradient, the slower one for windows above 3x3
+    or as large as the image, and in bfloat16. With padding that is written out it takes its own.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -165,12 +165,9 @@ class Depthwise(DepthwiseConv2D):
             return tf.nn.depthwise_conv2d(images, tf.cast(windows, dtype), **how), gradient
 
         moved = convolved(inputs, tf.cast(tf.convert_to_tensor(self.kernel), "float32"))
-        if not self.use_bias:
+        if self.bias is None:
             return moved
         return tf.nn.bias_add(moved, tf.cast(tf.convert_to_tensor(self.bias), dtype))
-
-
-FASTER = {DepthwiseConv2D: Depthwise, BatchNormalization: OneKernelNormalization}
 
 
 def computes_in_bfloat16(precision: str) -> bool:

@@ -113,9 +113,9 @@ FEATURES = 88 * 16 + 120 * 16 + 352 * 4 + LAST_LAYER  # 6,016
 def build_efficientnet_lite2(input_shape: Shape, embedding_dim: int = 1280) -> Model:
     """EfficientNet-Lite2 without its classifier, averaged over the image, of length 1.
 
-    Source: M. Tan, Q. Le, "EfficientNet", 2019. With the weights that ship.
-    input_shape: (H, W, 3) from 32 pixels up, RGB in [0, 1]. Returns a Model
-    (B, H, W, 3) -> float32 (B, 1280): embedding_dim is the network's own.
+    Source: M. Tan, Q. Le, "EfficientNet", 2019. With the weights that ship, each BatchNormalization
+    folded into the convolution before it: nothing follows a batch. input_shape: (H, W, 3) from 32
+    pixels up, RGB in [0, 1]. Returns a Model (B, H, W, 3) -> float32 (B, 1280).
     """
     (inputs, _, last) = _layers(input_shape)
     return Model(inputs, layers.UnitNormalization()(layers.GlobalAveragePooling2D()(last)))
@@ -125,40 +125,31 @@ def build_features(input_shape: Shape, embedding_dim: int = FEATURES) -> Model:
     """What EfficientNet-Lite2 sees at four depths, side by side.
 
     Blocks 10 and 14 averaged over 4x4 tiles, block 20 over 2x2, the last layer over the image:
-    88 * 16 + 120 * 16 + 352 * 4 + 1280 = 6,016 numbers. Each BatchNormalization is folded into
-    the convolution before it: nothing follows a batch. Input as build_efficientnet_lite2. Returns
+    88 * 16 + 120 * 16 + 352 * 4 + 1280 = 6,016 numbers. Input as build_efficientnet_lite2. Returns
     a Model (B, H, W, 3) -> float32 (B, 6016): embedding_dim is the network's own.
     """
-    (inputs, blocks, last) = _layers(input_shape, folded=True)
+    (inputs, blocks, last) = _layers(input_shape)
     depths = [layers.Flatten()(averaged_over(blocks[k], side)) for k, side in POOLED.items()]
     return Model(inputs, layers.Concatenate()([*depths, layers.GlobalAveragePooling2D()(last)]))
 
 
-def _layers(input_shape, folded=False):
-    # (inputs, the output of each block, the last map); folded: without BatchNormalization
+def _layers(input_shape):
+    # (inputs, the output of each block, the last map)
     with np.load(WEIGHTS) as data:  # in the order of the layers
         stored = iter([data[name].astype("float32") for name in data.files])
 
     def convolved(layer, x, relu=True):
         x = layer(x)
-        (kernel, *normalized) = (next(stored) for _ in range(5))
-        if folded:
-            (gamma, beta, mean, variance) = normalized
-            scale = gamma / np.sqrt(variance + EPSILON)
-            one_a_channel = kernel.shape[-1] == 1  # kernels (h, w, C, 1), else (…, C)
-            kernel *= scale[:, None] if one_a_channel else scale
-            layer.set_weights([kernel, beta - mean * scale])
-        else:
-            layer.set_weights([kernel])
-            # the statistics follow the batches fast: a folder has few of them
-            normalization = layers.BatchNormalization(momentum=0.9, epsilon=EPSILON)
-            x = normalization(x)
-            normalization.set_weights(normalized)
+        (kernel, gamma, beta, mean, variance) = (next(stored) for _ in range(5))
+        scale = gamma / np.sqrt(variance + EPSILON)
+        one_a_channel = kernel.shape[-1] == 1  # kernels (h, w, C, 1), else (…, C)
+        kernel *= scale[:, None] if one_a_channel else scale
+        layer.set_weights([kernel, beta - mean * scale])
         return layers.ReLU(6.0)(x) if relu else x
 
     inputs = layers.Input(input_shape)
     x = layers.Rescaling(255 / 128, offset=-127 / 128)(inputs)  # the weights want (x - 127) / 128
-    x = convolved(layers.Conv2D(32, 3, 2, "same", use_bias=folded), x)
+    x = convolved(layers.Conv2D(32, 3, 2, "same"), x)
     blocks: list[Tensor] = []
     for repeats, kernel, first_stride, expansion, filters in STAGES:
         for repeat in range(repeats):
@@ -166,13 +157,13 @@ def _layers(input_shape, folded=False):
             stride = first_stride if repeat == 0 else 1
             if expansion > 1:
                 wide = x.shape[-1] * expansion
-                x = convolved(layers.Conv2D(wide, 1, use_bias=folded, name=f"{name}_expand"), x)
-            x = convolved(layers.DepthwiseConv2D(kernel, stride, "same", use_bias=folded), x)
-            x = convolved(layers.Conv2D(filters, 1, use_bias=folded), x, relu=False)
+                x = convolved(layers.Conv2D(wide, 1, name=f"{name}_expand"), x)
+            x = convolved(layers.DepthwiseConv2D(kernel, stride, "same"), x)
+            x = convolved(layers.Conv2D(filters, 1), x, relu=False)
             if stride == 1 and before.shape[-1] == filters:
                 x = layers.Add()([x, before])
             blocks.append(x)
-    return inputs, blocks, convolved(layers.Conv2D(1280, 1, use_bias=folded), x)
+    return inputs, blocks, convolved(layers.Conv2D(1280, 1), x)
 
 
 def averaged_over(x: Tensor, side: int) -> Tensor:
@@ -265,6 +256,6 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model, "dogs": build_dogs_model, "mobilenet": build_mobilenet_model,
     "efficientnet_lite2": build_efficientnet_lite2, "features": build_features,
 }  # fmt: skip
-# those whose embedding_dim is what it is, and those that are not accelerated
+# those whose embedding_dim is what it is, and those with BatchNormalization
 OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite2": 1280, "features": FEATURES}
-IN_FLOAT32 = ("keras-io", *OWN_SIZES)
+IN_FLOAT32 = ("keras-io", "mobilenet")

@@ -2,8 +2,7 @@
 
 In their order, each on top of the one before: its last layer as it is; its features whitened, in
 closed form; a head of two layers on these; the last blocks of the network trained on with what is
-best; the mean over an image and its middle with what is best then. Heads harm where new classes
-meet few old ones, and training on helps most where classes stay: held-out images say which it is.
+best; the mean over an image and its middle with what is best then. Held-out images say which.
 """
 
 import hashlib

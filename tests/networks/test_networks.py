@@ -221,12 +221,16 @@ def test_with_mirror_images_an_image_is_as_its_mirror_image(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_features_are_those_of_the_network_with_its_norms():
-    """Folding each BatchNormalization into the convolution before it changes nothing."""
+def test_the_features_are_those_of_the_network_and_its_norms_are_folded_into_convolutions():
     network = encoders.build_efficientnet_lite2((64, 48, 3))
     images = np.random.default_rng(0).random((2, 64, 48, 3)).astype("float32")
+    with np.load(encoders.WEIGHTS) as data:
+        (kernel, gamma, beta, mean, variance) = (data[k].astype("float32") for k in data.files[:5])
+    plain = tf.nn.conv2d((255 * images - 127) / 128, kernel, 2, "SAME")
+    normalized = gamma * (plain - mean) / np.sqrt(variance + 1e-3) + beta
+    first = keras.Model(network.input, network.layers[2].output)(images)
+    np.testing.assert_allclose(first, normalized, atol=1e-4)
     features = encoders.build_features((64, 48, 3))
-    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
     found = np.asarray(features(images))
     assert found.shape == (2, encoders.FEATURES) == (2, 6016)
     adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
