@@ -64,8 +64,7 @@ def _pairs_of_copies(images, rows, others, columns):
         yield np.stack([rows[a], block[b]], axis=1)
     likely = (highest > LIKELY) & (highest <= ALIKE)
     pairs = np.stack([rows[likely], nearest[likely]], axis=1)
-    moved = in_order(lambda pair: is_moved_copy(images[pair[0]], others[pair[1]]), pairs)
-    yield pairs[list(moved)]
+    yield pairs[[*in_order(lambda pair: is_moved_copy(images[pair[0]], others[pair[1]]), pairs)]]
 
 
 def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:

@@ -118,8 +118,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
         folders.sort()
         names = names_in[Path(unicodedata.normalize("NFC", str(folder))).parts]
         for file in sorted(files):
-            ending = os.path.splitext(file)[1].lower()
-            why = "hidden" if file.startswith(".") else ending
+            why = "hidden" if file.startswith(".") else os.path.splitext(file)[1].lower()
             (names if why in kinds else left_out[why]).append(os.path.join(*folder.parts, file))
     places = {place for place, names in names_in.items() if names}
     if not places:

@@ -62,8 +62,7 @@ def output(args: argparse.Namespace, name: str, *endings: str) -> str | None:
 
     Raises InputError where it cannot be, or has another ending; without endings it is a picture.
     """
-    beside = os.path.join(folder_of(args.model or ""), name)
-    path = args.output or (None if args.json else beside)
+    path = args.output or (None if args.json else os.path.join(folder_of(args.model or ""), name))
     if path and not endings:
         from pyimagesearch.evaluation import pictures  # matplotlib takes its time
 

@@ -143,8 +143,7 @@ class SiameseModel:
         """
         from ai_edge_litert.interpreter import Interpreter
 
-        file = self.path.parent / ENCODER
-        (content, settings) = read_exported(file)
+        (content, settings) = read_exported(self.path.parent / ENCODER)
         known = {"model": self.digest, "sha256": hashlib.sha256(content).hexdigest()}
         if settings["export"] | known != settings["export"]:
             raise ValueError("it is damaged, of another model, or of an older version")

@@ -125,8 +125,8 @@ class OneKernelNormalization(BatchNormalization):
         if not (training and self.trainable and len(inputs.shape) == 4):
             return super().call(inputs, training=training, mask=mask)
         (gamma, beta) = map(tf.convert_to_tensor, (self.gamma, self.beta))
-        (outputs, mean, variance, *_) = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon)  # fmt: skip
+        how = {"x": inputs, "scale": gamma, "offset": beta, "epsilon": self.epsilon}
+        (outputs, mean, variance, *_) = tf.raw_ops.FusedBatchNormV3(mean=[], variance=[], **how)
         n = tf.cast(tf.size(inputs[..., 0]), tf.float32)
         variance *= (n - 1) / n  # the kernel divides by n - 1, Keras by n
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -141,6 +141,10 @@ class Depthwise(DepthwiseConv2D):
     or as large as the image, and in bfloat16. With padding that is written out it takes its own.
     """
 
+    def build(self, input_shape: tuple) -> None:
+        super().build(input_shape)
+        self.sides = input_shape[1:3]  # which augmentation forgets
+
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         (side, stride, dtype) = (self.kernel_size[0], self.strides[0], inputs.dtype)
         how: Any = {"strides": (1, stride, stride, 1), "padding": self.padding.upper()}
@@ -152,11 +156,11 @@ class Depthwise(DepthwiseConv2D):
                 to_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
                     input_sizes=tf.shape(x), filter=windows, out_backprop=dy, **how)  # fmt: skip
                 written = how
-                if side > 3 or min(images.shape[1:3]) <= side:
+                if side > 3 or min(self.sides) <= side:
                     pads = [0, 0]
-                    for had, gives in zip(images.shape[1:3], dy.shape[1:3]):
-                        pad = max((gives - 1) * stride + side - had, 0)
-                        pads += [pad // 2, pad - pad // 2]
+                    for had in self.sides:
+                        pad = max((-(-had // stride) - 1) * stride + side - had, 0)
+                        pads += [pad // 2, pad - pad // 2] if self.padding == "same" else [0, 0]
                     written = how | {"padding": "EXPLICIT", "explicit_paddings": [*pads, 0, 0]}
                 to_windows = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
                     input=x, filter_sizes=windows.shape, out_backprop=dy, **written)  # fmt: skip

@@ -104,7 +104,6 @@ STAGES = (  # repeats, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16), (3, 3, 2, 6, 24), (3, 5, 2, 6, 48), (4, 3, 2, 6, 88),
     (4, 5, 1, 6, 120), (5, 5, 2, 6, 208), (1, 3, 1, 6, 352),
 )  # fmt: skip
-EPSILON = 1e-3  # of these BatchNormalizations
 POOLED = {10: 4, 14: 4, 20: 2}  # block: tiles a side that its output is averaged over
 LAST_LAYER = 1280
 FEATURES = 88 * 16 + 120 * 16 + 352 * 4 + LAST_LAYER  # 6,016
@@ -141,7 +140,7 @@ def _layers(input_shape):
     def convolved(layer, x, relu=True):
         x = layer(x)
         (kernel, gamma, beta, mean, variance) = (next(stored) for _ in range(5))
-        scale = gamma / np.sqrt(variance + EPSILON)
+        scale = gamma / np.sqrt(variance + 1e-3)  # the folded normalization's epsilon
         one_a_channel = kernel.shape[-1] == 1  # kernels (h, w, C, 1), else (…, C)
         kernel *= scale[:, None] if one_a_channel else scale
         layer.set_weights([kernel, beta - mean * scale])

@@ -96,8 +96,7 @@ def load_weights(encoder: keras.Model, recipe: Recipe) -> None:
         return
     try:
         if weights == "imagenet":
-            shape = (224, 224, 3)
-            source = keras.applications.MobileNetV2(include_top=False, input_shape=shape)
+            source = keras.applications.MobileNetV2(include_top=False, input_shape=(224, 224, 3))
         else:
             source = keras.models.load_model(weights, compile=False)
         encoder.set_weights(source.get_weights())

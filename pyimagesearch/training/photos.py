@@ -180,10 +180,9 @@ def _fit(model, dataset, steps, held, recipe, seed, progress, verbose):
     (validation, count) = batches.batches(held, recipe.changed(epochs=1), seed, move=False)
     model.compile(**build.compiling(recipe, steps))
     epochs = {"initial_epoch": progress.done, "epochs": progress.epochs, "steps_per_epoch": steps}
-    how: dict[str, Any] = {"verbose": verbose}
-    how |= {"callbacks": [keras.callbacks.ProgbarLogger(), progress, *progress.beside]}
-    how |= {"validation_data": validation, "validation_steps": count}
-    return model.fit(dataset, shuffle=False, **epochs, **how)
+    called = [keras.callbacks.ProgbarLogger(), progress, *progress.beside]
+    how = {"verbose": verbose, "validation_data": validation, "validation_steps": count}
+    return model.fit(dataset, shuffle=False, callbacks=called, **epochs, **how)
 
 
 class Choice:
@@ -248,8 +247,7 @@ def areas(
     whole = curve_of(squared[a, b], same[a, b]).auc
 
     np.fill_diagonal(squared, -np.inf)  # itself, the first in each row
-    order = np.argsort(squared, axis=1)[:, 1:]
-    sorted_same = np.take_along_axis(same, order, axis=1)
+    sorted_same = np.take_along_axis(same, np.argsort(squared, axis=1)[:, 1:], axis=1)
     further = np.cumsum(~sorted_same[:, ::-1], axis=1)[:, ::-1]  # of other classes, from here on
     pairs = sorted_same.sum(axis=1) * (~sorted_same).sum(axis=1)
     known = pairs > 0

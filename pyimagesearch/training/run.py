@@ -148,8 +148,7 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     if checkpoint.is_finished:
         return []
     if args.tensorboard and is_chief:
-        board = keras.callbacks.TensorBoard(args.tensorboard, write_graph=False)
-        checkpoint.beside.append(board)
+        checkpoint.beside.append(keras.callbacks.TensorBoard(args.tensorboard, write_graph=False))
 
     say("preparing positive and negative pairs...")
     of_data = (data.train, recipe, args.seed, checkpoint.first_epoch)

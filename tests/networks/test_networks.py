@@ -41,6 +41,20 @@ def test_bfloat16_where_the_processor_multiplies_it(monkeypatch):
         assert acceleration.computes_in_bfloat16("auto") == auto
 
 
+def outputs_and_gradients(model, pixels, training=False):
+    """What a network makes of pixels, and what changes the sum of the squares of that."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, pixels.shape[3]))])  # as batches
+    def computed(pixels):
+        with tf.GradientTape() as tape:
+            tape.watch(pixels)
+            outputs = model(pixels, training=training)
+            loss = tf.reduce_sum(tf.cast(outputs, "float32") ** 2)
+        return [outputs, *tape.gradient(loss, [pixels, *model.trainable_weights])]
+
+    return [tf.cast(x, "float32") for x in computed(pixels)]
+
+
 @pytest.mark.parametrize("name", ["article", "fast", "best", "photos"])
 @pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("images", [1, 7])  # fewer than cores, and no multiple of them
@@ -49,19 +63,11 @@ def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypat
     monkeypatch.setattr(acceleration, "AT_ONCE", 4)
     network = siamese_network.NETWORKS[name]((16, 16, 1), 48)
     pixels = tf.constant(np.random.default_rng(0).random((images, 16, 16, 1), dtype="float32"))
-    (gradients, outputs) = ([], [])
-    for model in (network, accelerate(network)):
-        with tf.GradientTape() as tape:
-            outputs.append(model(pixels))
-            loss = tf.reduce_sum(outputs[-1] ** 2)
-        gradients.append(tape.gradient(loss, model.trainable_variables))
-    assert outputs[1].dtype == tf.float32
+    both = [outputs_and_gradients(model, pixels) for model in (network, accelerate(network))]
     # bfloat16 keeps 8 bits: a few parts in a thousand
     tolerance = 0.02 if bfloat16 else 1e-5
-    np.testing.assert_allclose(*outputs, atol=tolerance * np.abs(outputs[0]).max())
-    if not bfloat16:
-        for a, b in zip(*gradients):
-            np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
+    for a, b in list(zip(*both, strict=True))[: 1 if bfloat16 else None]:
+        np.testing.assert_allclose(a, b, atol=tolerance * np.abs(a).max())
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.03)])
@@ -73,21 +79,8 @@ def test_accelerated_convolutions_compute_the_same(precision, tolerance):
     network = keras.Model(inputs, keras.layers.Add()([x, x]))
     network.set_weights([w + 0.1 for w in network.get_weights()])  # biases, too
     pixels = tf.constant(np.random.default_rng(0).random((4, 9, 8, 3), dtype="float32"))
-
-    def of(model):
-
-        @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])  # as batches come
-        def outputs_and_gradients(pixels):
-            with tf.GradientTape() as tape:
-                tape.watch(pixels)
-                outputs = tf.cast(model(pixels), "float32")
-                loss = tf.reduce_sum(outputs**2)
-            return [outputs, *tape.gradient(loss, [pixels, *model.trainable_weights])]
-
-        return outputs_and_gradients(pixels)
-
-    accelerated = InParts(accelerate_convolutions(network, precision))
-    for a, b in zip(of(network), of(accelerated), strict=True):
+    both = (network, InParts(accelerate_convolutions(network, precision)))
+    for a, b in zip(*(outputs_and_gradients(model, pixels) for model in both), strict=True):
         assert np.abs(a - b).mean() < tolerance * np.abs(a).mean()
 
 
@@ -100,17 +93,10 @@ def test_one_kernel_normalizes_and_remembers_as_keras_does():
     twin = accelerate(network)
     assert type(twin.layers[2]).__name__ == "OneKernelNormalization"
     pixels = tf.constant(np.random.default_rng(0).random((3, 4, 4, 2), dtype="float32"))
-    (gradients, outputs) = ([], [])
-    for model in (network, twin):
-        with tf.GradientTape() as tape:
-            outputs.append(model(pixels, training=True))
-            loss = tf.reduce_sum(outputs[-1] ** 3)
-        gradients.append(tape.gradient(loss, model.trainable_weights))
-    np.testing.assert_allclose(*outputs, atol=1e-5)
-    for a, b in zip(*gradients):
+    both = [outputs_and_gradients(model, pixels, training=True) for model in (network, twin)]
+    weights = zip(network.get_weights(), twin.get_weights())
+    for a, b in [*zip(*both, strict=True), *weights]:
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
-    for a, b in zip(network.get_weights(), twin.get_weights()):
-        np.testing.assert_allclose(a, b, atol=1e-6)
     # 1 and 3: mean 2, variance 1; of the old mean 0 and variance 1 three quarters stay
     layer = acceleration.OneKernelNormalization(momentum=0.75)
     layer(tf.constant([1.0, 3.0], shape=(1, 1, 2, 1)), training=True)

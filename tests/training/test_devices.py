@@ -66,8 +66,7 @@ def test_of_several_machines_the_chief_alone_keeps_the_folder(monkeypatch, tmp_p
     ],
 )
 def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
-    computes = lambda precision: bfloat16 and precision == "auto"
-    monkeypatch.setattr(acceleration, "computes_in_bfloat16", computes)
+    monkeypatch.setattr(acceleration, "computes_in_bfloat16", lambda p: bfloat16 and p == "auto")
     monkeypatch.setattr(devices, "CORES", 2)
     encoder = build_encoder(config.RECIPES[recipe], accelerated=True)
     assert devices.describe(encoder) == {"device": "2 CPU cores", "precision": precision}
