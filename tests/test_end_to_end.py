@@ -74,17 +74,11 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(photos, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "recipe, flags",
-    [
-        ("photos", ("--quick",)),
-        ("photos-small", ()),
-        ("bce", ("--batch-size", 16)),
-        ("keras-io", ("--image-size", "28", "--channels", 1)),
-        ("triplet", ("--weights", "none", "--batch-size", 32)),
-        ("best", ("--split", "classes", "--image-size", "10x8")),
-    ],
-)
+@pytest.mark.parametrize("recipe, flags", [
+    ("photos", ("--quick",)), ("photos-small", ()), ("bce", ("--batch-size", 16)),
+    ("keras-io", ("--image-size", "28", "--channels", 1)),
+    ("triplet", ("--weights", "none", "--batch-size", 32)),
+    ("best", ("--split", "classes", "--image-size", "10x8"))])  # fmt: skip
 def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, monkeypatch):
     if recipe == "triplet":  # for three MobileNetV2 XLA takes longer than all the rest
         jit = {"jit_compile": False}

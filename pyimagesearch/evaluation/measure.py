@@ -213,8 +213,7 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
             order = np.random.default_rng(0).permutation(len(y))
             first = [order[y[order] == kind][: MOST_PIXELS // 4] for kind in (0, 1)]
             images = images.part(np.unique(ends[np.concatenate(first)]))
-        embeddings = in_batches(pixels, images.images)
-        return ImagePairs(embeddings, images, {}, new_classes=new_classes)
+        return ImagePairs(in_batches(pixels, images.images), images, {}, new_classes=new_classes)
 
     return Measurement(pairs_of(test), calibrate(pairs_of(choices)))
 

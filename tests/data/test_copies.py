@@ -14,14 +14,10 @@ from tests.data.pictures import pillow_bytes, seen
 SHAPE = (64, 64, 3)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda image: image + np.random.default_rng(0).integers(-6, 7, image.shape),
-        lambda image: image * 1.1 + 8,
-        lambda image: seen(pillow_bytes(image[:, :, 0], "JPEG", quality=50)),
-    ],
-)
+@pytest.mark.parametrize("change", [
+    lambda image: image + np.random.default_rng(0).integers(-6, 7, image.shape),
+    lambda image: image * 1.1 + 8,
+    lambda image: seen(pillow_bytes(image[:, :, 0], "JPEG", quality=50))])  # fmt: skip
 def test_digits_that_are_saved_again(change):
     (_, (test, _)) = load_mnist()
     copied = np.array([np.clip(change(i), 0, 255).astype(np.uint8) for i in test[:200]])

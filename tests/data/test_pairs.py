@@ -19,18 +19,13 @@ def test_shapes_order_and_dtype_are_the_article_s():
     assert ((labels[pixels[:, 0]] == labels[pixels[:, 1]]) == (y.ravel() == 1)).all()
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        [7, 7, -3, 7, -3],
-        ["cat", "dog", "dog", "cat", "cat"],
-        [2.0, 0.0, 2.0, 0.0, 0.0],
-        np.array(["cat", "dog", "dog", "cat", "cat"], dtype=object),  # as pandas gives them
-        np.array([3, -1, 3, -1, -1], dtype=object),
-        [[1], [0], [1], [0], [1]],  # as keras.datasets.cifar10 gives them
-        [True, False, True, False, True],
-    ],
-)
+ANIMALS = ["cat", "dog", "dog", "cat", "cat"]
+
+
+@pytest.mark.parametrize("labels", [
+    [7, 7, -3, 7, -3], ANIMALS, [2.0, 0.0, 2.0, 0.0, 0.0], [True, False, True, False, True],
+    *(np.array(labels, dtype=object) for labels in (ANIMALS, [3, -1, 3, -1, -1])),  # from pandas
+    [[1], [0], [1], [0], [1]]])  # fmt: skip  # as keras.datasets.cifar10 gives them
 def test_any_labels(labels):
     flat = np.ravel(labels)
     for seed in range(20):

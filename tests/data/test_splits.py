@@ -87,16 +87,9 @@ def test_few_images_give_each_part_a_same_and_a_different_pair(sizes, reading):
             assert of[:, kind].max() >= 2 and np.count_nonzero(of[:, kind]) >= 2
 
 
-@pytest.mark.parametrize(
-    "sizes, reading, by",
-    [
-        ([5, 4], USUAL, None),
-        ([300, 3], USUAL, None),
-        ([300, 2, 2, 2], USUAL, None),
-        ([3, 3], NO_CHOICES, None),
-        ([9] * 5, USUAL, "classes"),
-    ],
-)
+@pytest.mark.parametrize("sizes, reading, by", [
+    ([5, 4], USUAL, None), ([300, 3], USUAL, None), ([300, 2, 2, 2], USUAL, None),
+    ([3, 3], NO_CHOICES, None), ([9] * 5, USUAL, "classes")])  # fmt: skip
 def test_what_cannot_be_split_is_refused_with_what_is_needed(sizes, reading, by):
     with pytest.raises(
         InputError, match=r"Expected .*Received: .*Add images or classes, or.*--split"
