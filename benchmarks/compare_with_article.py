@@ -2,6 +2,7 @@
 
     python benchmarks/compare_with_article.py                      # 3 epochs of each, 6 minutes
     python benchmarks/compare_with_article.py --recipe keras-io    # keras.io's example instead
+    python benchmarks/compare_with_article.py --recipe triplet --images 12800   # the triplet text's
 
 Each side is a process of its own, and they take turns, epoch by epoch, so that a machine
 whose speed drifts is slow for both. Same images, same number of pairs, same validation.
@@ -20,7 +21,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from pyimagesearch.system import terminal
 
-terminal.setup()  # before Keras
+if multiprocessing.current_process().name == "ours":
+    terminal.setup()  # before Keras; the plain side computes as TensorFlow does by itself
 
 import keras
 
@@ -34,14 +36,15 @@ from pyimagesearch.training import build, checkpoints
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--recipe", choices=("article", "keras-io"), default="article")
+    ap.add_argument("--recipe", choices=("article", "keras-io", "triplet"), default="article")
     ap.add_argument("--epochs", type=terminal.positive_int, default=3)
     ap.add_argument("--images", type=terminal.positive_int, default=60_000, help="(all)")
     args = ap.parse_args()
     (context, pipes) = (multiprocessing.get_context("spawn"), [])
     for side in (plain, ours):
         (pipe, other) = context.Pipe()
-        context.Process(target=side, args=(other, args), daemon=True).start()
+        name = side.__name__
+        context.Process(target=side, name=name, args=(other, args), daemon=True).start()
         other.close()
         pipes.append(pipe)
 
@@ -94,10 +97,15 @@ class Turns(keras.callbacks.Callback):
 
 def images_of(args):
     """The recipe with what was asked for, and (images, labels) to train on and to validate with."""
-    recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs)
+    recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs, weights="none")
     data = datasets.load("mnist", recipe, 0)
-    train = (data.train.images[: args.images], data.train.labels[: args.images])
-    return recipe, train, (data.validation.images, data.validation.labels)
+    (train, validation) = (data.train.images[: args.images], data.validation.images[: args.images])
+    if args.recipe == "triplet":  # the text's 32x32 pixels in three channels, of random weights
+        recipe = recipe.changed(image_shape=(32, 32, 3))
+        around = ((0, 0), (2, 2), (2, 2), (0, 0))
+        (train, validation) = (np.pad(x, around).repeat(3, axis=3) for x in (train, validation))
+    of = zip((train, validation), (data.train.labels, data.validation.labels))
+    return recipe, *((images, labels[: len(images)]) for images, labels in of)
 
 
 def plain_pairs(images, labels):
@@ -112,10 +120,35 @@ def plain_pairs(images, labels):
     return np.array(pairs), np.array(y)
 
 
+def plain_triplets(images, labels):
+    """Anchor, positive and negative of half of the images; labels that nothing looks at."""
+    anchors = np.random.permutation(len(images))[: len(images) // 2]
+    positives = [np.random.choice(np.flatnonzero(labels == labels[k])) for k in anchors]
+    negatives = [np.random.choice(np.flatnonzero(labels != labels[k])) for k in anchors]
+    triplets = [np.array(images)[rows] for rows in (anchors, positives, negatives)]
+    return np.stack(triplets, axis=1), np.ones(len(anchors))
+
+
 def plain_model(recipe):
-    """Two towers, a Lambda for the distance, compiled."""
-    inputs = [keras.Input(config.IMG_SHAPE) for _ in "AB"]
-    network = NETWORKS[recipe.network.name](config.IMG_SHAPE, recipe.network.embedding_dim)
+    """A tower for each image, a Lambda for distance or loss, compiled."""
+    shape = recipe.reading.image_shape
+    inputs = [keras.Input(shape) for _ in ("ABC" if recipe.network.name == "mobilenet" else "AB")]
+    if len(inputs) == 3:
+        network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=shape)
+        for layer in network.layers:  # as in the recipe, or both would learn another thing
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.9
+
+        def loss(feats):
+            (a, p, n) = (keras.ops.normalize(keras.ops.squeeze(x, (1, 2))) for x in feats)
+            (same, other) = (1 - keras.ops.sum(a * x, axis=1, keepdims=True) for x in (p, n))
+            return keras.ops.maximum(same - other + recipe.training.margin, 0)
+
+        model = keras.Model(inputs, keras.layers.Lambda(loss)([network(x) for x in inputs]))
+        adam = keras.optimizers.Adam(recipe.training.learning_rate)
+        model.compile(loss=lambda y, preds: keras.ops.mean(preds), optimizer=adam)
+        return model
+    network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
     distance = keras.layers.Lambda(utils.euclidean_distance)([network(image) for image in inputs])
     model = keras.Model(inputs, HEADS[recipe.network.head](distance))
     loss = metrics.LOSSES[recipe.training.loss]
@@ -131,8 +164,9 @@ def plain(pipe, args):
     (train, validation) = ((scaled(images), y) for images, y in (train, validation))
     np.random.seed(1)
     turns.wait()
-    seconds = seconds_of(plain_pairs, *train)
-    ((drawn, y), (drawn_held_out, y_held_out)) = (plain_pairs(*train), plain_pairs(*validation))
+    draw = plain_triplets if args.recipe == "triplet" else plain_pairs
+    seconds = seconds_of(draw, *train)
+    ((drawn, y), (drawn_held_out, y_held_out)) = (draw(*train), draw(*validation))
     turns.report(seconds)
 
     keras.utils.set_random_seed(1)
@@ -155,12 +189,14 @@ def ours(pipe, args):
     turns = Turns(pipe)
     (recipe, (images, labels), validation) = images_of(args)
     turns.wait()
-    turns.report(seconds_of(sample_pairs, labels, np.random.default_rng(1)))
+    sample = SAMPLERS[recipe.training.pairing]
+    turns.report(seconds_of(sample, labels, np.random.default_rng(1)))
 
     build.set_seed(1)
     rng = np.random.default_rng(1)
-    train = ImageSet(images, labels, pairs=SAMPLERS[recipe.training.pairing](labels, rng))
-    validation = ImageSet(*validation, pairs=sample_pairs(validation[1], rng))
+    train = ImageSet(images, labels, pairs=sample(labels, rng))
+    sample = sample if args.recipe == "triplet" else sample_pairs
+    validation = ImageSet(*validation, pairs=sample(validation[1], rng))
     (model, *parts) = build.networks(recipe, train)
     (dataset, steps) = batches.batches(train, recipe, 1)
     model.compile(**build.compiling(recipe, steps))

@@ -94,9 +94,8 @@ def cached(
     store: names what is computed; a digest of weights and settings belongs into it.
     keys: of each thing, a digest of what its value is computed from. compute(things, done): the
     bytes of each thing that has a value, of at most `step` that the store lacks; done is told how
-    many are. what: for the progress bar, "images looked at".
-    The values are uint8 (N, D), their bytes, on disk, in the order of the keys.
-    Where the cache fails, all of it is done once more with a temporary one.
+    many are. what: for the progress bar, "images looked at". The values are uint8 (N, D), their
+    bytes, on disk, in the keys' order. Where the cache fails, all is done again in a temporary one.
     """
     folder = place()
     try:

@@ -9,6 +9,7 @@ import ctypes
 import gc
 import logging
 import os
+import platform
 import re
 import sys
 import threading
@@ -91,10 +92,9 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     """Prepare this process for a script: call it before Keras is imported.
 
     Shows this project's messages, on standard error where program_output: standard output is a
-    program's to read. Silences the library that reads images. Imports TensorFlow and Keras
-    without their start-up lines and with the settings that this project is written for, whatever
-    a keras.json says. Computes nothing, claims no GPU memory, may be called again.
-    keras: False leaves TensorFlow and Keras, which take seconds, to a second call.
+    program's to read. Silences the library that reads images. Imports TensorFlow and Keras, unless
+    keras is False: they take seconds. Hides their start-up lines, and puts a keras.json aside.
+    Computes nothing, claims no GPU memory, may be called again.
     """
     InputError.in_python = False
     # NumPy's own threads wait busily, and distances are computed by several threads already
@@ -124,7 +124,8 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
         return
 
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # which needs no avx512 to be faster
+    if platform.machine() in ("x86_64", "AMD64"):  # without avx512 TensorFlow leaves oneDNN off
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # TensorFlow writes some lines before it has read this variable: those are for quiet()
