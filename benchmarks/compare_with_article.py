@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pyimagesearch.system import terminal
 
 if multiprocessing.current_process().name == "ours":
-    terminal.setup()  # before Keras; the plain side computes as TensorFlow does by itself
+    # before Keras, its messages beside the table; the plain side has what TensorFlow does by itself
+    terminal.setup(program_output=True)
 
 import keras
 
