@@ -98,7 +98,7 @@ class Turns(keras.callbacks.Callback):
 
 def images_of(args):
     """The recipe with what was asked for, and (images, labels) to train on and to validate with."""
-    recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs, weights="none")
+    recipe = config.RECIPES[args.recipe].changed(epochs=args.epochs, weights="none", patience=None)
     data = datasets.load("mnist", recipe, 0)
     (train, validation) = (data.train.images[: args.images], data.validation.images[: args.images])
     if args.recipe == "triplet":  # the text's 32x32 pixels in three channels, of random weights

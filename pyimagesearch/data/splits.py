@@ -33,9 +33,8 @@ def split(
 
     images: their splits are obeyed; a part that is missing there is taken from their training
     images. Images of one group are of one part. reading: the shares, tested and held_out (of what
-    is not tested).
-    by: "images" (some of every class), "classes" (whole classes), None: images, but classes where
-    most of 20 or more are small, or where nothing else is possible.
+    is not tested). by: "images" (some of every class), "classes" (whole classes), None: images, but
+    classes where most of 20 or more are small, or where nothing else is possible.
     trained: bool (N,), what an earlier model was trained on: it stays in training where that
     leaves half of each share at least. How: "folders", "images", "groups" or "classes".
     Raises InputError where a part could have no same or no different pairs.

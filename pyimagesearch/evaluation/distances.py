@@ -1,8 +1,7 @@
 """Distances of embeddings, and how well they tell same from different. NumPy alone.
 
-Polarity: y = 1 same class, y = 0 different; a smaller distance = more alike; a pair is
-called the same (matched) where distance < threshold. Terms are those of ISO/IEC 19795:
-
+Polarity: y = 1 same class, y = 0 different; a smaller distance = more alike; a pair is called the
+same (matched) where distance < threshold. Terms are those of ISO/IEC 19795:
 FMR  false match rate: the share of different pairs that are called the same.
 TMR  true match rate: the share of same pairs that are called the same; FNMR = 1 - TMR.
 EER  equal error rate: where FMR = FNMR.

@@ -66,8 +66,7 @@ class Retrieval:
             scores.append(np.stack([*found, average], axis=1))
 
             nearest = unit_of[near[:, 0]]
-            other = unit_of[near] != nearest[:, np.newaxis]
-            after = hits[rows, other.argmax(axis=1)]
+            after = hits[rows, (unit_of[near] != nearest[:, np.newaxis]).argmax(axis=1)]
             apart = nearest != unit_of[some]
             np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
 

@@ -62,8 +62,6 @@ class SiameseModel:
     it. operating_points: the threshold for each false match rate, "0.01" and the like; None: too
     few pairs. digest: of weights and graph. embedding_dim: D. measure: the distance of embeddings.
 
-    fmr: the false match rate to hold, see threshold_for.
-
         model = SiameseModel("output")
         model.compare("examples/image_01.png", "examples/image_09.png").same
     """

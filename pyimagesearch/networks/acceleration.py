@@ -12,21 +12,23 @@ from pyimagesearch.system.terminal import AT_ONCE
 
 # what layers compute in, with float32 weights. auto: bfloat16 where the processor multiplies it
 PRECISIONS = ("auto", "bfloat16", "float32")
+# the settings of a layer that has a faster form here; with others it stays as it is
+PLAIN = {"activation": "linear", "dilation_rate": (1, 1), "scale": True, "center": True, "axis": -1}
 
 
 def accelerate(network: keras.Model, precision: str = "auto") -> keras.Model | keras.layers.Layer:
     """A copy of a network that computes the same function in fewer milliseconds.
 
     A chain of layers, or each of a network's chains, takes a batch in parts, in bfloat16 (see
-    PRECISIONS; not the last layer), with dropout from fewer random bits. Any other becomes that of
-    accelerate_convolutions, in float32 and no parts where it has statistics of a whole batch.
+    PRECISIONS; not the last layer), with dropout from fewer random bits. Any other goes through
+    accelerate_convolutions, as a whole where BatchNormalization has statistics of a whole batch.
     """
     of_chains = any(isinstance(layer, keras.Model) for layer in network.layers)
     # a chain: each layer takes what the one before it gives, and nothing else
     is_chain = all(layer.input is before.output for before, layer in pairwise(network.layers))
-    if not of_chains and (not is_chain or has_batch_statistics(network)):
-        if has_batch_statistics(network):
-            return accelerate_convolutions(network, "float32")
+    if has_batch_statistics(network):
+        return accelerate_convolutions(network, "float32")
+    if not (of_chains or is_chain):
         return InParts(accelerate_convolutions(network, precision))
     in_bfloat16 = computes_in_bfloat16(precision)
 
@@ -57,8 +59,9 @@ def accelerate_convolutions(network: keras.Model, precision: str = "auto") -> ke
         (config, kind) = (layer.get_config(), type(layer))
         if in_bfloat16 and kind in (Add, Conv2D, DepthwiseConv2D, ReLU):
             config["dtype"] = "mixed_bfloat16"
+        is_plain = all(config.get(name, value) == value for name, value in PLAIN.items())
         faster: dict = {DepthwiseConv2D: Depthwise, BatchNormalization: OneKernelNormalization}
-        return faster.get(kind, kind).from_config(config)
+        return faster.get(kind if is_plain else None, kind).from_config(config)
 
     twin = keras.models.clone_model(network, clone_function=copy)
     twin.set_weights(network.get_weights())
@@ -114,8 +117,7 @@ class EightBitDropout(Dropout):
         dropped_below = tf.cast(tf.minimum(tf.floor(256 * self.rate + up), 255), tf.uint8)
         numbers = tf.reshape(tf.bitcast(bits[1:], tf.uint8), [-1])[:size]
         kept = tf.reshape(numbers, tf.shape(inputs)) >= dropped_below
-        scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
-        return inputs * (tf.cast(kept, inputs.dtype) * scale)
+        return inputs * (tf.cast(kept, inputs.dtype) * tf.cast(1 / (1 - self.rate), inputs.dtype))
 
 
 class OneKernelNormalization(BatchNormalization):
@@ -156,7 +158,7 @@ class Depthwise(DepthwiseConv2D):
                 to_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
                     input_sizes=tf.shape(x), filter=windows, out_backprop=dy, **how)  # fmt: skip
                 written = how
-                if side > 3 or min(self.sides) <= side:
+                if None not in self.sides and (side > 3 or min(self.sides) <= side):
                     pads = [0, 0]
                     for had in self.sides:
                         pad = max((-(-had // stride) - 1) * stride + side - had, 0)

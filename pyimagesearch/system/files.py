@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pyimagesearch.system.terminal import InputError
+from pyimagesearch.system.terminal import InputError, warn
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
@@ -86,6 +86,8 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
     except Timeout:
         received = f"{directory}. Wait, or name another by --output"
         raise InputError("a folder that no other training writes to", received) from None
+    except OSError:
+        warn("this folder's file system has no locks: start no second training into it")
     try:
         restore(directory)
         yield
@@ -155,6 +157,8 @@ def _locked_folder(parent: Path) -> tuple[Path, FileLock]:
             lock.acquire()
         except Timeout:
             continue
+        except OSError:  # a file system without locks
+            pass
         if folder.is_dir():
             return folder, lock
 

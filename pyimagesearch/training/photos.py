@@ -53,10 +53,9 @@ def train(
     """Each of the recipe's ways, and the one that tells held-out images apart best.
 
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
-    checkpoint: of the training on.
-    Returns (encoder, uint8 -> vectors of length 1; the history of the way that is kept, without
-    epochs where it was computed; {"way", "ways", "mirrored"}: its name, each way's held-out AUC and
-    seconds, whether mirror images are seen: where asked for, or of use before the training on).
+    checkpoint: of the training on. Returns (encoder, uint8 -> vectors of length 1; the history of
+    the way that is kept, without epochs where it was computed; {"way", "ways", "mirrored"}: its
+    name, each way's held-out AUC and seconds, whether mirror images are seen).
 
     A head is kept unless it is clearly worse, see Choice; for new classes it has to be clearly
     better, as has training on, which for others has to be better. With thousands of images or 40
