@@ -124,7 +124,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
         return
 
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if platform.machine() in ("x86_64", "AMD64"):  # without avx512 TensorFlow leaves oneDNN off
+    if platform.machine() in ("x86_64", "AMD64"):  # TensorFlow leaves oneDNN off on older ones
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # a GPU's memory is taken as it is needed: a variable, since asking for the devices starts them
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
