@@ -130,25 +130,30 @@ def plain_triplets(images, labels):
     return np.stack(triplets, axis=1), np.ones(len(anchors))
 
 
-def plain_model(recipe):
-    """A tower for each image, a Lambda for distance or loss, compiled."""
+def plain_triplet_model(recipe):
+    """Three towers, a Lambda for the loss, compiled."""
     shape = recipe.reading.image_shape
-    inputs = [keras.Input(shape) for _ in ("ABC" if recipe.network.name == "mobilenet" else "AB")]
-    if len(inputs) == 3:
-        network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=shape)
-        for layer in network.layers:  # as in the recipe, or both would learn another thing
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = 0.9
+    inputs = [keras.Input(shape) for _ in "ABC"]
+    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=shape)
+    for layer in network.layers:  # as in the recipe, or both would learn another thing
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9
 
-        def loss(feats):
-            (a, p, n) = (keras.ops.normalize(keras.ops.squeeze(x, (1, 2))) for x in feats)
-            (same, other) = (1 - keras.ops.sum(a * x, axis=1, keepdims=True) for x in (p, n))
-            return keras.ops.maximum(same - other + recipe.training.margin, 0)
+    def loss(feats):
+        (a, p, n) = (keras.ops.normalize(keras.ops.squeeze(x, (1, 2))) for x in feats)
+        (same, other) = (1 - keras.ops.sum(a * x, axis=1, keepdims=True) for x in (p, n))
+        return keras.ops.maximum(same - other + recipe.training.margin, 0)
 
-        model = keras.Model(inputs, keras.layers.Lambda(loss)([network(x) for x in inputs]))
-        adam = keras.optimizers.Adam(recipe.training.learning_rate)
-        model.compile(loss=lambda y, preds: keras.ops.mean(preds), optimizer=adam)
-        return model
+    model = keras.Model(inputs, keras.layers.Lambda(loss)([network(x) for x in inputs]))
+    adam = keras.optimizers.Adam(recipe.training.learning_rate)
+    model.compile(loss=lambda y, preds: keras.ops.mean(preds), optimizer=adam)
+    return model
+
+
+def plain_model(recipe):
+    """Two towers, a Lambda for the distance, compiled."""
+    shape = recipe.reading.image_shape
+    inputs = [keras.Input(shape) for _ in "AB"]
     network = NETWORKS[recipe.network.name](shape, recipe.network.embedding_dim)
     distance = keras.layers.Lambda(utils.euclidean_distance)([network(image) for image in inputs])
     model = keras.Model(inputs, HEADS[recipe.network.head](distance))
@@ -165,13 +170,15 @@ def plain(pipe, args):
     (train, validation) = ((scaled(images), y) for images, y in (train, validation))
     np.random.seed(1)
     turns.wait()
-    draw = plain_triplets if args.recipe == "triplet" else plain_pairs
+    of_triplets = args.recipe == "triplet"
+    draw = plain_triplets if of_triplets else plain_pairs
     seconds = seconds_of(draw, *train)
     ((drawn, y), (drawn_held_out, y_held_out)) = (draw(*train), draw(*validation))
     turns.report(seconds)
 
     keras.utils.set_random_seed(1)
-    plain_model(recipe).fit(
+    model = plain_triplet_model(recipe) if of_triplets else plain_model(recipe)
+    model.fit(
         list(np.moveaxis(drawn, 1, 0)),
         y,
         validation_data=(list(np.moveaxis(drawn_held_out, 1, 0)), y_held_out),

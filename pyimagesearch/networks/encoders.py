@@ -255,6 +255,6 @@ NETWORKS: dict[str, Callable[..., Model]] = {
     "keras-io": build_keras_io_model, "dogs": build_dogs_model, "mobilenet": build_mobilenet_model,
     "efficientnet_lite2": build_efficientnet_lite2, "features": build_features,
 }  # fmt: skip
-# those whose embedding_dim is what it is, and those with BatchNormalization
+# those whose embedding_dim is what it is, and those that are not asked to compute in bfloat16
 OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite2": 1280, "features": FEATURES}
-IN_FLOAT32 = ("keras-io", "mobilenet")
+IN_FLOAT32 = ("keras-io", "mobilenet", "features")

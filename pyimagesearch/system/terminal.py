@@ -93,7 +93,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
 
     Shows this project's messages, on standard error where program_output: standard output is a
     program's to read. Silences the library that reads images. Imports TensorFlow and Keras, unless
-    keras is False: they take seconds. Hides their start-up lines, and puts a keras.json aside.
+    keras is False: they take seconds. Hides their start-up lines, and ignores a keras.json.
     Computes nothing, claims no GPU memory, may be called again.
     """
     InputError.in_python = False

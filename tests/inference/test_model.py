@@ -67,18 +67,11 @@ def loaded(original):
 def test_a_stranger_s_process_gets_the_encoder_s_distances(saved, tmp_path):
     (encoder, comparison, path) = saved
     (a, b) = np.random.default_rng(0).integers(0, 256, (2, 7, 28, 28, 1), dtype=np.uint8)
-    np.savez(tmp_path / "in.npz", a=a, b=b)
-    command = [
-        sys.executable,
-        "-I",
-        "-c",
-        STRANGER,
-        path,
-        tmp_path / "in.npz",
-        tmp_path / "out.npz",
-    ]
+    (given, put_out) = (tmp_path / "in.npz", tmp_path / "out.npz")
+    np.savez(given, a=a, b=b)
+    command = [sys.executable, "-I", "-c", STRANGER, path, given, put_out]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    out = np.load(tmp_path / "out.npz")
+    out = np.load(put_out)
     expected = np.asarray(comparison([encoder(a), encoder(b)]))
     assert expected.min() > 1e-3 and expected.std() > 1e-4
     for name in set(out) - {"one", "embedding"}:

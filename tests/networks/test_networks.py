@@ -63,7 +63,9 @@ def test_accelerated_network_computes_the_same(name, bfloat16, images, monkeypat
     monkeypatch.setattr(acceleration, "AT_ONCE", 4)
     network = siamese_network.NETWORKS[name]((16, 16, 1), 48)
     pixels = tf.constant(np.random.default_rng(0).random((images, 16, 16, 1), dtype="float32"))
-    both = [outputs_and_gradients(model, pixels) for model in (network, accelerate(network))]
+    accelerated = accelerate(network)
+    assert accelerated(pixels).dtype == tf.float32
+    both = [outputs_and_gradients(model, pixels) for model in (network, accelerated)]
     # bfloat16 keeps 8 bits: a few parts in a thousand
     tolerance = 0.02 if bfloat16 else 1e-5
     for a, b in list(zip(*both, strict=True))[: 1 if bfloat16 else None]:
@@ -218,6 +220,7 @@ def test_the_features_are_those_of_the_network_and_its_norms_are_folded_into_con
     first = keras.Model(network.input, network.layers[2].output)(images)
     np.testing.assert_allclose(first, normalized, atol=1e-4)
     features = encoders.build_features((64, 48, 3))
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in features.layers)
     found = np.asarray(features(images))
     assert found.shape == (2, encoders.FEATURES) == (2, 6016)
     adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]

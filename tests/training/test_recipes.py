@@ -69,7 +69,7 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
         ('base = "photos"\n[network]\nembedding_dim = 64', "embedding_dim 6016 with .*: 64"),
         ('base = "photos"\n[network]\nweights = "a.keras"', "weights 'none' with training.ways"),
         ('base = "photos"\n[training]\nkeep_best = true', "keep_best False with training.ways"),
-        ('base = "triplet"\n[training]\nprecision = "bfloat16"', "precision 'auto' or 'float32'"),
+        ('base = "photos"\n[training]\nprecision = "bfloat16"', "precision 'auto' or 'float32'"),
         ('base = "photos"\n[training]\nways = ["whitened"]', "ways .'last layer', 'whitened'."),
         ('base = "photos"\n[reading]\nheld_out = 0.0', r"ways \(\) with reading.held_out 0"),
         ('base = "photos"\n[reading]\nside = 80', "side 128 with reading.least_shape .*: 80"),
