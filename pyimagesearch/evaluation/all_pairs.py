@@ -17,7 +17,7 @@ from pyimagesearch.system.terminal import InputError, printable
 
 BLOCK = 1_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
-MOST_EXACT = 3_000  # images; of more the distances are counted in steps
+MOST_EXACT = 500  # images; of more the distances are counted in steps, in a tenth of the memory
 STEPS = 65_536
 NONE = 2  # the kind of an image with itself, and of what is no pair
 MOST_THRESHOLDS = 40
@@ -83,7 +83,7 @@ class ImagePairs:
 
     @cached_property
     def curve(self) -> Curve:
-        """Exact, but for all pairs of more than 3,000 images: in 65,536 steps of the largest."""
+        """Exact, but for all pairs of more than 500 images: in 65,536 steps of the largest."""
         if not self.whole or len(self.rows) <= MOST_EXACT:
             parts = [(far[y < NONE], y[y < NONE]) for *_, y, far in self.blocks()]
             (distances, same) = (np.concatenate(part) for part in zip(*parts))
