@@ -13,7 +13,7 @@ from pyimagesearch.config import EPSILON, Recipe
 from pyimagesearch.system.terminal import InputError
 
 Tensor = Any  # a tensor of Keras' backend, or an array
-MEMBERS = 3  # of an ensemble
+MEMBERS = 5  # of an ensemble
 
 
 @register_keras_serializable(package="pyimagesearch")
