@@ -72,10 +72,16 @@ def plot_matrix(
 
     names: of the files, sorted. Lines part the folders, which are named where files are too many.
     """
+    import cv2  # where it is needed
+
     fig = Figure(figsize=(7, 6), layout="tight")
     ax = fig.subplots()
     most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
-    picture = ax.imshow(distances, cmap="cividis", vmin=0, vmax=most)
+    # of many the means of areas: Matplotlib would take a gigabyte for them
+    (n, side) = (len(distances), min(len(distances), 1000))
+    shown = cv2.resize(np.float32(distances), (side, side), interpolation=cv2.INTER_AREA)
+    how: Any = {"vmin": 0, "vmax": most, "extent": (-0.5, n - 0.5, n - 0.5, -0.5)}
+    picture = ax.imshow(shown, cmap="cividis", **how)
     folders = np.array([name.rpartition("/")[0] or "." for name in names])
     starts = np.flatnonzero(np.append(True, folders[1:] != folders[:-1]))
     for start in starts[1:]:
