@@ -48,11 +48,11 @@ def test_batch_contrastive_loss_by_hand():
     assert float(loss) == pytest.approx((0.36 + (0.04 + 0.64) / 2) / 2)
 
 
-def test_three_members_are_judged_each_by_itself():
+def test_members_are_judged_each_by_itself():
     rng = np.random.default_rng(0)
-    labels, members = rng.integers(0, 3, 12), rng.normal(0, 0.4, (3, 12, 5)).astype("float32")
+    labels, members = rng.integers(0, 3, 12), rng.normal(0, 0.4, (5, 12, 4)).astype("float32")
     expected = np.mean([float(metrics.batch_contrastive_loss(labels, m, 0.7)) for m in members])
-    together = np.concatenate(list(members), axis=1) / 3**0.5
+    together = np.concatenate(list(members), axis=1) / 5**0.5
     got = float(metrics.members_contrastive_loss(labels, together, 0.7))
     assert got == pytest.approx(expected, rel=1e-5)
 

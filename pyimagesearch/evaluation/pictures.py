@@ -65,9 +65,7 @@ def plot_worst(measured: Measurement, worst: tuple, path: File, run: str = "") -
     return plot_pairs(images, texts, [pair["expected"] for pair in pairs], path, title)
 
 
-def plot_matrix(
-    distances: np.ndarray, names: Sequence[str], threshold: float, path: File
-) -> Figure:
+def plot_matrix(distances: np.ndarray, names: list[str], threshold: float, path: File) -> Figure:
     """All distances of a folder, (N, N), as a map; the threshold is marked on its scale.
 
     names: of the files, sorted. Lines part the folders, which are named where files are too many.
@@ -77,11 +75,10 @@ def plot_matrix(
     fig = Figure(figsize=(7, 6), layout="tight")
     ax = fig.subplots()
     most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
-    # of many the means of areas: Matplotlib would take a gigabyte for them
-    (n, side) = (len(distances), min(len(distances), 1000))
-    shown = cv2.resize(np.float32(distances), (side, side), interpolation=cv2.INTER_AREA)
-    how: Any = {"vmin": 0, "vmax": most, "extent": (-0.5, n - 0.5, n - 0.5, -0.5)}
-    picture = ax.imshow(shown, cmap="cividis", **how)
+    (n, side) = (len(names), min(len(names), 1000))  # Matplotlib takes a gigabyte for 5,000
+    shown = cv2.resize(distances.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    extent = (-0.5, n - 0.5, n - 0.5, -0.5)
+    picture = ax.imshow(shown, cmap="cividis", vmin=0, vmax=most, extent=extent)
     folders = np.array([name.rpartition("/")[0] or "." for name in names])
     starts = np.flatnonzero(np.append(True, folders[1:] != folders[:-1]))
     for start in starts[1:]:

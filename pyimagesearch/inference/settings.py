@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, is_zipfile
@@ -14,8 +15,25 @@ from pyimagesearch.system.terminal import InputError, printable
 FORMAT = 1
 SETTINGS = Path("assets.extra", "siamese.json")  # TensorFlow's loader ignores this folder
 ADVICE = "Train one with train_contrastive_siamese_network.py, or name another folder (--model)."
-CHECKED = "format_version image_shape threshold reading class_names distance operating_points "
-CHECKED += "operating_bounds operating_images identification probability"  # of the settings
+
+
+def _are_rates(rates: dict[str, Any]) -> bool:
+    # thresholds by false match rates, "0.01" and the like; None: too few pairs for it
+    known = [(float(rate), threshold) for rate, threshold in rates.items()]
+    return all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+
+
+CHECKS: dict[str, Callable[[Any], bool]] = {  # of a setting: whether a value is of its kind
+    "format_version": lambda x: x == FORMAT,
+    "image_shape": lambda x: len(x) == 3 and 0 < min(x) <= max(x) < 2**16,
+    "threshold": math.isfinite, "operating_images": lambda x: math.isfinite(x) and x >= 0,
+    "reading": lambda x: x.get("fit", "stretch") in FITS,
+    "class_names": lambda x: {*map(type, x)} <= {str},
+    "distance": lambda x: x in ("euclidean", "cosine"),
+    "operating_points": _are_rates, "operating_bounds": _are_rates,
+    "identification": lambda x: _are_rates(x.get("rates") or {}),
+    "probability": lambda x: math.isfinite(x["middle"] + x["slope"]),
+}  # fmt: skip
 
 
 def folder_of(path: str) -> str:
@@ -37,29 +55,9 @@ def read_settings(model: Path) -> dict[str, Any]:
     name = "no JSON object"
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-        for name in CHECKED.split():
-            value = settings.get(name)
-            if value is None:
-                right = name not in ("image_shape", "threshold")
-            elif name in ("threshold", "operating_images"):
-                right = math.isfinite(value) and (name == "threshold" or value >= 0)
-            elif name == "format_version":
-                right = value == FORMAT
-            elif name == "distance":
-                right = value in ("euclidean", "cosine")
-            elif name == "image_shape":
-                right = len(value) == 3 and 0 < min(value) <= max(value) < 2**16
-            elif name == "reading":
-                right = value.get("fit", "stretch") in FITS
-            elif name == "class_names":
-                right = {*map(type, value)} <= {str}
-            elif name == "probability":
-                right = math.isfinite(value["middle"] + value["slope"])
-            else:  # numbers by false match rates, "0.01" and the like; None: too few pairs for it
-                rates = value.get("rates") or {} if name == "identification" else value
-                known = [(float(rate), t) for rate, t in rates.items()]
-                right = all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
-            if not right:
+        for name, is_right in CHECKS.items():
+            is_there = settings.get(name) is not None or name in ("image_shape", "threshold")
+            if is_there and not is_right(settings[name]):
                 raise ValueError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         wanted = f"settings in {printable(file)} as this version writes them"
