@@ -17,7 +17,7 @@ from pyimagesearch.system.terminal import InputError, printable
 
 BLOCK = 1_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
-MOST_EXACT = 500  # images; of more the distances are counted in steps, in a tenth of the memory
+MOST_EXACT = 500  # images; of more the distances are counted in steps, in a fifth of the memory
 STEPS = 65_536
 NONE = 2  # the kind of an image with itself, and of what is no pair
 MOST_THRESHOLDS = 40

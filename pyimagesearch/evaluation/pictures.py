@@ -75,7 +75,7 @@ def plot_matrix(distances: np.ndarray, names: list[str], threshold: float, path:
     fig = Figure(figsize=(7, 6), layout="tight")
     ax = fig.subplots()
     most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
-    (n, side) = (len(names), min(len(names), 1000))  # Matplotlib takes a gigabyte for 5,000
+    (n, side) = (len(names), min(len(names), 1000))  # Matplotlib takes 65 bytes for each
     shown = cv2.resize(distances.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     extent = (-0.5, n - 0.5, n - 0.5, -0.5)
     picture = ax.imshow(shown, cmap="cividis", vmin=0, vmax=most, extent=extent)
