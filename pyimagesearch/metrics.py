@@ -78,10 +78,10 @@ def batch_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tenso
 
 @register_keras_serializable(package="pyimagesearch")
 def members_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tensor:
-    """batch_contrastive_loss of each of three networks by itself: the mean of the three.
+    """batch_contrastive_loss of each of five networks by itself: the mean of the five.
 
-    preds: (B, 3 D), their embeddings side by side, each divided by sqrt(3). So the distance of
-    the whole is the root mean square of the three distances, and lives on their scale.
+    preds: (B, 5 D), their embeddings side by side, each divided by sqrt(5). So the distance of
+    the whole is the root mean square of the five distances, and lives on their scale.
     """
     members = ops.split(preds * MEMBERS**0.5, MEMBERS, axis=1)
     return sum(batch_contrastive_loss(y, member, margin) for member in members) / MEMBERS
