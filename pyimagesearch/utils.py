@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pyimagesearch.config import EPSILON
 from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.data.sets import class_numbers
+from pyimagesearch.data.sets import array_of, class_numbers
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.terminal import InputError
 
@@ -26,13 +26,7 @@ def make_pairs(images, labels, rng=None):
     Raises InputError, a ValueError, for images of different sizes, labels that are no classes
     (one-hot, fractions), fewer than two classes, more or fewer labels than images.
     """
-    try:
-        images = np.asarray(images)
-    except ValueError:
-        images = np.empty(0, object)
-    if images.dtype == object or images.ndim == 0:
-        raise InputError("images of one size, as an array (N, ...)", "several sizes, or no numbers")
-    numbers = class_numbers(labels)
+    (images, numbers) = (array_of(images), class_numbers(labels))
     if len(images) != len(numbers):
         raise InputError("one label for each image", f"{len(images)} images, {len(numbers)} labels")
     pairs = sample_pairs(numbers, rng, alone=True)

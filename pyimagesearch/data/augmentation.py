@@ -23,11 +23,11 @@ def moved(
     images: uint8 (B, H, W, C). recipe: shift in pixels, turn in degrees, zoom as a share, all up
     to so much either way; crop, the share of the area that a window may leave out; mirror, every
     second image; blur, up to this share of a blur by one pixel; colour and light, up to this
-    share of colour, contrast, brightness. A shift alone is of whole pixels. Edges are repeated.
-    seed: two integers, which decide it all; or draws, float (DRAWN, B) in [-1, 1), which do.
+    share of colour, contrast, brightness. Edges are repeated. seed: two integers, which decide it
+    all, a shift alone in whole pixels; or draws, float (DRAWN, B) in [-1, 1), which do.
     """
     training = recipe.training
-    bent = bool(training.turn or training.zoom or training.crop)
+    bent = bool(training.turn or training.zoom or training.crop) or draws is not None
     n = tf.shape(images)[0]
     if draws is None:
         draws = tf.random.stateless_uniform([DRAWN, n], seed, -1, 1)

@@ -36,15 +36,16 @@ def batches(
     each side by side (B, H, W, C), y (B, 1). Every epoch holds every anchor once, in an order of
     its own; of classes of very different size M anchors of all classes equally often.
     shares: the devices that share a batch in equal parts. move: as the recipe asks, at random.
-    Raises InputError where k does not divide batch_size, or where only pairs are known.
+    Raises InputError where k does not divide batch_size, where a batch of fewer than 4 would have
+    no same pair, or where only pairs are known.
     """
     (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
     in_batch = pairing == "batch"
     if train.labels is None and pairing in ("batch", "triplets"):
         raise InputError("classes", "ready pairs, which --recipe pairs trains on")
     k = 1 if in_batch or pairing == "triplets" else train.pairs.others.shape[1]
-    if size % k or (in_batch and size < 2):
-        raise InputError("an even batch size, 2 or more", size)
+    if size % k or (in_batch and size < 4):  # two of a class, two of another
+        raise InputError(f"a batch size that is {'4 or more' if in_batch else 'even'}", size)
     # of ready pairs none is drawn more often than another
     labels = np.zeros(len(train), int) if train.labels is None else train.labels
     class_of = tf.constant(labels, tf.int32)

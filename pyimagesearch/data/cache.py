@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike
 from pyimagesearch.data import images
 from pyimagesearch.system.terminal import AT_ONCE, printable, progress_bar, say, warn
 
-FILE = "contrastive-6.sqlite"  # where the table or the reader changes, the number does
+FILE = "contrastive-7.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
 TABLE = """CREATE TABLE IF NOT EXISTS
     kept (store TEXT, key BLOB, value BLOB, PRIMARY KEY (store, key))"""

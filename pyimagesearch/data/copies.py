@@ -6,6 +6,7 @@ that was trained on the one knows the other, and a figure that is measured on it
 
 import numpy as np
 
+from pyimagesearch.data.images import fit
 from pyimagesearch.data.sets import Rows, evenly, in_order
 from pyimagesearch.data.splits import groups_of
 
@@ -76,9 +77,9 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     """
     import cv2
 
-    size = (ALIGNED_SIDE, ALIGNED_SIDE)
-    (a, b) = (image.mean(axis=2, dtype=np.float32) for image in (a, b))
-    (a, b) = (cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (a, b))
+    size = (ALIGNED_SIDE, ALIGNED_SIDE, 1)
+    grey = (image.mean(axis=2, dtype=np.float32, keepdims=True) for image in (a, b))
+    (a, b) = (fit(image, size)[..., 0] for image in grey)
     if np.sort(np.histogram(a, SHADES)[0])[-2:].sum() > MOST_PLAIN * a.size:
         return False
     (a, b) = (cv2.GaussianBlur(image, (3, 3), 0) for image in (a, b))
@@ -99,11 +100,8 @@ def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
 
     The product of two is the correlation of their pixels, at any contrast. A plain image becomes 0.
     """
-    import cv2
-
-    area = cv2.INTER_AREA
-    small = np.array([cv2.resize(images[row], (SIDE, SIDE), interpolation=area) for row in rows])
-    pixels = small.reshape(len(rows), -1).astype(np.float32)
+    small = np.array([fit(images[row], (SIDE, SIDE, images.shape[3])) for row in rows])
+    pixels = small.reshape(-1, SIDE * SIDE * images.shape[3]).astype(np.float32)
     pixels -= pixels.mean(axis=1, keepdims=True)
     contrast = pixels.std(axis=1, keepdims=True)
     length = np.where(contrast < LEAST_CONTRAST, np.inf, contrast * pixels.shape[1] ** 0.5)

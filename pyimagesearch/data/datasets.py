@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyimagesearch.config import Recipe
-from pyimagesearch.data import folders, splits
+from pyimagesearch.data import folders, sets, splits
 from pyimagesearch.data.copies import near_copies
 from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.pairs import SAMPLERS, Pairs, sample_pairs
@@ -65,14 +65,14 @@ def _images_of(source, own, reading, split, flags):
     (train, test) = DATASETS[source]() if own else source
     if test is None:
         return of_arrays(*train), {}
-    shape = np.shape(train[0])[1:]
-    if len(test) != 2 or np.shape(test[0])[1:] != shape:
-        wanted = f"test images and their labels, images of shape {shape}"
-        raise InputError(wanted, f"{len(test)} things, the first of shape {np.shape(test[0])}")
-    for images, labels in () if own else (train, test):  # each by itself, before they are joined
-        check_arrays(np.asarray(images), labels)
-    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(train[1]), len(test[1])])
-    return of_arrays(*map(np.concatenate, zip(train, test)), splits=given), {}  # type: ignore
+    (images, others) = (sets.array_of(x[0]) for x in (train, test))
+    if len(test) != 2 or others.shape[1:] != images.shape[1:]:
+        wanted = f"test images and their labels, images of shape {images.shape[1:]}"
+        raise InputError(wanted, f"{len(test)} things, the first of shape {others.shape}")
+    for part in () if own else ((images, train[1]), (others, test[1])):  # each before it is joined
+        check_arrays(*part)
+    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(images), len(others)])
+    return of_arrays(np.concatenate([images, others]), np.append(train[1], test[1]), given), {}
 
 
 def load(
@@ -151,11 +151,12 @@ def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
     return numbers
 
 
-def of_arrays(images: np.ndarray, labels: ArrayLike, splits: np.ndarray | None = None) -> ImageSet:
+def of_arrays(images: Any, labels: ArrayLike, splits: np.ndarray | None = None) -> ImageSet:
     """Images in memory with their labels, see check_arrays. splits: TRAIN, then TEST, or None.
 
     files are the images' numbers in each. Logs which classes of one image are left out.
     """
+    images = sets.array_of(images)
     numbers = check_arrays(images, labels)
     images = images[..., np.newaxis] if images.ndim == 3 else images
     names = tuple(map(str, np.unique(np.asarray(labels))))

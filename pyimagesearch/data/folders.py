@@ -17,7 +17,7 @@ from pyimagesearch.data.listing import File, ReadyPair, few_of, find, say_left_o
 from pyimagesearch.data.lists import find_listed
 from pyimagesearch.data.sets import LEAST_IMAGES, ImageSet, Pairs, Rows, class_numbers, evenly
 from pyimagesearch.data.splits import PART_NAMES, connected
-from pyimagesearch.system.terminal import InputError, printable, say, warn
+from pyimagesearch.system.terminal import InputError, counted, printable, say, warn
 
 MOST_NAMED = 12  # classes, or files that are left out, in one line
 MANY_SIDE = 128  # pixels: images are not reduced further because they are many
@@ -137,7 +137,7 @@ def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]
     sizes = Counter(dict.fromkeys(names, 0))
     sizes.update(sure.values())
     large = {name: size for name, size in sizes.items() if size >= LEAST_IMAGES}
-    warn(f"left out class {printable(name)}: {size} images, {LEAST_IMAGES} needed"
+    warn(f"left out class {printable(name)}: {counted(size, 'image')}, {LEAST_IMAGES} needed"
         for name, size in sizes.items() if name not in large)  # fmt: skip
     if len(large) < 2:
         raise InputError("at least two classes of two readable images", f"{len(large)} such")

@@ -1,7 +1,7 @@
 """An image file comes in; its pixels as a person sees them go out, or an error that names it.
 
 Pillow decodes, since it refuses files that are cut off, where OpenCV fills the rest with grey and
-says nothing. OpenCV resizes, since its INTER_AREA is a true mean of the pixels.
+says nothing. OpenCV resizes, since its INTER_AREA is a true mean where no side grows.
 """
 
 import errno
@@ -75,8 +75,7 @@ def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarr
 
     Raises InputError, naming the file, where it cannot be read whole.
     """
-    (image, _) = read_picture(path, max(shape[:2]))
-    return image if image.shape == shape else fit(image, shape)
+    return fit(read_picture(path, max(shape[:2]))[0], shape)
 
 
 def read_picture(path: str | os.PathLike, side: int | None = None) -> tuple[np.ndarray, bytes]:
@@ -135,9 +134,10 @@ def _prepare(picture: Any, data: bytes, side: int | None) -> None:
     elif picture.format == "TIFF":
         tags = picture.tag_v2
         bits = max(tags.get(258, (1,)))
-        # Pillow reads others wrongly: 12 bits, white as zero, each channel for itself
-        if bits > 8 and (bits != 16 or tags.get(262) not in (1, 2) or tags.get(284) == 2):
-            raise ValueError(f"a TIFF of {bits} bits: save it as PNG")
+        # Pillow reads others wrongly: 12 bits, white as zero, each channel for itself, signed ones
+        odd = bits > 8 and (bits != 16 or tags.get(262) not in (1, 2) or tags.get(284) == 2)
+        if odd or 2 in tags.get(339, ()):
+            raise ValueError(f"a TIFF of {bits} bits or of signed numbers: save it as PNG")
     elif picture.format == "PNG" and data[24] == 16 and "transparency" in picture.info:
         raise ValueError("16 bits with one colour that is transparent: save it with 8 bits")
     elif codec == "ppm_plain" and data.count(b"#") > 1000:
@@ -198,10 +198,10 @@ def fit(image: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     if image.shape[2] > channels:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if image.shape[:2] != (h, w):
-        # INTER_AREA averages, so that nothing is lost when an image shrinks
-        shrinks = image.shape[0] > h or image.shape[1] > w
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (w, h), interpolation=method)
+        # what shrinks is averaged, so that nothing is lost; then what grows is drawn out
+        smaller = (min(w, image.shape[1]), min(h, image.shape[0]))
+        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
     (above, left) = ((height - h) // 2, (width - w) // 2)
     around = ((above, height - h - above), (left, width - w - left), (0, 0))
     # grey becomes RGB of three equal channels

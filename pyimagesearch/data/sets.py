@@ -115,6 +115,17 @@ class DataSet:
     copies: Sequence[int] | np.ndarray = ()  # the test images that have a near copy in training
 
 
+def array_of(images: Any) -> np.ndarray:
+    """Images as one array (N, ...). Raises InputError where they are of several sizes."""
+    try:
+        array = np.asarray(images)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype == object or array.ndim == 0:
+        raise InputError("images of one size, as an array (N, ...)", "several sizes, or no numbers")
+    return array
+
+
 def evenly(count: int, most: int) -> np.ndarray:
     """The indices of `most` of `count` things, evenly spread, or of all where they are fewer."""
     return np.linspace(0, count - 1, min(count, most)).astype(int)

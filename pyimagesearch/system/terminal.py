@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any, NoReturn
 
 from pyimagesearch import __version__
@@ -70,7 +69,7 @@ def printable(name: str | bytes | os.PathLike) -> str:
 
     A byte that is no UTF-8, as E9, is shown as \udce9, and what has no place in a line as "?".
     """
-    text = str(Path(os.fsdecode(name))).encode("utf-8", "backslashreplace").decode()
+    text = os.fsdecode(name).encode("utf-8", "backslashreplace").decode()
     return UNPRINTABLE.sub("?", text)
 
 

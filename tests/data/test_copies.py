@@ -36,14 +36,10 @@ def photos():
     return [np.clip(sky + shapes, 0, 255).astype(np.uint8) for shapes in noise.sum(axis=0)]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda photo: photo[6:-6, 7:-7],  # 3 % of each side
-        lambda photo: photo[8:, 9:],  # two sides
-        lambda photo: cv2.resize(photo, (96, 80), interpolation=cv2.INTER_CUBIC),
-    ],
-)
+@pytest.mark.parametrize("change", [
+    lambda photo: photo[6:-6, 7:-7],  # 3 % of each side
+    lambda photo: photo[8:, 9:],  # two sides
+    lambda photo: cv2.resize(photo, (96, 80), interpolation=cv2.INTER_CUBIC)])  # fmt: skip
 def test_photos_that_are_cropped_or_shrunk(photos, change):
     train = np.array([fit(photo, SHAPE) for photo in photos])
     test = np.array([fit(change(photo), SHAPE) for photo in photos[:30]])

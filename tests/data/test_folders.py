@@ -48,7 +48,7 @@ def test_what_is_good_is_used_and_the_rest_is_named(write, read, said):
         "bad/2.png: cannot be read (no image of a known format",
         "left out class bad: 0 images, 2 needed",
         "left out 2, in several classes: cats/deep er/ä 1.png, dogs/a cat.png",
-        "left out class one: 1 images, 2 needed",
+        "left out class one: 1 image, 2 needed",
         "left out 1, copies: dogs/copy of 1.png",
         "2 classes: cats (2), dogs (3)",
     ):

@@ -115,6 +115,7 @@ def test_what_a_person_sees(name):
         tiff(bytes.fromhex("000fff800800"), 12, 1),
         opencv_bytes(np.array([[0, 0.25, 1]], np.float32), ".tiff"),
         opencv_bytes(np.array([[[0, 0.25, 1]]], np.float64), ".tiff"),
+        opencv_bytes(np.array([[-1, 3]], np.int16), ".tiff"),
         png(0, [500, 40_000], (b"tRNS", struct.pack(">H", 500))),  # one colour is transparent
     ],
 )
@@ -251,6 +252,8 @@ def test_grey_and_resize(tmp_path, photo):
     # each pixel is the mean of four
     expected = photo.reshape(20, 2, 15, 2, 3).mean(axis=(1, 3))[:, :, ::-1]
     assert np.abs(small - expected).max() <= 1
+    # one side shrinks, the other grows: no column is left out
+    assert (fit(np.uint8([[[0], [200], [0], [0]]]), (3, 1, 1)) == 50).all()
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (1, 5000), (5000, 1)])

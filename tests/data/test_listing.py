@@ -80,14 +80,10 @@ def test_parts_in_any_case(tree, said, train, test, validation):
     assert "are used as what they are named for" in said()
 
 
-@pytest.mark.parametrize(
-    "names, sizes",
-    [
-        (several("train", "test"), {"train": 2, "test": 2}),
-        (several("train", "test/a", "test/b"), {"train": 2, "test": 4}),
-        (several("train/a", "test/a", "my_val"), {"train": 2, "test": 2, "my_val": 2}),
-    ],
-)
+@pytest.mark.parametrize("names, sizes", [
+    (several("train", "test"), {"train": 2, "test": 2}),
+    (several("train", "test/a", "test/b"), {"train": 2, "test": 4}),
+    (several("train/a", "test/a", "my_val"), {"train": 2, "test": 2, "my_val": 2})])  # fmt: skip
 def test_train_and_test_are_never_classes_in_silence(tree, names, sizes):
     with pytest.raises(InputError, match=r"Expected either classes, or parts.*--class-level 1"):
         tree(*names)
