@@ -78,7 +78,9 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
             else:
                 network = encoders.build_from_file(name, recipe.network.pixels, shape)
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
-            received = f"{shape} ({first_line(error)}). Raise reading.least_shape or --image-size."
+            if isinstance(error, InputError):  # of the encoder's file
+                raise
+            received = f"{shape} ({first_line(error)}). Change reading.least_shape or --image-size."
             raise InputError(f"images that network {recipe.network.name} takes", received) from None
     if accelerated and recipe.network.name in NETWORKS:
         network = accelerate(network, recipe.training.precision)

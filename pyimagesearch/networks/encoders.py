@@ -3,18 +3,16 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 from keras.models import Model
 
-from pyimagesearch.metrics import MEMBERS
+from pyimagesearch.metrics import MEMBERS, Tensor
 from pyimagesearch.system.terminal import InputError, first_line, printable
 
 Shape = tuple[int, int, int]  # height, width, channels
-Tensor = Any
 
 
 def build_fast_model(
@@ -224,7 +222,8 @@ def read_encoder(path: str) -> Model:
     try:
         model = keras.models.load_model(path, compile=False)
         (shape, output) = (model.input_shape, model.output_shape)
-        if len(shape) == 4 and shape[3] in (3, None) and len(output) in (2, 3, 4):
+        one_array = len(model.outputs) == 1 and len(output) in (2, 3, 4)
+        if one_array and len(shape) == 4 and shape[3] in (3, None):
             return model
         reason = f"a model from {shape} to {output}"
     except Exception as error:  # Keras raises whatever a file makes it raise
@@ -243,7 +242,9 @@ def pixels_of(model: Model) -> str | None:
     """What a model takes, in PIXELS, as its first layers say it; None where they do not."""
     scales = (layers.Rescaling, layers.Normalization)
     first = next((x for x in leaves(model) if x.weights or isinstance(x, scales)), None)
-    return "0..255" if isinstance(first, scales) else None
+    divides = isinstance(first, layers.Rescaling) and np.max(first.scale) < 0.1
+    centres = isinstance(first, layers.Normalization) and np.max(first.mean) > 2
+    return "0..255" if divides or centres else None
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here

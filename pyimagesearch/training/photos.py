@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.layers import Dense, Dropout, Input, Rescaling, UnitNormalization
+from keras.layers import Dense, Dropout, Input, UnitNormalization
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
@@ -52,7 +52,7 @@ def train(
 ) -> tuple[keras.Model, keras.callbacks.History, dict[str, Any]]:
     """Each of the recipe's ways, and the one that tells held-out images apart best.
 
-    network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, 6016).
+    network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, D), D 6016 if none is given.
     checkpoint: of the training on. Returns (encoder, uint8 -> vectors of length 1; the history of
     the way that is kept, without epochs where it was computed; {"way", "ways", "mirrored"}: its
     name, each way's held-out AUC and seconds, whether mirror images are seen).
@@ -85,7 +85,7 @@ def train(
     whitened = keras.Model(network.input, dense(network.output))
     dense.set_weights([kernel, bias])
 
-    def apply(features):  # float16 (N, 6016) -> float32 (N, k), in blocks: they are large
+    def apply(features):  # float16 or 32 (N, D) -> float32 (N, k), in blocks: they are large
         return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 1024)
 
     of_held = apply(of_held)
@@ -269,9 +269,9 @@ def features_of(
     images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
     random by its pixels and the view (seed, number) alone; None: as they are.
     """
-    # one file is another network where it is given other pixels
-    scales = [(x.scale, x.offset) for x in leaves(network) if isinstance(x, Rescaling)]
-    digest = hashlib.blake2b(f"{network.input_shape} {scales}".encode(), digest_size=8)
+    # weights alone are not a network: it may be given other pixels, or be pooled otherwise
+    own = [(type(x).__name__, x.get_config() | {"name": ""}) for x in leaves(network)]
+    digest = hashlib.blake2b(f"{network.input_shape} {own}".encode(), digest_size=8)
     for weight in network.get_weights():
         digest.update(weight.tobytes())
     kind = np.float16 if network.output_shape[1] == FEATURES else np.float32
@@ -330,7 +330,6 @@ def whitening(
     covariance = (1 - shrunk) * covariance + shrunk * np.trace(covariance) / k * np.eye(k)
     (values, vectors) = np.linalg.eigh(covariance)
     floor = max(values.max() * 1e-6, 1e-12)  # classes of one image, or of equal ones
-    turned = directions @ (vectors / np.sqrt(np.maximum(values, floor)))
-    turned = scale[:, np.newaxis] * turned
+    turned = scale[:, np.newaxis] * (directions @ (vectors / np.sqrt(np.maximum(values, floor))))
     turned /= np.sqrt(((features - mean) @ turned).var(axis=0).mean())
     return turned.astype(np.float32), (-mean @ turned).astype(np.float32)

@@ -259,14 +259,18 @@ def test_a_model_of_a_file_gets_the_pixels_it_takes(tmp_path):
         found = encoders.build_from_file(path, pixels, (2, 2, 3))(red)
         np.testing.assert_allclose(found, [values], rtol=1e-4)
     assert encoders.pixels_of(encoders.read_encoder(path)) is None
-    scaled = keras.Model(inputs, keras.layers.Conv2D(2, 1)(keras.layers.Rescaling(1 / 255)(inputs)))
-    assert encoders.pixels_of(keras.Model(inputs, scaled(inputs))) == "0..255"
+    for scale, pixels in ((1 / 255, "0..255"), (2.0, None)):
+        conv = keras.layers.Conv2D(2, 1)(keras.layers.Rescaling(scale)(inputs))
+        scaled = keras.Model(inputs, keras.Model(inputs, conv)(inputs))
+        assert encoders.pixels_of(scaled) == pixels
 
 
 def test_what_is_no_encoder_is_refused(tmp_path):
     (tmp_path / "text.keras").write_text("abc")
     inputs = keras.Input((5,))
     keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "vectors.keras")
-    for name in ("text", "vectors", "missing"):
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, [keras.layers.Flatten()(inputs)] * 2).save(tmp_path / "two.keras")
+    for name in ("text", "vectors", "two", "missing"):
         with pytest.raises(InputError, match=rf"model from images .B, H, W, 3.*{name}\.keras, "):
             encoders.read_encoder(str(tmp_path / f"{name}.keras"))

@@ -101,10 +101,12 @@ def test_few_images_and_equal_ones_stay_finite(labels):
     assert kernel.shape == (3, 3) and np.isfinite(values @ kernel + bias).all()
 
 
-def a_network(scale=1 / 255):
+def a_network(scale=1 / 255, *more):
     """uint8 (B, 8, 8, 3) -> (B, 192)."""
-    inputs = keras.Input((8, 8, 3), dtype="uint8")
-    return keras.Model(inputs, keras.layers.Flatten()(keras.layers.Rescaling(scale)(inputs)))
+    x = inputs = keras.Input((8, 8, 3), dtype="uint8")
+    for layer in (keras.layers.Rescaling(scale), keras.layers.Flatten(), *more):
+        x = layer(x)
+    return keras.Model(inputs, x)
 
 
 def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkeypatch):
@@ -116,6 +118,8 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
     assert plain.dtype == np.float32  # float16 is for the network that ships
     np.testing.assert_allclose(plain, images.reshape(6, -1) / 255, atol=1e-3)
     np.testing.assert_allclose(features_of(a_network(1 / 51), images), 5 * plain, rtol=1e-5)
+    half = a_network(1 / 255, keras.layers.ReLU(0.5))  # no weights tell it from the first
+    np.testing.assert_array_equal(features_of(half, images), np.minimum(plain, 0.5))
     whole = features_of(network, images, recipe, (42, 0))
     for other, view in ((recipe, (42, 1)), (recipe, (1, 0)), (recipe.changed(light=0), (42, 0))):
         assert (features_of(network, images, other, view) != whole).any()

@@ -83,7 +83,7 @@ def test_what_a_file_says_wrong_or_in_vain_is_named(tmp_path, text, message):
 
 def test_images_that_are_too_small_for_a_network():
     recipe = RECIPES["fast"].changed(image_shape=(4, 4, 1), least_shape=(1, 1, 1))
-    with pytest.raises(InputError, match=r"Raise reading\.least_shape"):
+    with pytest.raises(InputError, match=r"Change reading\.least_shape"):
         build_encoder(recipe)
 
 
