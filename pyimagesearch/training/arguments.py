@@ -44,6 +44,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),
     **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
     "tested": (TINY, 0.99), "test_views": (1, 9), "side": (1, 2 * SAMPLE - 1),
+    "most_pixels": (0, 10**9),
 }  # fmt: skip
 
 
@@ -114,6 +115,11 @@ def parse(
     if (args.quick or args.encoder) and not ways:
         wanted = "--quick" if args.quick else "--encoder"
         raise InputError(f"{wanted} with recipe photos", f"recipe {args.recipe}")
+    if args.encoder_pixels and not args.encoder:
+        raise InputError("--encoder-pixels with --encoder", "it alone")
+    of_network = args.learning_rate or args.batch_size or args.tensorboard
+    if args.quick and of_network:
+        raise InputError("--quick without --lr, --batch-size, --tensorboard", of_network)
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},

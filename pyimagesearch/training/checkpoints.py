@@ -15,7 +15,7 @@ import numpy as np
 from pyimagesearch import config, metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation.distances import Comparison, curve_of
+from pyimagesearch.evaluation.distances import curve_of
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference.settings import read_settings
 from pyimagesearch.system.files import whole_file
@@ -106,12 +106,13 @@ class Checkpoint(Progress):
         self.collapsed = False  # whether all distances are alike
         self.resumed: list[np.ndarray] = []  # values of the variables
         self.is_finished = False
+        model = Path(output, os.path.basename(config.MODEL_PATH))
         if not resume:
             if os.path.exists(self.path):
                 say("this replaces the unfinished training here, which --resume goes on with")
-        elif os.path.exists(self.path) and self._read():
+        elif os.path.exists(self.path) and os.path.getsize(self.path) and self._read():
             say(f"going on after epoch {self.done}")
-        elif (model := Path(output, os.path.basename(config.MODEL_PATH))).is_dir():
+        elif not os.path.exists(self.path) and model.is_dir():
             self._check_same(_flat(read_settings(model)), f"finished model in {output}")
             self.is_finished = True
             say(f"nothing left to do: {output} holds the finished model of this run")
@@ -146,7 +147,7 @@ class Checkpoint(Progress):
         return self.epochs if self.out_of_patience else self.done
 
     def callbacks(
-        self, encoder: keras.Model, comparison: Comparison, validation: ImageSet
+        self, encoder: keras.Model, comparison: keras.Model, validation: ImageSet
     ) -> list[keras.callbacks.Callback]:
         """What fit calls: first what adds val_loss to an epoch, then what shows and keeps it."""
 
@@ -175,9 +176,9 @@ class Checkpoint(Progress):
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
         for name, value in self.settings.items():
-            if settings.get(name) != value:
-                received = f"{name} {settings.get(name)} instead of {value}. Without --resume the "
-                received += "training starts anew and replaces it"
+            if (had := settings.get(name)) != value:
+                values = "of others" if name == "images" else f"{had} instead of {value}"
+                received = f"{name} {values}. Without --resume the training starts anew"
                 raise InputError(f"the settings of the {what} to --resume", received)
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -231,10 +232,12 @@ class Checkpoint(Progress):
     def finish(self) -> None:
         """Take away an older model's picture and, where the training has ended, the checkpoint."""
         Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
-        if self.stopped.is_set() and self.done and self.first_epoch < self.epochs:
-            say(f"--resume goes on after epoch {self.done}")
-        else:
+        if not self.stopped.is_set() or self.first_epoch >= self.epochs:
             Path(self.path).unlink(missing_ok=True)
+        elif self.done:
+            say(f"--resume goes on after epoch {self.done}")
+        else:  # an empty one: the model that lies here is not finished
+            Path(self.path).touch()
 
 
 def duration(seconds: float) -> str:

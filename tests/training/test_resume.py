@@ -112,10 +112,17 @@ def test_a_checkpoint_brings_back_all_of_it(trained, tmp_path, caplog, monkeypat
 
 @pytest.mark.parametrize("content", [b"", b"PK torn"])
 def test_a_damaged_checkpoint_is_named_and_the_training_starts_anew(tmp_path, caplog, content):
-    (tmp_path / ".checkpoint.npz").write_bytes(content)
+    (path := tmp_path / ".checkpoint.npz").write_bytes(content)
+    (tmp_path / "contrastive_siamese_model").mkdir()  # of a stopped training: it is not finished
     with caplog.at_level("INFO", logger="pyimagesearch"):
-        assert a_checkpoint(tmp_path, resume=True).first_epoch == 0
-    assert "is damaged" in caplog.text and "starting with the first epoch" in caplog.text
+        found = a_checkpoint(tmp_path, resume=True)
+    assert found.first_epoch == 0 and not found.is_finished
+    assert ("is damaged" in caplog.text) == bool(content)
+    assert "starting with the first epoch" in caplog.text
+    path.unlink()
+    found.stopped.set()
+    found.finish()  # before an epoch was done
+    assert path.read_bytes() == b""
 
 
 def test_a_checkpoint_of_other_settings_is_refused(trained, tmp_path):
