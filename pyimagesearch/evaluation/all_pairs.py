@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import ImageSet, in_order
-from pyimagesearch.evaluation.distances import Comparison, Curve, curve_of, distance_of
+from pyimagesearch.evaluation.distances import Curve, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
 from pyimagesearch.system.terminal import InputError, printable
 
@@ -40,15 +40,13 @@ class ImagePairs:
         embeddings: np.ndarray,
         images: ImageSet,
         settings: Mapping[str, Any],
-        comparison: Comparison | None = None,
         new_classes: bool = False,
         asked: np.ndarray | None = None,
     ):
-        """embeddings: (N, D), of `images`. settings: the model's, "distance" and "head".
+        """embeddings: (N, D), of `images`. settings: the model's, for distance_of.
 
-        comparison: what the model puts out, asked where there is a head. new_classes: whether no
-        class of these images was trained on. asked: bool (N,): each pair has one of these.
-        Raises InputError where an embedding is not finite, or one kind of pair is missing.
+        new_classes: whether no class of these images was trained on. asked: bool (N,): each pair
+        has one of these. Raises InputError where embeddings are not finite, or all pairs of a kind.
         """
         (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
         self.whole = labels is not None
@@ -71,7 +69,7 @@ class ImagePairs:
         if of_one_kind:
             received = f"{n} images whose pairs are all of one kind. Add images of other classes"
             raise InputError("same and different pairs", received)
-        self.distance = distance_of(settings, comparison, embeddings.shape[1])
+        self.distance = distance_of(settings)
         (self.unit, unit_of) = ("images", np.arange(len(images)))
         if images.groups is not None:
             (self.unit, unit_of) = ("groups", images.groups)

@@ -8,7 +8,7 @@ EER  equal error rate: where FMR = FNMR.
 AUC  the chance that a same pair is nearer than a different one, a tie counting one half.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 
 from pyimagesearch.config import EPSILON
 
-Comparison = Callable[[list[np.ndarray]], np.ndarray]  # two (B, D): what a model puts out, (B, 1)
 BLUR = 3  # of Curve.threshold_from; 1.5 to 4 lose about as little (benchmarks/LOG.md)
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
@@ -84,29 +83,26 @@ class Distance:
         return (np.log(values / (1 - values)) - bias) / (self.sign * weight)
 
 
-def distance_of(
-    settings: Mapping[str, Any], comparison: Comparison | None = None, size: int = 2
-) -> Distance:
-    """The Distance of a model.
-
-    settings: the model's, "distance" and "head". comparison: what it puts out for pairs of
-    embeddings, (B, size): a head's weight and bias follow from 4,000 of these, else the settings.
-    """
+def distance_of(settings: Mapping[str, Any]) -> Distance:
+    """The Distance of a model. settings: its "distance", "head" and "head_parameters"."""
     name = "cosine" if settings.get("distance") == "cosine" else "euclidean"
     if settings.get("head", "none") in (None, "none"):
         return Distance(name)
-    if comparison is None:
-        (weight, bias) = (settings["head_parameters"][k] for k in ("weight", "bias"))
-    else:
-        (a, b) = np.zeros((2, 4000, size), np.float32)
-        steps = np.geomspace(1e-3, 1e3, len(a))
-        a[:, 0], b[:, -1], b[:, 0] = 1, steps, 1 - steps
-        outputs = np.nan_to_num(np.ravel(comparison([a, b])).astype(np.float64))
-        # weight d + bias = log(p / (1 - p)), known the less exactly the nearer p is to 0 or 1
-        p = np.clip(outputs, 1e-7, 1 - 1e-7)
-        exact = outputs * (1 - outputs) + 1e-12
-        (weight, bias) = np.polyfit(Distance(name).rows(a, b), np.log(p / (1 - p)), 1, w=exact)
-    return Distance(name, (float(weight), float(bias)), -1 if weight < 0 else 1)
+    (weight, bias) = (float(settings["head_parameters"][k]) for k in ("weight", "bias"))
+    return Distance(name, (weight, bias), -1 if weight < 0 else 1)
+
+
+def head_parameters(weights: list[np.ndarray]) -> dict[str, float]:
+    """A head's "weight" and "bias", see Distance. weights: of siamese_network.build_comparison.
+
+    Those of a Dense of one number, and before it perhaps of a BatchNormalization of one.
+    """
+    (*norm, weight, bias) = (float(np.squeeze(x)) for x in weights)
+    if norm:
+        (gamma, beta, mean, variance) = norm
+        scale = gamma / (variance + 1e-3) ** 0.5  # Keras' epsilon
+        (weight, bias) = (weight * scale, bias + weight * (beta - scale * mean))
+    return {"weight": weight, "bias": bias}
 
 
 @dataclass

@@ -52,7 +52,7 @@ def write(
     """
     test = data.test
     embeddings = embed(encoder, test.images)
-    compared = ImagePairs(embeddings, test, settings, comparison, data.new_classes)
+    compared = ImagePairs(embeddings, test, settings, data.new_classes)
     measured = Measurement(compared, settings)
     pairs = test.pairs if test.labels is None else sample_pairs(test.labels, settings["seed"])
     distances = comparison([embeddings[ends] for ends in pairs.indices().T])
@@ -64,9 +64,9 @@ def write(
     rest = np.setdiff1d(np.arange(len(test)), data.copies)
     with suppress(InputError):  # where too few are left
         if len(data.copies) and len(rest):
-            new = [embeddings[rest], test.part(rest), settings, comparison, data.new_classes]
+            new = ImagePairs(embeddings[rest], test.part(rest), settings, data.new_classes)
             threshold = compared.distance.before_head(measured.threshold)
-            figure = Counts(ImagePairs(*new), [threshold]).share(0)
+            figure = Counts(new, [threshold]).share(0)
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
             what = f"{len(rest)} test images without a near copy in training"
             without.append(f"{what}: {figure.percent()} right")
@@ -133,9 +133,7 @@ def recipe_and_data(settings: Mapping[str, Any]) -> str:
     return printable(f"recipe {recipe} on {data}")
 
 
-def page(
-    output: str, content: dict[str, Any], measured: Measurement, raw: Measurement, texts: list
-) -> str:
+def page(output: str, content: dict, measured: Measurement, raw: Measurement, texts: list) -> str:
     """What report.html holds, as HTML; its size is bounded, however large the data.
 
     output: whose pictures are taken. content: of metrics.json. texts: warnings, notes on the data.

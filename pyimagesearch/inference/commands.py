@@ -1,8 +1,7 @@
 """Questions to a trained model.
 
 Smaller distance = more alike. Two images are the same where it is below the model's threshold.
-"97 % likely the same" is the chance of it if half of the pairs that are asked about are the same;
-models of earlier versions show a similarity instead, 1 at distance 0 and 0.5 at the threshold.
+"97 % likely the same" is the chance of it if half of the pairs that are asked about are the same.
 A SavedModel is a program: load none that you would not run.
 """
 
@@ -266,15 +265,16 @@ def evaluate(args: argparse.Namespace) -> None:
 def duplicates(args: argparse.Namespace) -> None:
     """Which images of a folder or a list are near copies: saved again, shrunk, cropped?
 
-    With --model, which are of the same thing: nearer than its threshold for --fmr, by default the
-    strictest that it knows. A group hangs together, though not each is near each other one.
+    With --model, which are of the same thing: nearer than its threshold for --fmr, by default that
+    for 0.01, 0.1 or 1 %, the first it has. A group hangs together, not each near each other one.
     """
-    if args.fmr and not args.model:
+    if args.fmr is not None and not args.model:
         raise InputError("--fmr with --model", "it alone; pixels have no FMR")
     (figure, alike) = (output(args, "") if args.output else None, "near copies")
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
+    paths = [x for x in paths if not figure or os.path.realpath(x) != os.path.realpath(figure)]
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)
@@ -288,6 +288,8 @@ def duplicates(args: argparse.Namespace) -> None:
         found = kept.read_files("pixels", paths, COPIES)
         groups = groups_of_copies(found.values.reshape(-1, *COPIES))
     terminal.warn(f"skipped {message}" for message in found.messages.values())
+    if not found.good:
+        raise InputError("readable images", f"{printable(args.directory)} with none")
     named = [[paths[found.good[row]] for row in group] for group in groups]
     in_groups = f"{sum(map(len, named))} in {counted(len(named), 'group')}"
     text = f"{counted(len(found.good), 'image')}, {in_groups}, {alike}"
@@ -303,7 +305,9 @@ def duplicates(args: argparse.Namespace) -> None:
         texts = [f"group {k}" for k in numbers]
         alike += "; each beside the first of its group"
         pictures.plot_pairs(pixels, texts, [None] * len(texts), figure, alike)
-        terminal.say(f"figure: {printable(figure)}")
+        terminal.say(f"figure{' of the first 100 pairs' * (len(pairs) > 100)}: {printable(figure)}")
+    elif figure:
+        terminal.say("no figure: there is no group")
 
 
 def export(args: argparse.Namespace) -> None:
@@ -318,7 +322,8 @@ def export(args: argparse.Namespace) -> None:
     if args.images:
         files = listing.find(args.images, class_level=0).files[:CHECKED]
         paths = [os.path.join(args.images, file.name) for file in files]
-        (_, pixels, _) = images.read_images(paths, shape)
+        (_, pixels, faults) = images.read_images(paths, shape)
+        terminal.warn(f"skipped {message}" for message in faults)
         tried = np.concatenate([tried, pixels])
     answer = export(model, file, tried) | {"file": file, "settings": f"{file}.json"}
     say(args, answer, f"{file}, settings inside and in {file}.json")
@@ -353,7 +358,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("identify", "gallery", {}, "a folder with a subfolder for each person or thing"),
     ("embed", "directory", {"nargs": "?"}, "a folder of images"),
     ("search matrix", "directory", {}, "a folder of images"),
-    ("duplicates", "directory", {}, "a folder of images, or a list: a CSV file with a column path"),
+    ("duplicates", "directory", {}, "a folder of images, or a list: a CSV file, as for evaluate"),
     ("evaluate", "directory", {}, "a folder with a subfolder per class, of ready pairs, or a list"),
     ("compare", "--pairs", {"metavar": "LIST.csv"}, "a table with the columns a and b, two images, "
         "and same, 1 or 0, where the answer is known"),

@@ -46,7 +46,6 @@ def evaluate(
         wanted = "images with labels, or a folder, perhaps with --class-level or --group-by"
         raise InputError(wanted, "images without labels" if labels is None else "parts of both")
     if not isinstance(folder, (str, os.PathLike)):
-        folder = np.asarray(folder)
         (images, what) = (of_arrays(folder, labels), f"{len(folder):,} images")
     else:
         of_folder: Any = {"class_level": class_level, "group_by": group_by}
@@ -76,15 +75,15 @@ def evaluate(
         which = f"{chosen} of the {len(choices)} images that choose"
         warn(f"{which} trained or calibrated it: for others the threshold may be too low")
     # whether all of these classes are new to the model, as far as names and pixels say
-    names = model.settings.get("class_names")
-    new = not used and not chosen and names is not None and not {*names} & {*test.class_names}
+    had = model.settings.get("class_names")
+    new = not (used or chosen or had is None or test.labels is None or {*had} & {*test.class_names})
     rates = dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points
     settings = model.settings | {"threshold": threshold, "operating_points": rates}
     if choices is not None:
-        pairs = ImagePairs(model.embed(choices.images), choices, settings, model.distance, new)
+        pairs = ImagePairs(model.embed(choices.images), choices, settings, new)
         found = {"operating_bounds": {}} | measure.calibrate(pairs, threshold)
         settings |= found | {"calibrated_before": {k: model.settings.get(k) for k in found}}
-    pairs = ImagePairs(model.embed(test.images), test, settings, model.distance, new)
+    pairs = ImagePairs(model.embed(test.images), test, settings, new)
     measured = measure.Measurement(pairs, settings)
     suits = "suits" if measured.suits else "does not suit"
     verdict = f"The threshold {measured.threshold:.3f} {suits} this data"

@@ -28,7 +28,7 @@ class Gallery:
     names: tuple[str, ...] = field(repr=False)  # N, of the files, from the folder on
     classes: tuple = field(repr=False)  # N, the name of each one's class, or its label; "": unknown
     model: str  # the digest of the model that made them, SiameseModel.digest
-    part: tuple[int, int, int]  # (k, n, count): the kth of n shards of a folder of count images
+    part: tuple[int, int, int]  # (k, n, crc): the kth of n shards; CRC-32 of the folder's names
     directory: str | None = ""  # the folder, which no file holds; None: images in memory
 
     def path(self, row: int) -> str | int:
@@ -39,13 +39,14 @@ class Gallery:
         """The same without a file of the folder that is asked about or drawn, if it is there."""
         if not self.directory or not isinstance(file, str | os.PathLike):
             return self
-        name = os.path.relpath(os.path.realpath(file), os.path.realpath(self.directory))
-        if name not in self.names:
+        of = (os.path.abspath, os.path.realpath)  # by its name, or by that of what it links to
+        ways = {os.path.relpath(path(file), path(self.directory)) for path in of}
+        if not (known := ways & {*self.names}):
             return self
         if len(self.names) == 1:
             raise InputError("other images than the one that is asked about, or drawn", "none")
         say(f"left out {printable(file)}: asked about, or drawn by this command")
-        (vectors, row) = (self.embeddings, self.names.index(name))
+        (vectors, row) = (self.embeddings, self.names.index(known.pop()))
         (names, classes) = (x[:row] + x[row + 1 :] for x in (self.names, self.classes))
         return replace(self, embeddings=np.delete(vectors, row, 0), names=names, classes=classes)
 
@@ -103,7 +104,8 @@ def write(path: str | Path, gallery: Gallery) -> None:
             numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
             rows.writerow(["name", "class", "model", *numbers])
             for *texts, row in zip(gallery.names, gallery.classes, gallery.embeddings):
-                rows.writerow([*map(cell, texts), gallery.model, *(f"{x:.9g}" for x in row)])
+                cells = [cell(str(text)) for text in texts]
+                rows.writerow([*cells, gallery.model, *(f"{x:.9g}" for x in row)])
 
 
 def cell(text: str) -> str:
@@ -117,10 +119,10 @@ def read(path: str | Path) -> Gallery:
         with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
             embeddings = data["embeddings"].astype(np.float32, copy=False)
             (names, classes) = (tuple(map(str, data[name])) for name in ("names", "classes"))
-            (model, (k, n, count)) = (str(data["model"]), map(int, data["part"].tolist()))
+            (model, (k, n, crc)) = (str(data["model"]), map(int, data["part"].tolist()))
         if not len(embeddings) == len(names) == len(classes) or embeddings.ndim != 2:
             raise ValueError("not a row of numbers for each name")
-        return Gallery(embeddings, names, classes, model, (k, n, count))
+        return Gallery(embeddings, names, classes, model, (k, n, crc))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
         received = f"{printable(path)} ({first_line(error)}). Embed that part again."
         raise InputError("vectors that embed wrote", received) from None
@@ -133,7 +135,7 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     """
     parts = sorted(map(read, paths), key=lambda part: part.part)
     wholes = {(*part.part[1:], part.model, part.embeddings.shape[1]) for part in parts}
-    (numbers, (_, of, count)) = ([part.part[0] for part in parts], parts[0].part)
+    (numbers, (_, of, crc)) = ([part.part[0] for part in parts], parts[0].part)
     if len(wholes) > 1 or numbers != [*range(1, of + 1)]:
         received = f"parts {', '.join(map(str, numbers))} of {of}. Embed what is missing."
         if len(wholes) > 1:
@@ -143,4 +145,4 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
     names = tuple(name for part in parts for name in part.names)
     classes = tuple(name for part in parts for name in part.classes)
     embeddings = np.concatenate([part.embeddings for part in parts])
-    return Gallery(embeddings, names, classes, parts[0].model, (1, 1, count))
+    return Gallery(embeddings, names, classes, parts[0].model, (1, 1, crc))

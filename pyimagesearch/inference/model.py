@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import threading
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -23,7 +24,7 @@ from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
 from pyimagesearch.data.images import FITS, read_image
-from pyimagesearch.data.sets import Rows, class_numbers, in_batches, read_trained_on
+from pyimagesearch.data.sets import Rows, array_of, class_numbers, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
 from pyimagesearch.inference.settings import ADVICE, digest, read_exported, read_settings
@@ -102,8 +103,7 @@ class SiameseModel:
             # one black image: do the graph and the settings speak of the same shape?
             black = self.embed(np.zeros((1, *self.image_shape), np.uint8))
             self.embedding_dim: int = black.shape[1]
-            put_out = None if lite else self._put_out  # else the settings say it
-            self.measure = distance_of(self.settings, put_out, self.embedding_dim)
+            self.measure = distance_of(self.settings)
         except Exception as error:  # a damaged file makes TensorFlow raise nearly anything
             if lite or isinstance(error, InputError):
                 raise
@@ -128,11 +128,6 @@ class SiameseModel:
             for file in self.path.parent.glob(name):
                 shutil.copy(file, path.parent)
         self.path = path
-
-    def _put_out(self, vectors: list[np.ndarray]) -> np.ndarray:
-        """What the SavedModel itself makes of two (B, D): (B, 1)."""
-        (a, b) = vectors
-        return self._archive.distance({"embedding_a": a, "embedding_b": b})["distance"]
 
     def _exported(self) -> Callable:
         """The network without TensorFlow, which takes seconds.
@@ -326,7 +321,7 @@ class SiameseModel:
         Raises InputError where the folder is missing or ambiguous, or no image can be read.
         """
         if not isinstance(directory, File):
-            directory = np.asarray(directory)
+            directory = array_of(directory)
             names = tuple(map(str, range(len(directory))))
             classes: tuple = ("",) * len(names)
             if labels is not None:
@@ -340,8 +335,8 @@ class SiameseModel:
         if labels is not None:
             raise InputError("labels of images in memory", "of a folder, whose subfolders are")
         files = sorted(listing.find(directory, class_level, plain=True).files)
-        count = len(files)
-        (first, last) = (count * k // shard[1] for k in (shard[0] - 1, shard[0]))
+        crc = zlib.crc32(os.fsencode("\0".join(file.name for file in files)))
+        (first, last) = (len(files) * k // shard[1] for k in (shard[0] - 1, shard[0]))
         files = files[first:last]
         found = self.embed_kept([os.path.join(directory, file.name) for file in files])
         messages = list(found.messages.values())
@@ -353,7 +348,7 @@ class SiameseModel:
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
         (names, classes) = (tuple(getattr(x, of) for x in good) for of in ("name", "label"))
-        where = ((*shard, count), os.fspath(directory))
+        where = ((*shard, crc), os.fspath(directory))
         return Gallery(embeddings, names, classes, self.digest, *where)
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
@@ -363,7 +358,7 @@ class SiameseModel:
         blue in this order (OpenCV reads them the other way round: images[..., ::-1]).
         Raises InputError for anything else: of floats from 0 to 1, made uint8, all would be black.
         """
-        images = images if isinstance(images, Rows) else np.asarray(images)
+        images = images if isinstance(images, Rows) else array_of(images)
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             received = f"{images.dtype} of shape {images.shape}. One image is x[None], {MEND}"
             raise InputError(f"uint8 images (N, {', '.join(map(str, self.image_shape))})", received)

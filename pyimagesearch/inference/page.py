@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -127,9 +126,7 @@ def examples(model: SiameseModel, gallery: Gallery | None) -> list[list[str]]:
     return [digits[:2], digits[1:], digits[::2]]
 
 
-def build(
-    gr: ModuleType, model: SiameseModel, gallery: Gallery | None, args: argparse.Namespace
-) -> Any:
+def build(gr: Any, model: SiameseModel, gallery: Gallery | None, args: argparse.Namespace) -> Any:
     """The page as a gradio.Blocks. gr: the module gradio."""
     event = {"api_visibility": "private", "show_progress": "hidden"}
     look = {"object_fit": "contain", "height": 250}

@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
-from pyimagesearch.evaluation.distances import distance_of
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.settings import FORMAT, SETTINGS, digest, read_exported
@@ -74,8 +73,6 @@ def save(
         archive.add_endpoint(name, function)
     archive.add_endpoint("distance", distance, [vectors])
     settings = {"format_version": FORMAT, "versions": versions()} | settings
-    if head := distance_of(settings, comparison, encoder.output_shape[1]).head:
-        settings["head_parameters"] = dict(zip(("weight", "bias"), head))
     # TensorFlow's saver gives a root logger without handlers one: messages would appear twice
     logging.root.addHandler(handler := logging.NullHandler())
     try:

@@ -32,6 +32,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {  # of a setting: whether a value is
     "distance": lambda x: x in ("euclidean", "cosine"),
     "operating_points": _are_rates, "operating_bounds": _are_rates,
     "identification": lambda x: _are_rates(x.get("rates") or {}),
+    "head_parameters": lambda x: math.isfinite(x["weight"] + x["bias"]),
     "probability": lambda x: math.isfinite(x["middle"] + x["slope"]),
 }  # fmt: skip
 

@@ -1,11 +1,7 @@
 """What a training runs on: one device, several cards, or several machines.
 
-Several machines are those of the environment variable TF_CONFIG, in TensorFlow's own form:
-
-    {"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]},
-     "task": {"type": "worker", "index": 0}}
-
-One of them, the chief, writes: the task "chief" where the cluster has one, else the first worker.
+Several machines are those of the environment variable TF_CONFIG, see docs/large.md. One of them,
+the chief, writes: the task "chief" where the cluster has one, else the first worker.
 """
 
 import json

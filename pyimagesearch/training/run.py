@@ -24,6 +24,7 @@ from pyimagesearch.data import batches, datasets
 from pyimagesearch.data.sets import DataSet, ImageSet
 from pyimagesearch.evaluation import measure, report
 from pyimagesearch.evaluation.all_pairs import ImagePairs, some_of
+from pyimagesearch.evaluation.distances import head_parameters
 from pyimagesearch.evaluation.measure import embed
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
@@ -101,7 +102,7 @@ def fit(
     else:
         recipe_name = "fast" if flags.get("encoder") is None else "photos"
         flags = {"recipe": recipe_name, "dataset": "arrays"} | flags
-    arrays = None if is_path else ((np.asarray(images), labels), test)
+    arrays = None if is_path else ((images, labels), test)
     (of_python, of_numpy) = (random.getstate(), np.random.get_state())
     with shown(verbose), ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -111,8 +112,8 @@ def fit(
             flags["encoder"].save(path)
             flags["encoder"] = path
         given = {k: v for k, v in flags.items() if v is not None and v is not False}
-        named = [(f"--{name.replace('_', '-')}", value) for name, value in given.items()]
-        words = [name if value is True else f"{name}={value}" for name, value in named]
+        named = {f"--{name.replace('_', '-')}": value for name, value in given.items()}
+        words = [name if value is True else f"{name}={value}" for name, value in named.items()]
         (args, recipe) = arguments.parse(fit.__doc__, words)
         try:
             with alone(args.output):
@@ -201,6 +202,8 @@ def calibrated(
         (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
         for copy, model in zip((encoder, comparison), trained):
             copy.set_weights(model.get_weights())
+    if recipe.network.head != "none":
+        settings["head_parameters"] = head_parameters(comparison.get_weights())
     (choices, asked) = (data.choices, None)
     embeddings = embed(encoder, choices.images)
     if data.new_choices:
@@ -208,9 +211,7 @@ def calibrated(
         embeddings = np.concatenate([embeddings, embed(encoder, train.images)])
         asked = np.arange(len(embeddings)) < len(choices)
         labels = np.append(np.asarray(choices.labels), np.asarray(train.labels))
-        groups = choices.groups
-        if groups is not None:
-            groups = np.append(groups, np.asarray(train.groups))
+        groups = None if (x := choices.groups) is None else np.append(x, np.asarray(train.groups))
         choices = ImageSet(embeddings, labels, None, choices.class_names, groups)
-    pairs = ImagePairs(embeddings, choices, settings, comparison, data.new_choices, asked)
+    pairs = ImagePairs(embeddings, choices, settings, data.new_choices, asked)
     return encoder, comparison, settings | measure.calibrate(pairs)

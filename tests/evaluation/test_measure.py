@@ -8,7 +8,7 @@ import pytest
 from pyimagesearch import utils
 from pyimagesearch.data.pairs import Pairs
 from pyimagesearch.data.sets import ImageSet
-from pyimagesearch.evaluation import all_pairs, measure
+from pyimagesearch.evaluation import all_pairs, distances, measure
 from pyimagesearch.evaluation.all_pairs import Counts
 from pyimagesearch.evaluation.distances import Distance, distance_of, logistic_of, probability_of
 from pyimagesearch.evaluation.measure import Measurement, calibrate, report
@@ -105,19 +105,15 @@ def test_given_pairs_stay_what_they_are():
 
 
 def head_of(weight, bias, distance="euclidean"):
-    """(settings, comparison) of a head, which is 1 or 0 in float32 where it is far out."""
-
-    def comparison(pair):
-        far = utils.DISTANCES[distance](pair).numpy().astype(np.float64)
-        return (1 / (1 + np.exp(-np.clip(weight * far + bias, -99, 99)))).astype(np.float32)
-
-    return {"head": "sigmoid", "distance": distance}, comparison
+    """The settings of a head."""
+    parameters = {"weight": weight, "bias": bias}
+    return {"head": "sigmoid", "distance": distance, "head_parameters": parameters}
 
 
 def test_a_head_changes_the_thresholds_and_no_figure():
     (places, labels) = clusters(800, 0.1, 0, 10)
     found = []
-    for model in ((), head_of(20, -10)):
+    for model in ({}, head_of(20, -10)):
         compared = image_pairs(places, labels, model)
         calibration = calibrate(compared)
         found.append((calibration, Measurement(compared, calibration)))
@@ -141,14 +137,19 @@ def test_matrices_give_what_the_distances_of_pairs_give(name):
     for found in (Distance(name).matrix(a, b).ravel(), Distance(name).rows(*pair)):
         assert found == pytest.approx(of_pairs, abs=1e-6) and found.dtype == np.float32
     # settings that say nothing mean the article's distance; a head may turn it round
-    assert distance_of({"distance": [], "head": "none"}, None, 6) == Distance("euclidean")
+    assert distance_of({"distance": [], "head": "none"}) == Distance("euclidean")
     for weight, bias in ((3, -6), (-2, 1), (40, -20)):
-        (settings, comparison) = head_of(weight, bias, name)
-        found = distance_of(settings, comparison, 6)
-        assert found.head == pytest.approx((weight, bias), rel=1e-5)
-        assert found.output(found.rows(*pair)) == pytest.approx(comparison(pair)[:, 0], abs=1e-4)
+        found = distance_of(head_of(weight, bias, name))
+        expected = 1 / (1 + np.exp(-(weight * of_pairs.astype(float) + bias)))
+        assert found.output(found.rows(*pair)) == pytest.approx(expected, abs=1e-4)
         assert found.before_head(found.output(0.5)) == pytest.approx(0.5)
     assert Distance("cosine").matrix(np.zeros((1, 6)), b).tolist() == [[1.0] * 9]
+
+
+def test_the_parameters_of_a_head_with_a_batch_normalization():
+    """By hand: 5 (2 (d - 3) / 2 + 1) + 7 = 5 d - 3."""
+    weights = [np.float32([x]) for x in (2, 1, 3, 4 - 1e-3, 5, 7)]
+    assert distances.head_parameters(weights) == pytest.approx({"weight": 5, "bias": -3})
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def written(output, history=None, new_classes=False, scale=1 / 255, copies=(), *
     comparison = build_comparison(recipe)
     settings = {"recipe": "article", "dataset": "here", "seed": 3}
     settings["training"] = {"loss": "supervised_contrastive"}
-    pairs = ImagePairs(embed(encoder, choices.images), choices, {}, None, new_classes)
+    pairs = ImagePairs(embed(encoder, choices.images), choices, {}, new_classes)
     settings |= calibrate(pairs)
     history = history or {"loss": [0.5, 0.25], "seconds": [1.0, 2.0], "val_loss": [0.4, 0.3]}
     return report.write(str(output), settings, recipe, history, encoder, comparison, data)

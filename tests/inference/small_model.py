@@ -13,6 +13,7 @@ from keras.layers import AveragePooling2D, Flatten, Input, Rescaling
 
 from pyimagesearch import config
 from pyimagesearch.data.datasets import load_mnist
+from pyimagesearch.evaluation.distances import head_parameters
 from pyimagesearch.inference import saving
 from pyimagesearch.siamese_network import build_comparison
 
@@ -37,6 +38,7 @@ def save(
     comparison = build_comparison(recipe)
     if "head" in network:
         comparison.layers[-1].set_weights([np.array([[6]]), np.array([-3])])
+        settings["head_parameters"] = head_parameters(comparison.get_weights())
     settings = {"image_shape": SHAPE, "threshold": 0.5, "recipe": "fast"} | settings
     saving.save(path, encoder(scale), comparison, settings, trained_on)
     return path

@@ -48,14 +48,10 @@ def test_evaluate_and_calibrate(ask, folder, tmp_path, model):
     assert "suits this data" in ask(*flags)[1]
 
 
-@pytest.mark.parametrize(
-    "make, message",
-    [
-        (lambda path: None, "a folder, or a list"),
-        (lambda path: path.mkdir(), "a folder with images"),
-        (lambda path: small_model.write_folder(path, 1, 3), "at least two classes"),
-    ],
-)
+@pytest.mark.parametrize("make, message", [
+    (lambda path: None, "a folder, or a list"),
+    (lambda path: path.mkdir(), "a folder with images"),
+    (lambda path: small_model.write_folder(path, 1, 3), "at least two classes")])  # fmt: skip
 def test_evaluate_of_a_wrong_folder(refused, tmp_path, make, message):
     make(tmp_path / "wrong")
     assert message in refused("evaluate", tmp_path / "wrong", "--output", tmp_path / "e.png")

@@ -126,14 +126,10 @@ def test_as_a_user_asks_for_it(ask, model, folder, tmp_path):
     assert answer["file"].endswith("e.tflite") and (tmp_path / "e.tflite").exists()
 
 
-@pytest.mark.parametrize(
-    "flags, message",
-    [
-        (["--format", "tflite", "--output", "e.onnx"], "ends with .tflite"),
-        (["--format", "tflite", "--images", "absent"], "no such folder"),
-        (["--format", "tflite", "--output", "a file/e.tflite"], "can be written to"),
-    ],
-)
+@pytest.mark.parametrize("flags, message", [
+    (["--format", "tflite", "--output", "e.onnx"], "ends with .tflite"),
+    (["--format", "tflite", "--images", "absent"], "no such folder"),
+    (["--format", "tflite", "--output", "a file/e.tflite"], "can be written to")])  # fmt: skip
 def test_what_cannot_be_exported(refused, tmp_path, flags, message):
     (tmp_path / "a file").write_text("")
     assert message in refused("export", *flags)

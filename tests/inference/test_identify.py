@@ -116,15 +116,12 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     )
 
 
-@pytest.mark.parametrize(
-    "kind, message",
-    [
-        ("empty", "Expected a folder with images"),
-        ("flat", "a subfolder for each person or thing"),
-        ("broken", "Expected readable images"),
-        ("itself", "other images than the one"),
-    ],
-)
+@pytest.mark.parametrize("kind, message", [
+    ("empty", "Expected a folder with images"),
+    ("flat", "a subfolder for each person or thing"),
+    ("broken", "Expected readable images"),
+    ("link", "other images than the one"),
+    ("itself", "other images than the one")])  # fmt: skip
 def test_what_cannot_be_identified(refused, folder, tmp_path, kind, message):
     place = tmp_path / kind
     (place / "anna").mkdir(parents=True)
@@ -132,9 +129,13 @@ def test_what_cannot_be_identified(refused, folder, tmp_path, kind, message):
         shutil.copy(folder / "1" / "0.png", place)
     if kind == "broken":
         (place / "anna" / "a.png").write_text("words")
+        assert "readable images" in refused("duplicates", place)
     query = folder / "1" / "1.png"
     if kind == "itself":  # the folder holds the query alone
         query = shutil.copy(query, place / "anna")
+    if kind == "link":
+        (place / "anna" / "a.png").symlink_to(query)
+        query = place / "anna" / "a.png"
     assert message in refused("identify", query, place, "--json")
 
 

@@ -40,14 +40,10 @@ def model(whole, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"distance": "euclidean", "head": "normalized_sigmoid"},
-        {"distance": "cosine", "head": "sigmoid"},
-    ],
-)
+@pytest.mark.parametrize("settings", [
+    {},
+    {"distance": "euclidean", "head": "normalized_sigmoid"},
+    {"distance": "cosine", "head": "sigmoid"}])  # fmt: skip
 def test_it_answers_as_the_saved_model(whole, tmp_path, settings):
     path = exported(tmp_path / "model", **settings) if settings else whole
     (lite, saved) = (SiameseModel(path, lite=True), SiameseModel(path))
@@ -63,15 +59,11 @@ def test_it_answers_as_the_saved_model(whole, tmp_path, settings):
     assert np.ptp(found) > 0.4  # they are not all alike
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda model, file: small_model.save(model, scale=2),
-        lambda model, file: file.write_bytes(file.read_bytes().replace(b"TFL3", b"TFL2")),
-        lambda model, file: file.write_bytes(b"x".join(file.read_bytes().split(b"\0", 1))),
-        lambda model, file: file.write_bytes(file.read_bytes()[:-5000]),
-    ],
-)
+@pytest.mark.parametrize("change", [
+    lambda model, file: small_model.save(model, scale=2),
+    lambda model, file: file.write_bytes(file.read_bytes().replace(b"TFL3", b"TFL2")),
+    lambda model, file: file.write_bytes(b"x".join(file.read_bytes().split(b"\0", 1))),
+    lambda model, file: file.write_bytes(file.read_bytes()[:-5000])])  # fmt: skip
 def test_a_file_that_is_not_this_models_is_named_and_tensorflow_is_used(ask, model, seven, change):
     file = model.parent / "encoder.tflite"
     change(model, file)

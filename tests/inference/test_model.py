@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from pyimagesearch import config
 from pyimagesearch.data.sets import TRAINED_ON, Rows
+from pyimagesearch.evaluation.distances import head_parameters
 from pyimagesearch.inference import saving
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.settings import SETTINGS
@@ -53,6 +54,7 @@ def saved(tmp_path_factory):
     (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
     network = {"head": recipe.network.head, "distance": recipe.network.distance}
     settings = {"image_shape": recipe.reading.image_shape, "threshold": 0.25} | network
+    settings["head_parameters"] = head_parameters(comparison.get_weights())
     saving.save(path, encoder, comparison, settings)
     return encoder, comparison, path
 
@@ -129,12 +131,6 @@ BLACK = np.zeros((1, *small_model.SHAPE), np.uint8)
 def test_a_refused_call_says_so_and_no_other_thread_waits(original, images, received):
     """In a program without this package, which has floats from 0 to 1 or another size."""
     model = tf.saved_model.load(str(original))
-    answers = []
-
-    def ask():
-        answers.append(model.embed(BLACK)["embedding"])
-        answers.append(model.serve({"image_a": BLACK, "image_b": BLACK})["distance"])
-
     for wrong in (
         lambda: model.embed(images),
         lambda: model.serve(dict.fromkeys(("image_a", "image_b"), images)),
@@ -142,10 +138,9 @@ def test_a_refused_call_says_so_and_no_other_thread_waits(original, images, rece
         with pytest.raises(ValueError, match="Could not find matching") as error:
             wrong()
         assert received in str(error.value) and "dtype=tf.uint8" in str(error.value)
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(60)
-    assert len(answers) == 2
+    pool = ThreadPoolExecutor(1)
+    assert pool.submit(model.embed, BLACK).result(60)["embedding"].shape[0] == len(BLACK)
+    assert pool.submit(model.serve, {"image_a": BLACK, "image_b": BLACK}).result(60)
 
 
 def test_both_are_written_or_neither(model, monkeypatch):
@@ -263,7 +258,7 @@ IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28, 1).astype(np.uint8)
     "images, mend",
     [(IMAGES / 255.0, "(x * 255).round().astype('uint8')"), (IMAGES[0], "x[None]"),
         (IMAGES[..., 0], "x[..., None]"), (IMAGES.astype(int), "int64 of shape (3, 28, 28, 1)"),
-        (IMAGES.repeat(3, axis=3), "embed_files(paths)"), (None, "object of shape ()"),
+        (IMAGES.repeat(3, axis=3), "embed_files(paths)"), (None, "or no numbers"),
         (["a.png", "b.png"], "embed_files(paths)"),
         (Rows(IMAGES[:, :3], np.arange(3)), "3, 28, 1)")],
 )  # fmt: skip
