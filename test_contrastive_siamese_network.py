@@ -5,8 +5,8 @@
 Works at once on the model that ships in output/. Prints a line for each pair and saves one
 figure of all of them; shows it where there is a display. Smaller distance = more alike.
 
-In a folder with a subfolder for each class, half of the pairs are of one class, and pairs that the
-model calls wrongly are marked.
+In a folder with a subfolder for each class, about half of the pairs are of one class, and pairs
+that the model calls wrongly are marked.
 
 A SavedModel is a program: load none that you would not run.
 """

@@ -1,7 +1,7 @@
 """Train a Siamese network: by default as the article does, on pairs of MNIST digits.
 
-    python train_contrastive_siamese_network.py                    # 89.6 % right, half an hour
-    python train_contrastive_siamese_network.py --recipe fast      # 99.7 %, 1 to 3 minutes
+    python train_contrastive_siamese_network.py                    # 89.6 % right, 20 to 120 minutes
+    python train_contrastive_siamese_network.py --recipe fast      # 99.7 %, 1 to 4 minutes
     python train_contrastive_siamese_network.py --dataset photos/  # your own, a subfolder per class
 
 Writes output/contrastive_siamese_model, output/contrastive_plot.png and more beside them, and

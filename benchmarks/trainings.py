@@ -50,7 +50,12 @@ def main():
 def train(args, recipe, dataset, seed):
     """The folder of a training, which is run where it has not been."""
     (folder, _, split) = dataset.partition(":")
-    words = [Path(recipe).stem, Path(folder).name, split, args.flags.strip("- "), str(seed)]
+    words = [
+        *(x.strip("./").replace("/", "_") for x in (recipe, folder)),
+        split,
+        args.flags.strip("- "),
+        str(seed),
+    ]
     output = Path(args.output, "-".join(filter(None, words)))
     if not (output / "metrics.json").is_file():
         print(f"{output} ...", file=sys.stderr, flush=True)
@@ -71,7 +76,7 @@ def row(recipe, dataset, outputs):
     """A line of the table, from the folders of its seeds."""
     runs = [json.loads((output / "metrics.json").read_text()) for output in outputs]
     with open(outputs[0] / "history.csv", newline="") as file:
-        history = list(csv.DictReader(file))
+        losses = [f"{float(line['loss']):.3f}" for line in csv.DictReader(file)]
 
     def mean(*names):
         values = [run[names[0]][names[1]] for run in runs]
@@ -89,7 +94,7 @@ def row(recipe, dataset, outputs):
         f"{runs[0]['parameters']:,}",
         f"{runs[0]['epochs_run']} of {runs[0]['settings']['training']['epochs']}",
         f"{np.mean(seconds):.0f}",
-        f"{float(history[0]['loss']):.3f} to {float(history[-1]['loss']):.3f}",
+        f"{losses[0]} to {losses[-1]}" if losses else "-",  # computed, not trained
         right,
         ", ".join(f"{100 * run['test']['accuracy']['value']:.2f}" for run in runs),
         f"{mean('test', 'auc'):.5f}",

@@ -1,6 +1,6 @@
 """Whole commands of this version beside those of another checkout, in turns: seconds and memory.
 
-    git worktree add ../old v1.4.0
+    git worktree add ../old e048710    # version 1.4.0
     python benchmarks/whole_commands.py ../old                    # all, five times: an hour
     python benchmarks/whole_commands.py ../old compare --runs 5   # one of them
     python benchmarks/whole_commands.py ../old photos --photos DIR

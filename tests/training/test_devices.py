@@ -56,15 +56,12 @@ def test_of_several_machines_the_chief_alone_keeps_the_folder(monkeypatch, tmp_p
         devices.strategy(config.RECIPES["photos"])
 
 
-@pytest.mark.parametrize(
-    ("recipe", "bfloat16", "precision"),
-    [
-        ("article", True, "bfloat16 with float32 weights"),
-        ("best", True, "bfloat16 with float32 weights"),
-        ("article", False, "float32"),
-        ("keras-io", True, "float32"),  # it has BatchNormalization
-    ],
-)
+@pytest.mark.parametrize(("recipe", "bfloat16", "precision"), [
+    ("article", True, "bfloat16 with float32 weights"),
+    ("best", True, "bfloat16 with float32 weights"),
+    ("article", False, "float32"),
+    ("keras-io", True, "float32"),  # it has BatchNormalization
+])  # fmt: skip
 def test_device_and_precision(monkeypatch, recipe, bfloat16, precision):
     monkeypatch.setattr(acceleration, "computes_in_bfloat16", lambda p: bfloat16 and p == "auto")
     monkeypatch.setattr(devices, "CORES", 2)
