@@ -55,7 +55,8 @@ def main():
     print("[INFO] loading test dataset...")
     if not os.path.isdir(args["input"]):
         raise InputError("a folder with images", f"{printable(args['input'])}, no such folder")
-    testImagePaths = sorted(paths.list_files(args["input"], validExts=images.ENDINGS))
+    testImagePaths = {*paths.list_files(args["input"], validExts=images.ENDINGS)}
+    testImagePaths = sorted(testImagePaths - {args["output"]})  # its own figure is none of them
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")

@@ -50,12 +50,8 @@ def main():
 def train(args, recipe, dataset, seed):
     """The folder of a training, which is run where it has not been."""
     (folder, _, split) = dataset.partition(":")
-    words = [
-        *(x.strip("./").replace("/", "_") for x in (recipe, folder)),
-        split,
-        args.flags.strip("- "),
-        str(seed),
-    ]
+    # two data sets of one name need two --output
+    words = [Path(recipe).name, Path(folder).name, split, args.flags.strip("- "), str(seed)]
     output = Path(args.output, "-".join(filter(None, words)))
     if not (output / "metrics.json").is_file():
         print(f"{output} ...", file=sys.stderr, flush=True)

@@ -109,7 +109,6 @@ class Recipe:
 
 # Above each recipe: the train script's flags; on which images which share of the test pairs is
 # right, and how long two cores take. docs/recipes.md has all figures, and how they were measured.
-# The lines of a recipe: the network; what fit is given; how images are moved; what is read
 
 # no flags. MNIST: 89.6 %, 35 minutes, validation loss 0.11, where the article ends, too
 ARTICLE = Recipe(

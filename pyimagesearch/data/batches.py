@@ -165,7 +165,7 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
     size = max(min(size, n), shares)
     ranked = []
     # an image alone makes no pair
-    least = max(size // 2, min(2, n) if whole else 1)
+    least = max(size // 2, min(4, n) if whole else 1)
     for other in range(-(-least // shares) * shares, min(3 * size, n) + 1, shares):
         steps = n // other if whole else -(-n // other)
         while whole and is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:

@@ -23,10 +23,8 @@ MOST_NAMES = 20  # of classes, in one line
 LEAST_PAIRS = 4_000  # for validation: few images have far more pairs than a single draw
 FEW = 30  # images to test with or to choose by: figures on so few say little
 
-Arrays = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-
-def load_mnist() -> Arrays:
+def load_mnist() -> tuple:
     """The digits that ship with this project: ((trainX, trainY), (testX, testY)).
 
     Images uint8 (60000, 28, 28, 1) and (10000, 28, 28, 1), labels int32 0 to 9.
@@ -37,7 +35,7 @@ def load_mnist() -> Arrays:
     return train, test
 
 
-def load_keras(name: str) -> Arrays:
+def load_keras(name: str) -> tuple:
     """fashion_mnist or cifar10 through Keras, which downloads it once. Returns as Keras does."""
     try:
         return getattr(keras.datasets, name).load_data()
@@ -65,10 +63,11 @@ def _images_of(source, own, reading, split, flags):
     (train, test) = DATASETS[source]() if own else source
     if test is None:
         return of_arrays(*train), {}
+    if len(test) != 2:
+        raise InputError("test=(images, labels)", f"{len(test)} things")
     (images, others) = (sets.array_of(x[0]) for x in (train, test))
-    if len(test) != 2 or others.shape[1:] != images.shape[1:]:
-        wanted = f"test images and their labels, images of shape {images.shape[1:]}"
-        raise InputError(wanted, f"{len(test)} things, the first of shape {others.shape}")
+    if others.shape[1:] != images.shape[1:]:
+        raise InputError(f"test images of shape {images.shape[1:]}", others.shape[1:])
     for part in () if own else ((images, train[1]), (others, test[1])):  # each before it is joined
         check_arrays(*part)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(images), len(others)])

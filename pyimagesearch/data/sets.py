@@ -117,13 +117,11 @@ class DataSet:
 
 def array_of(images: Any) -> np.ndarray:
     """Images as one array (N, ...). Raises InputError where they are of several sizes."""
-    try:
+    with suppress(ValueError):
         array = np.asarray(images)
-    except ValueError:
-        array = np.empty(0, object)
-    if array.dtype == object or array.ndim == 0:
-        raise InputError("images of one size, as an array (N, ...)", "several sizes, or no numbers")
-    return array
+        if array.dtype != object and array.ndim:
+            return array
+    raise InputError("images of one size, as an array (N, ...)", "several sizes, or no numbers")
 
 
 def evenly(count: int, most: int) -> np.ndarray:

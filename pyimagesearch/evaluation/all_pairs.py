@@ -48,8 +48,9 @@ class ImagePairs:
         new_classes: whether no class of these images was trained on. asked: bool (N,): each pair
         has one of these. Raises InputError where embeddings are not finite, or all pairs of a kind.
         """
-        (self.images, self.new_classes, labels) = (images, new_classes, images.labels)
+        (self.images, labels) = (images, images.labels)
         self.whole = labels is not None
+        self.new_classes = new_classes if self.whole else None  # nobody knows
         if labels is None:
             self.y = images.pairs.labels().astype(np.int32)  # (B, 1)
             (self.rows, ends) = np.unique(images.pairs.indices(), return_inverse=True)

@@ -19,7 +19,6 @@ from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
 File = str | Path
-Images = Sequence[np.ndarray]  # two arrays: the first image of each pair, and the second
 
 # colours that the colour-blind tell apart (Okabe and Ito, 2008), one a little darker as text
 SAME, DIFFERENT = "#0072B2", "#B84F00"
@@ -29,7 +28,7 @@ SHAPES = "os^DvP*X"
 
 
 def plot_pairs(
-    images: Images, texts: Sequence[str], same: Sequence | np.ndarray, path: File, title: str
+    images: Sequence[np.ndarray], texts: Sequence[str], same: Any, path: File, title: str
 ) -> Figure:
     """Pairs of images, each under its text and the word same or different, in that colour.
 

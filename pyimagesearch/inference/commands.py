@@ -8,7 +8,6 @@ A SavedModel is a program: load none that you would not run.
 import argparse
 import csv
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -51,8 +50,7 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
         model = SiameseModel(args.model)
     if getattr(args, "fmr", None) is not None:
         model.threshold = model.threshold_for(args.fmr)
-    text = f"images are read {images.described(model.image_shape)}, as the model wants"
-    logging.getLogger(__name__).info(text)
+    terminal.say(f"images are read {images.described(model.image_shape)}, as the model wants")
     return model
 
 

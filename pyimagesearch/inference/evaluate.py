@@ -76,7 +76,7 @@ def evaluate(
         warn(f"{which} trained or calibrated it: for others the threshold may be too low")
     # whether all of these classes are new to the model, as far as names and pixels say
     had = model.settings.get("class_names")
-    new = not (used or chosen or had is None or test.labels is None or {*had} & {*test.class_names})
+    new = not (used or chosen or not had or test.labels is None or {*had} & {*test.class_names})
     rates = dict.fromkeys(measure.FALSE_MATCH_RATES) | model.operating_points
     settings = model.settings | {"threshold": threshold, "operating_points": rates}
     if choices is not None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class Gallery:
     names: tuple[str, ...] = field(repr=False)  # N, of the files, from the folder on
     classes: tuple = field(repr=False)  # N, the name of each one's class, or its label; "": unknown
     model: str  # the digest of the model that made them, SiameseModel.digest
-    part: tuple[int, int, int]  # (k, n, crc): the kth of n shards; CRC-32 of the folder's names
+    shard: tuple[int, int, int]  # (k, n, crc): the kth of n; CRC-32 of the folder's names
     directory: str | None = ""  # the folder, which no file holds; None: images in memory
 
     def path(self, row: int) -> str | int:
@@ -37,18 +38,26 @@ class Gallery:
 
     def without(self, file: Any) -> "Gallery":
         """The same without a file of the folder that is asked about or drawn, if it is there."""
-        if not self.directory or not isinstance(file, str | os.PathLike):
+        if not self.directory or not isinstance(file, str | os.PathLike) or not on_disk(file):
             return self
-        of = (os.path.abspath, os.path.realpath)  # by its name, or by that of what it links to
-        ways = {os.path.relpath(path(file), path(self.directory)) for path in of}
-        if not (known := ways & {*self.names}):
+        others = [row for row, known in enumerate(self.on_disk) if known != on_disk(file)]
+        if len(others) == len(self.names):
             return self
-        if len(self.names) == 1:
+        if not others:
             raise InputError("other images than the one that is asked about, or drawn", "none")
         say(f"left out {printable(file)}: asked about, or drawn by this command")
-        (vectors, row) = (self.embeddings, self.names.index(known.pop()))
-        (names, classes) = (x[:row] + x[row + 1 :] for x in (self.names, self.classes))
-        return replace(self, embeddings=np.delete(vectors, row, 0), names=names, classes=classes)
+        (names, classes) = (tuple(x[row] for row in others) for x in (self.names, self.classes))
+        return replace(self, embeddings=self.embeddings[others], names=names, classes=classes)
+
+    @cached_property
+    def on_disk(self) -> list[tuple[int, ...]]:
+        """What the images' files are, by whatever name: N."""
+        return [on_disk(self.path(row)) for row in range(len(self.names))]
+
+
+def on_disk(path: Any) -> tuple[int, ...]:
+    """The device and the number of a file, the same for all links to it; () where it is gone."""
+    return ((x := os.stat(path)).st_dev, x.st_ino) if os.path.exists(path) else ()
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -60,14 +69,12 @@ def shard(text: str) -> tuple[int, int]:
     raise argparse.ArgumentTypeError(f"expected K/N, K from 1 to N, received {text!r}")
 
 
-def nearest(
-    query: np.ndarray, embeddings: np.ndarray, measure: Distance, top: int = 5
-) -> np.ndarray:
+def nearest(query: np.ndarray, vectors: np.ndarray, measure: Distance, top: int = 5) -> np.ndarray:
     """Which of N embeddings are nearest: int (top,), the nearest first, equal ones by index.
 
-    query: (D,). embeddings: (N, D) float32, of which no copy is made.
+    query: (D,). vectors: (N, D) float32, of which no copy is made.
     """
-    distances = in_batches(lambda some: measure.rows(some, query[np.newaxis]), embeddings, BLOCK)
+    distances = in_batches(lambda some: measure.rows(some, query[np.newaxis]), vectors, BLOCK)
     limit = np.partition(distances, min(top, len(distances)) - 1)[:top].max()
     rows = np.flatnonzero(distances <= limit)
     return rows[np.argsort(distances[rows], kind="stable")[:top]]
@@ -89,11 +96,11 @@ def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[
 def write(path: str | Path, gallery: Gallery) -> None:
     """Write a gallery, whole or not at all, as the ending of a path says.
 
-    .npz  arrays embeddings float32 (N, D), names, classes, model, part; read gives them back
+    .npz  arrays embeddings float32 (N, D), names, classes, model, shard; read gives them back
     .csv  a header; name, class, model, e0 … e{D-1} with nine digits, which is all that a float32
           has. UTF-8; a name that is none keeps its bytes
     """
-    arrays = {name: value for name, value in vars(gallery).items() if name != "directory"}
+    arrays = {x: getattr(gallery, x) for x in ("embeddings", "names", "classes", "model", "shard")}
     with whole_file(path) as new:
         if Path(path).suffix.lower() == ".npz":
             with open(new, "wb") as f:  # to a path NumPy would add an ending
@@ -119,7 +126,7 @@ def read(path: str | Path) -> Gallery:
         with open(path, "rb") as f, np.load(f, allow_pickle=False) as data:
             embeddings = data["embeddings"].astype(np.float32, copy=False)
             (names, classes) = (tuple(map(str, data[name])) for name in ("names", "classes"))
-            (model, (k, n, crc)) = (str(data["model"]), map(int, data["part"].tolist()))
+            (model, (k, n, crc)) = (str(data["model"]), map(int, data["shard"].tolist()))
         if not len(embeddings) == len(names) == len(classes) or embeddings.ndim != 2:
             raise ValueError("not a row of numbers for each name")
         return Gallery(embeddings, names, classes, model, (k, n, crc))
@@ -133,9 +140,9 @@ def merge(paths: Sequence[str | Path]) -> Gallery:
 
     In any order. Raises InputError where they are not each part once, of one folder and model.
     """
-    parts = sorted(map(read, paths), key=lambda part: part.part)
-    wholes = {(*part.part[1:], part.model, part.embeddings.shape[1]) for part in parts}
-    (numbers, (_, of, crc)) = ([part.part[0] for part in parts], parts[0].part)
+    parts = sorted(map(read, paths), key=lambda part: part.shard)
+    wholes = {(*part.shard[1:], part.model, part.embeddings.shape[1]) for part in parts}
+    (numbers, (_, of, crc)) = ([part.shard[0] for part in parts], parts[0].shard)
     if len(wholes) > 1 or numbers != [*range(1, of + 1)]:
         received = f"parts {', '.join(map(str, numbers))} of {of}. Embed what is missing."
         if len(wholes) > 1:

@@ -1,7 +1,4 @@
-"""A trained model on disk, and the questions that it answers.
-
-A SavedModel is a program: load none that you would not run.
-"""
+"""A trained model on disk, a program like any SavedModel, and the questions that it answers."""
 
 import hashlib
 import math
@@ -272,7 +269,7 @@ class SiameseModel:
         try:
             for k, image in enumerate(images):
                 if not isinstance(image, File):
-                    x = np.asarray(image)
+                    x = array_of(image)
                     if (x.dtype, x.shape) != (np.uint8, self.image_shape):
                         raise InputError(f"{x.dtype} of shape {x.shape}: x[0] of a batch, {MEND}")
                     pixels[k] = x

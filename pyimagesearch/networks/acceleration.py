@@ -96,9 +96,6 @@ class InParts(keras.layers.Layer):
         parts = [images[a:b] for a, b in pairwise(cuts)]
         return tf.concat([self.network(part, training=training) for part in parts], axis=0)[:n]
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return self.network.compute_output_shape(input_shape)
-
 
 class EightBitDropout(Dropout):
     """Dropout that spends 8 random bits a value instead of 32.

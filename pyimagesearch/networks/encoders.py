@@ -212,6 +212,7 @@ def build_from_file(path: str, pixels: str, input_shape: Shape) -> Model:
     if pixels == "caffe":
         x = keras.ops.flip(x, axis=-1)
     x = read_encoder(path)(layers.Rescaling(scale, offset)(x), training=False)
+    (x,) = keras.tree.flatten(x)  # it may be in a list or a dictionary
     if len(x.shape) > 2:
         x = keras.ops.mean(x, axis=tuple(range(1, len(x.shape) - 1)))
     return Model(inputs, x)
@@ -221,9 +222,9 @@ def read_encoder(path: str) -> Model:
     """The Keras model of a file, see build_from_file. Raises InputError where it is none."""
     try:
         model = keras.models.load_model(path, compile=False)
-        (shape, output) = (model.input_shape, model.output_shape)
-        one_array = len(model.outputs) == 1 and len(output) in (2, 3, 4)
-        if one_array and len(shape) == 4 and shape[3] in (3, None):
+        (shape, (output, *more)) = (model.input_shape, [x.shape for x in model.outputs])
+        is_map = not more and len(output) in (2, 3, 4) and output[-1]
+        if is_map and len(shape) == 4 and shape[3] in (3, None):
             return model
         reason = f"a model from {shape} to {output}"
     except Exception as error:  # Keras raises whatever a file makes it raise
@@ -242,9 +243,8 @@ def pixels_of(model: Model) -> str | None:
     """What a model takes, in PIXELS, as its first layers say it; None where they do not."""
     scales = (layers.Rescaling, layers.Normalization)
     first = next((x for x in leaves(model) if x.weights or isinstance(x, scales)), None)
-    divides = isinstance(first, layers.Rescaling) and np.max(first.scale) < 0.1
-    centres = isinstance(first, layers.Normalization) and np.max(first.mean) > 2
-    return "0..255" if divides or centres else None
+    (scale, mean) = (np.max(getattr(first, name, 1)) for name in ("scale", "mean"))
+    return "0..255" if scale < 0.1 or mean > 2 else None
 
 
 # every network takes (input_shape, embedding_dim); a new one is a function and a line here

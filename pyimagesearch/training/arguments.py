@@ -117,15 +117,15 @@ def parse(
         raise InputError(f"{wanted} with recipe photos", f"recipe {args.recipe}")
     if args.encoder_pixels and not args.encoder:
         raise InputError("--encoder-pixels with --encoder", "it alone")
-    of_network = args.learning_rate or args.batch_size or args.tensorboard
-    if args.quick and of_network:
-        raise InputError("--quick without --lr, --batch-size, --tensorboard", of_network)
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")
     recipe = recipe.changed(
         **{name: getattr(args, name) for name in names if getattr(args, name)},
         **({"more_steps": 0} if args.epochs else {}),
         ways=tuple(way for way in ways if not (args.quick and way == "trained on")),
     )
+    unused = args.learning_rate or args.batch_size or args.tensorboard
+    if unused and ways and "trained on" not in recipe.training.ways:
+        raise InputError("no --quick beside --lr, --batch-size or --tensorboard", unused)
     if args.encoder:
         recipe = with_encoder(recipe, args.encoder, args.encoder_pixels)
     check(recipe)
@@ -147,7 +147,7 @@ def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
     if not (pixels := pixels or encoders.pixels_of(model)):
         wanted = f"--encoder-pixels, one of {', '.join(encoders.PIXELS)}"
         raise InputError(wanted, f"{printable(path)}, whose first layers do not scale pixels")
-    recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.output_shape[-1])
+    recipe = recipe.changed(name=path, pixels=pixels, embedding_dim=model.outputs[0].shape[-1])
     (_, height, width, _) = model.input_shape
     if not height:
         return recipe
@@ -168,7 +168,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "network": asdict(recipe.network) | {"name": os.path.basename(recipe.network.name)},
         "image_shape": recipe.reading.image_shape,
         "distance": recipe.network.distance, "head": recipe.network.head,
-        "dataset": printable(args.dataset), **{name: getattr(args, name) for name in names},
+        "dataset": printable(args.dataset.rstrip("/")), **{x: getattr(args, x) for x in names},
         "class_names": [printable(class_names[k]) for k in sorted(classes_of(data.train.labels))],
         "parts": data.parts,
         "images": [zlib.crc32(part) for part in looked_at],  # changes with the data

@@ -107,12 +107,13 @@ class Checkpoint(Progress):
         self.resumed: list[np.ndarray] = []  # values of the variables
         self.is_finished = False
         model = Path(output, os.path.basename(config.MODEL_PATH))
+        size = os.path.getsize(self.path) if os.path.exists(self.path) else -1
         if not resume:
-            if os.path.exists(self.path):
+            if size > 0:
                 say("this replaces the unfinished training here, which --resume goes on with")
-        elif os.path.exists(self.path) and os.path.getsize(self.path) and self._read():
+        elif size > 0 and self._read():
             say(f"going on after epoch {self.done}")
-        elif not os.path.exists(self.path) and model.is_dir():
+        elif size < 0 and model.is_dir():
             self._check_same(_flat(read_settings(model)), f"finished model in {output}")
             self.is_finished = True
             say(f"nothing left to do: {output} holds the finished model of this run")
@@ -234,10 +235,10 @@ class Checkpoint(Progress):
         Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
         if not self.stopped.is_set() or self.first_epoch >= self.epochs:
             Path(self.path).unlink(missing_ok=True)
-        elif self.done:
+        elif self.done and os.path.exists(self.path):
             say(f"--resume goes on after epoch {self.done}")
         else:  # an empty one: the model that lies here is not finished
-            Path(self.path).touch()
+            Path(self.path).write_bytes(b"")
 
 
 def duration(seconds: float) -> str:

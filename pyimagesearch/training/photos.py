@@ -6,6 +6,7 @@ best; the mean over an image and its middle with what is best then. Held-out ima
 """
 
 import hashlib
+import re
 import time
 from typing import Any
 
@@ -158,6 +159,7 @@ def train(
         encoder.set_weights({"trained on": after, AVERAGED: averaged}.get(chosen.kept, before))
 
     trained = chosen.kept
+    checkpoint.done = checkpoint.done if stopped.is_set() else checkpoint.epochs  # or skipped
     if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
         say("stopped on request, what was learned is kept")
     if "seen again" in ways:
@@ -270,8 +272,10 @@ def features_of(
     random by its pixels and the view (seed, number) alone; None: as they are.
     """
     # weights alone are not a network: it may be given other pixels, or be pooled otherwise
-    own = [(type(x).__name__, x.get_config() | {"name": ""}) for x in leaves(network)]
-    digest = hashlib.blake2b(f"{network.input_shape} {own}".encode(), digest_size=8)
+    text = network.to_json()
+    for k, name in enumerate(dict.fromkeys(re.findall(r'"name": "([^"]+)"', text))):
+        text = text.replace(f'"{name}"', f'"{k}"')  # whatever number Keras has added to it
+    digest = hashlib.blake2b(text.encode(), digest_size=8)
     for weight in network.get_weights():
         digest.update(weight.tobytes())
     kind = np.float16 if network.output_shape[1] == FEATURES else np.float32

@@ -60,6 +60,7 @@ def test_pair_batches_hold_every_pair_once_an_epoch():
         (60000, 32, False, (1875, 32)),  # the article's: 1875 = 25 * 75
         (255, 128, True, (2, 127)),  # one batch of 128 would leave out 127
         (5, 128, True, (1, 5)),  # smaller than a batch
+        (38, 4, True, (9, 4)),  # two images of 19 batches would hardly be of one class
         (991, 32, False, (32, 31)),  # 31 calls of one step would be slow; 32 = 2 * 16
     ],
 )

@@ -40,7 +40,7 @@ def test_npz_is_read_back_as_it_was_written(tmp_path, classes, part):
     found = gallery.read(file)
     assert found.embeddings.dtype == np.float32 and np.array_equal(found.embeddings, EMBEDDINGS)
     assert (found.names, found.classes, found.model) == (NAMES, classes, "5eed")
-    assert found.part == part
+    assert found.shard == part
     assert [path.name for path in tmp_path.iterdir()] == ["vectors.NPZ"]
 
 
@@ -57,7 +57,7 @@ def test_csv_holds_every_digit_and_no_formula(tmp_path):
     assert np.array_equal(np.array([row[3:] for row in rows], np.float32), EMBEDDINGS)
 
 
-DAMAGED = [{"embeddings": EMBEDDINGS[:, 0]}, {"part": (5, 2)}, {"part": (1, 2, 9)},
+DAMAGED = [{"embeddings": EMBEDDINGS[:, 0]}, {"shard": (5, 2)}, {"shard": (1, 2, 9)},
     {"names": NAMES[:3]}, {"classes": CLASSES[:1]}, {"names": np.array([{}])}]  # fmt: skip
 
 

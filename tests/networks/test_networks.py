@@ -246,7 +246,7 @@ def test_a_model_of_a_file_gets_the_pixels_it_takes(tmp_path):
     """By hand: red, of which the model puts out a map of the pixels as it gets them."""
     (path, red) = (str(tmp_path / "encoder.keras"), np.float32([[[[1, 0, 0]] * 2] * 2]))
     inputs = keras.Input((None, None, 3))
-    keras.Model(inputs, keras.layers.AveragePooling2D(1)(inputs)).save(path)
+    keras.Model(inputs, {"map": keras.layers.AveragePooling2D(1)(inputs)}).save(path)
     wanted = {
         "0..255": [255, 0, 0],
         "0..1": [1, 0, 0],
