@@ -36,8 +36,7 @@ def batches(
     each side by side (B, H, W, C), y (B, 1). Every epoch holds every anchor once, in an order of
     its own; of classes of very different size M anchors of all classes equally often.
     shares: the devices that share a batch in equal parts. move: as the recipe asks, at random.
-    Raises InputError where k does not divide batch_size, where a batch of fewer than 4 would have
-    no same pair, or where only pairs are known.
+    InputError where k does not divide batch_size, "batch" gets below 4, or only pairs are known.
     """
     (pairing, size) = (recipe.training.pairing, recipe.training.batch_size)
     in_batch = pairing == "batch"

@@ -272,7 +272,8 @@ def duplicates(args: argparse.Namespace) -> None:
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    paths = [x for x in paths if not figure or os.path.realpath(x) != os.path.realpath(figure)]
+    mine = galleries.on_disk(figure or "")  # (), with which nothing is compared, before it is drawn
+    paths = [x for x in paths if not mine or galleries.on_disk(x) != mine]
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)

@@ -38,10 +38,9 @@ class Gallery:
 
     def without(self, file: Any) -> "Gallery":
         """The same without a file of the folder that is asked about or drawn, if it is there."""
-        if not self.directory or not isinstance(file, str | os.PathLike) or not on_disk(file):
-            return self
-        others = [row for row, known in enumerate(self.on_disk) if known != on_disk(file)]
-        if len(others) == len(self.names):
+        asked = on_disk(file) if self.directory and isinstance(file, str | os.PathLike) else ()
+        others = [row for row, known in enumerate(self.on_disk if asked else ()) if known != asked]
+        if not asked or len(others) == len(self.names):
             return self
         if not others:
             raise InputError("other images than the one that is asked about, or drawn", "none")
@@ -57,7 +56,9 @@ class Gallery:
 
 def on_disk(path: Any) -> tuple[int, ...]:
     """The device and the number of a file, the same for all links to it; () where it is gone."""
-    return ((x := os.stat(path)).st_dev, x.st_ino) if os.path.exists(path) else ()
+    with suppress(OSError):
+        return (x := os.stat(path)).st_dev, x.st_ino
+    return ()
 
 
 def shard(text: str) -> tuple[int, int]:

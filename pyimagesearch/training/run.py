@@ -111,9 +111,8 @@ def fit(
             path = os.path.join(folder, "encoder_to_start_from.keras")
             flags["encoder"].save(path)
             flags["encoder"] = path
-        given = {k: v for k, v in flags.items() if v is not None and v is not False}
-        named = {f"--{name.replace('_', '-')}": value for name, value in given.items()}
-        words = [name if value is True else f"{name}={value}" for name, value in named.items()]
+        given = {f"--{k.replace('_', '-')}": v for k, v in flags.items() if v is not None}
+        words = [k if v is True else f"{k}={v}" for k, v in given.items() if v is not False]
         (args, recipe) = arguments.parse(fit.__doc__, words)
         try:
             with alone(args.output):
