@@ -1,6 +1,8 @@
 """The article's helpers: pairs of images, the distance between their features, the plot."""
 
 # import the necessary packages
+import os
+
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
@@ -82,6 +84,6 @@ def plot_training(H, plotPath):
     plt.xlabel("Epoch #")
     plt.ylabel("Loss")
     plt.legend(loc="best")  # the article's "lower left" may hide a curve
-    with whole_file(plotPath) as path:
+    with whole_file(plotPath if os.path.splitext(plotPath)[1] else f"{plotPath}.png") as path:
         plt.savefig(path)
     plt.close()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 from pyimagesearch.data.augmentation import moved
-from pyimagesearch.data.sets import ImageSet, Rows, are_uneven
+from pyimagesearch.data.sets import UNEVEN, ImageSet, Rows
 from pyimagesearch.system.terminal import AT_ONCE, InputError
 
 MOST_STEPS = 25  # of an epoch in one call of TensorFlow
@@ -54,7 +54,7 @@ def batches(
     count = len(labels)
     (steps, size) = steps_and_size(count, size // k, in_batch, shares)
     sizes = np.unique(labels, return_counts=True)[1]
-    together = int(are_uneven(sizes))
+    together = int(sizes.max() > UNEVEN * sizes.min())
     if in_batch and (together or (steps > 1 and size < IMAGES_OF_A_CLASS * len(sizes))):
         together = max(size // len(sizes), min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)

@@ -148,11 +148,6 @@ def place() -> Path:
     return Path(os.environ.get("CONTRASTIVE_CACHE") or Path(caches, "contrastive-siamese"))
 
 
-def size() -> int:
-    """How many bytes the cache has, without the journal, which comes and goes."""
-    return sum(path.stat().st_size for path in place().glob(OWN_FILES.removesuffix("*")))
-
-
 def clear() -> None:
     """Delete the cache, and nothing else in its folder."""
     for path in place().glob(OWN_FILES):

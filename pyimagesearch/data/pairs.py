@@ -21,7 +21,7 @@ def sample_pairs(labels: Any, rng: Rng = None, alone: bool = False) -> Pairs:
     An image alone in its class is no anchor, but a negative; with `alone` it is its own positive.
     Raises InputError where there are no labels, no two classes, or no anchor.
     """
-    rng = _generator(rng)
+    rng = np.random.default_rng(np.random.randint(2**31) if rng is None else rng)
     (by_class, place, first, size) = _sorted_by_class(labels)
     # positive: 1 to size - 1 places further on inside the class, round its end to its start
     step = rng.integers(1, np.maximum(size, 2))
@@ -38,7 +38,7 @@ def sample_triplets(labels: Any, rng: Rng = None) -> Pairs:
     The images of a class are taken two by two in random order; a last one without a partner
     is left out. Raises InputError also where no class has two images.
     """
-    rng = _generator(rng)
+    rng = np.random.default_rng(np.random.randint(2**31) if rng is None else rng)
     labels = class_numbers(labels)
     order = rng.permutation(len(labels))
     (by_class, place, first, size) = _sorted_by_class(labels[order])
@@ -54,10 +54,6 @@ def _pairs(anchors, positive, negative):
         raise InputError("a class with two images at least", "none")
     others = np.stack([positive, negative], axis=1)
     return Pairs(anchors, others, np.tile([1, 0], (len(anchors), 1)))
-
-
-def _generator(rng: Rng) -> np.random.Generator:
-    return np.random.default_rng(np.random.randint(2**31) if rng is None else rng)
 
 
 def _sorted_by_class(labels):

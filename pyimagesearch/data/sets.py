@@ -14,7 +14,7 @@ import numpy as np
 from pyimagesearch.system.terminal import AT_ONCE, InputError
 
 LEAST_IMAGES = 2  # of a class: its same pair takes two
-UNEVEN = 3  # times the smallest class
+UNEVEN = 3  # times the smallest class: the largest of classes of very different size has more
 TRAINED_ON = Path("assets.extra", "trained_on.npy")  # in a model's directory: ImageSet.digests
 
 
@@ -165,11 +165,6 @@ def class_numbers(labels: Any) -> np.ndarray:
         raise InputError(wanted, f"{wrong[0]!r}{mend if isinstance(wrong[0], list) else ''}")
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int32)
-
-
-def are_uneven(sizes: np.ndarray) -> bool:
-    """Whether the largest class has more than three times as many images as the smallest."""
-    return bool(np.max(sizes) > UNEVEN * np.min(sizes))
 
 
 def pixel_digests(images: np.ndarray | Rows) -> np.ndarray:

@@ -203,19 +203,13 @@ def logistic_of(
     scale = max(np.sqrt(weight @ np.square(distances - middle)), 1e-9)
     nearer = (middle - distances) / scale
 
-    def loss(slope):
-        return weight @ np.logaddexp(0, slope * nearer) - slope * (target @ nearer)
-
-    slope = 0.0
     if (weights[1] - weights[0]) @ nearer < 1e-9:  # same pairs are no nearer
-        return {"middle": middle, "slope": slope}
-    for _ in range(30):  # Newton's method; a step that is too long is halved
+        return {"middle": middle, "slope": 0.0}
+    (low, high) = (0.0, 1e6)  # the likelihood rises up to the slope, and falls behind it
+    for _ in range(70):
+        slope = (low + high) / 2
         shares = np.exp(-np.logaddexp(0, -slope * nearer))
-        step = (target - weight * shares) @ nearer
-        step /= weight @ (shares * (1 - shares) * np.square(nearer)) + 1e-12
-        while loss(slope + step) > loss(slope):
-            step /= 2
-        slope += step
+        (low, high) = (slope, high) if (target - weight * shares) @ nearer > 0 else (low, slope)
     return {"middle": middle, "slope": float(slope / scale)}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.sets import ImageSet, Rows, are_uneven, evenly, in_batches
+from pyimagesearch.data.sets import UNEVEN, ImageSet, Rows, evenly, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
 from pyimagesearch.evaluation.distances import apart, logistic_of, probability_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, interval, two_digits
@@ -106,12 +106,13 @@ def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[s
 
 def embed(encoder: Any, images: np.ndarray | Rows) -> np.ndarray:
     """Every image through a Keras model once: uint8 (N, H, W, C) -> float32 array (N, D)."""
-    forward = _forward(encoder)
-    return in_batches(lambda batch: forward(batch).numpy(), images)
+    compiled = forward(encoder)
+    return in_batches(lambda batch: compiled(batch).numpy(), images)
 
 
 @lru_cache(maxsize=4)  # an encoder is compiled once, not anew in each epoch
-def _forward(encoder: Any) -> Any:
+def forward(encoder: Any) -> Any:
+    """A Keras model as a compiled function: uint8 (B, H, W, C) -> float32 (B, D), as tensors."""
     import tensorflow as tf  # not where commands do without it
 
     return tf.function(
@@ -249,7 +250,8 @@ def report(m: Measurement, title: str) -> str:
     lines += [f"  {name:<24}{text}" for name, text in figure_rows(m)]
     if m.classes:
         # the worst three, where they are below the whole or classes are of very different size
-        limit = 1.0 if are_uneven(m.compared.sizes) else m.tmr.value
+        sizes = m.compared.sizes
+        limit = 1.0 if sizes.max() > UNEVEN * sizes.min() else m.tmr.value
         known = [c for c in m.classes["figures"] if c["tmr"] and c["tmr"].value < limit]
         known.sort(key=lambda c: (c["tmr"].value, c["images"]))
         for c, which in zip(known, ("the worst class", "and then", "and then")):

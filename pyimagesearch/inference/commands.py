@@ -29,7 +29,7 @@ from pyimagesearch.system.terminal import InputError, counted, first_line, print
 
 VERDICT = {True: "same", False: "different"}
 STRICTEST = "unknown (too few images chose: the strictest threshold)"
-CHECKED = 64  # images of each kind that an exported file is tried on
+CHECKED = 64  # images of noise that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
 COPIES = (64, 64, 3)  # the shape in which near copies are looked for
 
@@ -200,8 +200,9 @@ def embed(args: argparse.Namespace) -> None:
     (shard, parts) = args.shard
     name = f"vectors-{shard}-of-{parts}.npz" if parts > 1 else "vectors.npz"
     file = output(args, name, ".npz", ".csv" if parts == 1 else ".npz")
-    if (args.directory is None) != bool(args.merge) or (args.merge and parts > 1):
-        wanted = "a folder, perhaps with --shard K/N, or --merge PART.npz …"
+    of_folder = args.directory is not None or parts > 1 or args.class_level
+    if (args.directory is None and not args.merge) or (args.merge and of_folder):
+        wanted = "a folder, perhaps with --shard or --class-level, or --merge PART.npz … alone"
         raise InputError(wanted, "both" if args.merge else "neither")
     if args.merge:
         found = galleries.merge(args.merge)
@@ -316,20 +317,15 @@ def export(args: argparse.Namespace) -> None:
 
     file = args.output = args.output or os.fspath(model.path.parent / f"encoder.{args.format}")
     output(args, file, f".{args.format}")
-    shape = model.image_shape
-    tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *shape), np.uint8)
-    if args.images:
-        files = listing.find(args.images, class_level=0).files[:CHECKED]
-        paths = [os.path.join(args.images, file.name) for file in files]
-        (_, pixels, faults) = images.read_images(paths, shape)
-        terminal.warn(f"skipped {message}" for message in faults)
-        tried = np.concatenate([tried, pixels])
+    tried = np.random.default_rng(0).integers(0, 256, (CHECKED, *model.image_shape), np.uint8)
     answer = export(model, file, tried) | {"file": file, "settings": f"{file}.json"}
     say(args, answer, f"{file}, settings inside and in {file}.json")
 
 
 def page(args: argparse.Namespace) -> None:
     """A page in the browser: compare two images, say who or what it is."""
+    if not args.gallery and (args.class_level or args.fpir != FPIR):
+        raise InputError("--fpir and --class-level with --gallery", "them alone")
     from pyimagesearch.inference.page import serve
 
     serve(args)
@@ -337,11 +333,12 @@ def page(args: argparse.Namespace) -> None:
 
 def cache(args: argparse.Namespace) -> None:
     """Where the cache of pixels and embeddings lies, and how large it is."""
-    (place, size) = (os.fspath(kept.place()), kept.size())
+    (place, own) = (kept.place(), kept.OWN_FILES.removesuffix("*"))  # the journal comes and goes
+    size = sum(path.stat().st_size for path in place.glob(own))
     if args.clear:
         kept.clear()
     text = f"{place}: {size / 1e6:,.1f} MB{', now empty' if args.clear else ''}"
-    say(args, {"directory": place, "bytes": size, "cleared": args.clear}, text)
+    say(args, {"directory": str(place), "bytes": size, "cleared": args.clear}, text)
 
 
 COMMANDS: dict[Callable[[argparse.Namespace], None], str] = {  # and an example of each
@@ -382,7 +379,6 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("evaluate", "--force", SWITCH, "let --calibrate choose by fewer than 30 images"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "for LiteRT or ONNX"),
     ("export", "--output", {}, "the file (beside the model, where compare finds encoder.tflite)"),
-    ("export", "--images", {"metavar": "DIR"}, "images that the file is tried on, beside noise"),
     ("page", "--gallery", {"metavar": "DIR"}, "a folder in which the page looks for an image"),
     ("page", "--host", {"default": "127.0.0.1"}, "address to serve at (127.0.0.1: this machine)"),
     ("page", "--port", {"type": int, "default": 7860}, "port to serve at (7860; 0: any free one)"),

@@ -39,6 +39,8 @@ def evaluate(
     """
     if calibrate and fmr is not None:
         raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
+    if force and not calibrate:
+        raise InputError("--force with --calibrate", "it alone")
     threshold = model.threshold_for(fmr)
     counts: dict[str, Any] = {}
     in_memory = not isinstance(folder, (str, os.PathLike))

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
 from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
 from pyimagesearch.data.cache import Reading, read_files
-from pyimagesearch.data.images import FITS, read_image
+from pyimagesearch.data.images import FITS, fit, read_picture
 from pyimagesearch.data.sets import Rows, array_of, class_numbers, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery, nearest
@@ -265,6 +264,7 @@ class SiameseModel:
         if isinstance(images, str | bytes | Path):
             raise InputError("a list of paths", "one path. Write [path]")
         (height, width, channels) = self.image_shape
+        side = max(height, width)
         pixels = np.empty((len(images), *self.image_shape), np.uint8)
         try:
             for k, image in enumerate(images):
@@ -274,16 +274,13 @@ class SiameseModel:
                         raise InputError(f"{x.dtype} of shape {x.shape}: x[0] of a batch, {MEND}")
                     pixels[k] = x
                     continue
-                pixels[k] = read_image(image, self.image_shape)
-                if channels > 1 or not self.is_new:
-                    continue
-                with suppress(OSError), PIL.Image.open(image) as picture:
-                    large = min(picture.size) >= 2 * max(height, width)
-                    if large and picture.mode in ("RGB", "RGBA"):
-                        self.is_new = False
-                        what = "{} in colour of {}x{}".format(printable(image), *picture.size)
-                        known = f"grey images of {width}x{height}: what it says of {what}"
-                        warn(f"the model was trained on {known} may mean little")
+                (picture, _) = read_picture(image, side)
+                pixels[k] = fit(picture, self.image_shape)
+                large = min(picture.shape[:2]) >= 2 * side and picture.shape[2] > channels
+                if large and self.is_new:
+                    self.is_new = False
+                    known = f"grey images of {width}x{height}: what it says of {printable(image)}"
+                    warn(f"the model was trained on {known}, large and in colour, may mean little")
         except InputError as error:
             arrays = f", or uint8 of shape {tuple(self.image_shape)}" * InputError.in_python
             raise InputError(f"readable images{arrays}", error) from None

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from pyimagesearch.data.sets import TRAINED_ON
+from pyimagesearch.evaluation.measure import forward
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import SiameseModel
 from pyimagesearch.inference.settings import FORMAT, SETTINGS, digest, read_exported
@@ -49,10 +50,12 @@ def save(
     """
     path = Path(os.path.abspath(path))
 
+    compiled = forward(encoder)  # as it was measured
+
     # without an input_signature, which would make uint8 of NumPy's floats, all black, in silence
     @tf.function
     def embed(images):
-        return {"embedding": encoder(images, training=False)}
+        return {"embedding": compiled(images)}
 
     def distance(inputs):
         vectors = [inputs["embedding_a"], inputs["embedding_b"]]
@@ -66,7 +69,7 @@ def save(
     (shape, feats) = (encoder.input_shape, encoder.output_shape)
     images = {k: tf.TensorSpec(shape, tf.uint8, k) for k in ("images", "image_a", "image_b")}
     vectors = {k: tf.TensorSpec(feats, tf.float32, k) for k in ("embedding_a", "embedding_b")}
-    embed.get_concrete_function(images.pop("images"))  # the one trace of the encoder
+    embed.get_concrete_function(images.pop("images"))
     serve.get_concrete_function(images)
     # both as endpoints: of a signature alone Keras' TFSMLayer cannot pass the dictionary on
     for name, function in (("serve", serve), ("serving_default", serve), ("embed", embed)):

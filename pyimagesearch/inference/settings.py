@@ -19,8 +19,7 @@ ADVICE = "Train one with train_contrastive_siamese_network.py, or name another f
 
 def _are_rates(rates: dict[str, Any]) -> bool:
     # thresholds by false match rates, "0.01" and the like; None: too few pairs for it
-    known = [(float(rate), threshold) for rate, threshold in rates.items()]
-    return all(0 < rate < 1 and (t is None or math.isfinite(t)) for rate, t in known)
+    return all(0 < float(r) < 1 and (t is None or math.isfinite(t)) for r, t in rates.items())
 
 
 CHECKS: dict[str, Callable[[Any], bool]] = {  # of a setting: whether a value is of its kind

@@ -254,8 +254,7 @@ def areas(
     known = pairs > 0
     own = (sorted_same * further).sum(axis=1)[known] / pairs[known]
     if by_class:
-        of = labels[known]
-        own = np.array([own[of == c].mean() for c in np.unique(of)])
+        own = np.array([own[labels[known] == c].mean() for c in np.unique(labels[known])])
     return whole, own
 
 

@@ -153,7 +153,6 @@ def test_what_was_read_stays_when_the_cache_is_cleared(files, cache):
     for name in ("mine.txt", "contrastive-1.sqlite"):
         (cache / name).write_text("mine, or of an earlier version")
     values = read(files).values
-    assert caching.size() >= 6 * 72
     caching.clear()
-    assert caching.size() == 0 and [path.name for path in cache.iterdir()] == ["mine.txt"]
+    assert [path.name for path in cache.iterdir()] == ["mine.txt"]
     assert values[:, 0].tolist() == REDS == reds(files)

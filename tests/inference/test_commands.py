@@ -48,6 +48,12 @@ def test_compare_fails_with_2(refused, seven):
         assert "Expected" in refused("compare", *words)
 
 
+def test_a_flag_that_would_do_nothing_is_refused(refused, folder):
+    assert "Expected --force with --calibrate" in refused("evaluate", folder, "--force")
+    assert "Expected --fpir and" in refused("page", "--fpir", 0.1)
+    assert "Received: both" in refused("embed", "--merge", "1.npz", "--class-level", 2)
+
+
 def test_a_missing_flag_is_named_and_what_is_meant(refused):
     assert "required: --format; --help" in refused("export", "--fromat", "tflite")
     assert "--topp, perhaps --top is meant" in refused("search", "7.png", "digits", "--topp=3")

@@ -111,9 +111,8 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
     (code, out, _) = ask(*flags)
     # 54 images report, 54 choose, and so does the class of three
     assert code == 0 and "pairs of 54 images" in out
-    assert (
-        json.loads((model / "assets.extra" / "siamese.json").read_text())["operating_images"] == 57
-    )
+    stored = json.loads((model / "assets.extra" / "siamese.json").read_text())
+    assert stored["operating_images"] == 57
     assert "foreign.tflite keeps its settings (" in out
     for name in "2345678":
         shutil.rmtree(small / name)
