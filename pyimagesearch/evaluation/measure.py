@@ -250,8 +250,7 @@ def report(m: Measurement, title: str) -> str:
     lines += [f"  {name:<24}{text}" for name, text in figure_rows(m)]
     if m.classes:
         # the worst three, where they are below the whole or classes are of very different size
-        sizes = m.compared.sizes
-        limit = 1.0 if sizes.max() > UNEVEN * sizes.min() else m.tmr.value
+        limit = 1.0 if m.compared.sizes.max() > UNEVEN * m.compared.sizes.min() else m.tmr.value
         known = [c for c in m.classes["figures"] if c["tmr"] and c["tmr"].value < limit]
         known.sort(key=lambda c: (c["tmr"].value, c["images"]))
         for c, which in zip(known, ("the worst class", "and then", "and then")):

@@ -16,7 +16,27 @@ from pyimagesearch.data.sets import DataSet, ImageSet, read_trained_on
 from pyimagesearch.siamese_network import SisterNetworks, build_comparison, build_encoder
 from pyimagesearch.system.terminal import InputError, first_line, warn
 
-OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+
+class Muon(keras.optimizers.Muon):
+    """Keras' Muon, for a convolution's kernel, too: as the matrix (h w C, F). Biases take Adam's.
+
+    A step makes all directions of the momentum about equally long (Jordan et al., 2024).
+    """
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        return len(variable.shape) < 2
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
+        step = super().zeropower_via_newtonschulz5(matrix, steps)
+        return keras.ops.reshape(0.2 * max(matrix.shape) ** 0.5 * step, x.shape)
+
+
+OPTIMIZERS: dict[str, Any] = {
+    "adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop,
+    "muon": lambda rate: Muon(rate, adam_lr_ratio=1.5, ns_steps=3, rms_rate=None,
+        weight_decay=None, adam_weight_decay=None),
+}  # fmt: skip
 
 
 def set_seed(seed: int, deterministic: bool = False) -> None:

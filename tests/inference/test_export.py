@@ -117,9 +117,8 @@ def test_onnx_without_its_packages_says_what_to_install(model, tmp_path, monkeyp
 
 def test_as_a_user_asks_for_it(ask, model, tmp_path):
     (code, out, _) = ask("export", "--format", "tflite")
-    assert code == 0
     file = model.parent / "encoder.tflite"  # beside the model, where compare finds it
-    assert out.splitlines()[-1] == f"{file}, settings inside and in {file}.json"
+    assert code == 0 and out.splitlines()[-1] == f"{file}, settings inside and in {file}.json"
     answer = json.loads(ask("export", "--format", "tflite", "--output", "e.tflite", "--json")[1])
     assert answer["images_checked"] == 64 and answer["difference"] < 1e-5
     assert answer["file"].endswith("e.tflite") and (tmp_path / "e.tflite").exists()

@@ -1,5 +1,6 @@
 """What is trained: optimizer and steps, the weights to start from, the images behind them."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,18 @@ def test_weights_to_start_from(tmp_path):
     (tmp_path / "encoder.keras").write_text("abc")
     with pytest.raises(InputError, match=r"Expected a file encoder\.keras"):
         build.load_weights(encoder, recipe)
+
+
+def test_muon_makes_a_kernel_s_directions_about_equally_long():
+    steps = [np.diag([3.0, 1.0]), np.diag([3.0, 1.0])[None, None], np.array([3.0, -1.0])]
+    kernels = [keras.Variable(0 * step) for step in steps]
+    build.OPTIMIZERS["muon"](0.01).apply([*map(keras.ops.convert_to_tensor, steps)], kernels)
+    x = np.array([3, 1]) / 10**0.5  # of length 1, then 0.68 and 1.04
+    for _ in range(3):
+        x = 3.4445 * x - 4.775 * x**3 + 2.0315 * x**5
+    wanted = -0.01 * 0.2 * 2**0.5 * np.diag(x)
+    for kernel, step in zip(kernels, (wanted, wanted, [-0.015, 0.015])):  # the last by Adam
+        np.testing.assert_allclose(np.squeeze(kernel), step, atol=1e-6)
 
 
 def a_part(start, stop):
