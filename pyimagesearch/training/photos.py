@@ -254,7 +254,8 @@ def areas(
     known = pairs > 0
     own = (sorted_same * further).sum(axis=1)[known] / pairs[known]
     if by_class:
-        own = np.array([own[labels[known] == c].mean() for c in np.unique(labels[known])])
+        of = labels[known]
+        own = np.array([own[of == c].mean() for c in np.unique(of)])
     return whole, own
 
 
