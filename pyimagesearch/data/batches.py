@@ -130,16 +130,17 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
     (inputs, y) = (batch[0], batch[1].numpy().ravel())
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
         (images_a, images_b) = (x.numpy() for x in inputs)
-        images_a = images_a.repeat(len(images_b) // len(images_a), axis=0)
+        b = np.arange(len(y))
+        a = b // (len(images_b) // len(images_a))
     else:  # every pair inside the batch
+        images_a = images_b = inputs.numpy()
         ends = np.random.default_rng(0).permutation(np.transpose(np.triu_indices(len(y), 1)))
         # one same pair of each class before a second one of any
         (_, first) = np.unique(np.where(np.equal(*y[ends.T]), y[ends[:, 0]], -1), return_index=True)
         (a, b) = np.concatenate([ends[np.sort(first)], np.delete(ends, first, axis=0)]).T
-        images_a, images_b = inputs.numpy()[a], inputs.numpy()[b]
         y = (y[a] == y[b]).astype(int)
     some = np.concatenate([np.flatnonzero(y == kind)[:count] for kind in (1, 0)])
-    return images_a[some], images_b[some], y[some]
+    return images_a[a[some]], images_b[b[some]], y[some]
 
 
 def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tuple[int, int]:

@@ -42,24 +42,22 @@ def evaluate(
     if force and not calibrate:
         raise InputError("--force with --calibrate", "it alone")
     threshold = model.threshold_for(fmr)
-    counts: dict[str, Any] = {}
     in_memory = not isinstance(folder, (str, os.PathLike))
     if in_memory != (labels is not None) or (in_memory and (class_level or group_by)):
         wanted = "images with labels, or a folder, perhaps with --class-level or --group-by"
         raise InputError(wanted, "images without labels" if labels is None else "parts of both")
-    if not isinstance(folder, (str, os.PathLike)):
-        (images, what) = (of_arrays(folder, labels), f"{len(folder):,} images")
-    else:
+    if isinstance(folder, (str, os.PathLike)):
         of_folder: Any = {"class_level": class_level, "group_by": group_by}
         (images, counts) = read_folder(folder, shape=model.image_shape, **of_folder)
         what = printable(folder)
-    (test, part) = (images, None)
+    else:
+        (images, counts, what) = (of_arrays(folder, labels), {}, f"{len(folder):,} images")
+    (test, part, choices) = (images, None, None)
     for number in (VALIDATION, TEST):
         if len(rows := np.flatnonzero(images.splits == number)):
             (test, part) = (images.part(rows), PART_NAMES[number])
     if part:
         say(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
-    choices = None
     if calibrate:
         (half, _) = split(replace(test, splits=None), Reading(tested=0.5), seed=0)
         (choices, test) = (test.part(np.flatnonzero(half == kind)) for kind in (TRAIN, TEST))

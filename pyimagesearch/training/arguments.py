@@ -103,8 +103,7 @@ def parse(
     add("--resume", action="store_true", help="go on after the last whole epoch of a training")
     add("--seed", type=terminal.seed, default=42, help="decides all that is random (42)")
     add("--deterministic", action="store_true", help="the same weights bit for bit, but slower")
-    board = "folder for TensorBoard, which draws the loss while the training runs"
-    add("--tensorboard", metavar="DIR", help=board)
+    add("--tensorboard", metavar="DIR", help="folder for TensorBoard, which draws the losses")
 
     args = ap.parse_args(words)
     if not args.recipe:

@@ -8,6 +8,7 @@ best; the mean over an image and its middle with what is best then. Held-out ima
 import hashlib
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches
 from pyimagesearch.data.augmentation import DRAWN, MOVES, moved
 from pyimagesearch.data.cache import cached
-from pyimagesearch.data.sets import DataSet, ImageSet, Rows, in_batches, pixel_digests
+from pyimagesearch.data.sets import DataSet, ImageSet, in_batches, pixel_digests
 from pyimagesearch.evaluation.all_pairs import some_of
 from pyimagesearch.evaluation.distances import curve_of, unit_length
 from pyimagesearch.evaluation.measure import embed
@@ -35,8 +36,8 @@ WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
 AVERAGED, NEW = "trained on, averaged", 0.6  # the new weights' share in the mean with the old ones.
 # Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
-HEAD_EPOCHS, HEAD_STEPS = 20, 600  # of the head; at least so many steps,
-HEAD_ROUNDS = 2  # and all views so often in an epoch
+HEAD_EPOCHS, HEAD_STEPS = 20, 300  # of the head; at least so many steps
+HEAD_RATES = (4e-3, 1e-3)  # of learning, for known and for new classes, which it fits less
 MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES, MANY_CLASSES = 2_000, 40  # to train on: what is learned from these is trusted
@@ -70,7 +71,8 @@ def train(
     histories: dict[str, keras.callbacks.History] = {}
 
     # the last layer of the network, of length 1
-    (features, of_held) = (features_of(network, images), features_of(network, held.images))
+    look = features_of(network)
+    (features, of_held) = (look(images), look(held.images))
     (spread, size) = (np.std(features, axis=0, dtype=np.float32), np.abs(features))
     if not spread.mean() > HARDLY * size.mean(dtype=np.float32):
         received = f"one that hardly does, with --encoder-pixels {recipe.network.pixels}"
@@ -94,18 +96,19 @@ def train(
     del features
     seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
     for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if HEAD in ways else 0):
-        views.append(apply(features_of(network, images, recipe, (seed, view))))
+        views.append(apply(look(images, recipe, (seed, view))))
     if "whitened" in ways:
         encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
         chosen.add("whitened", encoder, unit_length(of_held), doubt=0)
 
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
-    own = recipe.changed(batch_size=256, learning_rate=1e-3, warmup_steps=20)
+    rate = HEAD_RATES[data.new_choices]
+    own = recipe.changed(batch_size=256, learning_rate=rate, warmup_steps=20)
     rounds = 1
     if "trained on" in ways or recipe.training.more_steps:  # else --quick --epochs
         (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
-        rounds = max(HEAD_ROUNDS, -(-HEAD_STEPS // (HEAD_EPOCHS * steps_of_head)))
+        rounds = -(-HEAD_STEPS // (HEAD_EPOCHS * steps_of_head))
         own = own.changed(epochs=HEAD_EPOCHS)
     if HEAD in ways and not stopped.is_set():
         say(f"training a {HEAD}...")
@@ -259,17 +262,12 @@ def areas(
     return whole, own
 
 
-def features_of(
-    network: keras.Model,
-    images: np.ndarray | Rows,
-    recipe: Recipe | None = None,
-    view: tuple[int, int] = (0, 0),
-) -> np.ndarray:
-    """What a network puts out for each image, from the cache where it is known: (N, D).
+def features_of(network: keras.Model) -> Callable[..., np.ndarray]:
+    """What a network puts out for each image, from the cache where it is known: a function.
 
-    float16 where it is the one that ships, whose numbers fit; else float32.
-    images: uint8 (N, H, W, C). recipe: moves each image first, see data.augmentation.moved, at
-    random by its pixels and the view (seed, number) alone; None: as they are.
+    Of images, uint8 (N, H, W, C), it makes (N, D): float16 where the network is the one that ships,
+    whose numbers fit; else float32. With a recipe each image is moved first, see
+    data.augmentation.moved, at random by its pixels and the view (seed, number) alone.
     """
     # weights alone are not a network: it may be given other pixels, or be pooled otherwise
     text = network.to_json()
@@ -279,25 +277,29 @@ def features_of(
     for weight in network.get_weights():
         digest.update(weight.tobytes())
     kind = np.float16 if network.output_shape[1] == FEATURES else np.float32
-    store = f"features {digest.hexdigest()}"
-    if recipe:
-        asked = [float(getattr(recipe.training, move)) for move in MOVES]
-        store += f" moved {asked} seed {view[0]} view {view[1]}"
-    digests = pixel_digests(images)
 
-    def move(some):  # a block of the images, whose places these are
-        drawn = (np.random.default_rng([key, *view]) for key in digests[some])
-        draws = np.transpose([rng.uniform(-1, 1, DRAWN) for rng in drawn])
-        return moved(tf.constant(images[some]), recipe, draws=draws).numpy()  # type: ignore
+    def look(images, recipe=None, view=(0, 0)):
+        store = f"features {digest.hexdigest()}"
+        if recipe:
+            asked = [float(getattr(recipe.training, move)) for move in MOVES]
+            store += f" moved {asked} seed {view[0]} view {view[1]}"
+        digests = pixel_digests(images)
 
-    def compute(places, done):
-        pixels = in_batches(move, np.array(places), 64) if recipe else images[np.array(places)]
-        done(len(places))
-        features = np.asarray(embed(network, pixels), kind)
-        return {place: feature.tobytes() for place, feature in zip(places, features)}
+        def move(some):  # a block of the images, whose places these are
+            drawn = (np.random.default_rng([key, *view]) for key in digests[some])
+            draws = np.transpose([rng.uniform(-1, 1, DRAWN) for rng in drawn])
+            return moved(tf.constant(images[some]), recipe, draws=draws).numpy()
 
-    keys = {place: digest.tobytes() for place, digest in enumerate(digests)}
-    return cached(store, keys, compute, "images looked at")[1].view(kind)
+        def compute(places, done):
+            pixels = in_batches(move, np.array(places), 64) if recipe else images[np.array(places)]
+            done(len(places))
+            features = np.asarray(embed(network, pixels), kind)
+            return {place: feature.tobytes() for place, feature in zip(places, features)}
+
+        keys = {place: digest.tobytes() for place, digest in enumerate(digests)}
+        return cached(store, keys, compute, "images looked at")[1].view(kind)
+
+    return look
 
 
 def whitening(
@@ -320,11 +322,11 @@ def whitening(
     # the directions, orthonormal, by a random projection and four power iterations: a second, not
     # a minute. Source: Halko, Martinsson, Tropp, "Finding Structure with Randomness", 2011
     k = min(MOST_DIRECTIONS, len(z) - 1)
-    basis = np.random.default_rng(0).normal(size=(z.shape[1], min(k + 30, *z.shape)))
+    basis = np.random.default_rng(0).normal(size=(len(z), min(k + 30, *z.shape)))
     basis = basis.astype(z.dtype)
-    for _ in range(5):
-        basis = np.linalg.qr(z.T @ (z @ basis))[0]
-    directions = basis @ np.linalg.svd(z @ basis, full_matrices=False)[2][:k].T
+    for _ in range(5):  # among the images, which are fewer than the features
+        basis = np.linalg.qr(z @ (z.T @ basis))[0]
+    directions = np.linalg.svd(basis.T @ z, full_matrices=False)[2][:k].T
     projected = z @ directions
     classes, of = np.unique(labels, return_inverse=True)
     means = np.stack([projected[of == c].mean(axis=0) for c in range(len(classes))])

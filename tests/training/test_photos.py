@@ -114,20 +114,20 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
     network = a_network()
     recipe = RECIPES["photos"]
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "one"))
-    plain = features_of(network, images)
+    plain = features_of(network)(images)
     assert plain.dtype == np.float32  # float16 is for the network that ships
     np.testing.assert_allclose(plain, images.reshape(6, -1) / 255, atol=1e-3)
-    np.testing.assert_allclose(features_of(a_network(1 / 51), images), 5 * plain, rtol=1e-5)
+    np.testing.assert_allclose(features_of(a_network(1 / 51))(images), 5 * plain, rtol=1e-5)
     half = a_network(1 / 255, lambda x: keras.ops.minimum(x, 0.5))  # with the first one's weights
-    np.testing.assert_array_equal(features_of(half, images), np.minimum(plain, 0.5))
-    whole = features_of(network, images, recipe, (42, 0))
+    np.testing.assert_array_equal(features_of(half)(images), np.minimum(plain, 0.5))
+    whole = features_of(network)(images, recipe, (42, 0))
     for other, view in ((recipe, (42, 1)), (recipe, (1, 0)), (recipe.changed(light=0), (42, 0))):
-        assert (features_of(network, images, other, view) != whole).any()
+        assert (features_of(network)(images, other, view) != whole).any()
     with monkeypatch.context() as patch:  # a second time nothing is computed
         patch.setattr(photos_module, "embed", None)
-        np.testing.assert_array_equal(features_of(network, images), plain)
+        np.testing.assert_array_equal(features_of(network)(images), plain)
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path / "two"))
-    alone = features_of(network, images[3:4], recipe, (42, 0))
+    alone = features_of(network)(images[3:4], recipe, (42, 0))
     np.testing.assert_array_equal(alone[0], whole[3])
 
 
