@@ -50,8 +50,7 @@ def batch_contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tenso
     y: (B,) or (B, 1) class numbers, integers. preds: (B, D) embeddings. Returns a float32 scalar;
     a kind of pair that the batch does not hold counts as 0.
     """
-    y = ops.reshape(y, (-1, 1))
-    preds = ops.cast(preds, "float32")
+    (y, preds) = (ops.reshape(y, (-1, 1)), ops.cast(preds, "float32"))
 
     if tf.config.list_physical_devices("GPU"):
         # a card rounds the factors of a product to ten bits (TF32): all of a small distance
@@ -106,8 +105,7 @@ def supervised_contrastive_loss(
     >>> round(float(supervised_contrastive_loss([0, 0, 1], e, temperature=1)), 4)
     0.5032
     """
-    y = ops.reshape(y, (-1, 1))
-    preds = ops.cast(preds, "float32")
+    (y, preds) = (ops.reshape(y, (-1, 1)), ops.cast(preds, "float32"))
     itself = ops.eye(ops.shape(preds)[0], dtype="float32")
 
     # no image stands in its own softmax                              # (B, B)

@@ -15,8 +15,8 @@ from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
 from pyimagesearch.system.terminal import InputError, first_line
 
-# by a pixel down and to the right, in the order in which test_views takes them
-SHIFTS = (*((0, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)), *((0, 1), (0, -1), (1, 0), (-1, 0)))
+# of an image in a frame of a pixel, in the order in which test_views takes them
+PLACES = (*((1, 1), (2, 2), (0, 0), (2, 0), (0, 2)), *((1, 2), (1, 0), (2, 1), (0, 1)))
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
 
 
@@ -69,7 +69,8 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     """
     had = recipe.reading.image_shape
     (height, width, channels) = map(max, had, recipe.reading.least_shape)
-    shape = (height, width, channels)
+    border = encoders.BORDERS.get(recipe.network.name, 0)
+    shape = (height + 2 * border, width + 2 * border, channels)
     if network is None:
         try:
             name = recipe.network.name
@@ -86,19 +87,18 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
         network = accelerate(network, recipe.training.precision)
     inputs = Input(had, dtype="uint8")
     x = layers.Rescaling(recipe.network.pixel_scale)(inputs)
-    if shape[:2] != had[:2]:
+    if (height, width) != had[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
         x = ops.image.resize(x, (height, width), data_format="channels_last")
     if channels != had[2]:
         x = layers.Concatenate()([x] * channels)
-    if accelerated or recipe.network.test_views == 1:
-        return Model(inputs, network(x))
-    # the edges are repeated, as where training images are moved
-    x = ops.concatenate([x[:, :1], x, x[:, -1:]], axis=1)
-    x = ops.concatenate([x[:, :, :1], x, x[:, :, -1:]], axis=2)
-    crops = [((1 + i, 1 - i), (1 + j, 1 - j)) for i, j in SHIFTS[: recipe.network.test_views]]
-    shifted = [network(layers.Cropping2D(crop)(x)) for crop in crops]
-    return Model(inputs, layers.Average()(shifted))
+    views = 1 if accelerated else recipe.network.test_views
+    if views > 1:
+        network = encoders.over_places(network, PLACES[:views])
+        border += 1
+    for axis, size in ((1, height), (2, width)) if border else ():  # as where images are moved
+        x = ops.take(x, [min(max(k, 0), size - 1) for k in range(-border, size + border)], axis)
+    return Model(inputs, network(x))
 
 
 def seen_again(encoder: Model, mirror: bool = False) -> Model:

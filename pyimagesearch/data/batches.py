@@ -111,8 +111,7 @@ def balanced(labels: np.ndarray, count: int, together: int) -> Callable[[tf.Tens
     takes = count // together
 
     def order(key):
-        rng = np.random.default_rng(key.tolist())
-        rounds = -(-takes // len(sizes))
+        (rng, rounds) = (np.random.default_rng(key.tolist()), -(-takes // len(sizes)))
         of = np.concatenate([rng.permutation(len(sizes)) for _ in range(rounds)])[:takes]
         chosen = np.empty((takes, together), np.int32)
         for c, members in enumerate(by_class):
@@ -130,8 +129,7 @@ def pairs_of_a_batch(batch: tuple, count: int = 5) -> tuple[np.ndarray, np.ndarr
     (inputs, y) = (batch[0], batch[1].numpy().ravel())
     if isinstance(inputs, tuple):  # (anchors, others): k pairs of each anchor, side by side
         (images_a, images_b) = (x.numpy() for x in inputs)
-        b = np.arange(len(y))
-        a = b // (len(images_b) // len(images_a))
+        (a, b) = (np.arange(len(y)) // (len(images_b) // len(images_a)), np.arange(len(y)))
     else:  # every pair inside the batch
         images_a = images_b = inputs.numpy()
         ends = np.random.default_rng(0).permutation(np.transpose(np.triu_indices(len(y), 1)))
@@ -170,8 +168,7 @@ def steps_and_size(n: int, size: int, whole: bool = True, shares: int = 1) -> tu
         steps = n // other if whole else -(-n // other)
         while whole and is_awkward(steps) and (steps - 1) * other >= (1 - LEFT_OUT) * n:
             steps -= 1
-        lost = max(n - steps * other - LEFT_OUT * n, 0)
-        away = abs(other - size)
+        (lost, away) = (max(n - steps * other - LEFT_OUT * n, 0), abs(other - size))
         ranked.append(((lost, away > size / 10, is_awkward(steps), away), steps, other))
     return min(ranked)[1:]
 

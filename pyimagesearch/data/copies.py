@@ -104,5 +104,4 @@ def thumbnails(images: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
     pixels = small.reshape(-1, SIDE * SIDE * images.shape[3]).astype(np.float32)
     pixels -= pixels.mean(axis=1, keepdims=True)
     contrast = pixels.std(axis=1, keepdims=True)
-    length = np.where(contrast < LEAST_CONTRAST, np.inf, contrast * pixels.shape[1] ** 0.5)
-    return pixels / length
+    return pixels / np.where(contrast < LEAST_CONTRAST, np.inf, contrast * pixels.shape[1] ** 0.5)

@@ -118,8 +118,7 @@ def _shape(paths, reading, size, channels):
     looks = read_files("looks", [paths[k] for k in order], None).values
     (side, least, colour) = (reading.side, reading.least_shape, False)
     if reading.most_pixels:
-        many = int((reading.most_pixels / len(paths)) ** 0.5) // 32 * 32
-        side = min(side, max(many, MANY_SIDE))
+        side = min(side, max(int((reading.most_pixels / len(paths)) ** 0.5) // 32 * 32, MANY_SIDE))
     if len(looks):
         side = int(min(np.median(looks[:, int(reading.fit == "whole")]), side))
         colour = bool(looks[:, 2].any())

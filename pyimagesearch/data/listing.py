@@ -93,8 +93,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
         received = f"{printable(directory or 'none')}, no such folder"
         raise InputError("a folder with images", received)
     (kinds, top, seen) = ({"", *ENDINGS}, Path(directory).resolve(), set[Path]())
-    names_in = defaultdict[Place, list[str]](list)
-    left_out = defaultdict[str, list[str]](list)
+    (names_in, left_out) = (defaultdict[Place, list[str]](list), defaultdict[str, list[str]](list))
 
     def not_opened(error):
         left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))

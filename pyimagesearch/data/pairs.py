@@ -63,8 +63,7 @@ def _sorted_by_class(labels):
     if len(sizes) < 2:
         raise InputError("labels of at least two classes", len(sizes))
     by_class = np.argsort(class_of, kind="stable")
-    place = np.argsort(by_class)
-    return by_class, place, (np.cumsum(sizes) - sizes)[class_of], sizes[class_of]
+    return by_class, np.argsort(by_class), (np.cumsum(sizes) - sizes)[class_of], sizes[class_of]
 
 
 def _places_outside(first, size, total, rng):

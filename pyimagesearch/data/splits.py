@@ -137,8 +137,7 @@ def _within_classes(labels, sizes, order, class_order, shares):
     often as the shares say. A part without a same or a different pair then gets images of small
     classes, too: at least two of one class and one of another.
     """
-    part = np.zeros(len(labels), np.int8)
-    classes = len(class_order)
+    (part, classes) = (np.zeros(len(labels), np.int8), len(class_order))
     images = np.bincount(labels, sizes, classes).astype(int)  # of each class
     by_class = order[np.argsort(labels[order], kind="stable")]
     free = np.split(by_class, np.searchsorted(labels[by_class], np.arange(1, classes)))

@@ -111,8 +111,7 @@ class ImagePairs:
         # the curve says how far they lie; its steps hold more than their lower ends
         (sign, pairs) = (-1, self.curve.same) if kind else (1, self.curve.different)
         levels = np.append(self.curve.levels[::sign], sign * np.inf)
-        enough = int(np.searchsorted(np.cumsum(pairs[::sign]), count)) + 2
-        limit = levels[min(enough, len(pairs))]
+        limit = levels[min(int(np.searchsorted(np.cumsum(pairs[::sign]), count)) + 2, len(pairs))]
 
         def of_kind(a, b, y, far):
             some = np.flatnonzero((sign * far <= sign * limit) & (y == kind))
@@ -136,8 +135,7 @@ class ImagePairs:
         places = np.arange(len(self.rows))
 
         def block(start):
-            a = places[start : start + self.block, np.newaxis]
-            b = places[np.newaxis, start:]
+            (a, b) = (places[start : start + self.block, np.newaxis], places[np.newaxis, start:])
             y = (self.class_of[a] == self.class_of[b]).astype(np.int32)
             y[a >= b] = NONE
             if self.asked is not None:

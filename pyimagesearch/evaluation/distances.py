@@ -175,8 +175,7 @@ class Curve:
         matches = int(fmr * self.different.sum() + 1e-9)  # 0.01 * 3000 is a little below 30
         if np.searchsorted(independent, matches) < MIN_FALSE_MATCHES:
             return None
-        k = np.searchsorted(np.cumsum(self.different), matches, side="right")
-        return float(self.levels[k])
+        return float(self.levels[np.searchsorted(np.cumsum(self.different), matches, side="right")])
 
 
 def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curve:

@@ -50,15 +50,13 @@ class Measurement:
         of_best = counts.share(best)
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
 
-        self.images = len(compared.rows)
-        self.pairs = int(pairs.sum())
+        (self.images, self.pairs) = (len(compared.rows), int(pairs.sum()))
         self.unit = compared.unit  # what the intervals count: "images", "classes" or "groups"
         self.units = len(counts.images)
         self.threshold: float = settings["threshold"]
         # at the threshold: pairs called right, same and different pairs called the same
         (self.accuracy, self.tmr, self.fmr) = shares[stored].values()
-        self.auc = auc_of(compared)
-        self.eer = Figure(curve.eer)
+        (self.auc, self.eer) = (auc_of(compared), Figure(curve.eer))
         self.operating_points = points  # by rate what it gives; None: not enough pairs for it
         self.collapsed = curve.collapsed  # whether all distances are alike
         self.best = float(distance.output(curve.best_threshold))  # the threshold for these images
@@ -182,8 +180,7 @@ def calibration(counts: Counts, settings: Mapping[str, Any], tenths: np.ndarray)
     for k, pairs in enumerate(inside.sum(axis=0).tolist()):
         here = np.searchsorted(tenths, curve.levels, side="right") == k
         if pairs and weights[here].any():
-            shares = inside[:, k] / counts.sums[:, -1]
-            units = inside_of[..., k].any(axis=1)
+            (shares, units) = (inside[:, k] / counts.sums[:, -1], inside_of[..., k].any(axis=1))
             left_out = rest[units, 1, k] / rest[units, :, k].sum(axis=1)
             images = min(int(counts.images[units].sum()), pairs)
             same = interval(float(shares[1] / shares.sum()), left_out, images)
@@ -210,10 +207,8 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
         if images.labels is not None:
             images = images.part(some_of(images.labels, MOST_PIXELS))
         elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
-            (ends, y) = (images.pairs.indices(), images.pairs.labels().ravel())
-            order = np.random.default_rng(0).permutation(len(y))
-            first = [order[y[order] == kind][: MOST_PIXELS // 4] for kind in (0, 1)]
-            images = images.part(np.unique(ends[np.concatenate(first)]))
+            ends = images.pairs.indices()
+            images = images.part(np.unique(ends[evenly(len(ends), MOST_PIXELS // 2)]))
         return ImagePairs(in_batches(pixels, images.images), images, {}, new_classes=new_classes)
 
     return Measurement(pairs_of(test), calibrate(pairs_of(choices)))

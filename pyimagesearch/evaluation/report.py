@@ -59,14 +59,12 @@ def write(
     loss = float(metrics.pair_loss(recipe, pairs.labels(), distances))
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
 
-    without = []
-    of_test = measured.as_dict() | {"loss": loss}
+    (without, of_test) = ([], measured.as_dict() | {"loss": loss})
     rest = np.setdiff1d(np.arange(len(test)), data.copies)
     with suppress(InputError):  # where too few are left
         if len(data.copies) and len(rest):
             new = ImagePairs(embeddings[rest], test.part(rest), settings, data.new_classes)
-            threshold = compared.distance.before_head(measured.threshold)
-            figure = Counts(new, [threshold]).share(0)
+            figure = Counts(new, [compared.distance.before_head(measured.threshold)]).share(0)
             of_test["without_near_copies"] = {"images": len(rest), "accuracy": vars(figure)}
             what = f"{len(rest)} test images without a near copy in training"
             without.append(f"{what}: {figure.percent()} right")

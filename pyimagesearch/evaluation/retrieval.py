@@ -50,8 +50,7 @@ class Retrieval:
             near = np.argpartition(distances, columns - 1, axis=1)[:, :columns]
             order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")
             near = np.take_along_axis(near, order, axis=1)  # (q, columns), nearest first
-            hits = np.take_along_axis(own, near, axis=1)
-            five = near[:, :NEAREST]
+            (hits, five) = (np.take_along_axis(own, near, axis=1), near[:, :NEAREST])
             alike = (class_of[five] == class_of[five[:, :1]]).all(axis=1)
             alike &= (distances[rows, five[:, -1]] < threshold) & (threshold <= of_own)
             for place, like in zip(some[alike], five[alike, 0]):

@@ -108,8 +108,7 @@ def write(path: str | Path, gallery: Gallery) -> None:
                 np.savez(f, **arrays)
             return
         with open(new, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
-            rows = csv.writer(f)
-            numbers = [f"e{k}" for k in range(gallery.embeddings.shape[1])]
+            (rows, numbers) = (csv.writer(f), [f"e{k}" for k in range(gallery.embeddings.shape[1])])
             rows.writerow(["name", "class", "model", *numbers])
             for *texts, row in zip(gallery.names, gallery.classes, gallery.embeddings):
                 cells = [cell(str(text)) for text in texts]

@@ -79,8 +79,7 @@ class SiameseModel:
             restore(self.path.parent)  # a killed training may have left it aside
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
-        self.digest = digest(self.path)
-        self.settings = read_settings(self.path)
+        (self.digest, self.settings) = (digest(self.path), read_settings(self.path))
         fit = (self.settings.get("reading") or {}).get("fit", "stretch")
         self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
         self.threshold: float = self.settings["threshold"]

@@ -80,9 +80,8 @@ def digest(model: str | Path) -> str:
     Two directories of one digest give the same embeddings. "": there is no model.
     """
     found = hashlib.sha256()
-    files = [Path(model, "saved_model.pb"), *sorted(Path(model, "variables").glob("*"))]
     try:
-        for file in files:
+        for file in [Path(model, "saved_model.pb"), *sorted(Path(model, "variables").glob("*"))]:
             content = file.read_bytes()
             found.update(os.fsencode(f"{file.name} {len(content)} "))
             found.update(content)

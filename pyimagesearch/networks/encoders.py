@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from keras.models import Model
 
 from pyimagesearch.metrics import MEMBERS, Tensor
@@ -20,17 +20,18 @@ def build_fast_model(
     embedding_dim: int = 48,
     filters: Sequence[int] = (16, 64, 128),
     sides: Sequence[int] = (5, 5, 3),
+    padding: str = "valid",
 ) -> Model:
     """Like LeNet: rounds of CONV => RELU => POOL that keep what is where, then two Dense.
 
     The article's network averages over the whole image at its end and so forgets where a
-    stroke was; this one does not. filters: of one round each, at least 8 pixels for three; sides:
-    of their windows, in pixels. oneDNN is fastest where filters come by 32.
+    stroke was; this one does not. filters: of one round each; sides: of their windows, in pixels,
+    which with padding "valid" see no zeros around. oneDNN is fastest where filters come by 32.
     input_shape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embedding_dim).
     """
     x = inputs = layers.Input(input_shape)
     for count, side in zip(filters, sides):
-        x = layers.Conv2D(count, side, padding="same", activation="relu")(x)
+        x = layers.Conv2D(count, side, padding=padding, activation="relu")(x)
         x = layers.MaxPooling2D(pool_size=2)(x)
     x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
     return Model(inputs, layers.Dense(embedding_dim)(x))
@@ -46,6 +47,37 @@ def build_best_model(input_shape: Shape, embedding_dim: int = 240) -> Model:
     members = [build_fast_model(input_shape, embedding_dim // MEMBERS) for _ in range(MEMBERS)]
     together = layers.Concatenate()([member(inputs) for member in members])
     return Model(inputs, layers.Rescaling(MEMBERS**-0.5)(together))
+
+
+def over_places(network: Model, places: Sequence[tuple[int, int]]) -> Model:
+    """The mean of what a network makes of an image at several places, its convolutions shared.
+
+    network: build_fast_model's or build_best_model's, (B, H, W, C) -> (B, D). places: (down,
+    across), up to 2 pixels. Returns a Model (B, H + 2, W + 2, C) -> (B, D), of the same layers.
+    A convolution is computed once for all places; from a pooling on, once for those that lie an
+    even number of pixels apart.
+    """
+    (_, height, width, channels) = network.input_shape
+    (image, rest) = (layers.Input((height + 2, width + 2, channels)), network.layers[1:])
+    if members := [layer for layer in rest if isinstance(layer, Model)]:
+        means = [over_places(member, places)(image) for member in members]
+        return Model(image, rest[-1](rest[-2](means)))
+    maps = [(image, list(places))]
+    while not isinstance(rest[0], layers.Flatten):
+        if isinstance(rest[0], layers.MaxPooling2D):
+            maps = [
+                (x[:, p:, q:], [(i // 2, j // 2) for i, j in at if (i % 2, j % 2) == (p, q)])
+                for x, at in maps
+                for p, q in sorted({(i % 2, j % 2) for i, j in at})
+            ]
+        layer = rest.pop(0)
+        maps = [(layer(x), at) for x, at in maps]
+    (_, height, width, _) = rest[0].input.shape
+    windows = [x[:, i : i + height, j : j + width] for x, at in maps for i, j in at]
+    x = layers.Concatenate(axis=0)(windows)
+    for layer in rest:
+        x = layer(x)
+    return Model(image, ops.mean(ops.reshape(x, (len(places), -1, x.shape[1])), axis=0))
 
 
 def build_keras_io_model(input_shape: Shape, embedding_dim: int = 10) -> Model:
@@ -152,8 +184,7 @@ def _layers(input_shape):
             (before, name) = (x, f"block_{len(blocks)}")
             stride = first_stride if repeat == 0 else 1
             if expansion > 1:
-                wide = x.shape[-1] * expansion
-                x = convolved(layers.Conv2D(wide, 1, name=f"{name}_expand"), x)
+                x = convolved(layers.Conv2D(x.shape[-1] * expansion, 1, name=f"{name}_expand"), x)
             x = convolved(layers.DepthwiseConv2D(kernel, stride, "same"), x)
             x = convolved(layers.Conv2D(filters, 1), x, relu=False)
             if stride == 1 and before.shape[-1] == filters:
@@ -170,8 +201,7 @@ def averaged_over(x: Tensor, side: int) -> Tensor:
     """
 
     def tiles(size):  # (size, side): in each column the share of every place in one tile
-        edges = np.linspace(0, size, side + 1)
-        place = np.arange(size)[:, np.newaxis]
+        (edges, place) = (np.linspace(0, size, side + 1), np.arange(size)[:, np.newaxis])
         overlap = np.clip(np.minimum(edges[1:], place + 1) - np.maximum(edges[:-1], place), 0, 1)
         return (overlap / overlap.sum(axis=0)).astype("float32")
 
@@ -251,10 +281,11 @@ def pixels_of(model: Model) -> str | None:
 NETWORKS: dict[str, Callable[..., Model]] = {
     "fast": build_fast_model, "best": build_best_model,
     # four rounds of small windows, for photos from 16 pixels up
-    "photos": partial(build_fast_model, filters=(32, 64, 96, 128), sides=(3, 3, 3, 3)),
+    "photos": partial(build_fast_model, filters=(32, 64, 96, 128), sides=(3,) * 4, padding="same"),
     "keras-io": build_keras_io_model, "dogs": build_dogs_model, "mobilenet": build_mobilenet_model,
     "efficientnet_lite2": build_efficientnet_lite2, "features": build_features,
 }  # fmt: skip
+BORDERS = {"fast": 4, "best": 4}  # pixels that these see around an image, its edges repeated
 # those whose embedding_dim is what it is, and those that are not asked to compute in bfloat16
 OWN_SIZES = {"mobilenet": 1280, "efficientnet_lite2": 1280, "features": FEATURES}
 IN_FLOAT32 = ("keras-io", "mobilenet", "features")

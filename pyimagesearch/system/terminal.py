@@ -69,8 +69,7 @@ def printable(name: str | bytes | os.PathLike) -> str:
 
     A byte that is no UTF-8, as E9, is shown as \udce9, and what has no place in a line as "?".
     """
-    text = os.fsdecode(name).encode("utf-8", "backslashreplace").decode()
-    return UNPRINTABLE.sub("?", text)
+    return UNPRINTABLE.sub("?", os.fsdecode(name).encode("utf-8", "backslashreplace").decode())
 
 
 def counted(count: int, noun: str, plural: str = "s") -> str:

@@ -239,6 +239,7 @@ def check(recipe: Recipe) -> None:
         (name not in NETWORKS, "training.ways", [ways or WAYS], "network.name"),
         (ways, "network.weights", ["none"], "training.ways"),
         (ways, "network.test_views", [1], "training.ways"),
+        (network.test_views > 1, "network.name", [*encoders.BORDERS], "network.test_views"),
         (ways, "training.pairing", ["batch"], "training.ways"),
         (ways, "training.keep_best", [False], "training.ways"),
         (ways, "training.ways", [in_order], "network.name"),

@@ -153,8 +153,7 @@ class Checkpoint(Progress):
         """What fit calls: first what adds val_loss to an epoch, then what shows and keeps it."""
 
         def validate(epoch, logs):
-            embeddings = embed(encoder, validation.images)
-            y = validation.pairs.labels()
+            (embeddings, y) = (embed(encoder, validation.images), validation.pairs.labels())
             distances = comparison([embeddings[ends] for ends in validation.pairs.indices().T])
             loss = float(metrics.pair_loss(self.recipe, y, distances))
             # the last step's weights may be infinite where the loss before it was not

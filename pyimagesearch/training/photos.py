@@ -37,7 +37,7 @@ AVERAGED, NEW = "trained on, averaged", 0.6  # the new weights' share in the mea
 # Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 20, 300  # of the head; at least so many steps
-HEAD_RATES = (4e-3, 1e-3)  # of learning, for known and for new classes, which it fits less
+RATES = (4e-3, 1e-3)  # of its learning, for known and for new classes, which it fits less
 MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES, MANY_CLASSES = 2_000, 40  # to train on: what is learned from these is trusted
@@ -91,8 +91,7 @@ def train(
     def apply(features):  # float16 or 32 (N, D) -> float32 (N, k), in blocks: they are large
         return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 1024)
 
-    of_held = apply(of_held)
-    views = [apply(features)]
+    (of_held, views) = (apply(of_held), [apply(features)])
     del features
     seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
     for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if HEAD in ways else 0):
@@ -103,8 +102,7 @@ def train(
 
     # a head on these, trained on all views of the training images
     (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
-    rate = HEAD_RATES[data.new_choices]
-    own = recipe.changed(batch_size=256, learning_rate=rate, warmup_steps=20)
+    own = recipe.changed(batch_size=256, warmup_steps=20, learning_rate=RATES[data.new_choices])
     rounds = 1
     if "trained on" in ways or recipe.training.more_steps:  # else --quick --epochs
         (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
@@ -220,8 +218,7 @@ class Choice:
         self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
         self.mark = time.monotonic()
         if self.kept:
-            error = (own - self.own).std() / len(own) ** 0.5
-            ahead = auc - self.auc - doubt * error
+            ahead = auc - self.auc - doubt * (own - self.own).std() / len(own) ** 0.5
             cannot_tell = doubt < 0 and auc >= CEILING
             if not cannot_tell and (not auc or ahead < 0 or (ahead == 0 and doubt >= 0)):
                 return

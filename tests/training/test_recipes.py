@@ -65,6 +65,7 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
         ('base = "fast"\n[network]\ndistance = "cosine"', "distance 'euclidean' with"),
         ('base = "fast"\n[training]\nloss = "members_contrastive"', "name 'best' with"),
         ('base = "bce"\n[training]\nmargin = 2.0', r"margin 1\.0 with training.loss 'binary"),
+        ("[network]\ntest_views = 3", "network.name 'fast' or 'best' with network.test_views 3"),
         ('base = "best"\n[network]\nembedding_dim = 101', "embedding_dim 100 with .*: 101"),
         ('base = "photos"\n[network]\nembedding_dim = 64', "embedding_dim 6016 with .*: 64"),
         ('base = "photos"\n[network]\nweights = "a.keras"', "weights 'none' with training.ways"),
