@@ -144,7 +144,7 @@ def in_batches(
     function: Callable[..., np.ndarray], images: np.ndarray | Rows, batch_size: int | None = None
 ) -> np.ndarray:
     """function of the images batch by batch, on up to four cores: (N, H, W, C) -> N rows."""
-    size = batch_size or max(200_000 // (images.shape[1] * images.shape[2]), 4)  # for memory
+    size = batch_size or min(max(200_000 // (images.shape[1] * images.shape[2]), 4), 128)  # memory
     starts = range(0, len(images), size)
     return np.concatenate([*in_order(lambda k: function(images[k : k + size]), starts)])
 
