@@ -126,7 +126,7 @@ BCE = ARTICLE.changed(
     head="sigmoid", loss="binary_cross_entropy",
 )  # fmt: skip
 
-# --recipe fast. MNIST: 99.7 %, one minute, without avx512 four
+# --recipe fast. MNIST: 99.7 %, one minute, without avx512 three
 FAST = ARTICLE.changed(
     source="this project: the article's loss over every pair inside a batch",
     name="fast", test_views=3,

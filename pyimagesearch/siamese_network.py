@@ -63,7 +63,7 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     """The recipe's network with its pixel scaling in front: uint8 (B, H, W, C) -> float32 (B, D).
 
     Images smaller than the recipe's least_shape are enlarged, grey ones repeated in colour.
-    accelerated: for training, in the fastest way, without the mean over shifted images
+    accelerated: for training, in the fastest way, without the mean over several places
     (test_views). set_weights carries the weights from one to the other. network: instead of the
     recipe's. Raises InputError where the recipe's network takes no images of this size.
     """
