@@ -35,8 +35,7 @@ class Measurement:
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
         outputs = np.array([settings["threshold"], 0.5, *known.values()])
-        limits = [*distance.before_head(outputs), curve.best_threshold]
-        tenths = np.empty(0)
+        (limits, tenths) = ([*distance.before_head(outputs), curve.best_threshold], np.empty(0))
         if (known_as := settings.get("probability")) and known_as["slope"]:  # 0.9, 0.8 … 0.1
             odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
             tenths = distance.before_head(known_as["middle"] + odds / known_as["slope"])
@@ -46,8 +45,7 @@ class Measurement:
         points: dict[str, Any] = dict.fromkeys(rates)
         for (rate, t), found in zip(known.items(), shares[2:]):
             points[rate] = {"threshold": t, "up_to": bounds.get(rate)} | found
-        pairs = counts.sums[:, -1]
-        of_best = counts.share(best)
+        (pairs, of_best) = (counts.sums[:, -1], counts.share(best))
         chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
 
         (self.images, self.pairs) = (len(compared.rows), int(pairs.sum()))
@@ -207,8 +205,10 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
         if images.labels is not None:
             images = images.part(some_of(images.labels, MOST_PIXELS))
         elif len(images) > MOST_PIXELS:  # as many of the given pairs as hold so many images
-            ends = images.pairs.indices()
-            images = images.part(np.unique(ends[evenly(len(ends), MOST_PIXELS // 2)]))
+            (ends, y) = (images.pairs.indices(), images.pairs.labels().ravel())
+            order = np.random.default_rng(0).permutation(len(y))
+            first = [order[y[order] == kind][: MOST_PIXELS // 4] for kind in (0, 1)]
+            images = images.part(np.unique(ends[np.concatenate(first)]))
         return ImagePairs(in_batches(pixels, images.images), images, {}, new_classes=new_classes)
 
     return Measurement(pairs_of(test), calibrate(pairs_of(choices)))
