@@ -69,13 +69,13 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     """
     had = recipe.reading.image_shape
     (height, width, channels) = map(max, had, recipe.reading.least_shape)
-    border = encoders.BORDERS.get(recipe.network.name, 0)
-    shape = (height + 2 * border, width + 2 * border, channels)
+    (shape, border) = ((height, width, channels), encoders.BORDERS.get(recipe.network.name, 0))
     if network is None:
         try:
             name = recipe.network.name
             if name in NETWORKS:
-                network = NETWORKS[name](shape, recipe.network.embedding_dim)
+                seen = (height + 2 * border, width + 2 * border, channels)
+                network = NETWORKS[name](seen, recipe.network.embedding_dim)
             else:
                 network = encoders.build_from_file(name, recipe.network.pixels, shape)
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
@@ -87,7 +87,7 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
         network = accelerate(network, recipe.training.precision)
     inputs = Input(had, dtype="uint8")
     x = layers.Rescaling(recipe.network.pixel_scale)(inputs)
-    if (height, width) != had[:2]:
+    if shape[:2] != had[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
         x = ops.image.resize(x, (height, width), data_format="channels_last")
     if channels != had[2]:

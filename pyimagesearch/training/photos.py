@@ -321,7 +321,7 @@ def whitening(
     k = min(MOST_DIRECTIONS, len(z) - 1)
     basis = np.random.default_rng(0).normal(size=(len(z), min(k + 30, *z.shape)))
     basis = basis.astype(z.dtype)
-    for _ in range(5):  # among the images, which are fewer than the features
+    for _ in range(5):  # among the images, mostly fewer than the features
         basis = np.linalg.qr(z @ (z.T @ basis))[0]
     directions = np.linalg.svd(basis.T @ z, full_matrices=False)[2][:k].T
     projected = z @ directions
