@@ -47,7 +47,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             text = run(way, SCRIPT, "--recipe", "fast", "--output", folder)
         (seconds,) = re.findall(r"training took (.*)", text)
-        (right,) = re.findall(r"([\d.]+)% of [\d,]+ test pairs right, calling", text)
+        (right,) = re.findall(r"([\d.]+) % of [\d,]+ test pairs right, calling", text)
         print(f"fast on {way}: {right} % of test pairs right, {seconds}", flush=True)
 
 

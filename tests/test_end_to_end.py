@@ -25,7 +25,7 @@ def test_training_learns_and_writes(trained):
     assert (done.returncode, done.stderr) == (0, "")
     steps = "loading mnist, 10799 to train on, preparing, building, compiling, training model"
     assert re.search("(?s)INFO. " + ".*INFO. ".join(steps.split(", ")), done.stdout)
-    percent = float(re.search(r"([\d.]+)% of [\d,]+ test pairs right", done.stdout)[1])
+    percent = float(re.search(r"([\d.]+) % of [\d,]+ test pairs right", done.stdout)[1])
     auc = float(re.search(r"test loss [\d.]+, AUC ([\d.]+)", done.stdout)[1])
     assert percent > 90 and auc > 0.95
     for name in ("plot", "training_pairs", "roc", "histogram", "map", "worst"):
@@ -43,7 +43,8 @@ def test_numbers_are_the_same_everywhere(trained):
     settings = output / "contrastive_siamese_model" / "assets.extra" / "siamese.json"
     stored = json.loads(settings.read_text())
     test = metrics["test"]
-    assert f"{test['accuracy']['value']:.2%} of {test['pairs']:,} test pairs right" in done.stdout
+    right = f"{100 * test['accuracy']['value']:.2f} % of {test['pairs']:,} test pairs right"
+    assert right in done.stdout
     assert f"test loss {test['loss']:.4f}, AUC {test['auc']['value']:.5f}" in done.stdout
     assert f"where distance < {stored['threshold']:.3f}" in done.stdout
     assert stored["threshold"] == metrics["settings"]["threshold"]

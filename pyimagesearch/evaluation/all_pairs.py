@@ -72,10 +72,10 @@ class ImagePairs:
             raise InputError("same and different pairs", received)
         self.distance = distance_of(settings)
         (self.unit, unit_of) = ("images", np.arange(len(images)))
-        if images.groups is not None:
-            (self.unit, unit_of) = ("groups", images.groups)
-        elif new_classes and labels is not None:
+        if new_classes and labels is not None:
             (self.unit, unit_of) = ("classes", labels)
+        elif images.groups is not None:
+            (self.unit, unit_of) = ("groups", images.groups)
         (_, self.unit_of) = np.unique(unit_of[self.rows], return_inverse=True)
         self.asked = None if asked is None else asked[self.rows]
         self.block = max(BLOCK // n, 1)  # rows of distances
@@ -93,10 +93,7 @@ class ImagePairs:
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
 
         def count(a, b, y, far):
-            far -= np.float32(low)
-            far /= np.float32(width)
-            steps = np.clip(far, 0, STEPS - 1, out=far).astype(int)
-            steps += STEPS * y
+            steps = np.clip((far - low) / width, 0, STEPS - 1).astype(int) + STEPS * y
             return np.bincount(steps.ravel(), minlength=3 * STEPS)
 
         (different, same, _) = reduce(np.add, self.blocks(count)).reshape(3, STEPS)
@@ -108,9 +105,10 @@ class ImagePairs:
 
         Returns int (B, 2), the images of each pair, the most extreme first; their distances (B,).
         """
-        # the curve says how far they lie; its steps hold more than their lower ends
+        # the curve says at which level the last of them lies; two further, since a level may be
+        # the lower end of a step, and is rounded
         (sign, pairs) = (-1, self.curve.same) if kind else (1, self.curve.different)
-        levels = np.append(self.curve.levels[::sign], sign * np.inf)
+        levels = np.append(self.curve.levels[::sign], sign * np.inf)  # the most extreme first
         limit = levels[min(int(np.searchsorted(np.cumsum(pairs[::sign]), count)) + 2, len(pairs))]
 
         def of_kind(a, b, y, far):
@@ -167,9 +165,11 @@ class Counts:
                 (row, column) = np.nonzero((place <= step_of[0]) & (y < NONE))
                 (first, second) = compared.class_of[[a[row, 0], b[0, column]]]
                 matched = np.bincount(len(sizes) * first + second, minlength=cells)
-            place += len(steps) * y  # by kind, between two steps
+            # one number for each pair: (unit * 3 + kind) * len(steps) + place. At first without
+            # the unit, then with that of a, then with that of b
+            place += len(steps) * y
             once = np.bincount(place.ravel(), minlength=size)
-            place += size * unit_of[a]  # by unit; in one array, since its passes wait for memory
+            place += size * unit_of[a]  # in one array, since its passes wait for memory
             of_unit = np.bincount(place.ravel(), minlength=units)
             # a pair in a unit is one of its pairs once
             of_unit -= np.bincount(place[unit_of[a] == unit_of[b]], minlength=units)

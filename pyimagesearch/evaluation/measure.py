@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyimagesearch.data.images import fit
 from pyimagesearch.data.listing import few_of
 from pyimagesearch.data.sets import UNEVEN, ImageSet, Rows, evenly, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
@@ -193,13 +194,11 @@ def measure_raw_pixels(choices: ImageSet, test: ImageSet, new_classes: bool = Fa
     Their values, 0 to 1, are the embedding; of larger images than 32x32 those at 32x32, the means
     of areas: as much as memory bears. Of more than 1,000 images some are taken.
     """
-    import cv2  # here alone
-
-    size = (min(test.images.shape[2], 32), min(test.images.shape[1], 32))
+    (height, width, channels) = test.images.shape[1:]
+    shape = (min(height, 32), min(width, 32), channels)
 
     def pixels(batch: np.ndarray) -> np.ndarray:
-        shrunk = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).ravel() for image in batch]
-        return np.array(shrunk, np.float32) / 255
+        return np.array([fit(image, shape).ravel() for image in batch], np.float32) / 255
 
     def pairs_of(images: ImageSet) -> ImagePairs:
         if images.labels is not None:

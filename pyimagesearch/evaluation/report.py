@@ -91,7 +91,7 @@ def write(
     pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
     pictures.plot_map(compared, os.path.join(output, "contrastive_map.png"), run)
     pictures.plot_worst(measured, worst, os.path.join(output, "contrastive_worst.png"), run)
-    right = f"{measured.accuracy.value:.2%} of {measured.pairs:,} test pairs right"
+    right = f"{100 * measured.accuracy.value:.2f} % of {measured.pairs:,} test pairs right"
     summary = f"{right}, calling them the same where distance < {measured.threshold:.3f}"
     (sizes, *warnings) = datasets.describe(data)
     warnings = [*measure.warnings_of(measured), *warnings, *without]
@@ -101,7 +101,7 @@ def write(
     with whole_file(os.path.join(output, "report.html")) as path:
         Path(path).write_text(html, "utf-8", newline="\n")
 
-    of_raw = f"{raw.accuracy.value:.2%} of test pairs right, AUC {raw.auc.value:.5f}"
+    of_raw = f"{100 * raw.accuracy.value:.2f} % of test pairs right, AUC {raw.auc.value:.5f}"
     say(f"the raw pixels, the line to beat: {of_raw}")
     for text in (measure.report(measured, "the network on test images"), *without):
         say(text)

@@ -36,7 +36,7 @@ class Retrieval:
         (sizes, n) = (pairs.sizes, len(class_of))
         able = np.flatnonzero(sizes[class_of] > 1)
         queries = able[evenly(len(able), max(MOST_PAIRS // n, 1))]
-        columns = min(max(int(sizes.max()), 11), n - 1)  # R + 1 at least
+        columns = min(max(sizes.max(), np.bincount(unit_of).max(), 10) + 1, n - 1)  # past a unit
         units = int(unit_of.max()) + 1
         (scores, lost) = ([], np.zeros(units))
         self.doubtful: list[dict[str, str | int]] = []

@@ -39,9 +39,10 @@ def load(args: argparse.Namespace, lite: bool = True) -> SiameseModel:
     model = None
     try:
         model = SiameseModel(args.model, lite=True) if lite else None
-    except (InputError, ImportError) as error:  # of what is missing nothing is said
-        if isinstance(error, InputError):  # of the model itself
-            raise
+    except InputError:  # of the model itself
+        raise
+    except ImportError:  # no LiteRT, or no exported file: of that nothing is said
+        pass
     except Exception as error:  # a damaged file makes LiteRT raise nearly anything
         why = printable(first_line(error))
         terminal.say(f"{ENCODER} is not used ({why}): TensorFlow is; export it again")
@@ -140,7 +141,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     same = sum(pair["same"] for pair in pairs)
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
     summary: dict[str, Any] = {"compared": len(pairs), "same": same}
-    if known := [pair for pair in pairs if pair["expected"] is not None]:
+    # an image with itself says nothing
+    if known := [x for x in pairs if x["expected"] is not None and x["a"] != x["b"]]:
         right = np.array([pair["expected"] == pair["same"] for pair in known])
         figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
         summary |= {"known": len(known), "accuracy": vars(figure)}
@@ -271,8 +273,8 @@ def duplicates(args: argparse.Namespace) -> None:
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    mine = galleries.on_disk(figure or "")  # (), with which nothing is compared, before it is drawn
-    paths = [x for x in paths if not mine or galleries.on_disk(x) != mine]
+    mine = galleries.file_id(figure or "")  # (), which no image has, before it is drawn
+    paths = [x for x in paths if not mine or galleries.file_id(x) != mine]
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)

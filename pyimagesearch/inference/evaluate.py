@@ -85,13 +85,13 @@ def evaluate(
         settings |= found | {"calibrated_before": {k: model.settings.get(k) for k in found}}
     pairs = ImagePairs(model.embed(test.images), test, settings, new)
     measured = measure.Measurement(pairs, settings)
-    suits = "suits" if measured.suits else "does not suit"
-    verdict = f"The threshold {measured.threshold:.3f} {suits} this data"
-    if fmr is not None:
-        verdict = f"The threshold {measured.threshold:.3f} is the one for an FMR of {fmr}"
+    verdict = "suits this data" if measured.suits else "does not suit this data"
+    verdict = verdict if fmr is None else f"is the one for an FMR of {fmr}"
+    verdict = f"The threshold {measured.threshold:.3f} {verdict}"
     if measured.chance:
         verdict = "No threshold suits this data: the model does no better than chance"
-    verdict += f"; the best one, {measured.best:.3f}, gets {measured.best_accuracy:.2%} right."
+    best = f"{measured.best:.3f}, gets {100 * measured.best_accuracy:.2f} % right"
+    verdict += f"; the best one, {best}."
     if choices is not None:
         from pyimagesearch.inference.saving import write_settings
 

@@ -38,10 +38,10 @@ class Gallery:
 
     def without(self, file: Any) -> "Gallery":
         """The same without a file of the folder that is asked about or drawn, if it is there."""
-        asked = on_disk(file) if self.directory and isinstance(file, str | os.PathLike) else ()
-        others = [row for row, known in enumerate(self.on_disk if asked else ()) if known != asked]
-        if not asked or len(others) == len(self.names):
+        asked = file_id(file) if self.directory and isinstance(file, str | os.PathLike) else ()
+        if not asked or asked not in self.file_ids:
             return self
+        others = [row for row, known in enumerate(self.file_ids) if known != asked]
         if not others:
             raise InputError("other images than the one that is asked about, or drawn", "none")
         say(f"left out {printable(file)}: asked about, or drawn by this command")
@@ -49,13 +49,13 @@ class Gallery:
         return replace(self, embeddings=self.embeddings[others], names=names, classes=classes)
 
     @cached_property
-    def on_disk(self) -> list[tuple[int, ...]]:
-        """What the images' files are, by whatever name: N."""
-        return [on_disk(self.path(row)) for row in range(len(self.names))]
+    def file_ids(self) -> list[tuple[int, ...]]:
+        """The file_id of each image: N."""
+        return [file_id(self.path(row)) for row in range(len(self.names))]
 
 
-def on_disk(path: Any) -> tuple[int, ...]:
-    """The device and the number of a file, the same for all links to it; () where it is gone."""
+def file_id(path: Any) -> tuple[int, ...]:
+    """The device and inode number of a file, the same for all links to it; () where it is gone."""
     with suppress(OSError):
         return (x := os.stat(path)).st_dev, x.st_ino
     return ()
@@ -86,12 +86,15 @@ def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[
 
     embeddings: (N, D). Each image is so near to another one of its group, perhaps not to all.
     """
-    edges = []
-    for rows in np.array_split(np.arange(len(embeddings)), 1 + len(embeddings) ** 2 // 1_000_000):
-        far = measure.output(measure.matrix(embeddings[rows], embeddings))
-        (some, others) = np.nonzero(far < threshold)
-        edges.append(np.stack([rows[some], others], axis=1))
-    return groups_of(len(embeddings), edges)
+    count = len(embeddings)
+
+    def edges():  # block by block: there may be as many as pairs
+        for rows in np.array_split(np.arange(count), 1 + count**2 // 1_000_000):
+            far = measure.output(measure.matrix(embeddings[rows], embeddings))
+            (some, others) = np.nonzero(far < threshold)
+            yield np.stack([rows[some], others], axis=1)
+
+    return groups_of(count, edges())
 
 
 def write(path: str | Path, gallery: Gallery) -> None:

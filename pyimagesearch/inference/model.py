@@ -74,9 +74,9 @@ class SiameseModel:
         """
         path = Path(os.path.realpath(path))
         inside = path / Path(MODEL_PATH).name
+        for folder in (path.parent, path):  # a killed training may have left it aside
+            restore(folder)
         self.path = inside if inside.is_dir() else path
-        if not self.path.exists():
-            restore(self.path.parent)  # a killed training may have left it aside
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
         (self.digest, self.settings) = (digest(self.path), read_settings(self.path))
@@ -104,8 +104,7 @@ class SiameseModel:
                 raise
             received = f"{printable(self.path)} ({terminal.first_line(error)}). {ADVICE}"
             raise InputError("a SavedModel that loads", received) from None
-        if digest(self.path) != self.digest:
-            raise self.replaced()
+        self.check_unchanged(self.path)
 
     def save(self, folder: File) -> None:
         """Write it into a folder, with what its training left beside it: model.save("run")"""
@@ -115,8 +114,7 @@ class SiameseModel:
         replaces = path.exists()
         with whole_directory(path) as new:
             shutil.copytree(self.path, new)
-            if digest(new) != self.digest:
-                raise self.replaced()
+            self.check_unchanged(new)
         for name in BESIDE if path.parent != self.path.parent else ():
             for old in path.parent.glob(name) if replaces else ():
                 old.unlink()
@@ -157,18 +155,19 @@ class SiameseModel:
     def trained_on(self) -> np.ndarray:
         """uint64 (N,), data.sets.ImageSet.digests of what it was trained on; (0,) where unknown."""
         known = read_trained_on(self.path)
-        if known is not None and digest(self.path) != self.digest:
-            raise self.replaced()
+        if known is not None:
+            self.check_unchanged(self.path)
         return np.zeros(0, np.uint64) if known is None else known
 
-    def replaced(self) -> InputError:
-        """What is said where the directory's digest is no longer that of the model."""
-        received = "another or none, it was replaced or removed meanwhile: load it again"
-        return InputError(f"in {printable(self.path)} the model that was loaded", received)
+    def check_unchanged(self, path: str | Path) -> None:
+        """Raise InputError where a directory holds another model than the one that was loaded."""
+        if digest(path) != self.digest:
+            received = "another or none, it was replaced or removed meanwhile: load it again"
+            raise InputError(f"in {printable(self.path)} the model that was loaded", received)
 
     def compare(self, a: Image, b: Image, fmr: float | None = None) -> Answer:
         """What judge says of two images, and the threshold: model.compare("a.png", "b.png").same"""
-        threshold = self.threshold if fmr is None else self.threshold_for(fmr)
+        threshold = self.threshold_for(fmr)
         (distance,) = self.distance(self.embed(self.read([a, b])))
         return Answer(self.judge(distance, threshold), threshold=threshold)
 
@@ -246,10 +245,10 @@ class SiameseModel:
         if not isinstance(top, (int, np.integer)) or top < 1:
             raise InputError("top, a whole number from 1 up", repr(top))
         (feats,) = self.embed(self.read([query]))
-        if labels is not None and isinstance(folder, Gallery):
-            raise InputError("labels of images in memory", "of a gallery, which has its own")
         if not isinstance(folder, Gallery):
             folder = self.embed_folder(folder, level, labels=labels)
+        elif labels is not None:
+            raise InputError("labels of images in memory", "of a gallery, which has its own")
         if folder.model != self.digest:
             raise InputError("a gallery that this model embedded", "one of another model")
         return feats, folder.without(query)
@@ -287,7 +286,7 @@ class SiameseModel:
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """Files -> float32 (N, D), in their order: model.embed_files(["a.png", "b.png"])"""
-        if not len(paths) or isinstance(paths, str | bytes | Path):
+        if isinstance(paths, str | bytes | Path) or not len(paths):
             return self.embed(self.read(paths))
         return in_batches(lambda some: self.embed(self.read(some)), paths, self.batch_size)  # type: ignore
 
@@ -341,8 +340,7 @@ class SiameseModel:
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
         (names, classes) = (tuple(getattr(x, of) for x in good) for of in ("name", "label"))
-        where = ((*shard, crc), os.fspath(directory))
-        return Gallery(embeddings, names, classes, self.digest, *where)
+        return Gallery(embeddings, names, classes, self.digest, (*shard, crc), os.fspath(directory))
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:
         """uint8 (N, H, W, C) -> float32 (N, D): model.embed(model.read(["a.png", "b.png"]))
@@ -372,8 +370,7 @@ class SiameseModel:
         if any(np.shape(feats)[-1:] != (self.embedding_dim,) for feats in vectors):
             raise InputError("embeddings, as model.embed gives them", "other arrays")
         (a, b) = (np.reshape(x, (-1, self.embedding_dim)).astype(np.float32) for x in vectors)
-        far = self.measure.rows(a, b)
-        return far if self.measure.head is None else self.measure.output(far).astype(np.float32)
+        return self.measure.output(self.measure.rows(a, b)).astype(np.float32)
 
     def judge(self, distance: float, threshold: float | None = None) -> Answer:
         """What a distance says of two images: distance, similarity, same and probability.
@@ -383,8 +380,8 @@ class SiameseModel:
         they are the same, where half of all pairs are, is left out where the model knows none.
         """
         (far, limit) = (float(distance), self.threshold if threshold is None else threshold)
-        alike = 2 ** (-far / max(limit, 1e-12))
-        if self.settings.get("distance") == "cosine":
+        alike = 2 ** min(-far / max(limit, 1e-12), 0)  # rounding makes a cosine's below 0
+        if self.measure.name == "cosine" and self.measure.head is None:
             alike = 1 - math.acos(min(max(1 - far, -1), 1)) / math.pi
         found = Answer(distance=far, similarity=alike, same=far < limit)
         if (probability := probability_of(far, self.settings)) is not None:

@@ -20,7 +20,7 @@ from pyimagesearch.data.sets import TRAINED_ON
 from pyimagesearch.evaluation.measure import forward
 from pyimagesearch.evaluation.report import versions
 from pyimagesearch.inference.model import SiameseModel
-from pyimagesearch.inference.settings import FORMAT, SETTINGS, digest, read_exported
+from pyimagesearch.inference.settings import FORMAT, SETTINGS, read_exported
 from pyimagesearch.system.files import plain_path, whole_directory, whole_file
 from pyimagesearch.system.terminal import InputError, first_line, printable, quiet, say
 
@@ -107,8 +107,7 @@ def write_settings(model: SiameseModel, settings: dict, trained_on: Any = None) 
         new = both.enter_context(whole_file(model.path / SETTINGS))
         _write(Path(new), settings)
         # the new file lies inside the model's folder: what is looked at now is what is written into
-        if digest(model.path) != model.digest:
-            raise model.replaced()
+        model.check_unchanged(model.path)
     (model.settings, model.threshold) = (settings, settings["threshold"])
     model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:

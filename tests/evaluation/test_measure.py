@@ -223,7 +223,7 @@ def test_few_images_or_groups_support_no_rate():
 def test_units_are_groups_or_new_classes_or_images():
     text = report(measured(400, classes=20, new_classes=True), "here")
     assert text.startswith("here, all 79,800 pairs of 400 images, 95 % intervals over 20 classes:")
-    text = report(measured(200, groups=np.arange(200) // 4, new_classes=True), "here")
+    text = report(measured(200, groups=np.arange(200) // 4), "here")
     assert "over 50 groups" in text and "over 200 images" in report(measured(200), "here")
     new = image_pairs(*clusters(600, 0.3, 0, 20), new_classes=True)
     settings = calibrate(new)

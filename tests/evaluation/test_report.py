@@ -108,7 +108,7 @@ def test_terminal_page_and_metrics_have_the_same_figures(trained):
     (data, right) = (data_of(output / "report.html"), measured.accuracy)
     assert "the network on test images, all 44,850 pairs of 300 images, 95 % intervals" in lines
     assert f"AUC {measured.auc.value:.5f}" in lines
-    assert f"{right.value:.2%} of 44,850 test pairs right, calling them the same" in lines
+    assert f"{100 * right.value:.2f} % of 44,850 test pairs right, calling them the same" in lines
     for name, network, raw in data["figures"]:
         assert f"  {name:<24}{network}\n" in lines and raw, name
     assert data["notes"][0] in lines
