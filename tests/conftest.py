@@ -54,6 +54,13 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture
+def said(caplog):
+    """The lines that the package logs, as one text when it is called."""
+    caplog.set_level("INFO", logger="pyimagesearch")
+    return lambda: "\n".join(record.getMessage() for record in caplog.records)
+
+
+@pytest.fixture
 def ends(monkeypatch, capsys):
     """Runs a script's main in this process: its exit code, what it printed, and its errors."""
 

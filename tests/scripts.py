@@ -55,7 +55,8 @@ def started(*program: object, after: str = "", **variables: str):
     pipes = PIPES | {"stdin": subprocess.PIPE}
     with subprocess.Popen(line, env=ENVIRONMENT | variables, **pipes) as process:
         try:
-            next(line for line in process.stdout if line.startswith(after))
+            process.line = next((x for x in process.stdout if x.startswith(after)), "")
+            assert process.line, process.stderr.read()
             yield process
         finally:
             process.kill()

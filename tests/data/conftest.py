@@ -25,13 +25,6 @@ def quiet_decoders():
 
 
 @pytest.fixture
-def said(caplog):
-    """The lines that the package logs, as one text when it is called."""
-    caplog.set_level("INFO", logger="pyimagesearch")
-    return lambda: "\n".join(record.getMessage() for record in caplog.records)
-
-
-@pytest.fixture
 def write(tmp_path):
     """Writes an image of one colour (blue, green, red), or bytes, into the folder `in`."""
 

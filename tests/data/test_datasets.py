@@ -77,9 +77,10 @@ def test_a_file_is_known_at_any_size(photos):
 
 
 def test_flags_of_a_folder_are_refused_for_mnist():
-    for flag in ({"split": "images"}, {"channels": 1}, {"group_by": "x"}, {"class_level": 1}):
+    flags = {"split": "images", "channels": 1, "group_by": "x", "class_level": 1}
+    for name, value in (flags | {"image_size": (8, 8)}).items():
         with pytest.raises(InputError, match=r"with a folder alone\. Received: mnist"):
-            datasets.load("mnist", ARTICLE, 0, **flag)
+            datasets.load("mnist", ARTICLE, 0, **{name: value})
 
 
 def test_parts_are_counted_and_said(load):

@@ -2,12 +2,14 @@
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+IS_REQUIRED = os.environ.get("CONTRASTIVE_BROWSER_TESTS") == "required"
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -225,6 +225,9 @@ def test_units_are_groups_or_new_classes_or_images():
     assert text.startswith("here, all 79,800 pairs of 400 images, 95 % intervals over 20 classes:")
     text = report(measured(200, groups=np.arange(200) // 4), "here")
     assert "over 50 groups" in text and "over 200 images" in report(measured(200), "here")
+    # clips of one new class are no more independent than its images
+    clips = measured(200, classes=20, groups=np.arange(200) // 4, new_classes=True)
+    assert (clips.unit, clips.units) == ("classes", 20)
     new = image_pairs(*clusters(600, 0.3, 0, 20), new_classes=True)
     settings = calibrate(new)
     bound = settings["operating_bounds"]["0.01"]

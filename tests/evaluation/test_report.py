@@ -162,7 +162,7 @@ def test_every_kind_of_data_has_its_figures(kinds):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium or chrome on this machine")
+@pytest.mark.skipif(not (browser.PROGRAM or browser.IS_REQUIRED), reason="no chromium or chrome")
 def test_a_browser_shows_every_kind_of_data(kinds, tmp_path):
     pages = [output / "report.html" for output, _ in kinds.values()]
     (states, complaints) = browser.states(tmp_path, pages)

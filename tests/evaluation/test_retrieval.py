@@ -16,7 +16,8 @@ def values(result):
     return {name: f.value for name, f in vars(result).items() if isinstance(f, Figure)}
 
 
-def test_five_points_by_hand():
+def test_five_points_by_hand(monkeypatch):
+    monkeypatch.setattr(all_pairs, "BLOCK", 10)  # two queries at a time
     # a at 0, 1, 6; b at 3.4, 10. Ranks of the images of the query's own class:
     # a 0: 1 and 3 (b at 3.4 between); a 1: 1 and 3; a 6: 3 and 4; b 3.4: 4; b 10: 2
     found = retrieve([0, 1, 6, 3.4, 10], [0, 0, 0, 1, 1])
@@ -53,33 +54,16 @@ def test_the_query_itself_is_never_found_loners_are_left_out_and_many_thinned_ou
     assert retrieve([0, 0.1, 5, 9], [0, 0, 1, 1]).queries == 3
 
 
-def test_agrees_with_plain_loops(monkeypatch):
-    rng = np.random.default_rng(1)
-    labels = rng.integers(0, 6, 80)
-    embeddings = rng.normal(labels[:, None], 1.5, (80, 5))
-    monkeypatch.setattr(all_pairs, "BLOCK", 240)  # three queries at a time
-    found = values(retrieve(embeddings, labels))
-    (recall, average) = ([], [])
-    for query in range(80):
-        others = np.delete(np.arange(80), query)
-        far = np.linalg.norm(embeddings[others] - embeddings[query], axis=1)
-        hits = (labels[others] == labels[query])[np.argsort(far)]
-        r = hits.sum()
-        recall.append(hits[:5].any())
-        average.append(sum(hits[: i + 1].mean() for i in range(r) if hits[i]) / r)
-    assert found["recall_at_5"] == pytest.approx(np.mean(recall))
-    assert found["map_at_r"] == pytest.approx(np.mean(average))
+@pytest.fixture
+def seen(monkeypatch):
+    """What the intervals are made of: each figure with one unit after another left out."""
+    found = []
+    monkeypatch.setattr(retrieval, "interval", lambda x, rest, _: found.append(rest) or Figure(x))
+    return found
 
 
 @pytest.mark.parametrize("classes, each, new", [(6, 5, False), (12, 4, True)])
-def test_a_unit_leaves_queries_and_of_recall_the_gallery(monkeypatch, classes, each, new):
-    seen = []
-
-    def interval(value, left_out, images):
-        seen.append(left_out)
-        return Figure(value)
-
-    monkeypatch.setattr(retrieval, "interval", interval)
+def test_a_unit_leaves_queries_and_of_recall_the_gallery(seen, classes, each, new):
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(classes), each)
     embeddings = rng.normal(size=(classes, 4))[labels] + 0.7 * rng.normal(size=(len(labels), 4))
@@ -87,3 +71,9 @@ def test_a_unit_leaves_queries_and_of_recall_the_gallery(monkeypatch, classes, e
     retrieve(embeddings, labels, new_classes=new)
     anew = [retrieve(embeddings[units != u], labels[units != u]) for u in np.unique(units)]
     np.testing.assert_allclose(seen[0], [found.recall_at_1.value for found in anew])
+
+
+def test_a_unit_that_is_nearest_as_a_whole_leaves_the_next_image(seen):
+    # b, twelve images, between two of a: without b these find each other
+    retrieve([0, 100, *np.linspace(1, 1.1, 12)], [0] * 2 + [1] * 12, new_classes=True)
+    assert seen[0].tolist() == [1, 1]  # without a, without b

@@ -15,7 +15,8 @@ import small_model
 from small_model import answers
 
 import test_contrastive_siamese_network as test_script
-from tests.scripts import ROOT
+from pyimagesearch import SiameseModel
+from tests.scripts import PIPES, ROOT
 
 
 def test_compare_says_same_or_different_as_cmp_does(ask, folder, seven):
@@ -165,6 +166,7 @@ def test_a_model_of_angles_is_asked_by_angles(ask, model, tmp_path):
     # 49 tiles of which 14 are black: the angle's cosine is 35 / (7 * 35^0.5)
     assert [one["distance"] for one in found] == pytest.approx([0, 1 - 35**0.5 / 7], abs=1e-5)
     assert found[1]["similarity"] == pytest.approx(1 - np.arccos(35**0.5 / 7) / np.pi, abs=1e-5)
+    assert SiameseModel(model).judge(-1e-7, 0.0).similarity == 1  # of rounding, and collapsed
 
 
 def test_matrix(ask, tmp_path):
@@ -225,13 +227,15 @@ def test_names_of_any_bytes(ask, folder, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_compare_that_cannot_print_fails_with_2(original):
-    image = "examples/image_01.png"
-    command = [sys.executable, "-m", "pyimagesearch", "compare", image, image, "--model", original]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 2 and "error" in done.stderr and "Traceback" not in done.stderr
+@pytest.mark.parametrize("streams, code", [(">&-", 0), (">&- 2>&- <&-", 0), (">/dev/full", 2)])
+def test_compare_without_a_console_or_room_to_print(original, streams, code):
+    if "full" in streams and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    words = "-m pyimagesearch compare examples/image_01.png examples/image_01.png --model"
+    line = f"{sys.executable} {words} {original} {streams}"
+    done = subprocess.run(["bash", "-c", line], **PIPES)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert ("error" in done.stderr) == (code == 2)
 
 
 @pytest.mark.slow

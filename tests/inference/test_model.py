@@ -49,6 +49,7 @@ np.savez(sys.argv[3], embedding=model.embed(a)["embedding"], **out)
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """An encoder with its first random weights, and the directory it was saved to."""
+    keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("model") / "model"
     recipe = config.RECIPES["keras-io"]
     (encoder, comparison) = (build_encoder(recipe), build_comparison(recipe))
@@ -93,8 +94,6 @@ def test_the_loaded_model_and_the_encoder_kept_beside_it(saved):
     distances = model.distance([feats[:4], feats[1:]])
     expected = np.ravel(comparison([feats[:4], feats[1:]]))
     np.testing.assert_allclose(distances, expected, rtol=1e-4)
-    one = model.distance([feats[:1], feats[1:]])  # with all others
-    np.testing.assert_allclose(one, model.distance([feats[[0] * 4], feats[1:]]), rtol=1e-5)
     assert model.threshold == 0.25 and model.image_shape == (28, 28, 1)
     # a pair at the threshold itself is different
     assert [model.judge(far).same for far in (0.1, 0.25)] == [True, False]
@@ -212,13 +211,15 @@ def test_the_folder_of_a_training_and_a_foreign_one(original, tmp_path):
 
 def test_a_model_that_a_killed_training_left_aside_is_found(model):
     """As files.whole_directory leaves it between its two renames."""
+    model = model.rename(model.with_name("contrastive_siamese_model"))
     folder = model.parent / ".contrastive-abcdefgh"
-    folder.mkdir()
-    (folder / ".lock").touch()
-    (folder / model.name).mkdir()  # the new one, perhaps not whole
-    model.rename(folder / ".aside")
-    assert SiameseModel(model).embedding_dim == 49
-    assert sorted(path.name for path in model.parent.iterdir()) == ["model"]
+    for asked in (model, model.parent):
+        folder.mkdir()
+        (folder / ".lock").touch()
+        (folder / model.name).mkdir()  # the new one, perhaps not whole
+        model.rename(folder / ".aside")
+        assert SiameseModel(asked).embedding_dim == 49
+        assert [path.name for path in model.parent.iterdir()] == [model.name]
 
 
 def test_a_model_that_is_replaced_while_it_is_read_is_one_line(model, monkeypatch):

@@ -11,7 +11,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from argparse import Namespace
 from functools import partial
@@ -24,7 +23,7 @@ import small_model
 from pyimagesearch import SiameseModel
 from pyimagesearch.inference import page
 from pyimagesearch.system.terminal import InputError
-from tests.scripts import ENVIRONMENT, ROOT
+from tests.scripts import ROOT, started
 
 ODD = "<img src=x onerror='document.title=1'> ${1+1} {{value}}"
 SEVEN, THREE = (ROOT / "examples" / f"image_0{k}.png" for k in (1, 2))
@@ -101,8 +100,8 @@ def test_without_gradio_one_line_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("host", ["127.0.0.1", "no such name"])
-@pytest.mark.parametrize("port", [-1, 70000, "taken"])
+@pytest.mark.parametrize("host, port", [("127.0.0.1", -1), ("127.0.0.1", 70000),
+                                        ("127.0.0.1", "taken"), ("no such name", 0)])  # fmt: skip
 def test_a_taken_port_or_an_address_of_nobody_is_one_line(refused, host, port):
     pytest.importorskip("gradio")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -116,22 +115,10 @@ def server(place):
     """The running page and its address."""
     pytest.importorskip("gradio")
     variables = {"CONTRASTIVE_CACHE": str(place / "cache"), "TMPDIR": str(place / "tmp")}
+    variables |= {"GRADIO_SHARE": "True", "http_proxy": "http://127.0.0.1:9"}
     flags = ("--gallery", place / "gallery", "--port", 0, "--json", "--model", place / "model")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "pyimagesearch", "page", *map(str, flags)],
-        cwd=ROOT,
-        env=ENVIRONMENT | variables | {"GRADIO_SHARE": "True", "http_proxy": "http://127.0.0.1:9"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    line = server.stdout.readline()
-    try:
-        assert line, server.stderr.read()
-        yield server, json.loads(line)["url"]
-    finally:
-        server.kill()
-        server.communicate()
+    with started("-m", "pyimagesearch", "page", *flags, **variables) as process:
+        yield process, json.loads(process.line)["url"]
 
 
 @pytest.fixture

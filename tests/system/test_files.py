@@ -71,14 +71,6 @@ def test_what_a_user_has_made_stays(tmp_path):
     assert all(path.read_text() == "mine" for path in mine) and len(names(tmp_path)) == 3
 
 
-def test_check_writable(tmp_path):
-    files.check_writable(tmp_path / "a" / "b")
-    assert names(tmp_path) == []  # who writes makes the folder
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="a file"):
-        files.check_writable(tmp_path, tmp_path / "file")
-
-
 WAIT = """
 import os, sys
 from pathlib import Path

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import subprocess
 import sys
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -13,7 +12,7 @@ from tensorflow.errors import ResourceExhaustedError
 
 from pyimagesearch.system import terminal
 from pyimagesearch.system.terminal import InputError
-from tests.scripts import PIPES, ROOT, python, started
+from tests.scripts import python, started
 
 
 def script(main):
@@ -136,12 +135,3 @@ def test_a_bar_is_on_a_terminal_alone(monkeypatch, capfd):
             done(1)
         (out, err) = capfd.readouterr()
         assert out == "a result\n" and ("images read" in err) == is_terminal
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
-def test_a_service_without_a_console(closed, tmp_path):
-    image = ROOT / "examples" / "image_01.png"
-    line = f"{sys.executable} -m pyimagesearch compare {image} {image} {closed}"
-    done = subprocess.run(["bash", "-c", line], **PIPES)
-    assert done.returncode == 0 and "Traceback" not in done.stderr

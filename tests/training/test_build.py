@@ -56,13 +56,12 @@ def test_what_was_trained_on_is_all_but_the_test():
     np.testing.assert_array_equal(found, np.unique(every[:8]))
 
 
-def test_digests_beside_the_weights(tmp_path, caplog):
+def test_digests_beside_the_weights(tmp_path, said):
     recipe = config.RECIPES["fast"].changed(weights=str(tmp_path / "encoder.keras"))
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        assert build.known_digests(recipe) is None and not caplog.records  # no such file
-        (tmp_path / "encoder.keras").touch()
-        assert build.known_digests(recipe) is None
-    assert "says which images it was trained on" in caplog.text
+    assert build.known_digests(recipe) is None and not said()  # no such file
+    (tmp_path / "encoder.keras").touch()
+    assert build.known_digests(recipe) is None
+    assert "says which images it was trained on" in said()
     file = tmp_path / "contrastive_siamese_model" / "assets.extra" / "trained_on.npy"
     file.parent.mkdir(parents=True)
     np.save(file, np.array([3, 2**63], np.uint64))

@@ -59,11 +59,10 @@ def test_a_rate_that_explodes_at_once_is_an_error_of_one_line(images, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("keep_best", [False, True])
-def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, caplog, keep_best):
+def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, said, keep_best):
     explode = Explode()
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        recipe = a_recipe(epochs=5, keep_best=keep_best)
-        (encoder, checkpoint) = fit(recipe, images, tmp_path, explode)
+    recipe = a_recipe(epochs=5, keep_best=keep_best)
+    (encoder, checkpoint) = fit(recipe, images, tmp_path, explode)
     # the figures of two whole epochs, and the weights after the second, or the better ones
     history = checkpoint.history
     assert {len(values) for values in history.values()} == {2}
@@ -71,19 +70,18 @@ def test_a_loss_that_explodes_later_keeps_what_was_learned(images, tmp_path, cap
     kept = checkpoint.best_weights if keep_best else explode.weights
     for a, b in zip(encoder.get_weights(), kept, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert "what was learned by epoch 2 is kept" in caplog.text
+    assert "what was learned by epoch 2 is kept" in said()
 
 
 @pytest.mark.slow
-def test_patience_and_history(images, tmp_path, caplog):
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        recipe = a_recipe(epochs=30, learning_rate=1e-12, patience=2)
-        (_, checkpoint) = fit(recipe, images, tmp_path)
+def test_patience_and_history(images, tmp_path, said):
+    recipe = a_recipe(epochs=30, learning_rate=1e-12, patience=2)
+    (_, checkpoint) = fit(recipe, images, tmp_path)
     best = checkpoint.best_epoch
     assert len(checkpoint.history["val_loss"]) == best + 2 < 30
-    assert f"no better validation loss since epoch {best}" in caplog.text
-    assert f"keeping epoch {best}, the best on held-out images" in caplog.text
-    assert caplog.text.count(" left") == 1 and "training took" in caplog.text
+    assert f"no better validation loss since epoch {best}" in said()
+    assert f"keeping epoch {best}, the best on held-out images" in said()
+    assert said().count(" left") == 1 and "training took" in said()
     # going on from there would train nothing
     again = checkpoints.Checkpoint(str(tmp_path), {}, recipe, resume=True)
     assert again.first_epoch == 30 and again.best_epoch == best
@@ -97,9 +95,10 @@ class Send(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path):
+def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_path, request):
     # as a terminal's, also where these tests run in the background, which Ctrl-C does not end
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, found))
     before = [signal.getsignal(s) for s in checkpoints.SIGNALS]
     with run.alone(tmp_path):
         for _ in range(2):  # other fits before it, as the heads of `photos`

@@ -84,7 +84,7 @@ def test_a_killed_machine_ends_the_other_and_leaves_the_checkpoint(photos, tmp_p
     with started(*command, **machines[0]) as chief, started(*command, **machines[1]) as worker:
         next(line for line in chief.stdout if line.startswith("Epoch 3/"))
         worker.kill()
-        (_, errors) = chief.communicate()
+        (_, errors) = chief.communicate(timeout=300)
     assert chief.returncode == 2
     (line,) = [line for line in errors.splitlines() if ": error: " in line]  # the only one
     assert "Expected all machines until the training ends" in line

@@ -137,18 +137,22 @@ def short_heads(monkeypatch):
     monkeypatch.setattr(photos_module, "HEAD_STEPS", 10)
 
 
+def bright_columns(labels, side):
+    """Dark noise with a bright column, another one for each class."""
+    images = np.random.default_rng(0).integers(0, 20, (len(labels), side, side, 3), np.uint8)
+    images[np.arange(len(labels)), :, 2 * labels] += 200
+    return images
+
+
 @pytest.mark.slow
-def test_what_cannot_win_is_skipped(short_heads, tmp_path, monkeypatch, caplog):
+def test_what_cannot_win_is_skipped(short_heads, tmp_path, monkeypatch, said):
     monkeypatch.setenv("CONTRASTIVE_CACHE", str(tmp_path))
-    images = np.random.default_rng(0).integers(0, 20, (40, 8, 8, 3), np.uint8)
-    images[np.arange(40), :, 2 * LABELS] += 200  # a bright column, another one for each class
-    easy = ImageSet(images, LABELS)
+    easy = ImageSet(bright_columns(LABELS, 8), LABELS)
     recipe = RECIPES["photos"].changed(image_shape=(8, 8, 3), epochs=1)
     checkpoint = Checkpoint(str(tmp_path), {}, recipe)
     data = DataSet(easy, easy, easy, easy)
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        (_, _, found) = train(a_network(), data, recipe, 0, checkpoint)
-    assert "skipped training on: held-out AUC is 1.0000 already" in caplog.text
+    (_, _, found) = train(a_network(), data, recipe, 0, checkpoint)
+    assert "skipped training on: held-out AUC is 1.0000 already" in said()
     assert [*found["ways"]][:-1] == ["last layer", "whitened", "two-layer head"]
 
 
@@ -205,9 +209,9 @@ def mobilenet():
 @pytest.mark.parametrize(("encoder", "flags"), [(small_encoder, {}),
                                                 (mobilenet, {"encoder_pixels": "tf"})])  # fmt: skip
 def test_any_keras_model_takes_the_networks_place(encoder, flags, short_heads):
-    images = np.random.default_rng(0).integers(0, 20, (60, 32, 32, 3), np.uint8)
+    keras.utils.set_random_seed(0)
     labels = np.arange(60) % 4
-    images[np.arange(60), :, 2 * labels] += 200  # a bright column, another one for each class
+    images = bright_columns(labels, 32)
     model = fit(images, labels, encoder=encoder(), epochs=1, **flags)
     network = model.settings["network"]
     assert network["pixels"] == flags.get("encoder_pixels", "0..255")

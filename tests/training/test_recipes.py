@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import pytest
 
 from pyimagesearch.config import RECIPES
@@ -13,7 +14,6 @@ from pyimagesearch.training import arguments
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_fits_together(name):
     arguments.check(RECIPES[name])
-    assert arguments.find_recipe(name) == (name, RECIPES[name])
 
 
 def write(tmp_path, text):
@@ -80,6 +80,30 @@ def test_what_a_file_says_wrong_or_in_vain_is_named(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         arguments.check(arguments.find_recipe(write(tmp_path, text))[1])
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_each_flag_changes_its_field(tmp_path):
+    words = (
+        "--dataset photos --mirror --fit whole --lr 0.5 --batch-size 8 --epochs 3 --split classes"
+    )
+    words += rf" --image-size 20x10 --channels 1 --class-level 2 --group-by \d --output {tmp_path}"
+    (args, recipe) = arguments.parse("", words.split())
+    (training, reading) = (recipe.training, recipe.reading)
+    found = (training.mirror, reading.fit, training.learning_rate, training.batch_size)
+    assert found == (True, "whole", 0.5, 8) and (training.epochs, training.more_steps) == (3, 0)
+    of_folder = {"image_size": (10, 20), "channels": 1, "class_level": 2, "group_by": r"\d"}
+    assert args.reading == of_folder | {"split": "classes"}
+
+
+def test_an_encoder_of_a_file(tmp_path):
+    inputs = keras.Input((8, 6, 3))
+    keras.Model(inputs, keras.layers.Flatten()(inputs)).save(tmp_path / "e.keras")
+    words = ["--dataset", "photos", "--output", str(tmp_path), f"--encoder={tmp_path / 'e.keras'}"]
+    (_, recipe) = arguments.parse("", [*words, "--encoder-pixels", "tf"])
+    assert (recipe.network.pixels, recipe.network.embedding_dim) == ("tf", 8 * 6 * 3)
+    assert (recipe.reading.least_shape, recipe.reading.side) == ((8, 6, 3), 8)
+    with pytest.raises(InputError, match=r"--encoder-pixels, one of .*do not scale pixels"):
+        arguments.parse("", words)
 
 
 def test_images_that_are_too_small_for_a_network():

@@ -97,13 +97,12 @@ def again(model):
     return twin
 
 
-def test_a_checkpoint_brings_back_all_of_it(trained, tmp_path, caplog, monkeypatch):
+def test_a_checkpoint_brings_back_all_of_it(trained, tmp_path, said, monkeypatch):
     states = [np.asarray(v).copy() for v in trained.variables + trained.optimizer.variables]
     twin = again(trained)
     monkeypatch.setattr(devices, "CORES", 64)
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
-    assert "training on 64 CPU cores, in float32" in caplog.text
+    fit(twin, tmp_path, 2, resume=True)  # after the last epoch: nothing is left to train
+    assert "training on 64 CPU cores, in float32" in said()
     for state, variable in zip(states, twin.variables + twin.optimizer.variables, strict=True):
         assert (np.asarray(variable) == state).all()
     resumed = fit(twin, tmp_path, 4, resume=True)
@@ -111,14 +110,13 @@ def test_a_checkpoint_brings_back_all_of_it(trained, tmp_path, caplog, monkeypat
 
 
 @pytest.mark.parametrize("content", [b"", b"PK torn"])
-def test_a_damaged_checkpoint_is_named_and_the_training_starts_anew(tmp_path, caplog, content):
+def test_a_damaged_checkpoint_is_named_and_the_training_starts_anew(tmp_path, said, content):
     (path := tmp_path / ".checkpoint.npz").write_bytes(content)
     (tmp_path / "contrastive_siamese_model").mkdir()  # of a stopped training: it is not finished
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        found = a_checkpoint(tmp_path, resume=True)
+    found = a_checkpoint(tmp_path, resume=True)
     assert found.first_epoch == 0 and not found.is_finished
-    assert ("is damaged" in caplog.text) == bool(content)
-    assert "starting with the first epoch" in caplog.text
+    assert ("is damaged" in said()) == bool(content)
+    assert "starting with the first epoch" in said()
     path.unlink()
     found.stopped.set()
     found.finish()  # before an epoch was done
@@ -142,12 +140,11 @@ def test_a_checkpoint_of_another_network_is_one_line(trained, tmp_path):
         fit(other, tmp_path, 3, resume=True)
 
 
-def test_a_full_disk_costs_the_checkpoint_not_the_training(trained, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_costs_the_checkpoint_not_the_training(trained, tmp_path, monkeypatch, said):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints.np, "savez", full)
-    with caplog.at_level("INFO", logger="pyimagesearch"):
-        fit(again(trained), tmp_path, 3, resume=True)
-    assert "no checkpoint of epoch 3 could be written (No space left" in caplog.text
+    fit(again(trained), tmp_path, 3, resume=True)
+    assert "no checkpoint of epoch 3 could be written (No space left" in said()
     assert a_checkpoint(tmp_path, resume=True).first_epoch == 2
