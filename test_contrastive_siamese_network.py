@@ -55,8 +55,9 @@ def main():
     print("[INFO] loading test dataset...")
     if not os.path.isdir(args["input"]):
         raise InputError("a folder with images", f"{printable(args['input'])}, no such folder")
-    testImagePaths = {*paths.list_files(args["input"], validExts=images.ENDINGS)}
-    testImagePaths = sorted(testImagePaths - {args["output"]})  # its own figure is none of them
+    own = os.path.realpath(args["output"])  # its own figure is no test image
+    testImagePaths = paths.list_files(args["input"], validExts=images.ENDINGS)
+    testImagePaths = sorted(path for path in testImagePaths if os.path.realpath(path) != own)
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
     for message in bad:
         print(f"[INFO] skipped {message}")
@@ -104,15 +105,20 @@ def main():
 
 
 def pairs_of_classes(directory, imagePaths, seed):
-    # as make_pairs draws them, two for each image: with one of its class, and of another. As
-    # {(a, b): y}; empty where the subfolders are no classes
+    # as make_pairs draws them, two for each image: with one of its class, and of another; or the
+    # pairs that a folder holds. As {(a, b): y}; empty where the subfolders are neither
     with suppress(InputError):
-        files = listing.find(directory, plain=True).files
-        classOf = {os.path.join(directory, file.name): file.label for file in files}
-        known = [k for (k, path) in enumerate(imagePaths) if path in classOf]
-        drawn = sample_pairs([classOf[imagePaths[k]] for k in known], seed)
+        found = listing.find(directory, plain=True)
+        fileAt = {os.path.join(directory, file.name): file for file in found.files}
+        placeOf = {fileAt[path]: k for (k, path) in enumerate(imagePaths) if path in fileAt}
+        if found.pairs is not None:
+            ready = [(placeOf[a], placeOf[b], y) for (a, b, y) in found.pairs
+                if a in placeOf and b in placeOf]
+            return {(min(a, b), max(a, b)): y for (a, b, y) in np.random.permutation(ready)}
+        drawn = sample_pairs([file.label for file in placeOf], seed)
         order = np.random.permutation(len(drawn.anchors))
-        pairs = np.array(known)[drawn.indices()].reshape(-1, 2, 2)[order].reshape(-1, 2)
+        known = np.array([*placeOf.values()])
+        pairs = known[drawn.indices()].reshape(-1, 2, 2)[order].reshape(-1, 2)
         return {(min(pair), max(pair)): y for (pair, y) in zip(pairs, drawn.y[order].ravel())}
     return {}
 

@@ -201,8 +201,7 @@ class RecipeLoss(keras.losses.Loss):
         devices = context.num_replicas_in_sync if context else 1
         if devices > 1 and self.name in BATCH_LOSSES:
             (y, preds) = (context.all_gather(x, axis=0) for x in (y, preds))
-        loss = LOSSES[self.name](y, preds, self.margin)
-        return loss / devices if devices > 1 else loss
+        return LOSSES[self.name](y, preds, self.margin) / devices
 
 
 def pair_loss(recipe: Recipe, y: Tensor, distances: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from pyimagesearch.networks.acceleration import accelerate, has_batch_statistics
 from pyimagesearch.system.terminal import InputError, first_line
 
 # of an image in a frame of a pixel, in the order in which test_views takes them
-PLACES = (*((1, 1), (2, 2), (0, 0), (2, 0), (0, 2)), *((1, 2), (1, 0), (2, 1), (0, 1)))
+PLACES = ((1, 1), (2, 2), (0, 0), (2, 0), (0, 2), (1, 2), (1, 0), (2, 1), (0, 1))
 LEFT_OUT = 1 / 12  # of a side, at each of its two ends: the middle is enlarged to the whole
 
 

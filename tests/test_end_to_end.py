@@ -105,9 +105,7 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, 
         assert len({frozenset(pair) for pair in pairs}) == len(pairs) == 78
 
 
-@pytest.mark.parametrize(
-    "flags, message",
-    [
+@pytest.mark.parametrize("flags, message", [
         (("--recipe", "slow"), "article.*'slow'"),
         (("--epochs", "0"), "from 1 up, received '0'"),
         (("--batch-size", "63"), "batch size that is even.*63"),
@@ -122,8 +120,7 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, 
         (("--qiuck",), "arguments: --qiuck, perhaps --quick is meant; --help lists the flags"),
         (("--lr", "-1"), "a number between 0 and 1, received '-1'"),
         (("--seed", "4000000000"), "received '4000000000'"),
-    ],
-)
+    ])  # fmt: skip
 def test_train_flags(fails, monkeypatch, tmp_path, flags, message):
     monkeypatch.setattr(keras.Model, "fit", None)  # what is not refused fails at once
     assert re.search(message, fails(train_script, *flags, "--output", tmp_path / "new"))
@@ -155,6 +152,11 @@ def test_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_marked(runs, t
     for a, b, verdict, wrong in lines:
         assert bool(wrong) == ((a == b) != (verdict == "same"))
     assert f"{sum(bool(w) for *_, w in lines)} of {len(lines)} pairs are called wrongly" in printed
+    # ready pairs are shown as they are given, whose two folders are no classes
+    pairs = small_model.write_pairs(tmp_path / "pairs")
+    printed = runs(test_script, "-i", pairs, *flags[2:], "--output", tmp_path / "pairs.png")
+    assert len(re.findall(r"similar_all_images/(g\d_\d)_first.+/\1_second", printed)) == 10
+    assert "0 of 10 pairs are called wrongly" in printed
 
 
 def test_test_script_input(fails, tmp_path):

@@ -137,8 +137,7 @@ def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
 
     C 1 or 3. Raises InputError for anything else.
     """
-    shape = (*images.shape, 1)[:4] if images.ndim == 3 else images.shape
-    if images.dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3):
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (*images.shape, 1)[3] not in (1, 3):
         received = f"{images.dtype} {images.shape}. images.round().astype('uint8') makes them of "
         received += "floats from 0 to 255, images * 255 before it of floats from 0 to 1"
         raise InputError("images uint8 (N, H, W, C), C 1 or 3", received)

@@ -96,14 +96,14 @@ def read_folder(
     if pairs:
         ends = np.searchsorted(rows, [(row_of[a], row_of[b]) for a, b, _ in pairs])
         given = Pairs(ends[:, 0], ends[:, 1:], np.array([[y] for _, _, y in pairs]))
-    groups |= {f"pair {k}": [a, b] for k, (a, b, _) in enumerate(pairs)}  # belong together, too
-    kinds = (("part", np.int8), ("name", object))
+    together = [*groups.values(), *(pair[:2] for pair in pairs)]  # a pair belongs together, too
     images = ImageSet(
         Rows(found.values.reshape(-1, *shape), rows),
         None if pairs else class_numbers([file.label for file in used]), given,
         tuple(map(printable, names)),
-        _numbered(groups, row_of, rows, used) if groups else None, found.contents[rows],
-        *(np.array([getattr(x, of) for x in used], kind) for of, kind in kinds),
+        _numbered(together, row_of, rows, used) if together else None, found.contents[rows],
+        np.array([file.part for file in used], np.int8),
+        np.array([file.name for file in used], object),
     )  # fmt: skip
     counts: dict[str, Any] = {"files": len(paths), "read": len(read), "used": len(used)}
     counts |= {"copies": skipped.pop("copies", 0), "classes": len(names)}
@@ -187,7 +187,7 @@ def _numbered(groups, row_of, rows, files):
 
     Raises InputError where what belongs together is in two parts.
     """
-    edges = [edge for some in groups.values()
+    edges = [edge for some in groups
              for edge in pairwise(row_of[file] for file in some if file in row_of)]  # fmt: skip
     numbers = connected(len(row_of), [edges])[rows]
     first: dict[int, File] = {}

@@ -50,12 +50,12 @@ def in_threads(
 
     def attempt(file):
         try:
-            return file, read(file), None
+            return found, file, read(file)
         except InputError as error:
-            return file, None, str(error)
+            return messages, file, str(error)
 
-    for file, content, message in (in_order if at_once else map)(attempt, files):
-        (found if message is None else messages)[file] = message or content
+    for place, file, content in (in_order if at_once else map)(attempt, files):
+        place[file] = content
         done(1)
     return found, messages
 

@@ -59,15 +59,15 @@ def split(
             sizes = np.unique(rest.labels, return_counts=True)[1]
             small = len(sizes) >= MANY_CLASSES and np.median(sizes) < SMALL_CLASS
             ways = ["classes"] if small else ["images", "classes"]
-        # the first way that gives all parts their pairs
-        for how, known in product(ways, (kept, np.zeros_like(kept))):
+        # the first that gives all parts their pairs, and, if images have to stay, half their shares
+        for how, stays in product(ways, (kept, np.zeros_like(kept))):
             limited = how == "images" and rest.groups is None
-            held = max(reading.most_held / len(free), ALWAYS_HELD) if limited else 1
-            asked = {k: min(share, held if k == VALIDATION else 1) for k, share in shares.items()}
-            part[free] = some = _split(rest, asked, seed, how, known)
+            most = max(reading.most_held / len(free), ALWAYS_HELD) if limited else 1
+            asked = {k: min(share, most if k == VALIDATION else 1) for k, share in shares.items()}
+            part[free] = some = _split(rest, asked, seed, how, stays)
             large = all(np.mean(some == kind) >= asked[kind] / 2 for kind in shares)
             paired = (_has_pairs(rest.labels, rest.pairs, some, kind) for kind in (*shares, TRAIN))
-            if all(paired) and (large or not known.any()):
+            if all(paired) and (large or not stays.any()):
                 break
         if how == "images" and images.groups is not None:
             how = "groups"

@@ -141,8 +141,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     same = sum(pair["same"] for pair in pairs)
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
     summary: dict[str, Any] = {"compared": len(pairs), "same": same}
-    # an image with itself says nothing
-    if known := [x for x in pairs if x["expected"] is not None and x["a"] != x["b"]]:
+    if known := [x for x in pairs if x["expected"] is not None and x["a"] != x["b"]]:  # itself
         right = np.array([pair["expected"] == pair["same"] for pair in known])
         figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
         summary |= {"known": len(known), "accuracy": vars(figure)}

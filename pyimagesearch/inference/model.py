@@ -326,7 +326,8 @@ class SiameseModel:
             return Gallery(self.embed(directory), names, classes, self.digest, part, None)
         if labels is not None:
             raise InputError("labels of images in memory", "of a folder, whose subfolders are")
-        files = sorted(listing.find(directory, class_level, plain=True).files)
+        plan = listing.find(directory, class_level, plain=True)
+        files = sorted(plan.files)
         crc = zlib.crc32(os.fsencode("\0".join(file.name for file in files)))
         (first, last) = (len(files) * k // shard[1] for k in (shard[0] - 1, shard[0]))
         files = files[first:last]
@@ -339,7 +340,8 @@ class SiameseModel:
         say(f"images embedded: {len(found.good)}, {found.reused} of them by an earlier run")
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
-        (names, classes) = (tuple(getattr(x, of) for x in good) for of in ("name", "label"))
+        names = tuple(file.name for file in good)
+        classes = tuple("" if plan.pairs else file.label for file in good)  # of ready pairs none
         return Gallery(embeddings, names, classes, self.digest, (*shard, crc), os.fspath(directory))
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:

@@ -62,9 +62,9 @@ def over_places(network: Model, places: Sequence[tuple[int, int]]) -> Model:
     if members := [layer for layer in rest if isinstance(layer, Model)]:
         means = [over_places(member, places)(image) for member in members]
         return Model(image, rest[-1](rest[-2](means)))
-    maps = [(image, list(places))]
+    maps = [(image, list(places))]  # each with the places to be cut from it, in its own pixels
     while not isinstance(rest[0], layers.Flatten):
-        if isinstance(rest[0], layers.MaxPooling2D):
+        if isinstance(rest[0], layers.MaxPooling2D):  # a map for each start p, q
             maps = [
                 (x[:, p:, q:], [(i // 2, j // 2) for i, j in at if (i % 2, j % 2) == (p, q)])
                 for x, at in maps

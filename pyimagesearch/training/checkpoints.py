@@ -107,7 +107,7 @@ class Checkpoint(Progress):
         self.resumed: list[np.ndarray] = []  # values of the variables
         self.is_finished = False
         model = Path(output, os.path.basename(config.MODEL_PATH))
-        size = os.path.getsize(self.path) if os.path.exists(self.path) else -1
+        size = os.path.getsize(self.path) if os.path.exists(self.path) else -1  # 0: see finish
         if not resume:
             if size > 0:
                 say("this replaces the unfinished training here, which --resume goes on with")

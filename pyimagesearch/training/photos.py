@@ -64,117 +64,115 @@ def train(
     classes both stay unless worse by two errors, "seen again" by one. Ctrl-C keeps the best so far.
     """
     say("training model...")
-    (ways, stopped) = (recipe.training.ways, checkpoint.stopped)
-    (images, labels, held) = (data.train.images, np.asarray(data.train.labels), data.validation)
-    chosen = Choice(held, data.new_choices)
-    many = len(images) >= MANY_IMAGES or len(np.unique(labels)) >= MANY_CLASSES
-    histories: dict[str, keras.callbacks.History] = {}
+    (ways, stopped, held) = (recipe.training.ways, checkpoint.stopped, data.validation)
+    (labels, new) = (np.asarray(data.train.labels), data.new_choices)
+    many = len(labels) >= MANY_IMAGES or len(np.unique(labels)) >= MANY_CLASSES
+    (of_head, of_training) = (-2, -2) if many else (1, 1) if new else (-1, 0)  # doubts, see Choice
+    (chosen, found) = (Choice(held, new), {"mirrored": recipe.training.mirror})
 
-    # the last layer of the network, of length 1
-    look = features_of(network)
-    (features, of_held) = (look(images), look(held.images))
-    (spread, size) = (np.std(features, axis=0, dtype=np.float32), np.abs(features))
-    if not spread.mean() > HARDLY * size.mean(dtype=np.float32):
+    (whitened, views, held_vectors) = _compute(chosen, network, data, recipe, seed)
+    if HEAD in ways and not stopped.is_set():
+        _train_head(chosen, whitened, views, held_vectors, recipe, seed, stopped, of_head)
+    if "trained on" in ways and not stopped.is_set():
+        found |= _train_on(chosen, data, recipe, seed, checkpoint, of_training)
+    checkpoint.done = checkpoint.done if stopped.is_set() else checkpoint.epochs  # or skipped
+    if stopped.is_set() and "trained on" not in chosen.found:  # else the checkpoint says it
+        say("stopped on request, what was learned is kept")
+    if "seen again" in ways:
+        encoder = seen_again(chosen.encoder, found["mirrored"])
+        chosen.add(f"{chosen.kept}, seen again", encoder, embed(encoder, held.images), doubt=-1)
+    figures = "; ".join(f"{way} {of_way['auc']:.3f}" for way, of_way in chosen.found.items())
+    say(f"held-out AUC: {figures}: kept {chosen.kept}: no other is clearly better")
+    return chosen.encoder, chosen.history, found | {"way": chosen.kept, "ways": chosen.found}
+
+
+def _compute(chosen, network, data, recipe, seed):
+    """The ways without training. Returns (the whitened network, its vectors of views, of held)."""
+    (images, labels) = (data.train.images, np.asarray(data.train.labels))
+    (ways, look) = (recipe.training.ways, features_of(network))
+    (features, of_held) = (look(images), look(data.validation.images))
+    some = some_of(labels, MOST_WHITENED)
+    sample = features[some].astype(np.float32)
+    if not sample.std(axis=0).mean() > HARDLY * np.abs(sample).mean():
         received = f"one that hardly does, with --encoder-pixels {recipe.network.pixels}"
         raise InputError("an encoder whose output differs from image to image", received)
     last: int = LAST_LAYER if recipe.network.name == "features" else features.shape[1]
     encoder = keras.Model(network.input, UnitNormalization()(network.output[:, -last:]))
     chosen.add("last layer", encoder, unit_length(of_held[:, -last:].astype(np.float32)))
-
-    # whitened: one Dense layer on the features, in closed form
-    some = some_of(labels, MOST_WHITENED)
-    (kernel, bias) = whitening(features[some], labels[some])
-    dense = Dense(len(bias), name="whitening")
-    whitened = keras.Model(network.input, dense(network.output))
-    dense.set_weights([kernel, bias])
+    (kernel, bias) = whitening(sample, labels[some])
+    whitened = keras.Model(network.input, Dense(len(bias), name="whitening")(network.output))
+    whitened.get_layer("whitening").set_weights([kernel, bias])
 
     def apply(features):  # float16 or 32 (N, D) -> float32 (N, k), in blocks: they are large
         return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 1024)
 
     (of_held, views) = (apply(of_held), [apply(features)])
-    del features
+    del features, sample
     seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
     for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if HEAD in ways else 0):
         views.append(apply(look(images, recipe, (seed, view))))
     if "whitened" in ways:
         encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
         chosen.add("whitened", encoder, unit_length(of_held), doubt=0)
+    of_views = ImageSet(np.concatenate(views), np.tile(labels, len(views)))
+    return whitened, of_views, ImageSet(of_held, data.validation.labels)
 
-    # a head on these, trained on all views of the training images
-    (of_views, labels) = (np.concatenate(views), np.tile(labels, len(views)))
-    own = recipe.changed(batch_size=256, warmup_steps=20, learning_rate=RATES[data.new_choices])
-    rounds = 1
-    if "trained on" in ways or recipe.training.more_steps:  # else --quick --epochs
-        (steps_of_head, _) = batches.steps_and_size(len(labels), 256)
-        rounds = -(-HEAD_STEPS // (HEAD_EPOCHS * steps_of_head))
-        own = own.changed(epochs=HEAD_EPOCHS)
-    if HEAD in ways and not stopped.is_set():
-        say(f"training a {HEAD}...")
-        inputs = Input(of_views.shape[1:])
-        x = Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(inputs)))
-        head = keras.Model(inputs, UnitNormalization()(Dense(128)(x)))
-        model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
-        often = own.changed(epochs=own.training.epochs * rounds)
-        dataset, n = batches.batches(ImageSet(of_views, labels), often, seed, move=False)
-        progress = Progress(own.training.epochs, stopped)
-        args = (dataset, n * rounds, ImageSet(of_held, held.labels), own, seed, progress)
-        histories[HEAD] = _fit(model, *args, verbose=0)
-        encoder = keras.Model(whitened.input, head(whitened.output))
-        doubt = -2 if many else 1 if data.new_choices else -1
-        chosen.add(HEAD, encoder, head.predict(of_held, verbose=0), doubt)
 
-    # the best so far trained on, but for its first blocks; its weights go back if that is no gain
-    doubt = -2 if many else int(data.new_choices)
-    (auc, is_asked) = (chosen.auc, "trained on" in ways and not stopped.is_set())
-    if is_asked and auc >= CEILING:
-        say(f"skipped training on: held-out AUC is {auc:.4f} already")
-    elif is_asked:
-        encoder = chosen.encoder
-        if not recipe.training.mirror and mirror_helps(encoder, held.part(chosen.some)):
-            say("mirrored images are trained on, too: they help to tell the held-out ones apart")
-            recipe = recipe.changed(mirror=True)
-        (dataset, steps) = batches.batches(data.train, recipe, seed, checkpoint.first_epoch)
-        (before, copy) = (encoder.get_weights(), encoder)
-        if recipe.network.name in NETWORKS:
-            copy = accelerate_convolutions(encoder, recipe.training.precision)
-        inner = next(layer for layer in copy.layers if isinstance(layer, keras.Model))
-        weighted = [layer for layer in leaves(inner) if layer.trainable_weights]
-        frozen = weighted[: int(FROZEN * len(weighted))]
-        for layer in frozen:
-            layer.trainable = False
-        inputs = Input(encoder.input_shape[1:], dtype="uint8")
-        model = keras.Model(inputs, InParts(copy)(inputs))
-        args = (dataset, steps, held, recipe, seed, checkpoint)
-        history = _fit(model, *args, verbose=verbosity())
-        histories |= dict.fromkeys(("trained on", AVERAGED), history)
-        for layer in frozen:  # encoder.keras can be trained on as a whole
-            layer.trainable = True
-        after = copy.get_weights()
-        encoder.set_weights(after)
-        chosen.add("trained on", encoder, embed(encoder, held.images), doubt)
-        averaged = [old + NEW * (new - old) for old, new in zip(before, after)]
-        if chosen.auc < CEILING:
-            encoder.set_weights(averaged)
-            better = 0 if chosen.kept == "trained on" else doubt
-            chosen.add(AVERAGED, encoder, embed(encoder, held.images), better)
-        encoder.set_weights({"trained on": after, AVERAGED: averaged}.get(chosen.kept, before))
+def _train_head(chosen, whitened, views, held, recipe, seed, stopped, doubt):
+    """A head of two layers behind the whitening. views, held: image sets of whitened features."""
+    say(f"training a {HEAD}...")
+    (epochs, rounds) = (recipe.training.epochs, 1)  # of --quick --epochs
+    if "trained on" in recipe.training.ways or recipe.training.more_steps:
+        (steps, _) = batches.steps_and_size(len(views), 256)
+        (epochs, rounds) = (HEAD_EPOCHS, -(-HEAD_STEPS // (HEAD_EPOCHS * steps)))
+    rate = RATES[chosen.new_classes]
+    own = recipe.changed(epochs=epochs, batch_size=256, warmup_steps=20, learning_rate=rate)
+    inputs = Input(views.images.shape[1:])
+    x = Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(inputs)))
+    head = keras.Model(inputs, UnitNormalization()(Dense(128)(x)))
+    model = keras.Model(inputs, head(inputs))  # what is saved knows no loss of ours
+    (dataset, steps) = batches.batches(views, own.changed(epochs=epochs * rounds), seed, move=False)
+    history = _fit(model, dataset, steps * rounds, held, own, seed, Progress(epochs, stopped), 0)
+    encoder = keras.Model(whitened.input, head(whitened.output))
+    chosen.add(HEAD, encoder, head.predict(held.images, verbose=0), doubt, history)
 
-    trained = chosen.kept
-    checkpoint.done = checkpoint.done if stopped.is_set() else checkpoint.epochs  # or skipped
-    if stopped.is_set() and "trained on" not in histories:  # else the checkpoint says it
-        say("stopped on request, what was learned is kept")
-    if "seen again" in ways:
-        encoder = seen_again(chosen.encoder, recipe.training.mirror)
-        chosen.add(f"{trained}, seen again", encoder, embed(encoder, held.images), doubt=-1)
-    figures = "; ".join(f"{way} {found['auc']:.3f}" for way, found in chosen.found.items())
-    say(f"held-out AUC: {figures}: kept {chosen.kept}: no other is clearly better")
-    history = histories.get(trained, keras.callbacks.History())
-    if trained not in histories:
-        history.history = {"loss": [], "val_loss": [], "seconds": []}  # computed, not trained
-    found = {"way": chosen.kept, "ways": chosen.found, "mirrored": recipe.training.mirror}
-    if trained in ("trained on", AVERAGED):  # what is saved does not show it
-        found |= devices.describe(copy)
-    return chosen.encoder, history, found
+
+def _train_on(chosen, data, recipe, seed, checkpoint, doubt):
+    """The best so far trained on, but for its first blocks; its weights go back if that is no gain.
+
+    Returns for the settings "mirrored" and, where it is kept, what devices.describe says.
+    """
+    if chosen.auc >= CEILING:
+        say(f"skipped training on: held-out AUC is {chosen.auc:.4f} already")
+        return {}
+    (encoder, held) = (chosen.encoder, data.validation)
+    if not recipe.training.mirror and mirror_helps(encoder, held.part(chosen.some)):
+        say("mirrored images are trained on, too: they help to tell the held-out ones apart")
+        recipe = recipe.changed(mirror=True)
+    (dataset, steps) = batches.batches(data.train, recipe, seed, checkpoint.first_epoch)
+    (before, copy) = (encoder.get_weights(), encoder)
+    if recipe.network.name in NETWORKS:
+        copy = accelerate_convolutions(encoder, recipe.training.precision)
+    inner = next(layer for layer in copy.layers if isinstance(layer, keras.Model))
+    weighted = [layer for layer in leaves(inner) if layer.trainable_weights]
+    frozen = weighted[: int(FROZEN * len(weighted))]
+    for layer in frozen:
+        layer.trainable = False
+    model = keras.Model(encoder.input, InParts(copy)(encoder.input))
+    history = _fit(model, dataset, steps, held, recipe, seed, checkpoint, verbosity())
+    for layer in frozen:  # encoder.keras can be trained on as a whole
+        layer.trainable = True
+    after = copy.get_weights()
+    averaged = [old + NEW * (new - old) for old, new in zip(before, after)]
+    encoder.set_weights(after)
+    chosen.add("trained on", encoder, embed(encoder, held.images), doubt, history)
+    if chosen.auc < CEILING:
+        encoder.set_weights(averaged)
+        better = 0 if chosen.kept == "trained on" else doubt
+        chosen.add(AVERAGED, encoder, embed(encoder, held.images), better, history)
+    encoder.set_weights({"trained on": after, AVERAGED: averaged}.get(chosen.kept, before))
+    described = devices.describe(copy) if chosen.history is history else {}  # its copy's precision
+    return described | {"mirrored": recipe.training.mirror}
 
 
 def _fit(model, dataset, steps, held, recipe, seed, progress, verbose):
@@ -203,8 +201,12 @@ class Choice:
         (self.kept, self.auc) = ("", 0.0)
         self.encoder: Any = None  # a Keras Model
         self.own = np.zeros(0)  # the AUC of each image or class against the others, see areas
+        self.history = keras.callbacks.History()  # without epochs until a way is trained
+        self.history.history = {"loss": [], "val_loss": [], "seconds": []}
 
-    def add(self, way: str, encoder: keras.Model, embeddings: np.ndarray, doubt: float = 1) -> None:
+    def add(
+        self, way: str, encoder: Any, embeddings: np.ndarray, doubt: float = 1, history: Any = None
+    ) -> None:
         """A way with its embeddings of the held-out images, (N, D): kept where it is better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
@@ -223,6 +225,7 @@ class Choice:
             if not cannot_tell and (not auc or ahead < 0 or (ahead == 0 and doubt >= 0)):
                 return
         (self.kept, self.encoder, self.auc, self.own) = (way, encoder, auc, own)
+        self.history = history or self.history  # "seen again" has that of what it sees with
 
 
 def mirror_helps(encoder: keras.Model, held: ImageSet) -> bool:
@@ -283,9 +286,8 @@ def features_of(network: keras.Model) -> Callable[..., np.ndarray]:
         digests = pixel_digests(images)
 
         def move(some):  # a block of the images, whose places these are
-            drawn = (np.random.default_rng([key, *view]) for key in digests[some])
-            draws = np.transpose([rng.uniform(-1, 1, DRAWN) for rng in drawn])
-            return moved(tf.constant(images[some]), recipe, draws=draws).numpy()
+            draws = [np.random.default_rng([k, *view]).uniform(-1, 1, DRAWN) for k in digests[some]]
+            return moved(tf.constant(images[some]), recipe, draws=np.transpose(draws)).numpy()
 
         def compute(places, done):
             pixels = in_batches(move, np.array(places), 64) if recipe else images[np.array(places)]
@@ -318,9 +320,8 @@ def whitening(
 
     # the directions, orthonormal, by a random projection and four power iterations: a second, not
     # a minute. Source: Halko, Martinsson, Tropp, "Finding Structure with Randomness", 2011
-    k = min(MOST_DIRECTIONS, len(z) - 1)
-    basis = np.random.default_rng(0).normal(size=(len(z), min(k + 30, *z.shape)))
-    basis = basis.astype(z.dtype)
+    k = min(MOST_DIRECTIONS, len(z) - 1, z.shape[1])
+    basis = np.random.default_rng(0).normal(size=(len(z), min(k + 30, *z.shape))).astype(z.dtype)
     for _ in range(5):  # among the images, mostly fewer than the features
         basis = np.linalg.qr(z @ (z.T @ basis))[0]
     directions = np.linalg.svd(basis.T @ z, full_matrices=False)[2][:k].T
@@ -329,7 +330,6 @@ def whitening(
     means = np.stack([projected[of == c].mean(axis=0) for c in range(len(classes))])
     inside = projected - means[of]
     covariance = inside.T @ inside / len(inside)
-    k = len(covariance)
     covariance = (1 - shrunk) * covariance + shrunk * np.trace(covariance) / k * np.eye(k)
     (values, vectors) = np.linalg.eigh(covariance)
     floor = max(values.max() * 1e-6, 1e-12)  # classes of one image, or of equal ones

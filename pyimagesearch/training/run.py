@@ -86,8 +86,8 @@ def fit(
     its save keeps it. test=(images, labels): to test with; None: a fifth of the others is. There is
     no validation_data: some of the images choose by themselves.
     verbose: show what the script shows, how many images choose and test among it.
-    Returns the trained model, after Ctrl-C with what was learned. Signals and random numbers are as
-    before afterwards. Raises InputError where the script would end with exit code 2.
+    Returns the trained model, after Ctrl-C with what was learned. Signals and random numbers, but
+    for TensorFlow's, are as before afterwards. InputError: where the script ends with exit code 2.
 
         ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
         model = fit(trainX[:5000], trainY[:5000], epochs=2)

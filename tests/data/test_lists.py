@@ -71,11 +71,14 @@ def test_split_and_group_columns(listed, said):
     groups = dict(zip(reds(images), images.groups))
     assert groups[0] == groups[1] != groups[2] == groups[3] and groups[6] != groups[7]
     assert "3 groups; 2 images are in none" in said()
+    # a pair belongs together, too, and takes no group of the list's away
+    lines = ["0.png,1.png,1,pair 1", "2.png,3.png,0,", "4.png,5.png,0,pair 1"]
+    (images, _) = read_folder(listed("a,b,same,group", *lines))
+    groups = dict(zip(reds(images), images.groups))
+    assert groups[0] == groups[1] == groups[4] == groups[5] != groups[2] == groups[3]
 
 
-@pytest.mark.parametrize(
-    "lines, message",
-    [
+@pytest.mark.parametrize("lines, message", [
         (["a,b", "0.png,1.png"], r"list\.csv with 1 lines below a,b\.$"),
         (["path,label,path", "0.png,a,1.png"], r"none of them twice"),
         ([""], r"below none\.$"),
@@ -88,12 +91,9 @@ def test_split_and_group_columns(listed, said):
         (["path,label,split", "0.png,a,train", "1.png,a,"], r"line 3 .*Received: nothing\."),
         (["a,b,same", "0.png,1.png,maybe"], r"line 2 .*same 1 or 0\. Received: maybe"),
         (["a,b,same", "0.png,1.png,"], r"line 2 .*same 1 or 0\. Received: nothing"),
-        (
-            ["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"],
-            r"0.png in train and 2.png in test",
-        ),
-    ],
-)
+        (["a,b,same,split", "0.png,1.png,1,train", "copy.png,2.png,0,test"],
+            r"0.png in train and 2.png in test"),
+    ])  # fmt: skip
 def test_every_fault_is_named_with_its_line(listed, lines, message):
     with pytest.raises(InputError, match=message) as error:
         read_folder(listed(*lines))

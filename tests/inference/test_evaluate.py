@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import small_model
 
+from pyimagesearch import SiameseModel
 from pyimagesearch.data.sets import pixel_digests
 
 
@@ -90,6 +91,7 @@ def test_the_flags_of_the_folder_are_those_of_training(ask, folder, tmp_path):
 def test_ready_pairs_are_evaluated_as_pairs(ask, tmp_path, model):
     pairs = small_model.write_pairs(tmp_path / "pairs", groups=6)
     answer = json.loads(ask("evaluate", pairs, "--json")[1])
+    assert {*SiameseModel(model).embed_folder(pairs).classes} == {""}  # its folders are none
     # six groups of three same and three different pairs, of seven images
     assert answer["pairs"] == 36 and answer["images"] == 42
     assert answer["accuracy"]["value"] == 1.0

@@ -122,11 +122,9 @@ def test_all_legal_paths_work(original, loaded, tmp_path, name):
 BLACK = np.zeros((1, *small_model.SHAPE), np.uint8)
 
 
-@pytest.mark.parametrize(
-    "images, received",
-    [(BLACK / 255.0, "dtype=float64"), (BLACK[:, :14], "shape=(1, 14, 28, 1)"),
-        (tf.constant(BLACK / 255.0, tf.float32), "dtype=float32")],
-)  # fmt: skip
+@pytest.mark.parametrize("images, received", [
+    (BLACK / 255.0, "dtype=float64"), (BLACK[:, :14], "shape=(1, 14, 28, 1)"),
+    (tf.constant(BLACK / 255.0, tf.float32), "dtype=float32")])  # fmt: skip
 def test_a_refused_call_says_so_and_no_other_thread_waits(original, images, received):
     """In a program without this package, which has floats from 0 to 1 or another size."""
     model = tf.saved_model.load(str(original))

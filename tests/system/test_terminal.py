@@ -23,17 +23,14 @@ def raising(error):
     return script(Mock(side_effect=error))
 
 
-@pytest.mark.parametrize(
-    "error, line",
-    [
+@pytest.mark.parametrize("error, line", [
         (InputError("Expected a folder.\nReceived: none."), "Expected a folder. Received: none."),
         (FileNotFoundError(2, "No such file", "a.png"), "[Errno 2] No such file: 'a.png'"),
         (MemoryError("Unable to allocate 3 GiB"), "Unable to allocate 3 GiB; a smaller"),
         (MemoryError(), "MemoryError; a smaller --batch-size"),
         (ImportError("no libGL", name="cv2"), "OpenCV cannot be imported (no libGL). On a machine"),
         (ResourceExhaustedError(None, None, "OOM on\ncard"), "OOM on; a smaller --batch-size"),
-    ],
-)
+    ])  # fmt: skip
 def test_what_a_user_can_mend_is_one_line(error, line, ends):
     code, out, err = ends(raising(error))
     assert code == 2 and out == ""
