@@ -54,16 +54,17 @@ def main():
     # grab the test dataset image paths, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
     if not os.path.isdir(args["input"]):
-        raise InputError("a folder with images", f"{printable(args['input'])}, no such folder")
+        there = "a file" if os.path.isfile(args["input"]) else "no such folder"
+        raise InputError("a folder with images", f"{printable(args['input'])}, {there}")
     own = os.path.realpath(args["output"])  # its own figure is no test image
     testImagePaths = paths.list_files(args["input"], validExts=images.ENDINGS)
     testImagePaths = sorted(path for path in testImagePaths if os.path.realpath(path) != own)
     (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
-    for message in bad:
-        print(f"[INFO] skipped {message}")
+    terminal.warn(f"skipped {message}" for message in bad)
     if len(testImagePaths) < 2:
         received = f"{len(testImagePaths)} in {printable(args['input'])}"
         raise InputError("a folder with at least 2 readable images", received)
+    model.read(testImagePaths[:1])  # warns where the model knows other images than such
 
     # randomly generate the image pairs. Where no classes are known: shuffle the images and take two
     # by two, as often as needed, so that all have their turn and no pair comes twice

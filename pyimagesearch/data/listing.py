@@ -90,8 +90,8 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
     Raises InputError where the folder is missing or holds no images.
     """
     if not os.path.isdir(directory):
-        received = f"{printable(directory or 'none')}, no such folder"
-        raise InputError("a folder with images", received)
+        there = "a file" if os.path.isfile(directory) else "no such folder"
+        raise InputError("a folder with images", f"{printable(directory or 'none')}, {there}")
     (kinds, top, seen) = ({"", *ENDINGS}, Path(directory).resolve(), set[Path]())
     (names_in, left_out) = (defaultdict[Place, list[str]](list), defaultdict[str, list[str]](list))
 

@@ -10,8 +10,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyimagesearch.data.images import ENDINGS
 from pyimagesearch.data.listing import PAIR_FOLDERS, PARTS, File, Listing, ReadyPair
-from pyimagesearch.system.terminal import InputError, printable, say
+from pyimagesearch.system.terminal import InputError, counted, printable, say
 
 SAME, DIFFERENT = {"1", "1.0", "true", "yes", "same"}, {"0", "0.0", "false", "no", "different"}
 CLASSES, PAIRS = ("path", "label"), ("a", "b", "same")  # the columns that a list must have
@@ -45,7 +46,9 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
 
     Raises InputError where the file cannot be read, is of no such kind, or has no lines.
     """
-    shown = printable(path)
+    (shown, either) = (printable(path), "a folder, or " * (CLASSES in kinds))
+    if os.path.splitext(path)[1].lower() in ENDINGS:
+        raise InputError(f"{either}a list in a CSV file", f"{shown}, an image")
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
             mark = max(",;\t", key=f.readline().count)
@@ -56,15 +59,14 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
                     if None in cells or any(map(str.strip, cells.values()))]  # fmt: skip
     except (OSError, csv.Error) as error:
         why = f"{shown} ({getattr(error, 'strerror', None) or error})"
-        either = "a folder, or " * (CLASSES in kinds)
         raise InputError(f"{either}a list in a CSV file", why) from None
     known = [name for name in header if name in (*CLASSES, *PAIRS, *OPTIONAL)]
     kind = next((kind for kind in kinds if set(kind) <= set(known)), None)
     if kind is None or not rows or len(known) > len(set(known)):
         columns = " or ".join(map(" and ".join, kinds))
         wanted = f"a header with the columns {columns}, none of them twice, and lines below it"
-        received = f"{len(rows):,} lines below {printable(','.join(header)[:80] or 'none')}"
-        raise InputError(wanted, f"{shown} with {received}")
+        below = printable(",".join(header)[:80] or "none")
+        raise InputError(wanted, f"{shown} with {counted(len(rows), 'line')} below {below}")
     return kind, rows
 
 

@@ -105,8 +105,7 @@ class ImagePairs:
 
         Returns int (B, 2), the images of each pair, the most extreme first; their distances (B,).
         """
-        # the curve says at which level the last of them lies; two further, since a level may be
-        # the lower end of a step, and is rounded
+        # the curve says at which level the last lies; two further, as levels are rounded
         (sign, pairs) = (-1, self.curve.same) if kind else (1, self.curve.different)
         levels = np.append(self.curve.levels[::sign], sign * np.inf)  # the most extreme first
         limit = levels[min(int(np.searchsorted(np.cumsum(pairs[::sign]), count)) + 2, len(pairs))]

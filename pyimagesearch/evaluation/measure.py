@@ -224,7 +224,7 @@ def figure_rows(m: Measurement) -> list[tuple[str, str]]:
     if m.accuracy_at_half is not None:
         rows.insert(1, ("right at 0.5", f"{100 * m.accuracy_at_half:.2f} %"))
     for rate, point in m.operating_points.items():
-        text = "not known: too few images chose the thresholds (1 % takes 300 to 1,000)"
+        text = "not known: too few images chose the thresholds (1 % takes 300 to 1,000; 0.1 % more)"
         if point is not None:
             text = f"{point['tmr'].percent()} where distance < {point['threshold']:.3f}"
             text += f"; FMR here {point['fmr'].percent(two_digits)}"

@@ -28,7 +28,7 @@ from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
 VERDICT = {True: "same", False: "different"}
-STRICTEST = "unknown (too few images chose: the strictest threshold)"
+STRICTEST = "unknown (too few images chose the thresholds)"
 CHECKED = 64  # images of noise that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
 COPIES = (64, 64, 3)  # the shape in which near copies are looked for
@@ -104,7 +104,7 @@ def compare(args: argparse.Namespace) -> None:
     With --pairs the same of many pairs, a line each.
     """
     if len(args.images) != (0 if args.pairs else 2):
-        raise InputError("two images, or --pairs LIST.csv alone", f"{len(args.images)} images")
+        raise InputError("two images, or --pairs LIST.csv alone", f"{len(args.images)} of them")
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
@@ -149,7 +149,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     answer = {"pairs": pairs, "faults": faults, "summary": summary}
     say(args, {"threshold": model.threshold} | answer, *lines, text)
     if faults:
-        received = f"{len(faults)} of {len(lines)} lines that hold none, the first line "
+        received = f"{len(faults)} of {counted(len(lines), 'line')} without one, the first line "
         received += "{line}: {fault}".format(**faults[0])
         raise InputError(f"image pairs in {printable(args.pairs)}", received)
 
@@ -272,8 +272,7 @@ def duplicates(args: argparse.Namespace) -> None:
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    mine = galleries.file_id(figure or "")  # (), which no image has, before it is drawn
-    paths = [x for x in paths if not mine or galleries.file_id(x) != mine]
+    paths = [x for x in paths if not figure or os.path.realpath(x) != os.path.realpath(figure)]
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)

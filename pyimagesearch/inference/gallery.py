@@ -87,14 +87,11 @@ def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[
     embeddings: (N, D). Each image is so near to another one of its group, perhaps not to all.
     """
     count = len(embeddings)
-
-    def edges():  # block by block: there may be as many as pairs
-        for rows in np.array_split(np.arange(count), 1 + count**2 // 1_000_000):
-            far = measure.output(measure.matrix(embeddings[rows], embeddings))
-            (some, others) = np.nonzero(far < threshold)
-            yield np.stack([rows[some], others], axis=1)
-
-    return groups_of(count, edges())
+    step = 1 + 1_000_000 // (count + 1)  # block by block: there may be as many edges as pairs
+    blocks = ((k, measure.matrix(embeddings[k : k + step], embeddings))
+              for k in range(0, count, step))  # fmt: skip
+    near = (np.argwhere(measure.output(far) < threshold) + np.array([k, 0]) for k, far in blocks)
+    return groups_of(count, near)
 
 
 def write(path: str | Path, gallery: Gallery) -> None:

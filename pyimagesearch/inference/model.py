@@ -224,9 +224,10 @@ class SiameseModel:
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
-        if held and calibration.get("new_classes") is False and not self.has_warned:
+        if not self.has_warned and (not held or calibration.get("new_classes") is False):
             self.has_warned = True
-            warn("the FPIR is of classes that were trained on; of new ones it may be higher")
+            chose = "classes that were trained on" if held else "too few images"
+            warn(f"strangers may get a name more often than the FPIR says: {chose} chose")
         distances = self.distance([feats, gallery.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, gallery.classes, range(size))):
@@ -399,7 +400,7 @@ class SiameseModel:
         if fmr is None:
             return self.threshold
         if fmr not in known:
-            rates = ", ".join(f"{rate:g}" for rate in known) or "none"
+            rates = ", ".join(f"{rate:g}" for rate in known) or "none, since too few images chose"
             received = f"{fmr}. evaluate --calibrate stores more; 1 % takes 600 to 2,000 images"
             raise InputError(f"an FMR calibrated for: {rates}", received)
         return known[fmr]

@@ -49,7 +49,7 @@ def read_settings(model: Path) -> dict[str, Any]:
     """
     file = model / SETTINGS
     if not (model / "saved_model.pb").is_file() or not file.is_file():
-        there = "without" if model.is_dir() else "a file" if model.exists() else "not there"
+        there = "without them" if model.is_dir() else "a file" if model.exists() else "not there"
         received = f"{printable(model)}, {there}. {ADVICE}"
         raise InputError(f"a model directory with saved_model.pb and {SETTINGS}", received)
     name = "no JSON object"

@@ -113,7 +113,7 @@ def parse(
     ways = recipe.training.ways
     if (args.quick or args.encoder) and not ways:
         wanted = "--quick" if args.quick else "--encoder"
-        raise InputError(f"{wanted} with recipe photos", f"recipe {args.recipe}")
+        raise InputError(f"{wanted} with recipe photos", f"recipe {args.recipe}, on {args.dataset}")
     if args.encoder_pixels and not args.encoder:
         raise InputError("--encoder-pixels with --encoder", "it alone")
     names = ("epochs", "batch_size", "learning_rate", "weights", "mirror", "fit")

@@ -82,7 +82,7 @@ def train(
         encoder = seen_again(chosen.encoder, found["mirrored"])
         chosen.add(f"{chosen.kept}, seen again", encoder, embed(encoder, held.images), doubt=-1)
     figures = "; ".join(f"{way} {of_way['auc']:.3f}" for way, of_way in chosen.found.items())
-    say(f"held-out AUC: {figures}: kept {chosen.kept}: no other is clearly better")
+    say(f"held-out AUC: {figures}: kept {chosen.kept}")
     return chosen.encoder, chosen.history, found | {"way": chosen.kept, "ways": chosen.found}
 
 

@@ -79,7 +79,7 @@ def test_split_and_group_columns(listed, said):
 
 
 @pytest.mark.parametrize("lines, message", [
-        (["a,b", "0.png,1.png"], r"list\.csv with 1 lines below a,b\.$"),
+        (["a,b", "0.png,1.png"], r"list\.csv with 1 line below a,b\.$"),
         (["path,label,path", "0.png,a,1.png"], r"none of them twice"),
         ([""], r"below none\.$"),
         (["path,label"], r"list\.csv with 0 lines below path,label\.$"),
@@ -107,7 +107,7 @@ def test_what_is_no_list(listed, tmp_path):
     for name, message in (
         ("in/absent.csv", "not there"),
         ("in/list.tsv", "Received: 0 such"),  # a list, whatever its name
-        ("in/0.png", "header with the columns path and label"),
+        ("in/0.png", "a list in a CSV file.*0.png, an image"),
         ("folder.csv", "with none"),  # a folder is one, whatever its name
     ):
         with pytest.raises(InputError, match=message):

@@ -111,7 +111,7 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     (code, out, err) = ask("compare", "--pairs", path)
     lines = answers(out)
     assert code == 2 and len(err.splitlines()) == 1
-    assert "3 of 4 lines that hold none, the first line 2" in err
+    assert "3 of 4 lines without one, the first line 2" in err
     assert lines[0].startswith("line 2 not compared: ")
     assert "absent.png: cannot be opened" in lines[0]
     assert lines[1].endswith("digits/1/1.png")

@@ -110,7 +110,7 @@ def test_known_or_unknown_with_the_runners_up(ask, folder, gallery, model):
     (code, out, _) = ask("identify", gallery / "3" / "0.png", gallery, *flags)
     assert code == 1 and "left out " in out and "gallery of 6" in out
     # 0.5 % is 3.5 % of seven images
-    unknown = "FPIR unknown (too few images chose: the strictest threshold), gallery of 7"
+    unknown = "FPIR unknown (too few images chose the thresholds), gallery of 7"
     assert unknown in ask("identify", folder / "3" / "5.png", gallery)[1]
 
 

@@ -65,6 +65,12 @@ terminal.run(main)
         assert process.stderr.read() == "" and process.wait() == 141
 
 
+def test_ctrl_c_while_packages_are_imported():
+    code = "from pyimagesearch.system import terminal; terminal.setup(keras=False)"
+    done = python(f"{code}; raise KeyboardInterrupt")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n[INFO] interrupted\n")
+
+
 def test_messages(capsys):
     log = logging.getLogger("pyimagesearch.data")
     terminal.setup(keras=False)
