@@ -8,7 +8,7 @@ What a program needs by name is here, and imported when it is asked for: TensorF
 import sys
 from importlib import import_module
 
-__version__ = "1.19.0"
+__version__ = "1.20.0"
 PLACES = {
     "fit": "training.run", "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network", "contrastive_loss": "metrics",

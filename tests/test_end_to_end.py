@@ -91,7 +91,7 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, 
     printed = runs(train_script, "--recipe", recipe, *common, *flags)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     test = metrics["test"]
-    assert f"{test['accuracy']['value']:.2%} of {test['pairs']:,} test pairs" in printed
+    assert f"{100 * test['accuracy']['value']:.2f} % of {test['pairs']:,} test pairs" in printed
     assert metrics["settings"]["recipe"] == recipe and np.isfinite(test["loss"])
     # of the heads, too, where --quick trains these alone; none where what is kept was computed
     computed = metrics["settings"].get("way", "").startswith(("last layer", "whitened"))

@@ -13,6 +13,7 @@ from pyimagesearch.metrics import MEMBERS, Tensor
 from pyimagesearch.system.terminal import InputError, first_line, printable
 
 Shape = tuple[int, int, int]  # height, width, channels
+SIDES = ((5, 5, 3), (3, 3, 3), (3, 5, 3), (5, 3, 3), (7, 3, 3))  # of the windows of best's members
 
 
 def build_fast_model(
@@ -38,13 +39,13 @@ def build_fast_model(
 
 
 def build_best_model(input_shape: Shape, embedding_dim: int = 240) -> Model:
-    """Five of build_fast_model side by side: an ensemble.
+    """Five of build_fast_model side by side, with windows of different sides: an ensemble.
 
     Each is trained by itself, see metrics.members_contrastive_loss; where one errs, the others
     mostly do not. embedding_dim: of all five together. Returns as build_fast_model.
     """
-    inputs = layers.Input(input_shape)
-    members = [build_fast_model(input_shape, embedding_dim // MEMBERS) for _ in range(MEMBERS)]
+    (inputs, size) = (layers.Input(input_shape), embedding_dim // MEMBERS)
+    members = [build_fast_model(input_shape, size, sides=sides) for sides in SIDES]
     together = layers.Concatenate()([member(inputs) for member in members])
     return Model(inputs, layers.Rescaling(MEMBERS**-0.5)(together))
 
