@@ -47,7 +47,7 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
     Raises InputError where the file cannot be read, is of no such kind, or has no lines.
     """
     (shown, either) = (printable(path), "a folder, or " * (CLASSES in kinds))
-    if os.path.splitext(path)[1].lower() in ENDINGS:
+    if os.path.isfile(path) and os.path.splitext(path)[1].lower() in ENDINGS:
         raise InputError(f"{either}a list in a CSV file", f"{shown}, an image")
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:

@@ -77,7 +77,8 @@ def split(
         if needed and not _has_pairs(images.labels, images.pairs, part, kind):
             wanted = f"two classes, with two images of {'each' if kind == TRAIN else 'one'}, to "
             mend = "Add images or classes, or take another --split, no --group-by or no given parts"
-            received = f"{count} of {len(images)} images, {len(images.class_names)} classes. {mend}"
+            known = len(images.class_names) or "no"
+            received = f"{count} of {len(images)} images, {known} classes. {mend}"
             raise InputError(f"{wanted}{purpose}, or pairs of both kinds", received)
     if how == "classes" and by is None:
         say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes choose "

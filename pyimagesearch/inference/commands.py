@@ -28,7 +28,7 @@ from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
 VERDICT = {True: "same", False: "different"}
-STRICTEST = "unknown (too few images chose the thresholds)"
+FPIR_UNKNOWN = "unknown (too few images chose the thresholds)"
 CHECKED = 64  # images of noise that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
 COPIES = (64, 64, 3)  # the shape in which near copies are looked for
@@ -104,7 +104,7 @@ def compare(args: argparse.Namespace) -> None:
     With --pairs the same of many pairs, a line each.
     """
     if len(args.images) != (0 if args.pairs else 2):
-        raise InputError("two images, or --pairs LIST.csv alone", f"{len(args.images)} of them")
+        raise InputError("two images, or --pairs alone", counted(len(args.images), "image"))
     model = load(args)
     if args.pairs:
         return _compare_pairs(args, model)
@@ -156,7 +156,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
 
 def sentence(answer: Answer) -> str:
     """What identify answers, in a sentence."""
-    rate = f"{100 * answer.fpir:g} %" if answer.fpir else STRICTEST
+    rate = f"{100 * answer.fpir:g} %" if answer.fpir else FPIR_UNKNOWN
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
     of = f"gallery of {counted(answer.gallery_size, 'image')}"

@@ -74,7 +74,8 @@ class SiameseModel:
         """
         path = Path(os.path.realpath(path))
         inside = path / Path(MODEL_PATH).name
-        for folder in (path.parent, path):  # a killed training may have left it aside
+        is_there = any((x / "saved_model.pb").exists() for x in (path, inside))
+        for folder in () if is_there else (path.parent, path):  # a killed training left it aside
             restore(folder)
         self.path = inside if inside.is_dir() else path
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
@@ -227,7 +228,7 @@ class SiameseModel:
         if not self.has_warned and (not held or calibration.get("new_classes") is False):
             self.has_warned = True
             chose = "classes that were trained on" if held else "too few images"
-            warn(f"strangers may get a name more often than the FPIR says: {chose} chose")
+            warn(f"strangers may get a name more often than --fpir says: {chose} chose")
         distances = self.distance([feats, gallery.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, gallery.classes, range(size))):
@@ -342,7 +343,7 @@ class SiameseModel:
         good = [files[k] for k in found.good]
         embeddings = np.asarray(found.values).reshape(len(good), self.embedding_dim)
         names = tuple(file.name for file in good)
-        classes = tuple("" if plan.pairs else file.label for file in good)  # of ready pairs none
+        classes = tuple(file.label if plan.pairs is None else "" for file in good)
         return Gallery(embeddings, names, classes, self.digest, (*shard, crc), os.fspath(directory))
 
     def embed(self, images: np.ndarray | Rows) -> np.ndarray:

@@ -95,8 +95,8 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     Computes nothing, claims no GPU memory, may be called again.
     """
     InputError.in_python = False
-    # what happens before run, as packages are imported, ends as in run: the generator raises it
-    sys.excepthook = lambda kind, error, trace: run(partial((x for x in "").throw, error))
+    if not hasattr(sys, "ps1"):  # at no prompt: what fails as packages are imported ends as in run
+        sys.excepthook = lambda kind, error, trace: run(partial((x for x in "").throw, error))
     # NumPy's own threads wait busily, and distances are computed by several threads already
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # a service may have no console: then the numbers 0 to 2 are free, and no file is to get one

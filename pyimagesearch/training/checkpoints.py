@@ -200,7 +200,7 @@ class Checkpoint(Progress):
         if self.collapsed:
             warn("the network has collapsed: all distances are alike")
         left = self.epochs - epoch - 1
-        if len(self.epoch) == 2 and left:  # in the first of a fit TensorFlow also builds its graph
+        if len(self.epoch) == 2 and left and not self.diverged:  # the first builds the graph, too
             say(f"about {duration(self.history['seconds'][-1] * left)} left")
         if not devices.machines()[1] or self.cut or self.diverged:
             return

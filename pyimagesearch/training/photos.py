@@ -204,19 +204,17 @@ class Choice:
         self.history = keras.callbacks.History()  # without epochs until a way is trained
         self.history.history = {"loss": [], "val_loss": [], "seconds": []}
 
-    def add(
-        self, way: str, encoder: Any, embeddings: np.ndarray, doubt: float = 1, history: Any = None
-    ) -> None:
-        """A way with its embeddings of the held-out images, (N, D): kept where it is better.
+    def add(self, way: str, model: Any, feats: Any, doubt: float = 1, history: Any = None) -> None:
+        """A way, its model, and that one's feats of the held-out images, (N, D): kept if better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
         difference. With -1 it may be smaller by one, or by any where it is at the ceiling, and
         stays where both are alike. Its seconds are those since the way before it.
         """
-        embeddings = embeddings[self.some]
+        feats = feats[self.some]
         (auc, own) = (0.0, np.zeros_like(self.own))
-        if np.isfinite(embeddings).all():
-            (auc, own) = areas(embeddings, self.labels, self.new_classes)
+        if np.isfinite(feats).all():
+            (auc, own) = areas(feats, self.labels, self.new_classes)
         self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
         self.mark = time.monotonic()
         if self.kept:
@@ -224,7 +222,7 @@ class Choice:
             cannot_tell = doubt < 0 and auc >= CEILING
             if not cannot_tell and (not auc or ahead < 0 or (ahead == 0 and doubt >= 0)):
                 return
-        (self.kept, self.encoder, self.auc, self.own) = (way, encoder, auc, own)
+        (self.kept, self.encoder, self.auc, self.own) = (way, model, auc, own)
         self.history = history or self.history  # "seen again" has that of what it sees with
 
 
@@ -307,7 +305,7 @@ def whitening(
     """Kernel (D, k) and bias (k,) of one Dense layer after which classes are round.
 
     features: (N, D). labels: int (N,). Each feature is standardised, z = (f - mean) / s; the
-    k = min(256, N - 1) directions in which z spreads most are kept; there the covariance inside
+    k = min(256, N - 1, D) directions in which z spreads most are kept; there the covariance inside
     classes, W, is shrunk to (1 - shrunk) W + shrunk tr(W) / k I and made the identity. The whole
     has mean variance 1. All three steps are linear, so that one kernel and bias hold them.
 
