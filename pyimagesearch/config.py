@@ -138,7 +138,7 @@ FAST = ARTICLE.changed(
 
 # --recipe best. MNIST: 99.8 %, 20 minutes without avx512
 BEST = FAST.changed(
-    source="this project: five networks like fast's, and the mean over nine places of an image",
+    source="this project: five networks like fast's of different windows, mean over nine places",
     name="best", embedding_dim=240, test_views=9,
     loss="members_contrastive", epochs=12,
     turn=10, zoom=0.1,
