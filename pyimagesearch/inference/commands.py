@@ -141,7 +141,7 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     same = sum(pair["same"] for pair in pairs)
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
     summary: dict[str, Any] = {"compared": len(pairs), "same": same}
-    if known := [x for x in pairs if x["expected"] is not None and x["a"] != x["b"]]:  # itself
+    if known := [x for x in pairs if x["expected"] is not None and x["a"] != x["b"]]:  # not itself
         right = np.array([pair["expected"] == pair["same"] for pair in known])
         figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
         summary |= {"known": len(known), "accuracy": vars(figure)}
@@ -272,7 +272,8 @@ def duplicates(args: argparse.Namespace) -> None:
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    paths = [x for x in paths if not figure or os.path.realpath(x) != os.path.realpath(figure)]
+    own = figure and os.path.realpath(figure)
+    paths = [x for x in paths if not own or os.path.realpath(x) != own]
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)

@@ -73,7 +73,7 @@ def evaluate(
         warn(f"{which} trained or calibrated it: the figures are too good")
     if choices is not None and chosen:
         which = f"{chosen} of the {len(choices)} images that choose"
-        warn(f"{which} trained or calibrated it: of others it may be too sure")
+        warn(f"{which} trained or calibrated it: it may be too sure of other images")
     # whether all of these classes are new to the model, as far as names and pixels say
     had = model.settings.get("class_names")
     new = not (used or chosen or not had or test.labels is None or {*had} & {*test.class_names})
