@@ -73,17 +73,18 @@ def _lit(images, training, drawn):
     # blur, colour, contrast and brightness, in this order
     drawn = {name: tf.reshape(draw, (-1, 1, 1, 1)) for name, draw in drawn.items()}
     x = tf.cast(images, tf.float32)
-    if training.blur:
-        sums = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "SYMMETRIC")
-        for _ in range(4):  # of neighbours: with weights 1, 4, 6, 4, 1, like a Gaussian of 1 pixel
-            sums = sums[:, :-1] + sums[:, 1:]
-            sums = sums[:, :, :-1] + sums[:, :, 1:]
-        x += training.blur * (drawn["blur"] + 1) / 2 * (sums / 256 - x)
+    if training.blur:  # like a Gaussian of 1 pixel
+        edged = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "SYMMETRIC")
+        weights = np.array([1, 4, 6, 4, 1], np.float32) / 16
+        windows = np.tile(np.outer(weights, weights)[..., None, None], (1, 1, x.shape[3], 1))
+        blurred = tf.nn.depthwise_conv2d(edged, windows, (1, 1, 1, 1), "VALID")
+        x += training.blur * (drawn["blur"] + 1) / 2 * (blurred - x)
     if training.colour and images.shape[3] == 3:
-        grey = tf.reduce_mean(x, axis=3, keepdims=True)
-        x = grey + (x - grey) * (1 + training.colour * drawn["colour"])
-        # warmer or colder: red against blue
-        x *= 1 + training.colour / 4 * drawn["cast"] * tf.constant([1.0, 0.0, -1.0])
+        # more or less of what is not grey, then warmer or colder: red against blue
+        share = 1 + training.colour * drawn["colour"][..., 0]  # (B, 1, 1)
+        warmth = 1 + training.colour / 4 * drawn["cast"][..., 0] * tf.constant([1.0, 0.0, -1.0])
+        mixed = (share * tf.eye(3) + (1 - share) / 3) * warmth  # (B, 3, 3)
+        x = tf.einsum("bhwc,bcd->bhwd", x, mixed)
     if training.light:
         mean = tf.reduce_mean(x, axis=(1, 2, 3), keepdims=True)
         x = mean + (x - mean) * (1 + training.light * drawn["contrast"])

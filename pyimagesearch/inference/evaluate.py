@@ -69,8 +69,7 @@ def evaluate(
     (used, chosen) = (0 if x is None else int(np.isin(x.digests(), known).any(axis=0).sum())
                       for x in (test, choices))  # fmt: skip
     if used:
-        which = f"{used} of these {len(test)} images"
-        warn(f"{which} trained or calibrated it: the figures are too good")
+        warn(f"{used} of these {len(test)} images trained or calibrated it: figures are too good")
     if choices is not None and chosen:
         which = f"{chosen} of the {len(choices)} images that choose"
         warn(f"{which} trained or calibrated it: it may be too sure of other images")

@@ -96,7 +96,7 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
     """
     InputError.in_python = False
     if not hasattr(sys, "ps1"):  # at no prompt: what fails as packages are imported ends as in run
-        sys.excepthook = lambda kind, error, trace: run(partial((x for x in "").throw, error))
+        sys.excepthook = lambda kind, error, trace: end_with(error)
     # NumPy's own threads wait busily, and distances are computed by several threads already
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # a service may have no console: then the numbers 0 to 2 are free, and no file is to get one
@@ -177,46 +177,46 @@ def quiet() -> Iterator[None]:
 
 
 def run(main: Callable[[], object]) -> NoReturn:
-    """Run a script's main and end the process with its exit code.
-
-    What a user can mend (InputError, OSError, too little memory) is one line and code 2. Any
-    other exception is a bug: its traceback, a line that says so, and code 2 as well, since
-    `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
-    """
+    """Run a script's main and end the process with its exit code: 0, or as end_with says."""
     try:
         try:
             main()
         finally:
             sys.stdout.flush()
-        sys.exit(0)
-    except BrokenPipeError:
-        _leave_output()
-        sys.exit(141)
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
+        end_with(error)
+    sys.exit(0)
+
+
+def end_with(error: BaseException) -> NoReturn:
+    """End the process as an exception asks for it.
+
+    What a user can mend (InputError, OSError, too little memory) is one line and code 2. Any
+    other exception is a bug: its traceback, a line that says so, and code 2 as well, since
+    `compare` answers with 1. Ctrl-C: 130. A closed pipe, as of `| head`: 141, without a word.
+    """
+    if isinstance(error, KeyboardInterrupt):
         print("\n[INFO] interrupted", file=sys.stderr)
         sys.exit(130)
-    except (InputError, OSError) as error:
-        if isinstance(error, OSError) and error.filename is None:  # perhaps the output's disk
-            _leave_output()
+    if isinstance(error, OSError) and error.filename is None:  # perhaps the output's pipe or disk,
+        # for which what is still buffered would fail again at exit
+        with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        sys.exit(141)
+    if isinstance(error, InputError | OSError):
         message = " ".join(str(error).split())
-    except Exception as error:
-        # TensorFlow's is told by its name: it may not be imported here
-        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-            message = f"{first_line(error)}; a smaller --batch-size or --image-size helps"
-        elif isinstance(error, ImportError) and error.name == "cv2":
-            message = f"OpenCV cannot be imported ({error}). On a machine without a screen: pip "
-            message += "uninstall opencv-python, then pip install opencv-python-headless"
-        else:
-            traceback.print_exc()
-            message = "a bug of this project, not of what you did: please report the lines above"
+    # TensorFlow's is told by its name: it may not be imported here
+    elif isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        message = f"{first_line(error)}; a smaller --batch-size or --image-size helps"
+    elif isinstance(error, ImportError) and error.name == "cv2":
+        message = f"OpenCV cannot be imported ({error}). On a machine without a screen: pip "
+        message += "uninstall opencv-python, then pip install opencv-python-headless"
+    else:
+        traceback.print_exception(error)
+        message = "a bug of this project, not of what you did: please report the lines above"
     print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr)
     sys.exit(2)
-
-
-def _leave_output() -> None:
-    # what is still buffered for a closed pipe or a full disk would fail again at exit
-    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextmanager
@@ -314,7 +314,6 @@ def number(kind: type, fits: Callable[[Any], bool], wanted: str) -> Callable[[st
 
 
 positive_int = number(int, lambda n: 0 < n <= sys.maxsize, "a whole number from 1 up")
-# what every generator takes
 seed = number(int, lambda n: 0 <= n < 2**31, f"a whole number from 0 to {2**31 - 1}")
 side = number(int, lambda n: 0 < n <= 4096, "a whole number from 1 to 4096")
 share = number(float, lambda x: 0 < x < 1, "a number between 0 and 1")

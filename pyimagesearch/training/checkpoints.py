@@ -47,6 +47,7 @@ class Progress(keras.callbacks.History):
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
+        self.model.optimizer.build(self.model.trainable_variables)  # else fit traces its step twice
         if threading.current_thread() is threading.main_thread():  # no other gets signals
             for s in SIGNALS:
                 signal.signal(s, self._stop)
@@ -184,7 +185,6 @@ class Checkpoint(Progress):
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
         say("training on {device}, in {precision}".format(**devices.describe(self.model)))
-        self.model.optimizer.build(self.model.trainable_variables)
         if not self.resumed:
             return
         if [x.shape for x in self.resumed] != [tuple(x.shape) for x in self._variables()]:

@@ -36,7 +36,7 @@ WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
 AVERAGED, NEW = "trained on, averaged", 0.6  # the new weights' share in the mean with the old ones.
 # Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
-HEAD_EPOCHS, HEAD_STEPS = 20, 300  # of the head; at least so many steps
+HEAD_EPOCHS, HEAD_STEPS = 10, 300  # of the head; at least so many steps
 RATES = (4e-3, 1e-3)  # of its learning, for known and for new classes, which it fits less
 MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
