@@ -11,18 +11,16 @@ that the model calls wrongly are marked.
 A SavedModel is a program: load none that you would not run.
 """
 
-# import the necessary packages
 import os
 from contextlib import suppress
 
+from pyimagesearch.system import terminal
+terminal.setup()  # before Keras and NumPy
+
 import numpy as np
 from imutils import paths
-
-from pyimagesearch.system import terminal
-terminal.setup()  # before Keras
-
 from pyimagesearch import config
-from pyimagesearch.data import images, listing
+from pyimagesearch.data import cache, images, listing
 from pyimagesearch.data.pairs import sample_pairs
 from pyimagesearch.evaluation import pictures
 from pyimagesearch.inference.model import SiameseModel
@@ -31,7 +29,7 @@ from pyimagesearch.system.terminal import InputError, printable
 
 
 def main():
-    # construct the argument parser and parse the arguments
+    # what was typed
     ap = terminal.Parser(description="Show the distances between pairs of images.",
         parents=[terminal.VERSION],
         epilog="A SavedModel is a program: load none that you would not run.")
@@ -46,27 +44,32 @@ def main():
     args["output"] = args["output"] or beside
     pictures.check_output(args["output"])
 
-    # load the model from disk; its settings say what images it takes
+    # load the model; its settings say what images it takes
     print("[INFO] loading siamese model...")
     model = SiameseModel(args["model"])
     print(f"[INFO] images are read {images.described(model.image_shape)}")
 
-    # grab the test dataset image paths, sorted so that the pairs are the same on every machine
+    # find the images, sorted so that the pairs are the same on every machine; imutils follows no
+    # links, so that class folders which are links are listed by themselves
     print("[INFO] loading test dataset...")
     if not os.path.isdir(args["input"]):
         there = "a file" if os.path.isfile(args["input"]) else "no such folder"
         raise InputError("a folder with images", f"{printable(args['input'])}, {there}")
     own = os.path.realpath(args["output"])  # its own figure is no test image
-    testImagePaths = paths.list_files(args["input"], validExts=images.ENDINGS)
-    testImagePaths = sorted(path for path in testImagePaths if os.path.realpath(path) != own)
-    (testImagePaths, testImages, bad) = images.read_images(testImagePaths, model.image_shape)
-    terminal.warn(f"skipped {message}" for message in bad)
+    links = [x.path for x in os.scandir(args["input"]) if x.is_symlink() and x.is_dir()]
+    testImagePaths = sorted(path for folder in (args["input"], *links)
+        for path in paths.list_files(folder, validExts=images.ENDINGS)
+        if os.path.realpath(path) != own)
+    found = cache.read_files("pixels", testImagePaths, model.image_shape)
+    terminal.warn(f"skipped {message}" for message in found.messages.values())
+    testImagePaths = [testImagePaths[k] for k in found.good]
+    testImages = found.values.reshape(-1, *model.image_shape)
     if len(testImagePaths) < 2:
         received = f"{len(testImagePaths)} in {printable(args['input'])}"
         raise InputError("a folder with at least 2 readable images", received)
     model.read(testImagePaths[:1])  # warns where the model knows other images than such
 
-    # randomly generate the image pairs. Where no classes are known: shuffle the images and take two
+    # draw the pairs. Where no classes are known: shuffle the images and take two
     # by two, as often as needed, so that all have their turn and no pair comes twice
     np.random.seed(args["seed"])
     count = len(testImagePaths)

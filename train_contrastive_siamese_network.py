@@ -1,7 +1,7 @@
 """Train a Siamese network: by default as the article does, on pairs of MNIST digits.
 
     python train_contrastive_siamese_network.py                    # 89.6 % right, 20 to 120 minutes
-    python train_contrastive_siamese_network.py --recipe fast      # 99.7 %, 1 to 4 minutes
+    python train_contrastive_siamese_network.py --recipe fast      # 99.7 %, 1 to 3 minutes
     python train_contrastive_siamese_network.py --dataset photos/  # your own, a subfolder per class
 
 Writes output/contrastive_siamese_model, output/contrastive_plot.png and more beside them, and
@@ -9,7 +9,6 @@ prints how many test pairs the model gets right. Ctrl-C ends a training early an
 learned; after a crash, the same command with --resume goes on.
 """
 
-# import the necessary packages
 from pyimagesearch.system import terminal
 terminal.setup()  # before Keras
 
@@ -19,7 +18,6 @@ from pyimagesearch import metrics
 from pyimagesearch import config
 from pyimagesearch import utils
 from pyimagesearch.data import batches, datasets
-from pyimagesearch.data.batches import steps_of_a_call
 from pyimagesearch.evaluation import report
 from pyimagesearch.inference import saving
 from pyimagesearch.training import arguments, build, checkpoints, run
@@ -54,7 +52,7 @@ def train(args, recipe):
     print("[INFO] preparing positive and negative pairs...")
     (pairTrain, steps) = batches.batches(data.train, recipe, args.seed, checkpoint.first_epoch)
 
-    # configure the siamese network
+    # two images go in, and pass one network
     print("[INFO] building siamese network...")
     imgA = Input(shape=config.IMG_SHAPE, dtype="uint8")
     imgB = Input(shape=config.IMG_SHAPE, dtype="uint8")
@@ -63,17 +61,17 @@ def train(args, recipe):
     # both sisters in one pass; each image of imgA has two of imgB, its positive and its negative
     (featsA, featsB) = SisterNetworks(featureExtractor, k=2)([imgA, imgB])
 
-    # finally, construct the siamese network
+    # what comes out is their distance
     distance = Lambda(utils.euclidean_distance)([featsA, featsB])
     model = Model(inputs=[imgA, imgB], outputs=distance)
     report.draw_training_pairs(args.output, next(iter(pairTrain)))
 
-    # compile the model
+    # the loss that the training lowers, and the optimizer that lowers it
     print("[INFO] compiling model...")
     model.compile(loss=metrics.contrastive_loss, optimizer="adam",
-        steps_per_execution=steps_of_a_call(steps))
+        steps_per_execution=batches.steps_of_a_call(steps))
 
-    # train the model
+    # fit shows the pairs again and again; the callbacks validate, keep and may stop
     print("[INFO] training model...")
     comparison = build_comparison(recipe)
     history = model.fit(
@@ -86,11 +84,11 @@ def train(args, recipe):
     (encoder, comparison, settings) = run.calibrated(featureExtractor, comparison, recipe, data,
         settings)
 
-    # serialize the model to disk
+    # write the model, for programs that know nothing of this one
     print("[INFO] saving siamese model...")
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data))
 
-    # plot the training history
+    # draw how the loss fell
     print("[INFO] plotting training history...")
     utils.plot_training(history, args.plot)
 

@@ -5,10 +5,11 @@
 What a program needs by name is here, and imported when it is asked for: TensorFlow takes seconds.
 """
 
+import os
 import sys
 from importlib import import_module
 
-__version__ = "1.20.0"
+__version__ = "1.21.0"
 PLACES = {
     "fit": "training.run", "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network", "contrastive_loss": "metrics",
@@ -23,6 +24,7 @@ def __getattr__(name: str) -> object:
     from pyimagesearch.system.terminal import InputError, quiet
 
     InputError.in_python = True
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever keras.json says
     with quiet():  # TensorFlow's start-up lines, also those of its look for a GPU
         found = getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
         if "tensorflow" in sys.modules:

@@ -1,27 +1,28 @@
 """The article's constants, and every training that this project knows: a recipe is data."""
 
-# import the necessary packages
 import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-# specify the shape of the inputs for our network
+# the shape of an image: height, width, channels
 IMG_SHAPE = (28, 28, 1)
 
-# specify the batch size and number of epochs
+# how many pairs make a step, and how often all of them are trained on
 BATCH_SIZE = 64
 EPOCHS = 100
 
-# define the path to the base output directory
+# the folder that a training writes into
 BASE_OUTPUT = "output"
 
-# use the base output path to derive the path to the serialized
-# model along with training history plot
+# and what the article wants in it: the model, and the plot of its losses
 MODEL_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_siamese_model"])
 PLOT_PATH = os.path.sep.join([BASE_OUTPUT, "contrastive_plot.png"])
 
-# define what keeps roots and logarithms away from where their gradient is infinite: Keras' epsilon
+# what keeps roots and logarithms away from where their gradient is infinite: Keras' epsilon
 EPSILON = 1e-7
+
+# of the networks side by side in recipe best, the sides of their windows in pixels
+SIDES = ((5, 5, 3), (3, 3, 3), (3, 5, 3), (5, 3, 3), (7, 3, 3))
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Reading:
     # the share of the training images that is not trained on, but chooses the threshold and, with
     # keep_best, the epoch. 0: train on all images, choose the threshold by the training pairs
     held_out: float = 0.0
-    most_held: int = 30_000  # of a small folder's images of known classes: more choose no better
+    most_held: int = 30_000  # so many choose at most, or 8 % of the images where these are more
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Network:
     head: str = "none"  # in siamese_network.HEADS: what the model makes of the distance
     weights: str = "none"  # to start from: none, imagenet, or a file encoder.keras
     pixels: str = ""  # in networks.encoders.PIXELS: what the model of such a file takes
-    test_views: int = 1  # the saved model takes the mean over so many places, up to a pixel apart
+    test_views: int = 1  # the saved model takes the mean over so many places: moved by 0 or 1 pixel
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Training:
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees,
     zoom: float = 0  # zoomed by up to this share of its size,
+    slant: float = 0  # slanted, as letters are in italics, by up to this share of its height,
     crop: float = 0  # cut to a window that leaves out up to this share of its area,
     mirror: bool = False  # mirrored, every second one,
     light: float = 0  # made brighter or darker by up to this share,
@@ -141,7 +143,7 @@ BEST = FAST.changed(
     source="this project: five networks like fast's of different windows, mean over nine places",
     name="best", embedding_dim=240, test_views=9,
     loss="members_contrastive", epochs=12,
-    turn=10, zoom=0.1,
+    turn=10, zoom=0.1, slant=0.2,
 )  # fmt: skip
 
 # --dataset PHOTOS --recipe photos-small. 601 photos of hands, 10 signs: 100 %, 1 minute; for other

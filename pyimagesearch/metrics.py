@@ -1,6 +1,5 @@
 """The losses. In all of them y = 1: same class, and smaller distance = more alike."""
 
-# import the necessary packages
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +8,11 @@ import tensorflow as tf
 from keras import ops
 from keras.saving import register_keras_serializable
 
-from pyimagesearch.config import EPSILON, Recipe
+from pyimagesearch.config import EPSILON, SIDES, Recipe
 from pyimagesearch.system.terminal import InputError
 
 Tensor = Any  # a tensor of Keras' backend, or an array
-MEMBERS = 5  # of an ensemble
+MEMBERS = len(SIDES)  # five
 
 
 @register_keras_serializable(package="pyimagesearch")
@@ -29,13 +28,11 @@ def contrastive_loss(y: Tensor, preds: Tensor, margin: float = 1) -> Tensor:
     >>> float(contrastive_loss([1, 0], [0.5, 0.25]))  # (0.5^2 + (1 - 0.25)^2) / 2
     0.40625
     """
-    # explicitly cast both to one type: float32, since bfloat16 and
-    # float16 would round the mean
+    # both as float32, since bfloat16 and float16 would round the mean
     preds = ops.cast(preds, "float32")
     y = _one_to_one(y, preds)
 
-    # calculate the contrastive loss between the true labels and
-    # the predicted distances
+    # a same pair costs its distance, a different one what it lacks to the margin, both squared
     squaredPreds = ops.square(preds)
     squaredMargin = ops.square(ops.maximum(margin - preds, 0))
     return ops.mean(y * squaredPreds + (1 - y) * squaredMargin)
@@ -165,7 +162,7 @@ def pair_accuracy(y: Tensor, preds: Tensor) -> Tensor:
 def _one_to_one(y: Tensor, preds: Tensor) -> Tensor:
     # the labels as float32, in the shape of the distances; (B,) and (B, 1) are one to one
     y = ops.cast(y, "float32")
-    (of_labels, of_distances) = ((*x.shape, 1)[:2] for x in (y, preds))
+    (of_labels, of_distances) = ((*x.shape, 1)[:2] for x in (y, preds))  # (B,) counts as (B, 1)
     if of_labels != of_distances:
         received = f"labels {tuple(y.shape)}, distances {tuple(preds.shape)}"
         raise InputError("one label for each distance, shapes (B,) or (B, 1)", received)

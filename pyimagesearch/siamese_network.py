@@ -1,6 +1,5 @@
 """The article's network, the encoder around a network (pixels in, embedding out), and the pair."""
 
-# import the necessary packages
 from collections.abc import Callable
 
 import numpy as np
@@ -25,27 +24,25 @@ def build_siamese_model(inputShape: tuple[int, int, int], embeddingDim: int = 48
 
     inputShape: (H, W, C), pixels in [0, 1]. Returns a Model (B, H, W, C) -> (B, embeddingDim).
     """
-    # specify the inputs for the feature extractor network
+    # an image comes in
     inputs = Input(inputShape)
 
-    # define the first set of CONV => RELU => POOL => DROPOUT layers
+    # 64 windows of 2x2 pixels slide over it; of each 2x2 answers the largest is kept; in training
+    # three in ten of these are set to 0
     x = Conv2D(64, (2, 2), padding="same", activation="relu")(inputs)
     x = MaxPooling2D(pool_size=(2, 2))(x)
     x = Dropout(0.3)(x)
 
-    # second set of CONV => RELU => POOL => DROPOUT layers
+    # the same again, on what the first round left
     x = Conv2D(64, (2, 2), padding="same", activation="relu")(x)
     x = MaxPooling2D(pool_size=2)(x)
     x = Dropout(0.3)(x)
 
-    # prepare the final outputs
+    # the mean of each of the 64 maps, and from these means the embedding
     pooledOutput = GlobalAveragePooling2D()(x)
     outputs = Dense(embeddingDim)(pooledOutput)
 
-    # build the model
     model = Model(inputs, outputs)
-
-    # return the model to the calling function
     return model
 
 
@@ -67,36 +64,37 @@ def build_encoder(recipe: Recipe, accelerated: bool = False, network: Model | No
     (test_views). set_weights carries the weights from one to the other. network: instead of the
     recipe's. Raises InputError where the recipe's network takes no images of this size.
     """
-    had = recipe.reading.image_shape
-    (height, width, channels) = map(max, had, recipe.reading.least_shape)
-    (shape, border) = ((height, width, channels), encoders.BORDERS.get(recipe.network.name, 0))
+    name = recipe.network.name
+    given = recipe.reading.image_shape
+    (height, width, channels) = map(max, given, recipe.reading.least_shape)
+    shape = (height, width, channels)
+    border = encoders.BORDERS.get(name, 0)
     if network is None:
         try:
-            name = recipe.network.name
             if name in NETWORKS:
                 seen = (height + 2 * border, width + 2 * border, channels)
                 network = NETWORKS[name](seen, recipe.network.embedding_dim)
             else:
                 network = encoders.build_from_file(name, recipe.network.pixels, shape)
+        except InputError:  # of the encoder's file
+            raise
         except ValueError as error:  # Keras: a convolution or pooling that nothing is left for
-            if isinstance(error, InputError):  # of the encoder's file
-                raise
             received = f"{shape} ({first_line(error)}). Change reading.least_shape or --image-size."
-            raise InputError(f"images that network {recipe.network.name} takes", received) from None
-    if accelerated and recipe.network.name in NETWORKS:
+            raise InputError(f"images that network {name} takes", received) from None
+    if accelerated and name in NETWORKS:
         network = accelerate(network, recipe.training.precision)
-    inputs = Input(had, dtype="uint8")
+    inputs = Input(given, dtype="uint8")
     x = layers.Rescaling(recipe.network.pixel_scale)(inputs)
-    if shape[:2] != had[:2]:
+    if shape[:2] != given[:2]:
         # not the layer Resizing, which would switch the dropout behind it on
         x = ops.image.resize(x, (height, width), data_format="channels_last")
-    if channels != had[2]:
+    if channels != given[2]:
         x = layers.Concatenate()([x] * channels)
     views = 1 if accelerated else recipe.network.test_views
     if views > 1:
         network = encoders.over_places(network, PLACES[:views])
         border += 1
-    for axis, size in ((1, height), (2, width)) if border else ():  # as where images are moved
+    for axis, size in ((1, height), (2, width)) if border else ():  # repeat the edges
         x = ops.take(x, [min(max(k, 0), size - 1) for k in range(-border, size + border)], axis)
     return Model(inputs, network(x))
 

@@ -1,6 +1,5 @@
 """The article's helpers: pairs of images, the distance between their features, the plot."""
 
-# import the necessary packages
 import os
 
 import matplotlib.pyplot as plt
@@ -42,15 +41,15 @@ def euclidean_distance(vectors):
     sqrt(max(sum((a - b)^2), 1e-7)): the maximum keeps the gradient finite where a = b.
     vectors: a pair (featsA, featsB), each (B, D). Returns float32 (B, 1).
     """
-    # unpack the vectors into separate lists
+    # what the network makes of the first images, and of the second
     (featsA, featsB) = vectors
     featsA = ops.cast(featsA, "float32")
     featsB = ops.cast(featsB, "float32")
 
-    # compute the sum of squared distances between the vectors
+    # for each pair the squared differences of all features, added up
     sumSquared = ops.sum(ops.square(featsA - featsB), axis=1, keepdims=True)
 
-    # return the euclidean distance between the vectors
+    # the root of that; at 0 its gradient would be infinite
     return ops.sqrt(ops.maximum(sumSquared, EPSILON))
 
 
@@ -70,7 +69,7 @@ DISTANCES = {"euclidean": euclidean_distance, "cosine": cosine_distance}
 
 def plot_training(H, plotPath):
     """Plot the loss of each epoch, from 1 on, of a Keras History and save it to plotPath."""
-    # construct a plot that plots and saves the training history
+    # one figure in the style of R's ggplot, with whole epochs on its axis
     plt.style.use("ggplot")
     plt.figure()
     plt.gca().xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -54,7 +54,8 @@ def batches(
     count = len(labels)
     (steps, size) = steps_and_size(count, size // k, in_batch, shares)
     sizes = np.unique(labels, return_counts=True)[1]
-    together = int(sizes.max() > UNEVEN * sizes.min())  # images of one class in a row; 0: by chance
+    # how many images of one class follow each other; 0: as chance has it
+    together = 1 if sizes.max() > UNEVEN * sizes.min() else 0
     if in_batch and (together or (steps > 1 and size < IMAGES_OF_A_CLASS * len(sizes))):
         together = max(size // len(sizes), min(IMAGES_OF_A_CLASS, size // 2))
         unit = math.lcm(together, shares)

@@ -33,7 +33,7 @@ SMALL = 4000  # bytes: files that one thread reads faster than several
 PATIENCE = 120  # seconds to wait for other programs, each of which writes for a moment
 
 
-class Reading(NamedTuple):
+class Found(NamedTuple):
     """What came of some files; N of them could be read."""
 
     good: list[int]  # the places of these N in the list that was asked for
@@ -49,7 +49,7 @@ def read_files(
     shape: tuple[int, int, int] | None,
     compute: Callable[[np.ndarray], np.ndarray] = np.asarray,
     dtype: DTypeLike = np.uint8,
-) -> Reading:
+) -> Found:
     """What is computed of the pixels of image files, once for each file. what: as cached's store.
 
     shape: (H, W, C), of the pixels; None: images.look instead.
@@ -83,7 +83,7 @@ def read_files(
     step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), AT_ONCE)
     (good, found, reused) = cached(store, keys, rows, "images read", step)
     contents = np.ascontiguousarray(found[:, :CONTENT_BYTES]).view(">u8").ravel().astype(np.uint64)
-    return Reading(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)
+    return Found(good, found[:, CONTENT_BYTES:].view(dtype), contents, messages, reused)
 
 
 def cached(

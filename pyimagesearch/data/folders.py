@@ -46,7 +46,7 @@ def read_folder(
     Raises InputError where too little is left, the classes are not plain, a group is in two parts.
     """
     is_folder = os.path.isdir(directory)
-    if class_level and not is_folder:
+    if class_level and os.path.isfile(directory):
         raise InputError("--class-level with a folder", "a list")
     plan = find(directory, class_level) if is_folder else find_listed(directory)
     groups = plan.groups | (_groups_of_names(plan.files, group_by) if group_by else {})

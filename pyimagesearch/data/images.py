@@ -9,16 +9,15 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyimagesearch.data.sets import in_order
-from pyimagesearch.system.terminal import InputError, printable, progress_bar
+from pyimagesearch.system.terminal import InputError, printable
 
 with suppress(ImportError):  # an extra, for HEIF
     import pi_heif
@@ -58,16 +57,6 @@ def in_threads(
         place[file] = content
         done(1)
     return found, messages
-
-
-def read_images(
-    paths: Sequence[str | os.PathLike], shape: tuple[int, int, int]
-) -> tuple[list, np.ndarray, list[str]]:
-    """Read what can be read. Returns (paths read, uint8 (N, H, W, C), one message a bad file)."""
-    with progress_bar(len(paths), "images read") as done:
-        (found, messages) = in_threads(partial(read_image, shape=shape), paths, done)
-    images = np.array(list(found.values()), dtype=np.uint8).reshape(-1, *shape)
-    return list(found), images, list(messages.values())
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:

@@ -46,12 +46,13 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
 
     Raises InputError where the file cannot be read, is of no such kind, or has no lines.
     """
-    (shown, either) = (printable(path), "a folder, or " * (CLASSES in kinds))
+    shown = printable(path)
+    either = "a folder, or " if CLASSES in kinds else ""
     if os.path.isfile(path) and os.path.splitext(path)[1].lower() in ENDINGS:
         raise InputError(f"{either}a list in a CSV file", f"{shown}, an image")
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as f:
-            mark = max(",;\t", key=f.readline().count)
+            mark = max(",;\t", key=f.readline().count)  # the one that the header has most often
             f.seek(0)
             table = csv.DictReader(f, None, None, "", delimiter=mark, skipinitialspace=True)
             header = table.fieldnames = [x.strip().casefold() for x in table.fieldnames or ()]

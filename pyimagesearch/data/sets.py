@@ -130,7 +130,7 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 
 def in_order(function: Callable[[Any], Any], items: Iterable) -> Iterator:
-    """function of each item, in their order, made on up to four cores and so many items ahead."""
+    """function of each item, in their order, by up to four threads, which run some items ahead."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting: list[Future] = []
         for item in items:

@@ -164,7 +164,7 @@ class Counts:
                 (row, column) = np.nonzero((place <= step_of[0]) & (y < NONE))
                 (first, second) = compared.class_of[[a[row, 0], b[0, column]]]
                 matched = np.bincount(len(sizes) * first + second, minlength=cells)
-            # one number for each pair: (unit * 3 + kind) * len(steps) + place; at first no unit's
+            # a pair as a number, (unit * 3 + kind) * len(steps) + place: here without its unit
             place += len(steps) * y
             once = np.bincount(place.ravel(), minlength=size)
             place += size * unit_of[a]  # in one array, since its passes wait for memory

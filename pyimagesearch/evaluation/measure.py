@@ -36,10 +36,11 @@ class Measurement:
         bounds = settings.get("operating_bounds") or {}  # on new classes, from the calibration
         known = {rate: threshold for rate, threshold in rates.items() if threshold is not None}
         outputs = np.array([settings["threshold"], 0.5, *known.values()])
-        (limits, tenths) = ([*distance.before_head(outputs), curve.best_threshold], np.empty(0))
-        if (known_as := settings.get("probability")) and known_as["slope"]:  # 0.9, 0.8 … 0.1
+        limits = [*distance.before_head(outputs), curve.best_threshold]
+        tenths = np.empty(0)  # the distances at which the probability is 0.9, 0.8 … 0.1
+        if (logistic := settings.get("probability")) and logistic["slope"]:
             odds = np.log(1 / np.linspace(0.9, 0.1, 9) - 1)
-            tenths = distance.before_head(known_as["middle"] + odds / known_as["slope"])
+            tenths = distance.before_head(logistic["middle"] + odds / logistic["slope"])
         counts = Counts(compared, [*limits, *tenths])
         (stored, half, best) = (0, 1, len(outputs))
         shares = [{x: counts.share(k, KINDS[x]) for x in KINDS} for k in range(best)]

@@ -46,6 +46,7 @@ class Retrieval:
             distances[rows, some] = np.inf
             own = class_of == class_of[some, np.newaxis]
             of_own = np.where(own, distances, np.inf).min(axis=1)
+            # at one distance those of other classes come first
             np.nextafter(distances, np.float32(np.inf), out=distances, where=own)
             near = np.argpartition(distances, columns - 1, axis=1)[:, :columns]
             order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")

@@ -116,7 +116,8 @@ def compare(args: argparse.Namespace) -> None:
 def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     listed = lists.rows_of(args.pairs, lists.PAIRS[:2])[1]
     folder = os.path.dirname(args.pairs)  # where paths begin
-    files = [os.path.join(folder, line.cells[end]) for line in listed for end in "ab"]
+    named = (os.path.join(folder, line.cells[end]) for line in listed for end in "ab")
+    files = list(dict.fromkeys(named))  # each is read once
     found = model.embed_kept(files)
     feats_of = {files[k]: feats for k, feats in zip(found.good, found.values)}
     unread = {files[k]: message for k, message in found.messages.items()}
@@ -268,7 +269,8 @@ def duplicates(args: argparse.Namespace) -> None:
     """
     if args.fmr is not None and not args.model:
         raise InputError("--fmr with --model", "it alone; pixels have no FMR")
-    (figure, alike) = (output(args, "") if args.output else None, "near copies")
+    figure = output(args, "") if args.output else None
+    alike = "near copies"
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
     paths = [os.path.join(plan.base, file.name) for file in plan.files]

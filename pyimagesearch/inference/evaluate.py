@@ -41,6 +41,10 @@ def evaluate(
         raise InputError("--fmr or --calibrate", "both; --calibrate sets all")
     if force and not calibrate:
         raise InputError("--force with --calibrate", "it alone")
+    if figure:
+        from pyimagesearch.evaluation import pictures  # matplotlib takes its time
+
+        pictures.check_output(figure)
     threshold = model.threshold_for(fmr)
     in_memory = not isinstance(folder, (str, os.PathLike))
     if in_memory != (labels is not None) or (in_memory and (class_level or group_by)):
@@ -54,7 +58,7 @@ def evaluate(
         (images, counts, what) = (of_arrays(folder, labels), {}, f"{len(folder):,} images")
     (test, part, choices) = (images, None, None)
     for number in (VALIDATION, TEST):
-        if len(rows := np.flatnonzero(images.splits == number)):
+        if len(rows := np.flatnonzero(images.splits == number)):  # none where splits is None
             (test, part) = (images.part(rows), PART_NAMES[number])
     if part:
         say(f"evaluated on its {part}/ part: {len(test)} of {len(images)} images")
@@ -103,8 +107,6 @@ def evaluate(
         verdict += worded(" --calibrate stores a new one.")
     worst = measure.worst_pairs(measured)
     if figure:
-        from pyimagesearch.evaluation import pictures  # matplotlib takes its time
-
         pictures.plot_worst(measured, worst, figure)
         say(f"the worst pairs: {printable(figure)}")
     answer = measured.as_dict() | {"worst": worst[1], "calibrated_by": choices and len(choices)}

@@ -18,7 +18,7 @@ import numpy as np
 
 from pyimagesearch.config import MODEL_PATH
 from pyimagesearch.data import listing
-from pyimagesearch.data.cache import Reading, read_files
+from pyimagesearch.data.cache import Found, read_files
 from pyimagesearch.data.images import FITS, fit, read_picture
 from pyimagesearch.data.sets import Rows, array_of, class_numbers, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
@@ -63,7 +63,7 @@ class SiameseModel:
         model.compare("examples/image_01.png", "examples/image_09.png").same
     """
 
-    (is_new, has_warned) = (True, False)  # until it warns of what it is asked about; of its FPIR
+    warned_of_colour = warned_of_fpir = False  # each warning comes once
 
     def __init__(self, path: File, lite: bool = False):
         """Load the model in a directory, or in a folder that a training wrote it into.
@@ -81,8 +81,8 @@ class SiameseModel:
         if lite and not ((self.path.parent / ENCODER).is_file() and find_spec("ai_edge_litert")):
             raise ImportError(f"no LiteRT, or no {ENCODER} beside the model")
         (self.digest, self.settings) = (digest(self.path), read_settings(self.path))
-        fit = (self.settings.get("reading") or {}).get("fit", "stretch")
-        self.image_shape: tuple[int, int, int] = FITS[fit](self.settings["image_shape"])
+        how = (self.settings.get("reading") or {}).get("fit", "stretch")
+        self.image_shape: tuple[int, int, int] = FITS[how](self.settings["image_shape"])
         self.threshold: float = self.settings["threshold"]
         self.operating_points: dict = self.settings.get("operating_points") or {}
         self.batch_size = max(200_000 // math.prod(self.image_shape[:2]), 4)  # for memory
@@ -114,7 +114,7 @@ class SiameseModel:
         path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
         replaces = path.exists()
         with whole_directory(path) as new:
-            shutil.copytree(self.path, new)
+            shutil.copytree(self.path, new, copy_function=shutil.copyfile)
             self.check_unchanged(new)
         for name in BESIDE if path.parent != self.path.parent else ():
             for old in path.parent.glob(name) if replaces else ():
@@ -225,8 +225,8 @@ class SiameseModel:
         limits = {float(rate): limit for rate, limit in rates.items() if limit is not None}
         held = [limits[rate] for rate in limits if rate * size <= fpir * (1 + 1e-9)]  # 0.001 * 10
         threshold = max(held) if held else min([self.threshold, *limits.values()])
-        if not self.has_warned and (not held or calibration.get("new_classes") is False):
-            self.has_warned = True
+        if not self.warned_of_fpir and (not held or calibration.get("new_classes") is False):
+            self.warned_of_fpir = True
             chose = "classes that were trained on" if held else "too few images"
             warn(f"strangers may get a name more often than --fpir says: {chose} chose")
         distances = self.distance([feats, gallery.embeddings]).tolist()
@@ -277,8 +277,8 @@ class SiameseModel:
                 (picture, _) = read_picture(image, side)
                 pixels[k] = fit(picture, self.image_shape)
                 large = min(picture.shape[:2]) >= 2 * side and picture.shape[2] > channels
-                if large and self.is_new:
-                    self.is_new = False
+                if large and not self.warned_of_colour:
+                    self.warned_of_colour = True
                     known = f"grey images of {width}x{height}: what it says of {printable(image)}"
                     warn(f"the model was trained on {known}, large and in colour, may mean little")
         except InputError as error:
@@ -292,9 +292,9 @@ class SiameseModel:
             return self.embed(self.read(paths))
         return in_batches(lambda some: self.embed(self.read(some)), paths, self.batch_size)  # type: ignore
 
-    def embed_kept(self, paths: Sequence[str]) -> Reading:
+    def embed_kept(self, paths: Sequence[str]) -> Found:
         """The embeddings of what can be read of some files, from the cache where it has them."""
-        if self.image_shape[2] == 1 and self.is_new:
+        if self.image_shape[2] == 1 and not self.warned_of_colour:
             with suppress(InputError):  # for what it says of a photo in colour
                 self.read(paths[:1])
         store = f"embeddings {self.digest}"

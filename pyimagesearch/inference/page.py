@@ -46,7 +46,7 @@ CARD = f"""<div style="padding: 0 1em; text-align: center"><b style="font-size: 
 def serve(args: argparse.Namespace) -> None:
     """Load the model and the gallery, then serve the page until Ctrl-C or SIGTERM."""
     with tempfile.TemporaryDirectory(prefix="contrastive-") as uploads:
-        # read as Gradio is imported; it asks itself whether it has started, which is for no proxy
+        # Gradio reads these as it is imported. no_proxy: it asks its own server whether that is up
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}
         os.environ["no_proxy"] = "*"
         try:

@@ -39,7 +39,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {  # of a setting: whether a value is
 def folder_of(path: str) -> str:
     """The folder that a model's directory lies in; a folder that a training wrote to is its own."""
     is_model = os.path.isfile(os.path.join(path, "saved_model.pb"))
-    return os.path.dirname(os.path.normpath(path)) if is_model else path
+    return os.path.normpath(os.path.join(path, "..")) if is_model else path
 
 
 def read_settings(model: Path) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import numpy as np
 from keras import layers, ops
 from keras.models import Model
 
+from pyimagesearch.config import SIDES
 from pyimagesearch.metrics import MEMBERS, Tensor
 from pyimagesearch.system.terminal import InputError, first_line, printable
 
 Shape = tuple[int, int, int]  # height, width, channels
-SIDES = ((5, 5, 3), (3, 3, 3), (3, 5, 3), (5, 3, 3), (7, 3, 3))  # of the windows of best's members
 
 
 def build_fast_model(

@@ -124,7 +124,7 @@ def plain_path(directory: AnyPath) -> Iterator[str]:
     TensorFlow takes []?*\ in a path for a pattern, and wants UTF-8.
     """
     path = os.path.abspath(directory)
-    if path.isprintable() and not set("[]?*\\") - {os.sep} & set(path):
+    if path.isprintable() and not (set("[]?*\\") - {os.sep}) & set(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="contrastive-") as folder:

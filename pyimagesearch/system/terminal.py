@@ -46,8 +46,8 @@ class InputError(ValueError):
 
     def __init__(self, expected: str, received: object = None):
         """expected: what, in words; or the whole text, where nothing is received."""
-        text = f"Expected {expected}. Received: {received}"
-        text = expected if received is None else text + "." * (text[-1] not in '.?"')
+        text = expected if received is None else f"Expected {expected}. Received: {received}"
+        text += "" if received is None or text[-1] in '.?"' else "."
         super().__init__(worded(text))
 
 
@@ -161,7 +161,7 @@ def quiet() -> Iterator[None]:
 
     The file descriptor is turned away for the whole process; Python's exceptions are not touched.
     """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if sys.stderr is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
     with _stderr:
@@ -198,17 +198,17 @@ def end_with(error: BaseException) -> NoReturn:
     if isinstance(error, KeyboardInterrupt):
         print("\n[INFO] interrupted", file=sys.stderr)
         sys.exit(130)
-    if isinstance(error, OSError) and error.filename is None:  # perhaps the output's pipe or disk,
-        # for which what is still buffered would fail again at exit
+    if isinstance(error, OSError) and error.filename is None:
+        # perhaps a closed pipe or a full disk: what is still buffered would fail again at exit
         with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         sys.exit(141)
-    if isinstance(error, InputError | OSError):
+    if isinstance(error, InputError | OSError) or type(error).__module__ == "sqlite3":
         message = " ".join(str(error).split())
     # TensorFlow's is told by its name: it may not be imported here
     elif isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        message = f"{first_line(error)}; a smaller --batch-size or --image-size helps"
+        message = f"{first_line(error)}; in training a smaller --batch-size or --image-size helps"
     elif isinstance(error, ImportError) and error.name == "cv2":
         message = f"OpenCV cannot be imported ({error}). On a machine without a screen: pip "
         message += "uninstall opencv-python, then pip install opencv-python-headless"

@@ -68,7 +68,7 @@ def networks(recipe: Recipe, train: ImageSet) -> tuple[keras.Model, keras.Model,
     encoder, comparison: of siamese_network. model, which is trained: the encoder, where the loss
     pairs the images of a batch itself; else two batches of images -> (B, 1), k others an anchor.
     """
-    encoder = build_encoder(recipe, accelerated=not recipe.training.ways)  # photos.train does it
+    encoder = build_encoder(recipe, accelerated=not recipe.training.ways)  # else by photos.train
     load_weights(encoder, recipe)
     comparison = build_comparison(recipe)
     if recipe.training.pairing == "batch":

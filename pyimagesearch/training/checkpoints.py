@@ -39,7 +39,7 @@ class Progress(keras.callbacks.History):
 
     def __init__(self, epochs: int, stopped: threading.Event | None = None):
         super().__init__()
-        self.epochs, self.done = epochs, 0  # how many there are, how many of them are done
+        (self.epochs, self.done) = (epochs, 0)  # of the whole training, and how many are done
         self.stopped = stopped or threading.Event()
         self.beside: list[keras.callbacks.Callback] = []  # what else fit is to call
         self.cut = False  # whether it was stopped in the middle of an epoch

@@ -33,8 +33,8 @@ from pyimagesearch.training.checkpoints import Checkpoint, Progress
 
 HEAD = "two-layer head"
 WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
-AVERAGED, NEW = "trained on, averaged", 0.6  # the new weights' share in the mean with the old ones.
-# Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022
+AVERAGED = "trained on, averaged"
+NEW_SHARE = 0.6  # of it, 0.4 are the old weights'. Wortsman et al., "Robust fine-tuning", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
 HEAD_EPOCHS, HEAD_STEPS = 10, 300  # of the head; at least so many steps
 RATES = (4e-3, 1e-3)  # of its learning, for known and for new classes, which it fits less
@@ -67,8 +67,10 @@ def train(
     (ways, stopped, held) = (recipe.training.ways, checkpoint.stopped, data.validation)
     (labels, new) = (np.asarray(data.train.labels), data.new_choices)
     many = len(labels) >= MANY_IMAGES or len(np.unique(labels)) >= MANY_CLASSES
-    (of_head, of_training) = (-2, -2) if many else (1, 1) if new else (-1, 0)  # doubts, see Choice
-    (chosen, found) = (Choice(held, new), {"mirrored": recipe.training.mirror})
+    # by how many standard errors each has to be better, see Choice.add
+    (of_head, of_training) = (-2, -2) if many else (1, 1) if new else (-1, 0)
+    chosen = Choice(held, new)
+    found = {"mirrored": recipe.training.mirror}
 
     (whitened, views, held_vectors) = _compute(chosen, network, data, recipe, seed)
     if HEAD in ways and not stopped.is_set():
@@ -121,7 +123,7 @@ def _compute(chosen, network, data, recipe, seed):
 def _train_head(chosen, whitened, views, held, recipe, seed, stopped, doubt):
     """A head of two layers behind the whitening. views, held: image sets of whitened features."""
     say(f"training a {HEAD}...")
-    (epochs, rounds) = (recipe.training.epochs, 1)  # of --quick --epochs
+    (epochs, rounds) = (recipe.training.epochs, 1)  # beside --quick, --epochs is for the head
     if "trained on" in recipe.training.ways or recipe.training.more_steps:
         (steps, _) = batches.steps_and_size(len(views), 256)
         (epochs, rounds) = (HEAD_EPOCHS, -(-HEAD_STEPS // (HEAD_EPOCHS * steps)))
@@ -163,7 +165,7 @@ def _train_on(chosen, data, recipe, seed, checkpoint, doubt):
     for layer in frozen:  # encoder.keras can be trained on as a whole
         layer.trainable = True
     after = copy.get_weights()
-    averaged = [old + NEW * (new - old) for old, new in zip(before, after)]
+    averaged = [old + NEW_SHARE * (new - old) for old, new in zip(before, after)]
     encoder.set_weights(after)
     chosen.add("trained on", encoder, embed(encoder, held.images), doubt, history)
     if chosen.auc < CEILING:

@@ -139,8 +139,7 @@ def test_shift_moves_whole_images():
 def test_turn_and_zoom_keep_the_middle_where_it_is():
     images = dots()
     images[:, 3, 0] = 100  # and one at the left edge, 3 pixels from the middle
-    still = moved(images, STILL, [0, 0])
-    assert still is images
+    assert moved(images, STILL, [0, 0]) is images
     turned = moved(images, STILL.changed(turn=180), [0, 0]).numpy()
     assert (turned[:, 3, 3] > 190).all()
     # the other dot is somewhere else on its circle, now and then at the right edge

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from pyimagesearch.data import images
-from pyimagesearch.data.images import MAX_BYTES, WholeShape, fit, read_image, read_images
+from pyimagesearch.data.cache import read_files
+from pyimagesearch.data.images import MAX_BYTES, WholeShape, fit, read_image
 from pyimagesearch.data.listing import find
 from pyimagesearch.system.terminal import printable
 from tests.data.pictures import opencv_bytes, pillow_bytes, seen
@@ -321,9 +322,9 @@ def test_a_folder_with_many_faults(tmp_path, photo, capfd):
     for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"):
         (tmp_path / f"good {kind}.png").write_bytes(pillow_bytes(photo, kind))
     files = [str(tmp_path / file.name) for file in find(tmp_path, 0).files]
-    (paths, found, messages) = read_images(files, (28, 28, 3))
-    assert len(paths) == len(found) == 6
-    assert all(os.path.basename(path).startswith("good") for path in paths)
+    found = read_files("pixels", files, (28, 28, 3))
+    messages = [*found.messages.values()]
+    assert [os.path.basename(files[k])[:4] for k in found.good] == ["good"] * 6
     assert len(messages) == len(reasons) and all(m.isprintable() for m in messages)  # one line
     for name, (_, reason) in reasons.items():
         (message,) = [m for m in messages if m.startswith(f"{tmp_path}/{printable(name)}: ")]

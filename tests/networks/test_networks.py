@@ -10,12 +10,7 @@ import tensorflow as tf
 from pyimagesearch import config, siamese_network
 from pyimagesearch.evaluation.distances import unit_length
 from pyimagesearch.networks import acceleration, encoders
-from pyimagesearch.networks.acceleration import (
-    EightBitDropout,
-    InParts,
-    accelerate,
-    accelerate_convolutions,
-)
+from pyimagesearch.networks.acceleration import EightBitDropout, InParts, accelerate
 from pyimagesearch.siamese_network import SisterNetworks, build_encoder, seen_again
 from pyimagesearch.system.terminal import InputError
 
@@ -81,7 +76,7 @@ def test_accelerated_convolutions_compute_the_same(precision, tolerance):
     network = keras.Model(inputs, keras.layers.Add()([x, x]))
     network.set_weights([w + 0.1 for w in network.get_weights()])  # biases, too
     pixels = tf.constant(np.random.default_rng(0).random((4, 9, 8, 3), dtype="float32"))
-    both = (network, InParts(accelerate_convolutions(network, precision)))
+    both = (network, InParts(acceleration.accelerate_convolutions(network, precision)))
     for a, b in zip(*(outputs_and_gradients(model, pixels) for model in both), strict=True):
         assert np.abs(a - b).mean() < tolerance * np.abs(a).mean()
 

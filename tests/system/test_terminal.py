@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sqlite3
 import sys
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -26,10 +27,11 @@ def raising(error):
 @pytest.mark.parametrize("error, line", [
         (InputError("Expected a folder.\nReceived: none."), "Expected a folder. Received: none."),
         (FileNotFoundError(2, "No such file", "a.png"), "[Errno 2] No such file: 'a.png'"),
-        (MemoryError("Unable to allocate 3 GiB"), "Unable to allocate 3 GiB; a smaller"),
-        (MemoryError(), "MemoryError; a smaller --batch-size"),
+        (sqlite3.OperationalError("database or disk is full"), "database or disk is full"),
+        (MemoryError("Unable to allocate 3 GiB"), "Unable to allocate 3 GiB; in training"),
+        (MemoryError(), "MemoryError; in training a smaller --batch-size"),
         (ImportError("no libGL", name="cv2"), "OpenCV cannot be imported (no libGL). On a machine"),
-        (ResourceExhaustedError(None, None, "OOM on\ncard"), "OOM on; a smaller --batch-size"),
+        (ResourceExhaustedError(None, None, "OOM on\ncard"), "OOM on; in training a smaller"),
     ])  # fmt: skip
 def test_what_a_user_can_mend_is_one_line(error, line, ends):
     code, out, err = ends(raising(error))

@@ -22,11 +22,8 @@ def write(tmp_path, text):
 
 
 def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
-    path = write(
-        tmp_path,
-        'base = "fast"\nsource = "fast, longer"\n[training]\nepochs = 20\nshift = 3\n'
-        "[reading]\nleast_shape = [16, 16, 3]\n",
-    )
+    text = 'base = "fast"\nsource = "fast, longer"\n[training]\nepochs = 20\nshift = 3\n'
+    path = write(tmp_path, f"{text}[reading]\nleast_shape = [16, 16, 3]\n")
     (name, recipe) = arguments.find_recipe(path)
     assert name == "mine"
     expected = RECIPES["fast"].changed(epochs=20, shift=3.0, least_shape=(16, 16, 3))
@@ -34,9 +31,8 @@ def test_a_recipe_from_a_file_that_starts_from_a_known_one(tmp_path):
     # without a base, from the article
     path = write(tmp_path, '[network]\nname = "fast"\n[training]\nlearning_rate = 1\n')
     expected = RECIPES["article"].changed(name="fast", learning_rate=1)
-    assert arguments.find_recipe(path)[1] == dataclasses.replace(
-        expected, source=f"{path}, from article"
-    )
+    expected = dataclasses.replace(expected, source=f"{path}, from article")
+    assert arguments.find_recipe(path)[1] == expected
 
 
 @pytest.mark.parametrize(
@@ -83,9 +79,8 @@ def test_what_a_file_says_wrong_or_in_vain_is_named(tmp_path, text, message):
 
 
 def test_each_flag_changes_its_field(tmp_path):
-    words = (
-        "--dataset photos --mirror --fit whole --lr 0.5 --batch-size 8 --epochs 3 --split classes"
-    )
+    words = "--dataset photos --mirror --fit whole --lr 0.5 --batch-size 8 --epochs 3"
+    words += " --split classes"
     words += rf" --image-size 20x10 --channels 1 --class-level 2 --group-by \d --output {tmp_path}"
     (args, recipe) = arguments.parse("", words.split())
     (training, reading) = (recipe.training, recipe.reading)
