@@ -79,7 +79,6 @@ class Training:
     shift: float = 0  # every training image is moved by up to this many pixels,
     turn: float = 0  # turned by up to this many degrees,
     zoom: float = 0  # zoomed by up to this share of its size,
-    slant: float = 0  # slanted, as letters are in italics, by up to this share of its height,
     crop: float = 0  # cut to a window that leaves out up to this share of its area,
     mirror: bool = False  # mirrored, every second one,
     light: float = 0  # made brighter or darker by up to this share,
@@ -143,7 +142,7 @@ BEST = FAST.changed(
     source="this project: five networks like fast's of different windows, mean over nine places",
     name="best", embedding_dim=240, test_views=9,
     loss="members_contrastive", epochs=12,
-    turn=10, zoom=0.1, slant=0.2,
+    turn=10, zoom=0.1,
 )  # fmt: skip
 
 # --dataset PHOTOS --recipe photos-small. 601 photos of hands, 10 signs: 100 %, 1 minute; for other

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from pyimagesearch.config import Recipe
 
-# what is drawn for an image, each number evenly spread over [-1, 1), a new one at the end
+# what is drawn for an image, each number evenly spread over [-1, 1): where it lies and how it looks
 DRAWS = ("across", "down", "turn", "zoom", "window", "longer", "from left", "from top", "mirror",
-         "blur", "colour", "cast", "contrast", "light", "slant")  # fmt: skip
-MOVES = ("shift", "turn", "zoom", "slant", "crop", "mirror", "light", "colour", "blur")
+         "blur", "colour", "cast", "contrast", "light")  # fmt: skip
+MOVES = ("shift", "turn", "zoom", "crop", "mirror", "light", "colour", "blur")  # of a training
 DRAWN = len(DRAWS)
 LONGER = 0.2  # a window's sides are to each other as the image's, or up to so much more or less
 
@@ -20,15 +20,14 @@ def moved(
 ) -> tf.Tensor:
     """Each image placed, lit and blurred anew at random, as far as the recipe's training asks.
 
-    images: uint8 (B, H, W, C). recipe: shift in pixels, turn in degrees, zoom as a share, slant as
-    a share of the height, all up to so much either way; crop, the share of the area that a window
-    may leave out; mirror, every second image; blur, up to this share of a blur by one pixel; colour
-    and light, up to this share of colour, contrast, brightness. Edges are repeated. seed: two
-    integers, which decide it all, a shift alone in whole pixels; or draws, float (DRAWN, B) in
-    [-1, 1), which do.
+    images: uint8 (B, H, W, C). recipe: shift in pixels, turn in degrees, zoom as a share, all up
+    to so much either way; crop, the share of the area that a window may leave out; mirror, every
+    second image; blur, up to this share of a blur by one pixel; colour and light, up to this
+    share of colour, contrast, brightness. Edges are repeated. seed: two integers, which decide it
+    all, a shift alone in whole pixels; or draws, float (DRAWN, B) in [-1, 1), which do.
     """
     training = recipe.training
-    bent = any((training.turn, training.zoom, training.slant, training.crop)) or draws is not None
+    bent = bool(training.turn or training.zoom or training.crop) or draws is not None
     n = tf.shape(images)[0]
     if draws is None:
         draws = tf.random.stateless_uniform([DRAWN, n], seed, -1, 1)
@@ -64,8 +63,6 @@ def _transforms(training, shifts, drawn, height, width):
     # output pixel (x, y) is the input's (ax + by + …, cx + dy + …), about the middle
     (cos, sin) = (tf.cos(angle), tf.sin(angle))
     (a, b, c, d) = (across * cos, -down * sin, across * sin, down * cos)
-    slant = training.slant * drawn["slant"]
-    (b, d) = (b + slant * a, d + slant * c)
     (x, y) = ((width - 1) / 2, (height - 1) / 2)
     zero = tf.zeros_like(dx)
     rows = [a, b, x - a * x - b * y + dx, c, d, y - c * x - d * y + dy, zero, zero]

@@ -42,7 +42,7 @@ ALLOWED: dict[str, Collection[str]] = {  # of a field: what it may be
 TINY, MOST = 1e-30, 10**6
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("warmup_steps", "more_steps", "shift", "turn"), (0, MOST)),
-    **dict.fromkeys(("zoom", "slant", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
+    **dict.fromkeys(("zoom", "crop", "light", "colour", "blur", "held_out"), (0, 0.99)),
     "tested": (TINY, 0.99), "test_views": (1, 9), "side": (1, 2 * SAMPLE - 1),
     "most_pixels": (0, 10**9),
 }  # fmt: skip

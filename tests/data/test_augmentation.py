@@ -29,12 +29,6 @@ def test_mirror_turns_left_into_right():
     np.testing.assert_array_equal(changed(RAMP, drawn(mirror=-0.5), mirror=True), RAMP)
 
 
-def test_slant_moves_what_is_above_one_way_and_what_is_below_the_other():
-    # row 0 lies 1.5 above the middle: 1.5 * 2/3, so one pixel, and no further than the edge
-    slanted = changed(RAMP, drawn(slant=1), slant=2 / 3)[[0, 3], :, 0]
-    assert slanted.tolist() == [[0, 0, 10, 20], [130, 140, 150, 150]]
-
-
 def test_a_window_of_a_quarter_of_the_area_is_enlarged_to_the_whole():
     """crop 0.75, drawn in full: the window has half of the sides."""
     # about the middle, 1.5: pixel 0 is read at 1.5 - 1.5 / 2 = 0.75, so 7.5 + 4 * 7.5 = 37.5
