@@ -180,7 +180,8 @@ def identify(args: argparse.Namespace) -> None:
 
 def search(args: argparse.Namespace) -> None:
     """Which images of a folder are most like this one?"""
-    (figure, model) = (output(args, "search.png"), load(args))
+    figure = output(args, "search.png")
+    model = load(args)
     gallery = model.embed_folder(args.directory, 0).without(figure)
     answer = model.search(args.query, gallery, args.top)
     lines = [f"{rank:3}  {row(one)}  {one.file}" for rank, one in enumerate(answer.results, 1)]
@@ -225,7 +226,8 @@ def matrix(args: argparse.Namespace) -> None:
     """All distances of a folder, as CSV and figure."""
     if (args.output or "").lower().endswith(".csv"):
         args.output = f"{args.output[:-4]}.png"
-    (figure, model) = (output(args, "matrix.png"), load(args))
+    figure = output(args, "matrix.png")
+    model = load(args)
     found = model.embed_folder(args.directory, 0).without(figure)
     (feats, names, count) = (found.embeddings, found.names, len(found.names))
     if count > MOST_OF_MATRIX:

@@ -65,7 +65,8 @@ def train(
     """
     say("training model...")
     (ways, stopped, held) = (recipe.training.ways, checkpoint.stopped, data.validation)
-    (labels, new) = (np.asarray(data.train.labels), data.new_choices)
+    labels = np.asarray(data.train.labels)
+    new = data.new_choices
     many = len(labels) >= MANY_IMAGES or len(np.unique(labels)) >= MANY_CLASSES
     # by how many standard errors each has to be better, see Choice.add
     (of_head, of_training) = (-2, -2) if many else (1, 1) if new else (-1, 0)

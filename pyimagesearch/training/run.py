@@ -137,7 +137,8 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     strategy = devices.strategy(recipe)  # one device, several cards, or several machines
     build.set_seed(args.seed, args.deterministic)
     say(f"loading {args.dataset} dataset...")
-    (known, source) = (build.known_digests(recipe), args.dataset if arrays is None else arrays)
+    known = build.known_digests(recipe)
+    source = args.dataset if arrays is None else arrays
     data = datasets.load(source, recipe, args.seed, known=known, **args.reading)
     if args.recipe == "fast" and data.train.images.shape[3] == 3:
         say("in colour: recipe photos, from a network that has seen photos, is mostly better")
