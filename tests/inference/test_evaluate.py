@@ -9,6 +9,7 @@ import small_model
 
 from pyimagesearch import SiameseModel
 from pyimagesearch.data.sets import pixel_digests
+from pyimagesearch.system.terminal import InputError
 
 
 @pytest.mark.slow
@@ -121,4 +122,7 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
     # 27 images of three classes: fifteen are too few to replace what 57 have chosen
     message = refused(*flags)
     assert "at least 30 images" in message and "rest on 57. Received: 15 of" in message
+    with pytest.raises(InputError, match="a picture's file name"):  # before anything is stored
+        SiameseModel(model).evaluate(small, calibrate=True, force=True, figure="e.abc")
+    assert SiameseModel(model).settings["operating_images"] == 57
     assert ask(*flags, "--force")[0] == 0
