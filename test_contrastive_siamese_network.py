@@ -73,12 +73,12 @@ def main():
     # by two, as often as needed, so that all have their turn and no pair comes twice
     np.random.seed(args["seed"])
     count = len(testImagePaths)
-    labels = pairs_of_classes(args["input"], testImagePaths, args["seed"])
-    areClasses = len(labels) > 0
-    while not areClasses and len(labels) < min(args["pairs"], count * (count - 1) // 2):
+    yOfPair = pairs_of_classes(args["input"], testImagePaths, args["seed"])
+    areClasses = len(yOfPair) > 0
+    while not areClasses and len(yOfPair) < min(args["pairs"], count * (count - 1) // 2):
         shuffled = np.random.permutation(count)
-        labels |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
-    pairs = np.array(list(labels)[:args["pairs"]])
+        yOfPair |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
+    pairs = np.array(list(yOfPair)[:args["pairs"]])
     (pairA, pairB) = pairs.T
 
     # every image that is in a pair goes through the network once, in one go
@@ -89,7 +89,7 @@ def main():
 
     # print the distance and the verdict of each pair
     same = [model.judge(distance).same for distance in distances]
-    wrong = [areClasses and y != isSame for (y, isSame) in zip(labels.values(), same)]
+    wrong = [areClasses and y != isSame for (y, isSame) in zip(yOfPair.values(), same)]
     names = [printable(os.path.relpath(path, args["input"])) for path in testImagePaths]
     width = max(len(name) for name in names)
     for (a, b, distance, isSame, isWrong) in zip(pairA, pairB, distances, same, wrong):

@@ -51,18 +51,18 @@ def _transforms(training, shifts, drawn, height, width):
     # shift, turn, zoom, window and mirror, in one projection: (B, 8)
     (dx, dy) = tf.unstack(shifts)
     angle = math.pi / 180 * training.turn * drawn["turn"]
-    across = down = 1 + training.zoom * drawn["zoom"]
+    scale_x = scale_y = 1 + training.zoom * drawn["zoom"]
     if training.crop:
         side = tf.sqrt(1 - training.crop * (drawn["window"] + 1) / 2)
         longer = (1 + LONGER) ** (drawn["longer"] / 2)
-        (across, down) = (across * side * longer, down * side / longer)
+        (scale_x, scale_y) = (scale_x * side * longer, scale_y * side / longer)
         dx += (1 - side) * width / 2 * drawn["from left"]
         dy += (1 - side) * height / 2 * drawn["from top"]
     if training.mirror:
-        across = tf.where(drawn["mirror"] < 0, across, -across)
+        scale_x = tf.where(drawn["mirror"] < 0, scale_x, -scale_x)
     # output pixel (x, y) is the input's (ax + by + …, cx + dy + …), about the middle
     (cos, sin) = (tf.cos(angle), tf.sin(angle))
-    (a, b, c, d) = (across * cos, -down * sin, across * sin, down * cos)
+    (a, b, c, d) = (scale_x * cos, -scale_y * sin, scale_x * sin, scale_y * cos)
     (x, y) = ((width - 1) / 2, (height - 1) / 2)
     zero = tf.zeros_like(dx)
     rows = [a, b, x - a * x - b * y + dx, c, d, y - c * x - d * y + dy, zero, zero]
