@@ -144,8 +144,7 @@ def test_output_that_cannot_be_written(fails, tmp_path):
 def test_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_marked(runs, tmp_path):
     folder = small_model.write_folder(tmp_path / "in", 2, 4)
     (folder / "0" / "0.png").rename(folder / "1" / "wrong.png")
-    (folder / "1").rename(tmp_path / "elsewhere")
-    (folder / "1").symlink_to(tmp_path / "elsewhere")
+    (folder / "1").symlink_to((folder / "1").rename(tmp_path / "elsewhere"))
     flags = ("-i", folder, "--model", small_model.save(tmp_path / "model"))
     printed = runs(test_script, *flags, "--output", tmp_path / "pairs.png")
     lines = re.findall(r"^(\w)\S+ +(\w)\S+ +\S+ +(same|different)(, wrong)?$", printed, re.M)

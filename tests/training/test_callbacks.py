@@ -2,6 +2,7 @@
 
 import math
 import signal
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -102,7 +103,9 @@ def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_p
     before = [signal.getsignal(s) for s in checkpoints.SIGNALS]
     with run.alone(tmp_path):
         for _ in range(2):  # other fits before it, as the heads of `photos`
-            checkpoints.Progress(3).on_train_begin()
+            head = checkpoints.Progress(3)
+            head.set_model(Mock())
+            head.on_train_begin()
         (_, checkpoint) = fit(a_recipe(epochs=5), images, tmp_path, Send())
         assert len(checkpoint.history["loss"]) < 5
         with pytest.raises(KeyboardInterrupt):
