@@ -50,7 +50,7 @@ def plot_pairs(
         ax.imshow(pair[:, :, 0] if pair.shape[2] == 1 else pair, cmap="gray", vmin=0, vmax=255)
         (word, color) = (" same", SAME) if alike else (" different", DIFFERENT)
         (word, color) = ("", "black") if alike is None else (word, color)
-        # at y=1 Matplotlib measures no ticks, which are not drawn
+        # without y Matplotlib looks for ticks that the title may cover, and there are none
         ax.set_title(f"{text}{word}", y=1, fontsize=10, color=color)
     return save(fig, path)
 

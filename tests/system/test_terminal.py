@@ -31,7 +31,7 @@ def raising(error):
         (MemoryError("Unable to allocate 3 GiB"), "Unable to allocate 3 GiB; in training"),
         (MemoryError(), "MemoryError; in training a smaller --batch-size"),
         (ImportError("no libGL", name="cv2"), "OpenCV cannot be imported (no libGL). On a machine"),
-        (ResourceExhaustedError(None, None, "OOM on\ncard"), "OOM on; in training a smaller"),
+        (ResourceExhaustedError(None, None, "OOM\nGPU"), "OOM; in training a smaller --batch-size"),
     ])  # fmt: skip
 def test_what_a_user_can_mend_is_one_line(error, line, ends):
     code, out, err = ends(raising(error))

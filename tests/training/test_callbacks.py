@@ -103,8 +103,7 @@ def test_one_signal_ends_the_training_and_a_second_one_the_program(images, tmp_p
     before = [signal.getsignal(s) for s in checkpoints.SIGNALS]
     with run.alone(tmp_path):
         for _ in range(2):  # other fits before it, as the heads of `photos`
-            head = checkpoints.Progress(3)
-            head.set_model(Mock())
+            (head := checkpoints.Progress(3)).set_model(Mock())
             head.on_train_begin()
         (_, checkpoint) = fit(a_recipe(epochs=5), images, tmp_path, Send())
         assert len(checkpoint.history["loss"]) < 5
