@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pyimagesearch.data.sets import ImageSet, in_order
 from pyimagesearch.evaluation.distances import Curve, curve_of, distance_of
 from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
-from pyimagesearch.system.terminal import InputError, printable
+from pyimagesearch.system.terminal import AT_ONCE, InputError, printable
 
 BLOCK = 1_000_000  # distances that are in memory at a time
 MOST_IMAGES = 12_000  # of more some are taken: 72 million pairs take some seconds
@@ -78,7 +78,7 @@ class ImagePairs:
             (self.unit, unit_of) = ("groups", images.groups)
         (_, self.unit_of) = np.unique(unit_of[self.rows], return_inverse=True)
         self.asked = None if asked is None else asked[self.rows]
-        self.block = max(BLOCK // n, 1)  # rows of distances
+        self.block = max(min(BLOCK, n * n // AT_ONCE) // n, 1)  # rows of distances
 
     @cached_property
     def curve(self) -> Curve:
@@ -158,7 +158,9 @@ class Counts:
         cells = len(sizes) ** 2 if len(sizes) <= MOST_CLASSES else 0
 
         def count(a, b, y, far):
-            place = np.searchsorted(steps, far, side="right")
+            near = far < steps[-2:][0]  # below a threshold: most different pairs are not
+            place = np.full(far.shape, len(steps) - 1)
+            place[near] = np.searchsorted(steps, far[near], side="right")
             matched = np.zeros(cells, int)
             if cells:
                 (row, column) = np.nonzero((place <= step_of[0]) & (y < NONE))

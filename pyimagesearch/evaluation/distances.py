@@ -62,8 +62,8 @@ class Distance:
             far = (-2 * a) @ b.T
             far += np.square(a).sum(axis=1)[:, np.newaxis]
             far += np.square(b).sum(axis=1)
-            far = np.sqrt(np.maximum(far, EPSILON, out=far), out=far)
-        return np.float32(self.sign) * far.astype(np.float32)
+            far = np.sqrt(np.maximum(far, EPSILON, out=far).astype(np.float32))
+        return np.float32(self.sign) * far.astype(np.float32, copy=False)
 
     def output(self, distances: np.ndarray | float) -> np.ndarray:
         """What the model puts out for these distances."""
@@ -205,7 +205,7 @@ def logistic_of(
     if (weights[1] - weights[0]) @ nearer < 1e-9:  # same pairs are no nearer
         return {"middle": middle, "slope": 0.0}
     (low, high) = (0.0, 1e6)  # the likelihood rises up to the slope, and falls behind it
-    for _ in range(70):
+    for _ in range(60):
         slope = (low + high) / 2
         shares = np.exp(-np.logaddexp(0, -slope * nearer))
         (low, high) = (slope, high) if (target - weight * shares) @ nearer > 0 else (low, slope)
@@ -227,7 +227,7 @@ def probability_of(distances: ArrayLike, settings: Mapping[str, Any]) -> np.ndar
 def apart(ends: np.ndarray) -> list[int]:
     """The places of the first pairs of images, int (B, 2), of which no two share an image."""
     (found, taken) = (list[int](), set[int]())
-    for place, pair in enumerate(ends.tolist()):
+    for place, pair in enumerate(zip(*ends.T.tolist())):
         if taken.isdisjoint(pair):
             taken.update(pair)
             found.append(place)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyimagesearch.data.images import fit
 from pyimagesearch.data.listing import few_of
-from pyimagesearch.data.sets import UNEVEN, ImageSet, Rows, evenly, in_batches
+from pyimagesearch.data.sets import UNEVEN, ImageSet, Rows, in_batches
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs, auc_of, some_of
 from pyimagesearch.evaluation.distances import apart, logistic_of, probability_of
 from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, interval, two_digits
@@ -22,7 +22,6 @@ FINE_RATES = tuple(f"{d}e-{k}" for k in range(1, 8) for d in (5, 2, 1))
 KINDS = {"accuracy": None, "tmr": 1, "fmr": 0}  # of pairs, in which a share is counted
 MOST_PIXELS = 1_000  # images whose raw pixels are compared
 MOST_NEAREST = 200_000  # different pairs among which 30 independent ones are looked for
-MOST_LEVELS = 5_000  # distances that the curve of probabilities is drawn through
 DRAWN = 30  # the threshold that a model has weighs as much as so many images
 
 
@@ -142,16 +141,14 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     places = apart(ends if groups is None else groups[ends])
     raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
-    some = evenly(len(curve.levels), MOST_LEVELS)
-    (same, different) = (np.add.reduceat(x, some) for x in (curve.same, curve.different))
-    outputs = distance.output(curve.levels[some])
+    outputs = distance.output(curve.levels)
     even = curve if curve.balanced else replace(curve, balanced=True)  # as many of both kinds
     middle = threshold if curve.balanced else float(distance.output(even.threshold_from(n)))
     fine = {rate: known[rate] for rate in FINE_RATES if rate in known}
     found: dict[str, Any] = {
         "threshold": threshold, "operating_images": n,
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
-        "probability": logistic_of(outputs, same, different, middle),
+        "probability": logistic_of(outputs, curve.same, curve.different, middle),
         "identification": {"rates": fine, "new_classes": compared.new_classes},
     }  # fmt: skip
     if compared.unit == "classes":

@@ -164,7 +164,7 @@ def plot_map(compared: ImagePairs, path: File, run: str = "") -> Figure:
         how: Any = {"c": color, "marker": shape, "label": f" {names[k]}" if names else None}
         ax.scatter(x, y, s=18, edgecolors="#333", linewidths=0.4, **how)
     if names:  # beside the points, of which it hides none
-        fig.set_size_inches(9, 4.8)
+        fig.set(size_inches=(9, 4.8), layout_engine="constrained")
         fig.legend(loc="outside right center", ncols=1 + (len(names) > 15), fontsize=8)
     return save(fig, path)
 
@@ -216,8 +216,10 @@ def save(fig: Figure, path: File) -> Figure:
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     # in the article's grey, on these axes alone: a style sheet would be for the whole program
-    fig = Figure(layout="constrained")
+    fig = Figure()  # with fixed margins: to find those that fit, all would be drawn twice
+    fig.subplots_adjust(0.13, 0.12, 0.97, 0.98 - 0.05 * len(title.splitlines()))
     ax = fig.subplots()
-    ax.set(title=title, xlabel=x, ylabel=y, facecolor="#E5E5E5", axisbelow=True)
+    ax.set_title(title, y=1)  # as in plot_pairs
+    ax.set(xlabel=x, ylabel=y, facecolor="#E5E5E5", axisbelow=True)
     ax.grid(color="white")
     return fig, ax

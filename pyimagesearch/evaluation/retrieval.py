@@ -13,7 +13,7 @@ classes come first: a network that gives every image one embedding gets the wors
 
 import numpy as np
 
-from pyimagesearch.data.sets import evenly
+from pyimagesearch.data.sets import evenly, in_order
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import Figure, interval
 
@@ -38,9 +38,8 @@ class Retrieval:
         queries = able[evenly(len(able), max(MOST_PAIRS // n, 1))]
         columns = min(max(sizes.max(), np.bincount(unit_of).max(), 10) + 1, n - 1)  # past a unit
         units = int(unit_of.max()) + 1
-        (scores, lost) = ([], np.zeros(units))
-        self.doubtful: list[dict[str, str | int]] = []
-        for some in np.split(queries, range(pairs.block, len(queries), pairs.block)):
+
+        def ask(some):  # queries: their scores, which units leave and what that changes, doubtful
             rows = np.arange(len(some))
             distances = pairs.distance.matrix(embeddings[some], embeddings)
             distances[rows, some] = np.inf
@@ -54,25 +53,28 @@ class Retrieval:
             (hits, five) = (np.take_along_axis(own, near, axis=1), near[:, :NEAREST])
             alike = (class_of[five] == class_of[five[:, :1]]).all(axis=1)
             alike &= (distances[rows, five[:, -1]] < threshold) & (threshold <= of_own)
-            for place, like in zip(some[alike], five[alike, 0]):
-                file = pairs.images.name_of(pairs.rows[place])
-                named = {"class": pairs.names[class_of[place]], "like": pairs.names[class_of[like]]}
-                self.doubtful.append({"file": file, **named})
             count = sizes[class_of[some], np.newaxis] - 1  # R
             rank = np.arange(1, columns + 1)
             precision = hits * (rank <= count) * np.cumsum(hits, axis=1) / rank
             average = precision.sum(axis=1) / count[:, 0]
             found = [hits[:, :k].any(axis=1) for k in (1, 5, 10)]
-            scores.append(np.stack([*found, average], axis=1))
 
             nearest = unit_of[near[:, 0]]
             after = hits[rows, (unit_of[near] != nearest[:, np.newaxis]).argmax(axis=1)]
             apart = nearest != unit_of[some]
-            np.add.at(lost, nearest[apart], hits[apart, 0] * 1.0 - after[apart])
+            change = hits[apart, 0] * 1.0 - after[apart]
+            doubtful = np.stack([some, five[:, 0]], axis=1)[alike]
+            return np.stack([*found, average], axis=1), nearest[apart], change, doubtful
 
-        score = np.concatenate(scores)  # (Q, 4)
+        blocks = in_order(ask, np.split(queries, range(pairs.block, len(queries), pairs.block)))
+        (score, leaving, change, doubtful) = map(np.concatenate, zip(*blocks))  # score: (Q, 4)
+        self.doubtful: list[dict[str, str | int]] = [
+            {"file": pairs.images.name_of(pairs.rows[place]),
+             "class": pairs.names[class_of[place]], "like": pairs.names[class_of[like]]}
+            for place, like in doubtful]  # fmt: skip
         figures = [Figure(float(mean)) for mean in score.mean(axis=0)]
         left = len(queries) - np.bincount(unit_of[queries], minlength=units)
+        lost = np.bincount(leaving, change, units)
         for column, changed in ((0, lost), (3, 0)):
             rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
             left_out = (rest - changed)[left > 0] / left[left > 0]

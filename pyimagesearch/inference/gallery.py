@@ -76,9 +76,7 @@ def nearest(query: np.ndarray, vectors: np.ndarray, measure: Distance, top: int 
     query: (D,). vectors: (N, D) float32, of which no copy is made.
     """
     distances = in_batches(lambda some: measure.rows(some, query[np.newaxis]), vectors, BLOCK)
-    limit = np.partition(distances, min(top, len(distances)) - 1)[:top].max()
-    rows = np.flatnonzero(distances <= limit)
-    return rows[np.argsort(distances[rows], kind="stable")[:top]]
+    return np.argsort(distances, kind="stable")[:top]
 
 
 def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[np.ndarray]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +233,7 @@ class SiameseModel:
         for distance, name, row in sorted(zip(distances, gallery.classes, range(size))):
             nearest_of.setdefault(name, (distance, row))
         candidates = [Answer(name=name, **self.judge(distance, threshold), file=gallery.path(row))
-                      for name, (distance, row) in islice(nearest_of.items(), top)]  # fmt: skip
+                      for name, (distance, row) in [*nearest_of.items()][:top]]  # fmt: skip
         (known, *_) = [candidate.pop("same") for candidate in candidates]
         who = candidates[0].name if known else None
         answer = Answer(known=known, name=who, threshold=threshold, fpir=fpir if held else None)
