@@ -36,7 +36,7 @@ WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
 AVERAGED = "trained on, averaged"
 NEW_SHARE = 0.6  # of it, 0.4 are the old weights'. Wortsman et al., "Robust fine-tuning", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
-HEAD_EPOCHS, HEAD_STEPS = 10, 300  # of the head; at least so many steps
+HEAD_EPOCHS, HEAD_STEPS = 10, 200  # of the head; at least so many steps
 RATES = (4e-3, 1e-3)  # of its learning, for known and for new classes, which it fits less
 MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
@@ -137,7 +137,7 @@ def _train_head(chosen, whitened, views, held, recipe, seed, stopped, doubt):
     (dataset, steps) = batches.batches(views, own.changed(epochs=epochs * rounds), seed, move=False)
     history = _fit(model, dataset, steps * rounds, held, own, seed, Progress(epochs, stopped), 0)
     encoder = keras.Model(whitened.input, head(whitened.output))
-    chosen.add(HEAD, encoder, head.predict(held.images, verbose=0), doubt, history)
+    chosen.add(HEAD, encoder, np.asarray(head(held.images)), doubt, history)
 
 
 def _train_on(chosen, data, recipe, seed, checkpoint, doubt):

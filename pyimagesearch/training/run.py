@@ -33,7 +33,7 @@ from pyimagesearch.system.files import only_writer
 from pyimagesearch.system.terminal import InputError, first_line, say, shown
 from pyimagesearch.training import arguments, build, checkpoints, devices, photos
 
-MOST_OTHERS = 100  # training images that those to choose by are compared with
+MOST_OTHERS = 50  # training images that those to choose by are compared with
 
 
 @contextmanager
