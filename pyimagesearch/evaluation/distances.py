@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from pyimagesearch.config import EPSILON
 
-BLUR = 3  # of Curve.threshold_from; 1.5 to 4 lose about as little (benchmarks/LOG.md)
+BLUR = 4  # of Curve.threshold_from; 3 to 6 lose about as little (benchmarks/LOG.md)
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
@@ -149,22 +149,25 @@ class Curve:
         """The threshold that calls most pairs right on other images: the best of blurred distances.
 
         Few images leave gaps, in which the best of their own lies by chance. So each distance is
-        blurred: normal, 3 / sqrt(images) as wide as the distances of one kind spread.
+        blurred: normal, 4 / sqrt(images) as wide as the distances of one kind spread, and for the
+        kind with c times as many pairs 1 / sqrt(c) of that.
         """
         kinds = np.stack([self.same, self.different]).astype(float)
-        shares = kinds / kinds.sum(axis=1, keepdims=True)
+        counts = kinds.sum(axis=1, keepdims=True)
+        shares = kinds / counts
         spread = (shares @ np.square(self.levels) - np.square(shares @ self.levels)).mean()
         (low, high) = self.levels[[0, -1]]
         width = BLUR * max(float(spread) / images, 1e-12) ** 0.5
         step = max(width / 10, (high - low) / 20_000)
         edges = np.arange(low - 5 * width, high + 5 * width, step)
-        weights = shares if self.balanced else kinds
-        (same, different) = (np.histogram(self.levels, edges, weights=w)[0] for w in weights)
-        normal = np.exp(-0.5 * np.square(np.arange(-40, 41) * step / width))
-        gain = np.cumsum(np.convolve((same - different) / weights.sum(), normal, "same"))
-        best = np.flatnonzero(gain >= gain.max() - 1e-9)
-        middle = edges[1 + best[len(best) // 2]]  # of a gap between the kinds
-        return float(np.clip(middle, low, np.nextafter(high, np.inf)))
+        (gain, apart) = (0.0, np.square(np.arange(-40, 41) * step / width) / 2)
+        weights = shares / 2 if self.balanced else kinds / kinds.sum()
+        for sign, of_kind, count in zip((1, -1), weights, counts):
+            pairs = np.histogram(self.levels, edges, weights=of_kind)[0]
+            normal = np.exp(-apart * count / counts.min())
+            gain += sign * np.cumsum(np.convolve(pairs, normal / normal.sum(), "same"))
+        best = np.flatnonzero(gain >= gain.max() - 1e-9)  # of a gap between the kinds the middle
+        return float(np.clip(edges[1 + best[len(best) // 2]], low, np.nextafter(high, np.inf)))
 
     def threshold_at_fmr(self, fmr: float, independent: list[int]) -> float | None:
         """The largest threshold at which at most the share fmr of the different pairs match.

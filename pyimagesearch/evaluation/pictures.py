@@ -219,7 +219,6 @@ def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     fig = Figure()  # with fixed margins: to find those that fit, all would be drawn twice
     fig.subplots_adjust(0.13, 0.12, 0.97, 0.98 - 0.05 * len(title.splitlines()))
     ax = fig.subplots()
-    ax.set_title(title, y=1)  # as in plot_pairs
-    ax.set(xlabel=x, ylabel=y, facecolor="#E5E5E5", axisbelow=True)
+    ax.set(title=title, xlabel=x, ylabel=y, facecolor="#E5E5E5", axisbelow=True)
     ax.grid(color="white")
     return fig, ax

@@ -74,8 +74,7 @@ class Retrieval:
             for place, like in doubtful]  # fmt: skip
         figures = [Figure(float(mean)) for mean in score.mean(axis=0)]
         left = len(queries) - np.bincount(unit_of[queries], minlength=units)
-        lost = np.bincount(leaving, change, units)
-        for column, changed in ((0, lost), (3, 0)):
+        for column, changed in ((0, np.bincount(leaving, change, units)), (3, 0)):
             rest = score[:, column].sum() - np.bincount(unit_of[queries], score[:, column], units)
             left_out = (rest - changed)[left > 0] / left[left > 0]
             figures[column] = interval(figures[column].value, left_out, len(queries))

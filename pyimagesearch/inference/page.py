@@ -107,13 +107,12 @@ def find(model: SiameseModel, gallery: Gallery, fpir: float, file: str) -> tuple
     """An upload -> (who it is, the same in a sentence, the nearest classes, else images)."""
     if any(gallery.classes):
         answer = model.identify(file, gallery, fpir, TOP)
-        (who, text) = (printable(answer.name or "unknown"), sentence(answer))
-        found = answer.candidates
+        (who, text, found) = (answer.name or "unknown", sentence(answer), answer.candidates)
     else:
         (who, text, found) = (None, "", model.search(file, gallery, TOP).results)
     shown = [images.read_image(one.file, THUMBNAIL) for one in found]
     words = [f"{printable(str(one.get('name', one.file)))}: {in_words(one)[0]}" for one in found]
-    return who, text, list(zip(shown, words))
+    return who and printable(who), text, list(zip(shown, words))
 
 
 def examples(model: SiameseModel, gallery: Gallery | None) -> list[list[str]]:

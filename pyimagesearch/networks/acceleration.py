@@ -175,8 +175,7 @@ class Depthwise(DepthwiseConv2D):
 
 def computes_in_bfloat16(precision: str) -> bool:
     """Whether layers of a precision compute in bfloat16 here, see PRECISIONS."""
-    card = tf.config.list_physical_devices("GPU")
-    if precision != "auto" or card or not sys.platform.startswith("linux"):
+    if precision != "auto" or tf.config.list_physical_devices("GPU") or sys.platform != "linux":
         return precision == "bfloat16"
     with open("/proc/cpuinfo") as f:  # where the hardware does not multiply it, it is emulated
         return "avx512_bf16" in f.read()

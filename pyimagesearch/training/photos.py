@@ -36,8 +36,8 @@ WAYS = ("last layer", "whitened", HEAD, "trained on", "seen again")
 AVERAGED = "trained on, averaged"
 NEW_SHARE = 0.6  # of it, 0.4 are the old weights'. Wortsman et al., "Robust fine-tuning", 2022
 FROZEN = 0.4  # of the network's layers, the first of them, stay as they are
-HEAD_EPOCHS, HEAD_STEPS = 10, 200  # of the head; at least so many steps
-RATES = (4e-3, 1e-3)  # of its learning, for known and for new classes, which it fits less
+HEAD_EPOCHS = 10  # of the head; its least steps and its rate, for known classes and for new
+HEAD_STEPS_AND_RATE = ((300, 4e-3), (200, 1e-3))  # ones, which it fits less
 MOVED_VIEWS = 4  # of each training image, for the head,
 MOST_MOVED = 60_000_000  # pixels of all these views together, as the network sees them
 MANY_IMAGES, MANY_CLASSES = 2_000, 40  # to train on: what is learned from these is trusted
@@ -125,10 +125,10 @@ def _train_head(chosen, whitened, views, held, recipe, seed, stopped, doubt):
     """A head of two layers behind the whitening. views, held: image sets of whitened features."""
     say(f"training a {HEAD}...")
     (epochs, rounds) = (recipe.training.epochs, 1)  # beside --quick, --epochs is for the head
+    (least_steps, rate) = HEAD_STEPS_AND_RATE[chosen.new_classes]
     if "trained on" in recipe.training.ways or recipe.training.more_steps:
         (steps, _) = batches.steps_and_size(len(views), 256)
-        (epochs, rounds) = (HEAD_EPOCHS, -(-HEAD_STEPS // (HEAD_EPOCHS * steps)))
-    rate = RATES[chosen.new_classes]
+        (epochs, rounds) = (HEAD_EPOCHS, -(-least_steps // (HEAD_EPOCHS * steps)))
     own = recipe.changed(epochs=epochs, batch_size=256, warmup_steps=20, learning_rate=rate)
     inputs = Input(views.images.shape[1:])
     x = Dropout(0.2)(Dense(512, activation="relu")(Dropout(0.3)(inputs)))

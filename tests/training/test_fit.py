@@ -113,5 +113,5 @@ def test_new_classes_are_told_from_those_of_training_too(new, threshold, monkeyp
     encoder = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Rescaling(1.0)(inputs)))
     recipe = RECIPES["photos"]
     found = run.calibrated(encoder, build_comparison(recipe), recipe, data, {"head": "none"})[2]
-    assert found["threshold"] == pytest.approx(threshold, abs=0.01)
+    assert found["threshold"] == pytest.approx(threshold, abs=0.05)
     assert found["operating_images"] == 4

@@ -134,7 +134,7 @@ def test_features_are_kept_and_follow_image_seed_and_view_alone(tmp_path, monkey
 @pytest.fixture
 def short_heads(monkeypatch):
     monkeypatch.setattr(photos_module, "HEAD_EPOCHS", 2)
-    monkeypatch.setattr(photos_module, "HEAD_STEPS", 10)
+    monkeypatch.setattr(photos_module, "HEAD_STEPS_AND_RATE", ((10, 4e-3), (10, 1e-3)))
 
 
 def bright_columns(labels, side):
