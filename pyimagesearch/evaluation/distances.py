@@ -160,7 +160,8 @@ class Curve:
         width = BLUR * max(float(spread) / images, 1e-12) ** 0.5
         step = max(width / 10, (high - low) / 20_000)
         edges = np.arange(low - 5 * width, high + 5 * width, step)
-        (gain, apart) = (0.0, np.square(np.arange(-40, 41) * step / width) / 2)
+        gain: Any = 0
+        apart = np.square(np.arange(-40, 41) * step / width) / 2
         weights = shares / 2 if self.balanced else kinds / kinds.sum()
         for sign, of_kind, count in zip((1, -1), weights, counts):
             pairs = np.histogram(self.levels, edges, weights=of_kind)[0]
