@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from pyimagesearch.config import EPSILON
 
-BLUR = 4  # of Curve.threshold_from; 3 to 6 lose about as little (benchmarks/LOG.md)
+BLUR = 4  # of Curve.threshold_from; 3 and 5 lose a little more (benchmarks/LOG.md)
 MIN_FALSE_MATCHES = 30  # Doddington's rule of 30: fewer independent errors support no rate
 
 
