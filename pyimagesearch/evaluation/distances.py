@@ -158,10 +158,10 @@ class Curve:
         spread = (shares @ np.square(self.levels) - np.square(shares @ self.levels)).mean()
         (low, high) = self.levels[[0, -1]]
         width = BLUR * max(float(spread) / images, 1e-12) ** 0.5
-        step = max(width / 10, (high - low) / 20_000)
+        step = max(width / 20, (high - low) / 20_000)
         edges = np.arange(low - 5 * width, high + 5 * width, step)
         gain: Any = 0
-        apart = np.square(np.arange(-40, 41) * step / width) / 2
+        apart = np.square(np.arange(-80, 81) * step / width) / 2
         weights = shares / 2 if self.balanced else kinds / kinds.sum()
         for sign, of_kind, count in zip((1, -1), weights, counts):
             pairs = np.histogram(self.levels, edges, weights=of_kind)[0]
