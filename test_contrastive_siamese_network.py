@@ -18,7 +18,6 @@ from pyimagesearch.system import terminal
 terminal.setup()  # before Keras and NumPy
 
 import numpy as np
-from imutils import paths
 from pyimagesearch import config
 from pyimagesearch.data import cache, images, listing
 from pyimagesearch.data.pairs import sample_pairs
@@ -49,17 +48,12 @@ def main():
     model = SiameseModel(args["model"])
     print(f"[INFO] images are read {images.described(model.image_shape)}")
 
-    # find the images, sorted so that the pairs are the same on every machine; imutils follows no
-    # links, so that class folders which are links are listed by themselves
+    # find the images, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
-    if not os.path.isdir(args["input"]):
-        there = "a file" if os.path.isfile(args["input"]) else "no such folder"
-        raise InputError("a folder with images", f"{printable(args['input'])}, {there}")
     own = os.path.realpath(args["output"])  # its own figure is no test image
-    links = [x.path for x in os.scandir(args["input"]) if x.is_symlink() and x.is_dir()]
-    testImagePaths = sorted(path for folder in (args["input"], *links)
-        for path in paths.list_files(folder, validExts=images.ENDINGS)
-        if os.path.realpath(path) != own)
+    testImagePaths = [os.path.join(args["input"], file.name)
+        for file in listing.find(args["input"], class_level=0).files]
+    testImagePaths = [path for path in testImagePaths if os.path.realpath(path) != own]
     found = cache.read_files("pixels", testImagePaths, model.image_shape)
     terminal.warn(f"skipped {message}" for message in found.messages.values())
     testImagePaths = [testImagePaths[k] for k in found.good]
@@ -111,7 +105,7 @@ def main():
 def pairs_of_classes(directory, imagePaths, seed):
     # as make_pairs draws them, two for each image: with one of its class, and of another; or the
     # pairs that a folder holds. As {(a, b): y}; empty where the subfolders are neither
-    with suppress(InputError):
+    with terminal.shown(False), suppress(InputError):  # what is left out has been said
         found = listing.find(directory, plain=True)
         fileAt = {os.path.join(directory, file.name): file for file in found.files}
         placeOf = {fileAt[path]: k for (k, path) in enumerate(imagePaths) if path in fileAt}

@@ -107,7 +107,7 @@ def supervised_contrastive_loss(
 
     # no image stands in its own softmax                              # (B, B)
     similarities = ops.matmul(preds, ops.transpose(preds)) / temperature - 1e9 * itself
-    logarithms = similarities - ops.logsumexp(similarities, axis=1, keepdims=True)
+    logarithms = ops.log_softmax(similarities, axis=1)
     same = ops.cast(ops.equal(y, ops.transpose(y)), "float32") - itself
 
     positives = ops.sum(same, axis=1)

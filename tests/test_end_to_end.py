@@ -98,9 +98,8 @@ def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, 
     assert metrics["epochs_run"] == (not computed)
     assert ("right at 0.5" in printed) == (recipe in ("bce", "keras-io"))
     if recipe == "best":  # the model answers; of 13 images there are 78 pairs
-        model = ("--model", tmp_path / "contrastive_siamese_model", "--pairs", 90)
-        figure = ("--output", tmp_path / "pairs.png")
-        printed = runs(test_script, "-i", ROOT / "examples", *figure, *model)
+        flags = ("--model", tmp_path / "contrastive_siamese_model", "--output", tmp_path / "x.png")
+        printed = runs(test_script, "-i", ROOT / "examples", "--pairs", 90, *flags)
         pairs = re.findall(r"^image_(\d+)\S+ +image_(\d+).*(?:same|different)$", printed, re.M)
         assert len({frozenset(pair) for pair in pairs}) == len(pairs) == 78
 
@@ -163,12 +162,13 @@ def test_test_script_input(fails, tmp_path):
     model = small_model.save(tmp_path / "model")
 
     def refused(folder, *flags):
-        common = ("--output", tmp_path / "pairs.png", "--model", model)
-        return fails(test_script, "-i", folder, *common, *flags)
+        flags = ("--output", tmp_path / "pairs.png", "--model", model, *flags)
+        return fails(test_script, "-i", folder, *flags)
 
     assert "no such folder" in refused(tmp_path / "missing")
-    (tmp_path / "in").mkdir()
-    assert "Received: 0 in" in refused(tmp_path / "in")
+    small_model.write_folder(tmp_path / "in" / "run", 1, 2)  # the output of a training
+    (tmp_path / "in" / "run" / "metrics.json").write_text("{}")
+    assert "left out: output of a training (1)" in refused(tmp_path / "in")
     (tmp_path / "in" / "words.png").write_text("words")
     cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))
     assert "at least 2 readable images. Received: 1" in refused(tmp_path / "in")

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pyimagesearch.data import images
-from pyimagesearch.system.terminal import AT_ONCE, printable, progress_bar, say, warn
+from pyimagesearch.data.sets import in_order
+from pyimagesearch.system.terminal import AT_ONCE, InputError, printable, progress_bar, say, warn
 
 FILE = "contrastive-7.sqlite"  # where the table or the reader changes, the number does
 OWN_FILES = "contrastive-*.sqlite*"  # with the table's journal, and those of earlier versions
@@ -67,18 +68,27 @@ def read_files(
         except (OSError, ValueError):  # said when it is read
             keys[k] = os.urandom(16)
 
-    def read(k):
-        (pixels, data) = images.read_picture(paths[k], side)
+    def read(k):  # (the digest of a file's content, its picture), or (why not, None)
+        try:
+            (pixels, data) = images.read_picture(paths[k], side)
+        except InputError as error:
+            return str(error), None
         digest = hashlib.blake2b(data, digest_size=16).digest()[:CONTENT_BYTES]
         return digest, images.fit(pixels, shape) if shape else images.look(pixels)
 
     def rows(block, done):
-        (found, unread) = images.in_threads(read, block, done, size > SMALL * len(paths))
-        messages.update(unread)
-        pixels = [x for _, x in found.values()]
+        (digests, pixels) = ({}, [])
+        for k, (text, picture) in zip(block, (in_order if is_large else map)(read, block)):
+            if picture is None:
+                messages[k] = text
+            else:
+                digests[k] = text
+                pixels.append(picture)
+            done(1)
         values = np.asarray(compute(np.stack(pixels)) if pixels else [], dtype)
-        return {k: found[k][0] + x.tobytes() for k, x in zip(found, values)}
+        return {k: digests[k] + x.tobytes() for k, x in zip(digests, values)}
 
+    is_large = size > SMALL * len(paths)
     store = f"{what} {images.described(shape)}" if shape else what
     step = max(min(BLOCK_BYTES // math.prod(shape or (1,)), BLOCK_FILES), AT_ONCE)
     (good, found, reused) = cached(store, keys, rows, "images read", step)

@@ -82,12 +82,12 @@ def read_folder(
         reasons = dict.fromkeys(row_of.values(), "in no pair that is used")
         reasons |= {row_of[file]: "" for pair in pairs for file in pair[:2]}
     left_out = defaultdict[str, list[str]](list)
-    left_out["unreadable"] = [plan.files[k].name for k in found.messages]
     for file, row in sorted(row_of.items(), key=itemgetter(1)):  # those of one image together
         copy = "copies" if file.part == read[row].part else "copies of images in another part"
         if why := reasons[row] or (copy if file != read[row] else ""):
             left_out[why].append(file.name)
     skipped = plan.skipped + say_left_out(left_out, MOST_NAMED)
+    skipped += Counter(unreadable=len(found.messages))  # named above; no entry where there is none
 
     rows = np.array([row for row, why in sorted(reasons.items()) if not why])
     used = [read[row] for row in rows]
@@ -147,18 +147,21 @@ def _reasons(labels: Mapping[int, set[str]], names: list[str]) -> dict[int, str]
 
 
 def _usable_pairs(listed: list[ReadyPair], row_of: dict[File, int]) -> list[ReadyPair]:
-    """The pairs of two images that were read, all pairs of which have one answer.
+    """The pairs of two images that were read, of which all pairs have one answer: each once.
 
     Raises InputError where there are none.
     """
     read = [pair for pair in listed if row_of.keys() >= {*pair[:2]}]
-    answers = defaultdict[frozenset[int], set[int]](set)  # of each two images
-    for a, b, y in read:
-        answers[frozenset((row_of[a], row_of[b]))].add(y)
-    right = {both for both, some in answers.items() if len(both) == 2 and len(some) == 1}
-    pairs = [pair for pair in read if {row_of[file] for file in pair[:2]} in right]
+    of_images = defaultdict[frozenset[int], list[ReadyPair]](list)  # of each two
+    for pair in read:
+        of_images[frozenset(row_of[file] for file in pair[:2])].append(pair)
+    sure = [some for both, some in of_images.items()
+            if len(both) == 2 and len({y for _, _, y in some}) == 1]  # fmt: skip
     warn(f"left out the pair of {a} and {b}: copies of one image, or of two that stand in a pair "
-        "with another answer" for a, b, _ in sorted({*read} - {*pairs}))  # fmt: skip
+        "with another answer" for a, b, _ in sorted({*read}.difference(*sure)))  # fmt: skip
+    pairs = [first for first, *_ in sure]
+    if repeated := sum(map(len, sure)) - len(pairs):
+        say(f"left out {counted(repeated, 'pair')} of images that are in a pair before")
     if not pairs:
         raise InputError("pairs that can be used", f"none, of {len(listed):,}")
     same = sum(y for (_, _, y) in pairs)

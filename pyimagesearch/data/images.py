@@ -9,14 +9,12 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from pyimagesearch.data.sets import in_order
 from pyimagesearch.system.terminal import InputError, printable
 
 with suppress(ImportError):  # an extra, for HEIF
@@ -36,27 +34,6 @@ MOST_DECODED = 25_000_000  # pixels of a JPEG, which can be decoded at a half, o
 # fewer where Pillow's decoder is written in Python
 MOST_OF = {"jpeg2k": MOST_DECODED, **dict.fromkeys(("ppm", "ppm_plain", "bmp_rle"), 2**20)}
 SAMPLE = 128  # pixels: a picture's own size is looked at up to twice this, less one
-
-
-def in_threads(
-    read: Callable, files: Iterable, done: Callable[[int], None], at_once: bool = True
-) -> tuple[dict, dict]:
-    """(what comes of each file that can be read, the message of each other), by file, in order.
-
-    at_once: by several threads. Small files take longer so: the threads wait for Python's lock.
-    """
-    (found, messages) = (dict[Any, Any](), dict[Any, str]())
-
-    def attempt(file):
-        try:
-            return found, file, read(file)
-        except InputError as error:
-            return messages, file, str(error)
-
-    for place, file, content in (in_order if at_once else map)(attempt, files):
-        place[file] = content
-        done(1)
-    return found, messages
 
 
 def read_image(path: str | os.PathLike, shape: tuple[int, int, int]) -> np.ndarray:

@@ -80,10 +80,10 @@ class Measurement:
         return json.loads(json.dumps(found, default=vars))
 
 
-def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[str, Any]]]:
+def worst_pairs(m: Measurement) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """The same pairs that are furthest apart, then the different ones that are nearest.
 
-    Of each kind `count`, no two of which share an image. Returns int (B, 2), the images' places in
+    Of each kind five, no two of which share an image. Returns int (B, 2), the images' places in
     their set; and for JSON "a", "b", of ImageSet.name_of, "distance", "same", what the model calls
     them, "expected", what they are, and their "classes", where these are known.
     """
@@ -91,7 +91,7 @@ def worst_pairs(m: Measurement, count: int = 5) -> tuple[np.ndarray, list[dict[s
     (names, labels) = (images.class_names, np.asarray(images.labels))  # no names of ready pairs
     for kind in (1, 0):
         (ends, far) = m.compared.extremes(5_000, kind)  # of which some share no image
-        for k in apart(ends)[:count]:
+        for k in apart(ends)[:5]:
             (a, b) = map(images.name_of, ends[k])
             classes = [names[c] for c in labels[ends[k]]] if names else []
             distance = float(m.compared.distance.output(far[k]))

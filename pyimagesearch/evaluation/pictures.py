@@ -25,6 +25,7 @@ SAME, DIFFERENT = "#0072B2", "#B84F00"
 # and eight of theirs for classes, which then differ in shape
 COLORS = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000"]
 SHAPES = "os^DvP*X"
+MOST_SHOWN = 100  # pairs in a figure
 
 
 def plot_pairs(
@@ -33,9 +34,11 @@ def plot_pairs(
     """Pairs of images, each under its text and the word same or different, in that colour.
 
     images: two uint8 (B, H, W, C), or one, of single images. same: (B,), or None: no word.
-    The first 100 of them, five in a row, six of single images: more would be too small to see.
+    Five in a row, six of single images; the first 100 of them: more would be too small to see.
     """
-    texts = texts[:100]
+    if len(texts) > MOST_SHOWN:
+        say(f"the figure shows the first {MOST_SHOWN} of {len(texts):,}")
+    texts = texts[:MOST_SHOWN]
     columns = min(7 - len(images), len(texts))
     rows = -(-len(texts) // columns)
     size = (max(2.2 * columns, 0.095 * len(title)), 1.5 * rows + 0.5)  # wide enough for the title
@@ -70,13 +73,14 @@ def plot_matrix(distances: np.ndarray, names: list[str], threshold: float, path:
 
     names: of the files, sorted. Lines part the folders, which are named where files are too many.
     """
-    import cv2  # where it is needed
+    import imutils  # where it is needed
 
     fig = Figure(figsize=(7, 6), layout="tight")
     ax = fig.subplots()
     most = max(float(np.max(distances)), 1.1 * threshold)  # what is the same looks it
-    (n, side) = (len(names), min(len(names), 1000))  # Matplotlib takes 65 bytes for each
-    shown = cv2.resize(distances.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    n = len(names)
+    # as means of areas; Matplotlib takes 65 bytes for each
+    shown = imutils.resize(distances.astype(np.float32), width=min(n, 1000))
     extent = (-0.5, n - 0.5, n - 0.5, -0.5)
     picture = ax.imshow(shown, cmap="cividis", vmin=0, vmax=most, extent=extent)
     folders = np.array([name.rpartition("/")[0] or "." for name in names])

@@ -164,6 +164,7 @@ def page(output: str, content: dict, measured: Measurement, raw: Measurement, te
     loss += "best epoch is kept" if training.get("keep_best") else "last epoch is kept"
     if way:
         texts[1].append(f"kept of the ways to adapt the network: {way}")
+        loss += ", in part (the weights are averaged with those before)" * ("averaged" in way)
         loss += f". It is that of the {'head' if 'head' in way else 'network'}, never falls to 0, "
         loss += "and grows with the images of a batch, so the two curves differ in height"
     if way.startswith(("whitened", "last layer")):

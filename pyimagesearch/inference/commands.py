@@ -302,13 +302,14 @@ def duplicates(args: argparse.Namespace) -> None:
         from pyimagesearch.evaluation import pictures
 
         pairs = [(k, files[0], other) for k, files in enumerate(named, 1) for other in files[1:]]
-        (numbers, *both) = zip(*pairs[:100])
+        (numbers, *both) = zip(*pairs[: pictures.MOST_SHOWN])
         read = (kept.read_files("pixels", files, COPIES).values for files in both)
         pixels = [values.reshape(-1, *COPIES) for values in read]
         texts = [f"group {k}" for k in numbers]
         alike += "; each beside the first of its group"
         pictures.plot_pairs(pixels, texts, [None] * len(texts), figure, alike)
-        terminal.say(f"figure{' of the first 100 pairs' * (len(pairs) > 100)}: {printable(figure)}")
+        of = f" of the first {len(texts)} pairs" if len(texts) < len(pairs) else ""
+        terminal.say(f"figure{of}: {printable(figure)}")
     elif figure:
         terminal.say("no figure: there is no group")
 

@@ -75,7 +75,8 @@ def serve(args: argparse.Namespace) -> None:
         look = {"theme": gr.themes.Default(font=font), "footer_links": [], "quiet": True}
         at = {"server_name": host, "server_port": port, "app_kwargs": {"middleware": [guard]}}
         off = dict.fromkeys(("share", "run_history", "enable_monitoring"), False)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for ending in (signal.SIGINT, signal.SIGTERM):  # a script's & has the first ignored
+            signal.signal(ending, signal.default_int_handler)
         try:
             page.launch(max_file_size="50mb", prevent_thread_lock=True, **at, **look, **off)
             say(args, {"url": url}, f"the page: {url} until Ctrl-C")

@@ -152,10 +152,8 @@ def test_turn_and_zoom_keep_the_middle_where_it_is():
 
 def test_pairs_of_a_batch_tell_the_truth():
     images, labels = numbered_images(20), np.arange(20) % 4
-    for batches, _ in (
-        pair_batches(images, sample_pairs(labels, 0), 12, range(1), 0),
-        image_batches(images, labels, 20),
-    ):
+    of_pairs = pair_batches(images, sample_pairs(labels, 0), 12, range(1), 0)
+    for batches, _ in (of_pairs, image_batches(images, labels, 20)):
         a, b, y = pairs_of_a_batch(next(iter(batches)), count=3)
         assert y.tolist() == [1, 1, 1, 0, 0, 0]
         assert ((pixels(a) % 4 == pixels(b) % 4) == (y == 1)).all()

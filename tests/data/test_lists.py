@@ -128,14 +128,15 @@ def test_a_list_of_pairs(listed, write, said):
         "different,4.png,copy.png,",  # with 0.png's content: one image
         "1,5.png,bad.png,",
         "0,6.png,7.png,anna",
+        "1,copy.png,1.png,",  # the first pair once more
     )
     (images, counts) = read_folder(path)
-    pairs = images.pairs
-    assert images.labels is None and pairs.y.ravel().tolist() == [1, 0, 0, 0]
-    assert np.array(reds(images))[pairs.indices()].tolist() == [[0, 1], [2, 3], [0, 4], [7, 6]]
+    assert images.labels is None and images.pairs.y.ravel().tolist() == [1, 0, 0, 0]
+    ends = np.array(reds(images))[images.pairs.indices()]
+    assert ends.tolist() == [[0, 1], [2, 3], [0, 4], [7, 6]]
     # 0, 1 and 4 hang together, and what is anna's
     groups = dict(zip(reds(images), images.groups.tolist()))
     assert groups[0] == groups[1] == groups[4] != groups[2] == groups[3] == groups[6] == groups[7]
-    assert "1 pairs of one class and 3 of two\n" in said()
+    assert "out 1 pair of images that are in a pair before\n1 pairs of one class and" in said()
     assert counts["copies"] == 1 and counts["skipped"]["unreadable"] == 1
     assert holds_pairs(path)

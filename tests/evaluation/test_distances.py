@@ -44,11 +44,12 @@ def test_the_threshold_for_other_images_is_no_lucky_gap():
     for images in (2, 4, 1000):
         assert curve_of(distances, y, True).threshold_from(images) == pytest.approx(2, abs=0.05)
     # of 8 same pairs one lies at 2.7: the best is beyond it, which of many images one would believe
-    distances = np.array([0.8, 0.9, 1, 1, 1, 1.1, 1.2, 2.7, 2.9, 2.9, 3, 3, 3, 3.1, 3.2, 3.3])
-    curve = curve_of(distances, np.arange(16) < 8, balanced=True)
-    assert curve.best_threshold == pytest.approx(2.8)
-    assert curve.threshold_from(10**8) == pytest.approx(2.8, abs=0.01)
-    assert 1.8 < curve.threshold_from(8) < 2.2
+    for odd in (3.3, 300):  # however far one image is from the others
+        distances = [0.4, 0.6, 0.8, 1, 1, 1.2, 1.4, 2.7, 2.9, 2.9, 3, 3, 3, 3.1, 3.2, odd]
+        curve = curve_of(distances, np.arange(16) < 8, balanced=True)
+        assert curve.best_threshold == pytest.approx(2.8)
+        assert curve.threshold_from(10**8) == pytest.approx(2.8, abs=0.01)
+        assert 1.8 < curve.threshold_from(8) < 2.2
     assert curve_of([1.0, 2, 3], [0, 0, 1]).threshold_from(2) == 1  # none is beyond the distances
 
 

@@ -117,7 +117,9 @@ def server(place):
     variables = {"CONTRASTIVE_CACHE": str(place / "cache"), "TMPDIR": str(place / "tmp")}
     variables |= {"GRADIO_SHARE": "True", "http_proxy": "http://127.0.0.1:9"}
     flags = ("--gallery", place / "gallery", "--port", 0, "--json", "--model", place / "model")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as where a script starts it with &
     with started("-m", "pyimagesearch", "page", *flags, **variables) as process:
+        signal.signal(signal.SIGINT, before)
         yield process, json.loads(process.line)["url"]
 
 
@@ -171,9 +173,8 @@ def test_in_a_browser(browser):
     assert browser.title == "Same or different?"
     # no image, letter or word came from elsewhere
     sent = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
-    asked = [m["params"] for m in sent if m["method"] == "Network.requestWillBeSent"]
+    urls = [x["params"]["request"]["url"] for x in sent if x["method"].endswith("WillBeSent")]
     own = (browser.current_url, "data:", "blob:", "chrome:")
-    urls = [params["request"]["url"] for params in asked]
     assert len(urls) > 20 and all(url.startswith(own) for url in urls)
 
 
@@ -181,7 +182,6 @@ def test_in_a_browser(browser):
 def test_it_answers_this_machine_alone_and_leaves_no_uploads(server, place):
     (process, url) = server
     opener = build_opener(ProxyHandler({}))
-    assert opener.open(url).status == 200
     # another name that leads to this machine
     with pytest.raises(OSError, match="400"):
         opener.open(Request(url, headers={"Host": "elsewhere.example"}))
