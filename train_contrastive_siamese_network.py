@@ -64,7 +64,6 @@ def train(args, recipe):
     # what comes out is their distance
     distance = Lambda(utils.euclidean_distance)([featsA, featsB])
     model = Model(inputs=[imgA, imgB], outputs=distance)
-    report.draw_training_pairs(args.output, next(iter(pairTrain)))
 
     # the loss that the training lowers, and the optimizer that lowers it
     print("[INFO] compiling model...")
@@ -88,8 +87,9 @@ def train(args, recipe):
     print("[INFO] saving siamese model...")
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data))
 
-    # draw how the loss fell
+    # draw some of the pairs, and how the loss fell
     print("[INFO] plotting training history...")
+    report.start(args.output, next(iter(pairTrain)))
     utils.plot_training(history, args.plot)
 
     # say how good it is, on images that nothing was chosen on

@@ -12,7 +12,7 @@ second start   the same again, everything from the cache
 epoch          the batches of one epoch of the recipe fast, without a network
 embed          model.embed_folder with the model that ships
 embed again    the same again, everything from the cache
-search         gallery.nearest in these embeddings, the median of 20 queries
+search         model.search in these embeddings, the median of 20 queries
 predict        how many times faster 1,000 images are embedded at once than in the article's way,
                `predict` for one pair after the other: the number stands where seconds stand
 
@@ -161,17 +161,14 @@ def epoch(folder, size):
     return time.perf_counter() - start
 
 
-def embedded(folder):
+def embed(folder, size):
+    setup()
     from pyimagesearch.inference.model import SiameseModel
 
     model = SiameseModel(MODEL)
     start = time.perf_counter()
-    return model.embed_folder(folder / "images").embeddings, time.perf_counter() - start
-
-
-def embed(folder, size):
-    setup()
-    return embedded(folder)[1]
+    model.embed_folder(folder / "images")
+    return time.perf_counter() - start
 
 
 def compared(folder, size):
@@ -200,14 +197,14 @@ def compared(folder, size):
 
 def find(folder, size):
     setup()
-    from pyimagesearch.evaluation.distances import Distance
-    from pyimagesearch.inference.gallery import nearest
+    from pyimagesearch.inference.model import SiameseModel
 
-    (embeddings, _) = embedded(folder)
+    model = SiameseModel(MODEL)
+    gallery = model.embed_folder(folder / "images")
     seconds = []
-    for query in np.random.default_rng(1).normal(size=(QUERIES, 48)).astype(np.float32):
+    for query in np.random.default_rng(1).integers(0, 256, (QUERIES, *SHAPE), dtype=np.uint8):
         start = time.perf_counter()
-        nearest(query, embeddings, Distance())
+        model.search(query, gallery)
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))
 

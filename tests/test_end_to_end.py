@@ -13,6 +13,7 @@ import pytest
 
 import test_contrastive_siamese_network as test_script
 import train_contrastive_siamese_network as train_script
+from pyimagesearch.evaluation import report
 from pyimagesearch.inference import commands
 from pyimagesearch.training import build
 from pyimagesearch.training.build import compiling
@@ -81,13 +82,18 @@ def test_a_signal_ends_training_and_keeps_what_was_learned(photos, tmp_path):
     ("keras-io", ("--image-size", "28", "--channels", 1)),
     ("triplet", ("--weights", "none", "--batch-size", 32)),
     ("best", ("--split", "classes", "--image-size", "10x8"))])  # fmt: skip
-def test_every_recipe_trains_on_a_folder(runs, recipe, flags, photos, tmp_path, monkeypatch):
+def test_every_recipe_trains_on_a_folder(runs, ends, recipe, flags, photos, tmp_path, monkeypatch):
     if recipe == "triplet":  # for three MobileNetV2 XLA takes longer than all the rest
         jit = {"jit_compile": False}
         monkeypatch.setattr(build, "compiling", lambda *args: compiling(*args) | jit)
     if recipe == "pairs":
         photos = small_model.write_pairs(tmp_path / "ready", 9)
     common = ("--dataset", photos, "--epochs", 1, "--output", tmp_path)
+    if recipe == "photos":  # what ends before its report is not finished
+        with monkeypatch.context() as patched:
+            patched.setattr(report, "write", None)
+            ends(train_script, "--recipe", recipe, *common, *flags)
+        flags = (*flags, "--resume")
     printed = runs(train_script, "--recipe", recipe, *common, *flags)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     test = metrics["test"]
@@ -133,11 +139,12 @@ def test_help(ends, script, words):
 
 
 def test_output_that_cannot_be_written(fails, tmp_path):
-    (tmp_path / "file").write_text("kept")
-    assert "can be written to" in fails(train_script, "--output", tmp_path / "file")
-    flags = ("--input", ROOT / "examples", "--output", tmp_path / "file" / "pairs.png")
-    assert "can be written to" in fails(test_script, *flags)
-    assert (tmp_path / "file").read_text() == "kept"
+    (tmp_path / "file.png").write_text("kept")
+    assert "can be written to" in fails(train_script, "--output", tmp_path / "file.png")
+    flags = ("--input", ROOT / "examples", "--output")
+    assert "can be written to" in fails(test_script, *flags, tmp_path / "file.png" / "pairs.png")
+    assert "an earlier figure" in fails(test_script, *flags, tmp_path / "file.png")
+    assert (tmp_path / "file.png").read_text() == "kept"
 
 
 def test_of_classes_half_of_the_pairs_are_same_and_wrong_ones_are_marked(runs, tmp_path):

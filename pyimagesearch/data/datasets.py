@@ -114,7 +114,7 @@ def load(
     (trained_on, chosen_by, tested_on) = (classes_of(x.labels) for x in (train, choices, test))
     found = [] if own else [near_copies(test.images, x.images) for x in (train, held) if len(x)]
     copies = np.array(sorted({row for rows, _ in found for row in rows}), int)
-    dirty = int(np.sum(trained & (part == TEST)))
+    dirty = int(np.sum(trained[part == TEST] | np.isin(test.contents, train.contents)))
     parts = {
         **counts, **dict(zip(PARTS, map(len, (train, validation, choices, test)))),
         "split": "own" if own else by,
@@ -138,9 +138,10 @@ def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
     C 1 or 3. Raises InputError for anything else.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (*images.shape, 1)[3] not in (1, 3):
-        received = f"{images.dtype} {images.shape}. images.round().astype('uint8') makes them of "
-        received += "floats from 0 to 255, images * 255 before it of floats from 0 to 1"
-        raise InputError("images uint8 (N, H, W, C), C 1 or 3", received)
+        mend = ". Of 0 to 1 (images * 255).round().astype('uint8')" * (images.dtype.kind == "f")
+        raise InputError(
+            "images uint8 (N, H, W, C), C 1 or 3", f"{images.dtype} {images.shape}{mend}"
+        )
     if images.max(initial=0) == 1:
         raise InputError("values from 0 to 255", "0 and 1 alone. Take images * 255")
     numbers = class_numbers(labels)
@@ -201,7 +202,7 @@ def describe(data: DataSet) -> list[str]:
                      "evaluate --calibrate with more makes it a better one")  # fmt: skip
     if not parts["clean"]:
         lines.append(f"these figures are not clean: {parts['trained_before']} of {parts['test']} "
-                     "test images were trained on before")  # fmt: skip
+                     "test images were trained on")  # fmt: skip
     near = parts["near_copies"].get("test", {"found": 0})
     if near["found"]:
         lines.append(f"{near['found']} of {near['of']} test images have a near copy elsewhere: "

@@ -134,6 +134,7 @@ def plot_histogram(measured: Measurement, path: File, run: str = "") -> Figure:
         ax.stairs(pairs, edges, fill=True, color=color, alpha=0.6, hatch=hatch, label=name)
     ax.axvline(threshold, ymax=0.87, color="black", ls="--", label=f"threshold {threshold:.2f}")
     ax.set_yscale("log")  # the few wrong pairs are what matters
+    ax.tick_params(which="minor", labelleft=False)  # of few pairs these would stand outside
     ax.set_ylim(0.5, 4 * np.max(kinds) ** 1.2)  # the legend hides none
     ax.legend(loc="upper center", ncols=3)
     return save(fig, path)
@@ -192,11 +193,14 @@ def lettering(names: Sequence[str]) -> list[str]:
 
 
 def check_output(path: File) -> None:
-    """Raise InputError where path cannot become a picture, before any work is done."""
+    """Raise InputError where path cannot become a picture; of files there figures are replaced."""
     formats = Figure().canvas.get_supported_filetypes()
     if Path(path).suffix.lower().lstrip(".") not in formats:
         wanted = f"a picture's file name, ending in one of {', '.join(formats)}"
         raise InputError(wanted, f"{path}. Name another with --output")
+    if Path(path).is_file() and b"atplotlib" not in Path(path).read_bytes():
+        wanted = "a new picture with --output, or an earlier figure that names Matplotlib"
+        raise InputError(wanted, f"{printable(str(path))}, a file")
     check_writable(Path(path).parent)
 
 

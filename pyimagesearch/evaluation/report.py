@@ -34,6 +34,7 @@ from pyimagesearch.system.terminal import InputError, printable, say
 TEMPLATE = Path(__file__).with_name("report.html")
 STEPS = 400  # of the page's slider
 MOST_IN_MATRIX = 20  # classes
+FIGURES = ("training_pairs", "plot", "roc", "histogram", "map", "worst", "pairs")  # of a model
 
 
 def write(
@@ -117,8 +118,11 @@ def versions() -> dict[str, str]:
     return found | {"python": platform.python_version()}
 
 
-def draw_training_pairs(output: str, batch: tuple) -> None:
-    """Some pairs of a batch, as the network sees them."""
+def start(output: str, batch: tuple) -> None:
+    """Take away what was said of an earlier model, and draw some pairs of a batch."""
+    figures = [f"contrastive_{figure}.png" for figure in FIGURES]
+    for name in ("metrics.json", "history.csv", "report.html", *figures):
+        Path(output, name).unlink(missing_ok=True)
     (a, b, y) = batches.pairs_of_a_batch(batch)
     path = os.path.join(output, "contrastive_training_pairs.png")
     title = "training pairs, as the network sees them"

@@ -227,6 +227,9 @@ def matrix(args: argparse.Namespace) -> None:
     if (args.output or "").lower().endswith(".csv"):
         args.output = f"{args.output[:-4]}.png"
     figure = output(args, "matrix.png")
+    table = os.path.splitext(figure or "")[0] + ".csv"
+    if figure and os.path.exists(table) and not os.path.exists(figure):  # it is no earlier one
+        raise InputError("another --output: a table is written beside it", f"{table}, a file")
     model = load(args)
     found = model.embed_folder(args.directory, 0).without(figure)
     (feats, names, count) = (found.embeddings, found.names, len(found.names))
@@ -237,7 +240,6 @@ def matrix(args: argparse.Namespace) -> None:
     if figure:
         from pyimagesearch.evaluation import pictures
 
-        table = os.path.splitext(figure)[0] + ".csv"
         cells = [galleries.cell(printable(name)) for name in names]
         with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
             rows = csv.writer(f)
@@ -257,8 +259,7 @@ def evaluate(args: argparse.Namespace) -> None:
     A list is a CSV file with the columns path,label or a,b,same.
     """
     figure = output(args, "evaluate_worst.png")
-    names = ("fmr", "class_level", "group_by", "calibrate", "force")
-    how = {name: getattr(args, name) for name in names}
+    how = {x: getattr(args, x) for x in ("fmr", "class_level", "group_by", "calibrate", "force")}
     answer = load(args, lite=False).evaluate(args.directory, figure=figure, **how)
     say(args, answer, *answer.pop("report").splitlines())
 
@@ -308,8 +309,7 @@ def duplicates(args: argparse.Namespace) -> None:
         texts = [f"group {k}" for k in numbers]
         alike += "; each beside the first of its group"
         pictures.plot_pairs(pixels, texts, [None] * len(texts), figure, alike)
-        of = f" of the first {len(texts)} pairs" if len(texts) < len(pairs) else ""
-        terminal.say(f"figure{of}: {printable(figure)}")
+        terminal.say(f"figure of {len(texts)} of {len(pairs)} pairs: {printable(figure)}")
     elif figure:
         terminal.say("no figure: there is no group")
 

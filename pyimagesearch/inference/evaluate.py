@@ -98,6 +98,9 @@ def evaluate(
     if choices is not None:
         from pyimagesearch.inference.saving import write_settings
 
+        if measured.chance and not force:
+            received = f"{what}, where it does no better than chance. Nothing is stored; or --force"
+            raise InputError("images that the model tells apart, to --calibrate", received)
         kept = settings["operating_points"]
         gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]
         write_settings(model, settings, np.union1d(known, choices.digests()))

@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from pyimagesearch.data.sets import in_batches
 from pyimagesearch.data.splits import groups_of
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.files import whole_file
 from pyimagesearch.system.terminal import InputError, first_line, printable, say
-
-BLOCK = 4_000  # embeddings that are in the processor's cache at a time
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,6 @@ def shard(text: str) -> tuple[int, int]:
         if 1 <= k <= n:
             return k, n
     raise argparse.ArgumentTypeError(f"expected K/N, K from 1 to N, received {text!r}")
-
-
-def nearest(query: np.ndarray, vectors: np.ndarray, measure: Distance, top: int = 5) -> np.ndarray:
-    """Which of N embeddings are nearest: int (top,), the nearest first, equal ones by index.
-
-    query: (D,). vectors: (N, D) float32, of which no copy is made.
-    """
-    distances = in_batches(lambda some: measure.rows(some, query[np.newaxis]), vectors, BLOCK)
-    return np.argsort(distances, kind="stable")[:top]
 
 
 def groups(embeddings: np.ndarray, measure: Distance, threshold: float) -> list[np.ndarray]:

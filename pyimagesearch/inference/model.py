@@ -8,7 +8,7 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pyimagesearch.data.cache import Found, read_files
 from pyimagesearch.data.images import FITS, fit, read_picture
 from pyimagesearch.data.sets import Rows, array_of, class_numbers, in_batches, read_trained_on
 from pyimagesearch.evaluation.distances import distance_of, probability_of
-from pyimagesearch.inference.gallery import Gallery, nearest
+from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.settings import ADVICE, digest, read_exported, read_settings
 from pyimagesearch.system import terminal
 from pyimagesearch.system.files import plain_path, restore, whole_directory
@@ -192,7 +192,9 @@ class SiameseModel:
         """
         threshold = self.threshold_for(fmr)
         (feats, gallery) = self._asked(query, folder, 0, top)
-        rows = nearest(feats, gallery.embeddings, self.measure, top)
+        # so many as fit into the processor's cache at a time; equal ones stay in their order
+        far = in_batches(partial(self.measure.rows, feats[np.newaxis]), gallery.embeddings, 4_000)
+        rows = np.argsort(far, kind="stable")[:top]
         distances = self.distance([feats, gallery.embeddings[rows]])
         results = [Answer(file=gallery.path(row), **self.judge(distance, threshold))
                    for row, distance in zip(rows, distances)]  # fmt: skip

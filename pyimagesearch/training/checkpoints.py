@@ -176,7 +176,7 @@ class Checkpoint(Progress):
         return [validated, keras.callbacks.ProgbarLogger(), self, *self.beside]
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
-        for name, value in self.settings.items():
+        for name, value in sorted(self.settings.items(), key=lambda item: "." in item[0]):
             if (had := settings.get(name)) != value:
                 values = "of others" if name == "images" else f"{had} instead of {value}"
                 received = f"{name} {values}. Without --resume the training starts anew"
@@ -199,8 +199,8 @@ class Checkpoint(Progress):
         self.model.stop_training |= self.out_of_patience
         if self.collapsed:
             warn("the network has collapsed: all distances are alike")
-        left = self.epochs - epoch - 1
-        if len(self.epoch) == 2 and left and not self.diverged:  # the first builds the graph, too
+        left = 0 if self.diverged or self.stopped.is_set() else self.epochs - epoch - 1
+        if len(self.epoch) == 2 and left:  # the first builds the graph, too
             say(f"about {duration(self.history['seconds'][-1] * left)} left")
         if not devices.machines()[1] or self.cut or self.diverged:
             return
@@ -230,8 +230,7 @@ class Checkpoint(Progress):
         return self.model.variables + self.model.optimizer.variables
 
     def finish(self) -> None:
-        """Take away an older model's picture and, where the training has ended, the checkpoint."""
-        Path(self.path).with_name("contrastive_pairs.png").unlink(missing_ok=True)
+        """Take away the checkpoint, where the training has ended."""
         if not self.stopped.is_set() or self.first_epoch >= self.epochs:
             Path(self.path).unlink(missing_ok=True)
         elif self.done and os.path.exists(self.path):

@@ -59,23 +59,25 @@ def train(
     the way that is kept, without epochs where it was computed; {"way", "ways", "mirrored"}: its
     name, each way's held-out AUC and seconds, whether mirror images are seen).
 
-    A head is kept unless it is clearly worse, see Choice; for new classes it has to be clearly
-    better, as has training on, which for others has to be better. With thousands of images or 40
-    classes both stay unless worse by two errors, "seen again" by one. Ctrl-C keeps the best so far.
+    Ctrl-C keeps the best so far, once there is one.
     """
     say("training model...")
     (ways, stopped, held) = (recipe.training.ways, checkpoint.stopped, data.validation)
     labels = np.asarray(data.train.labels)
-    new = data.new_choices
     many = len(labels) >= MANY_IMAGES or len(np.unique(labels)) >= MANY_CLASSES
-    # by how many standard errors each has to be better, see Choice.add
-    (of_head, of_training) = (-2, -2) if many else (1, 1) if new else (-1, 0)
-    chosen = Choice(held, new)
+    # by how many standard errors each has to be better, see Choice.add: many images teach much
+    (of_head, of_training) = (-2, -2) if many else (1, 1) if data.new_choices else (-1, 0)
+    chosen = Choice(held, data.new_choices)
     found = {"mirrored": recipe.training.mirror}
 
-    (whitened, views, held_vectors) = _compute(chosen, network, data, recipe, seed)
-    if HEAD in ways and not stopped.is_set():
-        _train_head(chosen, whitened, views, held_vectors, recipe, seed, stopped, of_head)
+    try:
+        (whitened, views, held_vectors) = _compute(chosen, network, data, recipe, seed)
+        if HEAD in ways:
+            _train_head(chosen, whitened, views, held_vectors, recipe, seed, stopped, of_head)
+    except KeyboardInterrupt:  # before the head's fit, which stops by itself, or its second one
+        if stopped.is_set() or not chosen.kept:
+            raise
+        stopped.set()
     if "trained on" in ways and not stopped.is_set():
         found |= _train_on(chosen, data, recipe, seed, checkpoint, of_training)
     checkpoint.done = checkpoint.done if stopped.is_set() else checkpoint.epochs  # or skipped
@@ -110,13 +112,13 @@ def _compute(chosen, network, data, recipe, seed):
         return in_batches(lambda some: some.astype(np.float32) @ kernel + bias, features, 1024)
 
     (of_held, views) = (apply(of_held), [apply(features)])
+    if "whitened" in ways:
+        encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
+        chosen.add("whitened", encoder, unit_length(of_held), doubt=0)
     del features, sample
     seen = np.prod(np.maximum(images.shape[1:3], recipe.reading.least_shape[:2])) * len(images)
     for view in range(min(MOVED_VIEWS, int(MOST_MOVED / seen)) if HEAD in ways else 0):
         views.append(apply(look(images, recipe, (seed, view))))
-    if "whitened" in ways:
-        encoder = keras.Model(whitened.input, UnitNormalization()(whitened.output))
-        chosen.add("whitened", encoder, unit_length(of_held), doubt=0)
     of_views = ImageSet(np.concatenate(views), np.tile(labels, len(views)))
     return whitened, of_views, ImageSet(of_held, data.validation.labels)
 

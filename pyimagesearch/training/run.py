@@ -87,7 +87,7 @@ def fit(
     no validation_data: some of the images choose by themselves.
     verbose: show what the script shows, how many images choose and test among it.
     Returns the trained model, after Ctrl-C with what was learned. Signals and random numbers, but
-    for TensorFlow's, are as before afterwards. InputError: where the script ends with exit code 2.
+    for TensorFlow's, are as before afterwards; deterministic stays on. InputError: as the script's.
 
         ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
         model = fit(trainX[:5000], trainY[:5000], epochs=2)
@@ -156,8 +156,7 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     with strategy.scope():
         say("building siamese network...")
         (model, encoder, comparison) = build.networks(recipe, data.train)
-        if is_chief:  # not before the network stands: what is refused writes nothing
-            report.draw_training_pairs(args.output, next(iter(train_batches)))
+        some = next(iter(train_batches))
         if recipe.training.ways:  # own photos: the best of several ways from one that saw many
             (encoder, history, found) = photos.train(encoder, data, recipe, args.seed, checkpoint)
             settings |= found
@@ -173,9 +172,10 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     del train_batches  # with the images that TensorFlow holds
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
     say("saving siamese model...")
+    Path(checkpoint.path).touch()  # without its report a model is not finished
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data, known))
     say("plotting training history...")
-    Path(args.plot).unlink(missing_ok=True)  # of an earlier training
+    report.start(args.output, some)
     plot = "none, since what is kept was computed, not trained"
     if history.history["loss"]:
         with matplotlib.rc_context():  # its style is for this figure

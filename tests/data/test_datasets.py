@@ -62,7 +62,7 @@ def test_mnist_brings_its_own_test(caplog):
     # a model that was trained on some of the test: its figures are said not to be clean
     known = pixel_digests(np.concatenate([data.test.images[:300], data.choices.images[:500]]))
     again = datasets.load("mnist", RECIPES["fast"], 42, known=known)
-    line = "these figures are not clean: 300 of 10000 test images were trained on before"
+    line = "these figures are not clean: 300 of 10000 test images were trained on"
     assert line in caplog.messages
     assert (again.parts["clean"], again.parts["trained_before"]) == (False, 300)
     assert not np.isin(pixel_digests(again.choices.images), known).any()

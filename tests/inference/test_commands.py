@@ -118,8 +118,7 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     assert "pairs.csv: cannot be read" in lines[2]
     assert lines[3].startswith("line 5 not compared: Expected same")
     (code, out, _) = ask("compare", "--pairs", path, "--json")
-    answer = json.loads(out)
-    assert code == 2 and [fault["line"] for fault in answer["faults"]] == [2, 4, 5]
+    assert code == 2 and [fault["line"] for fault in json.loads(out)["faults"]] == [2, 4, 5]
     # none at all
     (code, out, err) = ask("compare", "--pairs", write("a,b", "x.png,y.png"), "--json")
     assert code == 2 and json.loads(out)["pairs"] == [] and "1 of 1" in err

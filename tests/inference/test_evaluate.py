@@ -126,3 +126,6 @@ def test_calibrating_with_little(ask, refused, folder, tmp_path, model):
         SiameseModel(model).evaluate(small, calibrate=True, force=True, figure="e.abc")
     assert SiameseModel(model).settings["operating_images"] == 57
     assert ask(*flags, "--force")[0] == 0
+    noise = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
+    with pytest.raises(InputError, match="no better than chance"):
+        SiameseModel(model).evaluate(noise, np.arange(60) % 3, calibrate=True)

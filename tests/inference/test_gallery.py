@@ -10,21 +10,19 @@ import small_model
 from small_model import answers
 
 from pyimagesearch import SiameseModel
-from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.inference import gallery
-from pyimagesearch.inference.gallery import Gallery, nearest
+from pyimagesearch.inference.gallery import Gallery
 
 
-def test_nearest_is_exact():
-    rng = np.random.default_rng(0)
-    points = rng.normal(size=(500, 8)).astype("float32")
-    query = rng.normal(size=8).astype("float32")
-    expected = np.argsort(np.linalg.norm(points - query, axis=1))
-    assert nearest(query, points, Distance(), top=40).tolist() == expected[:40].tolist()
-    # ties by index, in several blocks
-    tied = np.tile([[3, 4], [0, 0]], (5000, 1)).astype("float32")
-    assert nearest(np.zeros(2, "float32"), tied, Distance(), top=3).tolist() == [1, 3, 5]
-    assert len(nearest(points[0], points[:3], Distance("cosine"), top=5)) == 3
+def test_search_is_exact(tmp_path):
+    model = SiameseModel(small_model.save(tmp_path / "model"))
+    query = np.zeros(model.image_shape, np.uint8)
+    points = np.random.default_rng(0).normal(size=(9000, model.embedding_dim)).astype("float32")
+    points[[3, 4500, 8999]] = model.embed(query[np.newaxis])  # ties, in several blocks
+    expected = np.argsort(np.linalg.norm(points - points[3], axis=1), kind="stable")
+    found = Gallery(points, (), ("",) * 9000, model.digest, (1, 1, 0), None)
+    results = model.search(query, found, top=40).results
+    assert [one.file for one in results] == expected[:40].tolist() and expected[0] == 3
 
 
 EMBEDDINGS = np.random.default_rng(0).normal(0, 1e3, (4, 4)).astype(np.float32)

@@ -71,8 +71,7 @@ def test_a_broken_file_is_a_sentence(loaded, gallery, tmp_path):
     (verdict, words, pictures) = page.answered(compare, str(SEVEN), str(broken))
     assert verdict is None and pictures == [] and "cut {off}.png: cannot be read" in words
     find = partial(page.find, loaded, gallery, 0.01)
-    answer = page.answered(find, str(tmp_path / "deleted.png"))
-    assert "deleted.png: cannot be opened" in answer[1]
+    assert "deleted.png: cannot be opened" in page.answered(find, str(tmp_path / "deleted.png"))[1]
 
 
 def test_who_it_is_and_the_nearest_classes(loaded, gallery, place, tmp_path):

@@ -23,8 +23,7 @@ def test_the_article_s_layers():
     assert model.output_shape == (None, 48)
     # 64 kernels of 2x2x1 and 64 biases; 64 of 2x2x64 and 64; 64x48 and 48
     assert model.count_params() == (256 + 64) + (16384 + 64) + (3072 + 48)
-    dropped = [x.rate for x in model.layers if isinstance(x, keras.layers.Dropout)]
-    assert dropped == [0.3, 0.3]
+    assert [x.rate for x in model.layers if isinstance(x, keras.layers.Dropout)] == [0.3, 0.3]
     small = siamese_network.build_siamese_model((20, 24, 3), embeddingDim=7)
     assert small.output_shape == (None, 7)
 

@@ -21,13 +21,9 @@ from pyimagesearch.training import arguments, run
 
 
 def state_of_process():
-    return (
-        signal.getsignal(signal.SIGINT),
-        signal.getsignal(signal.SIGTERM),
-        random.getstate(),
-        np.random.get_state()[1].tolist(),
-        dict(matplotlib.rcParams),
-    )
+    signals = [signal.getsignal(x) for x in (signal.SIGINT, signal.SIGTERM)]
+    numbers = (random.getstate(), np.random.get_state()[1].tolist())
+    return signals, numbers, dict(matplotlib.rcParams)
 
 
 @pytest.mark.slow
@@ -81,7 +77,7 @@ BLACK, TWO = np.zeros((4, 28, 28), np.uint8), [0, 0, 1, 1]
 @pytest.mark.parametrize(
     ("images", "labels", "flags", "what"),
     [
-        (BLACK / 255, TWO, {}, r"uint8 \(N, H, W, C\).* images \* 255"),
+        (BLACK / 255, TWO, {}, r"uint8 \(N, H, W, C\).*images \* 255\)"),
         (BLACK, [0, 0, 1], {}, "a label for each image"),
         (BLACK, [0.5, 0, 1, 1], {}, "whole numbers or strings"),
         (BLACK, TWO, {"class_level": 1}, "a folder alone"),

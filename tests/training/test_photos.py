@@ -150,8 +150,7 @@ def test_what_cannot_win_is_skipped(short_heads, tmp_path, monkeypatch, said):
     easy = ImageSet(bright_columns(LABELS, 8), LABELS)
     recipe = RECIPES["photos"].changed(image_shape=(8, 8, 3), epochs=1)
     checkpoint = Checkpoint(str(tmp_path), {}, recipe)
-    data = DataSet(easy, easy, easy, easy)
-    (_, _, found) = train(a_network(), data, recipe, 0, checkpoint)
+    (_, _, found) = train(a_network(), DataSet(easy, easy, easy, easy), recipe, 0, checkpoint)
     assert "skipped training on: held-out AUC is 1.0000 already" in said()
     assert [*found["ways"]][:-1] == ["last layer", "whitened", "two-layer head"]
 
