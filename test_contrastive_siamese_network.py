@@ -51,8 +51,9 @@ def main():
     # find the images, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
     own = os.path.realpath(args["output"])  # its own figure is no test image
-    testImagePaths = [os.path.join(args["input"], file.name)
-        for file in listing.find(args["input"], class_level=0).files]
+    with terminal.shown(False):  # pairs_of_classes looks again, and says what is left out
+        files = listing.find(args["input"], class_level=0).files
+    testImagePaths = [os.path.join(args["input"], file.name) for file in files]
     testImagePaths = [path for path in testImagePaths if os.path.realpath(path) != own]
     found = cache.read_files("pixels", testImagePaths, model.image_shape)
     terminal.warn(f"skipped {message}" for message in found.messages.values())
@@ -105,7 +106,7 @@ def main():
 def pairs_of_classes(directory, imagePaths, seed):
     # as make_pairs draws them, two for each image: with one of its class, and of another; or the
     # pairs that a folder holds. As {(a, b): y}; empty where the subfolders are neither
-    with terminal.shown(False), suppress(InputError):  # what is left out has been said
+    with suppress(InputError):
         found = listing.find(directory, plain=True)
         fileAt = {os.path.join(directory, file.name): file for file in found.files}
         placeOf = {fileAt[path]: k for (k, path) in enumerate(imagePaths) if path in fileAt}

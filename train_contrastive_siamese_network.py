@@ -85,6 +85,7 @@ def train(args, recipe):
 
     # write the model, for programs that know nothing of this one
     print("[INFO] saving siamese model...")
+    checkpoint.begin_saving()
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data))
 
     # draw some of the pairs, and how the loss fell

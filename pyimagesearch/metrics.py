@@ -127,8 +127,9 @@ def binary_cross_entropy(y: Tensor, preds: Tensor, margin: float | None = None) 
     >>> round(float(binary_cross_entropy([1, 0], [0.5, 0.25])), 4)  # (ln 2 + ln 4) / 2
     1.0397
     """
-    preds = ops.cast(preds, "float32")
-    return ops.mean(ops.binary_crossentropy(1 - _one_to_one(y, preds), preds))
+    preds = ops.clip(ops.cast(preds, "float32"), EPSILON, 1 - EPSILON)
+    y = _one_to_one(y, preds)
+    return -ops.mean(y * ops.log(1 - preds) + (1 - y) * ops.log(preds))
 
 
 @register_keras_serializable(package="pyimagesearch")

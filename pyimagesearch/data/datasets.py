@@ -89,7 +89,7 @@ def load(
     recipe: which shares are tested and held out, and how training pairs are drawn. Where none is
     held out, validation is the test, which then chooses nothing, and choices is train.
     split: see splits.split. known: ImageSet.digests of what an earlier model was trained on, which
-    is trained on again; where that cannot be, parts["clean"] is False.
+    is trained on again. Where a test image was, or is now, parts["clean"] is False.
     flags: image_size, channels, class_level and group_by, see folders.read_folder.
     Raises InputError for what is no data set, or cannot be split.
     """

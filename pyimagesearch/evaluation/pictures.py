@@ -217,8 +217,9 @@ def show(fig: Figure) -> None:
 
 def save(fig: Figure, path: File) -> Figure:
     """Write a figure to a file, whole or not at all."""
+    mark: Any = {"pil_kwargs": {"comment": "Matplotlib"}}  # of a JPEG, which has none by itself
     with whole_file(path) as new:
-        fig.savefig(new, dpi=120)
+        fig.savefig(new, dpi=120, **mark if str(path).lower().endswith(("jpg", "jpeg")) else {})
     return fig
 
 

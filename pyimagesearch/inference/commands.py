@@ -229,7 +229,7 @@ def matrix(args: argparse.Namespace) -> None:
     figure = output(args, "matrix.png")
     table = os.path.splitext(figure or "")[0] + ".csv"
     if figure and os.path.exists(table) and not os.path.exists(figure):  # it is no earlier one
-        raise InputError("another --output: a table is written beside it", f"{table}, a file")
+        raise InputError("another --output: a table is written beside it", printable(table))
     model = load(args)
     found = model.embed_folder(args.directory, 0).without(figure)
     (feats, names, count) = (found.embeddings, found.names, len(found.names))
@@ -240,6 +240,7 @@ def matrix(args: argparse.Namespace) -> None:
     if figure:
         from pyimagesearch.evaluation import pictures
 
+        pictures.plot_matrix(distances, list(map(printable, names)), model.threshold, figure)
         cells = [galleries.cell(printable(name)) for name in names]
         with whole_file(table) as new, open(new, "w", newline="", encoding="utf-8") as f:
             rows = csv.writer(f)
@@ -247,7 +248,6 @@ def matrix(args: argparse.Namespace) -> None:
             numbers = "%.6f " * count  # a row at once: one by one takes longer
             for name, row in zip(cells, distances):
                 rows.writerow([name, *(numbers % tuple(row)).split()])
-        pictures.plot_matrix(distances, list(map(printable, names)), model.threshold, figure)
         text += f": {table}, figure: {figure}"
     answer: dict[str, Any] = {"files": names, "threshold": model.threshold}
     say(args, answer | {"distances": distances.tolist() if args.json else None}, text)
@@ -380,7 +380,7 @@ ARGUMENTS: list[tuple[str, str, dict[str, Any], str | None]] = [  # commands, na
     ("matrix", "--output", {}, "FILE.png or FILE.csv: it writes both (beside the model)"),
     ("duplicates", "--output", {}, "the file of a figure (none)"),
     ("evaluate", "--calibrate", SWITCH, "choose and store new thresholds by half of the images"),
-    ("evaluate", "--force", SWITCH, "let --calibrate choose by fewer than 30 images"),
+    ("evaluate", "--force", SWITCH, "let --calibrate store what few images, or a guess, say"),
     ("export", "--format", {"choices": ("tflite", "onnx"), "required": True}, "for LiteRT or ONNX"),
     ("export", "--output", {}, "the file (beside the model, where compare finds encoder.tflite)"),
     ("page", "--gallery", {"metavar": "DIR"}, "a folder in which the page looks for an image"),

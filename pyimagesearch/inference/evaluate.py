@@ -31,8 +31,8 @@ def evaluate(
     """Figures on a folder or a list, see folders.read_folder, and whether the threshold suits it.
 
     fmr: take the threshold that is stored for this rate. calibrate: choose new thresholds by half
-    of the images, store them in the model's directory, report on the other half; force: also by
-    fewer than 30 images, where the model's rest on more. figure: the file of a picture.
+    of the images, store them in the model's directory, report on the other half; force: also of
+    fewer than 30 images where the model's rest on more, or at chance. figure: a picture's file.
     Returns measure.Measurement.as_dict, "worst" of measure.worst_pairs, "part": of the folder,
     "trained_on": how many of these images (None: unknown), "calibrated_by": how many chose,
     "folder": what was read and left out, "report": all of it as text.
@@ -99,7 +99,7 @@ def evaluate(
         from pyimagesearch.inference.saving import write_settings
 
         if measured.chance and not force:
-            received = f"{what}, where it does no better than chance. Nothing is stored; or --force"
+            received = f"{what}, where it does no better than chance. Take others, or --force"
             raise InputError("images that the model tells apart, to --calibrate", received)
         kept = settings["operating_points"]
         gone = [rate for rate, t in model.operating_points.items() if t and kept.get(rate) is None]

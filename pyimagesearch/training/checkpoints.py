@@ -90,8 +90,7 @@ class Checkpoint(Progress):
     the weights of the epoch whose val_loss was lowest, and with a patience perhaps before the last
     epoch. No reported figure comes from images that something was chosen on.
 
-    After each epoch the file holds all that fit changes: weights, optimizer, random states, and the
-    progress. (Keras' BackupAndRestore keeps less: its resumed weights differ.)
+    After each epoch the file holds all that fit changes: weights, optimizer, random states, counts.
 
     settings: what must be the same to go on, a dict for JSON. Raises InputError where the folder's
     checkpoint, or the finished model that lies there instead of one, is of others.
@@ -176,8 +175,8 @@ class Checkpoint(Progress):
         return [validated, keras.callbacks.ProgbarLogger(), self, *self.beside]
 
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
-        for name, value in sorted(self.settings.items(), key=lambda item: "." in item[0]):
-            if (had := settings.get(name)) != value:
+        for name in sorted(self.settings, key=lambda x: (x != "dataset", "." in x)):
+            if (had := settings.get(name)) != (value := self.settings[name]):
                 values = "of others" if name == "images" else f"{had} instead of {value}"
                 received = f"{name} {values}. Without --resume the training starts anew"
                 raise InputError(f"the settings of the {what} to --resume", received)
@@ -229,14 +228,16 @@ class Checkpoint(Progress):
     def _variables(self) -> list[keras.Variable]:
         return self.model.variables + self.model.optimizer.variables
 
+    def begin_saving(self) -> None:
+        """Leave a file, an empty one where there is no checkpoint: no report yet, not finished."""
+        open(self.path, "ab" if self.done else "wb").close()
+
     def finish(self) -> None:
         """Take away the checkpoint, where the training has ended."""
         if not self.stopped.is_set() or self.first_epoch >= self.epochs:
             Path(self.path).unlink(missing_ok=True)
-        elif self.done and os.path.exists(self.path):
+        elif os.path.getsize(self.path):  # else the model that lies here is not finished
             say(f"--resume goes on after epoch {self.done}")
-        else:  # an empty one: the model that lies here is not finished
-            Path(self.path).write_bytes(b"")
 
 
 def duration(seconds: float) -> str:

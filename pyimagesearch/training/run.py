@@ -9,7 +9,6 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -172,7 +171,7 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
     del train_batches  # with the images that TensorFlow holds
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
     say("saving siamese model...")
-    Path(checkpoint.path).touch()  # without its report a model is not finished
+    checkpoint.begin_saving()
     saving.save(args.model, encoder, comparison, settings, build.trained_on(data, known))
     say("plotting training history...")
     report.start(args.output, some)
