@@ -50,10 +50,10 @@ def main():
 
     # find the images, sorted so that the pairs are the same on every machine
     print("[INFO] loading test dataset...")
-    own = os.path.realpath(args["output"])  # its own figure is no test image
     with terminal.shown(False):  # pairs_of_classes looks again, and says what is left out
         files = listing.find(args["input"], class_level=0).files
     testImagePaths = [os.path.join(args["input"], file.name) for file in files]
+    own = os.path.realpath(args["output"])  # its own figure is no test image
     testImagePaths = [path for path in testImagePaths if os.path.realpath(path) != own]
     found = cache.read_files("pixels", testImagePaths, model.image_shape)
     terminal.warn(f"skipped {message}" for message in found.messages.values())

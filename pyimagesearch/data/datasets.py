@@ -138,7 +138,7 @@ def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
     C 1 or 3. Raises InputError for anything else.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (*images.shape, 1)[3] not in (1, 3):
-        mend = ". Of 0 to 1 (images * 255).round().astype('uint8')" * (images.dtype.kind == "f")
+        mend = ". From 0 to 1: (images * 255).round().astype('uint8')" * (images.dtype.kind == "f")
         raise InputError(
             "images uint8 (N, H, W, C), C 1 or 3", f"{images.dtype} {images.shape}{mend}"
         )

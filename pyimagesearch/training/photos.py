@@ -57,7 +57,7 @@ def train(
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, D), D 6016 if none is given.
     checkpoint: of the training on. Returns (encoder, uint8 -> vectors of length 1; the history of
     the way that is kept, without epochs where it was computed; {"way", "ways", "mirrored"}: its
-    name, each way's held-out AUC and seconds, whether mirror images are seen). Ctrl-C keeps it.
+    name, each way's held-out AUC and seconds, whether images are mirrored). Ctrl-C keeps the best.
     """
     say("training model...")
     (ways, stopped, held) = (recipe.training.ways, checkpoint.stopped, data.validation)
