@@ -48,32 +48,26 @@ def main():
     model = SiameseModel(args["model"])
     print(f"[INFO] images are read {images.described(model.image_shape)}")
 
-    # find the images, sorted so that the pairs are the same on every machine
+    # find the images, sorted so that the pairs are the same on every machine, and their classes
     print("[INFO] loading test dataset...")
-    with terminal.shown(False):  # pairs_of_classes looks again, and says what is left out
-        files = listing.find(args["input"], class_level=0).files
-    testImagePaths = [os.path.join(args["input"], file.name) for file in files]
+    try:
+        found = listing.find(args["input"], plain=True)
+    except InputError:  # its subfolders are no classes
+        found = listing.find(args["input"], class_level=0)
+    path = {file: os.path.join(args["input"], file.name) for file in found.files}
     own = os.path.realpath(args["output"])  # its own figure is no test image
-    testImagePaths = [path for path in testImagePaths if os.path.realpath(path) != own]
-    found = cache.read_files("pixels", testImagePaths, model.image_shape)
-    terminal.warn(f"skipped {message}" for message in found.messages.values())
-    testImagePaths = [testImagePaths[k] for k in found.good]
-    testImages = found.values.reshape(-1, *model.image_shape)
-    if len(testImagePaths) < 2:
-        received = f"{len(testImagePaths)} in {printable(args['input'])}"
+    files = [file for file in found.files if os.path.realpath(path[file]) != own]
+    read = cache.read_files("pixels", [path[file] for file in files], model.image_shape)
+    terminal.warn(f"skipped {message}" for message in read.messages.values())
+    files = [files[k] for k in read.good]
+    testImages = read.values.reshape(-1, *model.image_shape)
+    if len(files) < 2:
+        received = f"{len(files)} in {printable(args['input'])}"
         raise InputError("a folder with at least 2 readable images", received)
-    model.read(testImagePaths[:1])  # warns where the model knows other images than such
+    model.read([path[files[0]]])  # warns where the model knows other images than such
 
-    # draw the pairs. Where no classes are known: shuffle the images and take two
-    # by two, as often as needed, so that all have their turn and no pair comes twice
-    np.random.seed(args["seed"])
-    count = len(testImagePaths)
-    yOfPair = pairs_of_classes(args["input"], testImagePaths, args["seed"])
-    areClasses = len(yOfPair) > 0
-    while not areClasses and len(yOfPair) < min(args["pairs"], count * (count - 1) // 2):
-        shuffled = np.random.permutation(count)
-        yOfPair |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
-    pairs = np.array(list(yOfPair)[:args["pairs"]])
+    # draw the pairs; y says which are of one class, None where no classes are known
+    (pairs, yOfPair) = draw_pairs(files, found.pairs, args["pairs"], args["seed"])
     (pairA, pairB) = pairs.T
 
     # every image that is in a pair goes through the network once, in one go
@@ -84,14 +78,14 @@ def main():
 
     # print the distance and the verdict of each pair
     same = [model.judge(distance).same for distance in distances]
-    wrong = [areClasses and y != isSame for (y, isSame) in zip(yOfPair.values(), same)]
-    names = [printable(os.path.relpath(path, args["input"])) for path in testImagePaths]
+    wrong = [y is not None and y != isSame for (y, isSame) in zip(yOfPair, same)]
+    names = [str(file) for file in files]
     width = max(len(name) for name in names)
     for (a, b, distance, isSame, isWrong) in zip(pairA, pairB, distances, same, wrong):
         verdict = "same" if isSame else "different"
         verdict += ", wrong" if isWrong else ""
         print(f"{names[a]:{width}}  {names[b]:{width}}  {distance:.4f}  {verdict}")
-    if areClasses:
+    if yOfPair[0] is not None:
         print(f"[INFO] {sum(wrong)} of {len(wrong)} pairs are called wrongly")
 
     # one figure of all pairs
@@ -103,23 +97,29 @@ def main():
     pictures.show(figure)
 
 
-def pairs_of_classes(directory, imagePaths, seed):
-    # as make_pairs draws them, two for each image: with one of its class, and of another; or the
-    # pairs that a folder holds. As {(a, b): y}; empty where the subfolders are neither
-    with suppress(InputError):
-        found = listing.find(directory, plain=True)
-        fileAt = {os.path.join(directory, file.name): file for file in found.files}
-        placeOf = {fileAt[path]: k for (k, path) in enumerate(imagePaths) if path in fileAt}
-        if found.pairs is not None:
-            ready = [(placeOf[a], placeOf[b], y) for (a, b, y) in found.pairs
-                if a in placeOf and b in placeOf]
-            return {(min(a, b), max(a, b)): y for (a, b, y) in np.random.permutation(ready)}
-        drawn = sample_pairs([file.label for file in placeOf], seed)
-        order = np.random.permutation(len(drawn.anchors))
-        known = np.array([*placeOf.values()])
-        pairs = known[drawn.indices()].reshape(-1, 2, 2)[order].reshape(-1, 2)
-        return {(min(pair), max(pair)): y for (pair, y) in zip(pairs, drawn.y[order].ravel())}
-    return {}
+def draw_pairs(files, ready, count, seed):
+    # up to count pairs of N files in random order, none twice, (P, 2), and y of each: of the
+    # pairs that a folder holds, or two for each image, with one of its class and of another
+    np.random.seed(seed)
+    yOfPair = {}
+    with suppress(InputError):  # where there are no two classes, or none of two files
+        if ready is None:
+            drawn = sample_pairs([file.label for file in files], seed)
+            known = np.append(drawn.indices(), drawn.labels(), axis=1).reshape(-1, 2, 3)
+            known = np.random.permutation(known).reshape(-1, 3)
+        else:
+            place = {file: k for (k, file) in enumerate(files)}
+            known = np.random.permutation(
+                [(place[a], place[b], y) for (a, b, y) in ready if {a, b} <= place.keys()])
+        yOfPair = {(min(a, b), max(a, b)): y for (a, b, y) in known.tolist()}
+
+    # where neither is known: shuffle the files and take two by two, as often as needed, so
+    # that all have their turn
+    areKnown = len(yOfPair) > 0
+    while not areKnown and len(yOfPair) < min(count, len(files) * (len(files) - 1) // 2):
+        shuffled = np.random.permutation(len(files)).tolist()
+        yOfPair |= {(min(pair), max(pair)): None for pair in zip(shuffled[::2], shuffled[1::2])}
+    return np.array([*yOfPair][:count]), [*yOfPair.values()][:count]
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def test_every_recipe_trains_on_a_folder(runs, ends, recipe, flags, photos, tmp_
         (("--batch-size", "63"), "batch size that is even.*63"),
         (("--recipe", "fast", "--batch-size", "3"), "a batch size that is 4 or more"),
         (("--dataset", "nowhere"), "a folder or a list.*Received: nowhere, not there"),
-        (("--image-size", "0x3"), "from 1 to 4096, received '0'"),
+        (("--image-size", "0x3"), "from 1 to 4096, received '0x3'"),
         (("--recipe", "fast", "--quick"), "--quick with recipe photos. Received: recipe fast"),
         (("--recipe", "photos", "--quick", "--lr", "0.1"), "no --quick beside --lr.*Received: 0.1"),
         (("--encoder-pixels", "tf"), "--encoder-pixels with --encoder"),
@@ -139,6 +139,9 @@ def test_help(ends, script, words):
 
 
 def test_output_that_cannot_be_written(fails, tmp_path):
+    assert "an empty name" in fails(train_script, "--output", "")
+    (tmp_path / "metrics.json").write_text("of another program")
+    assert "would be lost. Received:" in fails(train_script, "--output", tmp_path)
     (tmp_path / "file.png").write_text("kept")
     assert "can be written to" in fails(train_script, "--output", tmp_path / "file.png")
     flags = ("--input", ROOT / "examples", "--output")
@@ -173,8 +176,9 @@ def test_test_script_input(fails, tmp_path):
         return fails(test_script, "-i", folder, *flags)
 
     assert "no such folder" in refused(tmp_path / "missing")
-    small_model.write_folder(tmp_path / "in" / "run", 1, 2)  # the output of a training
-    (tmp_path / "in" / "run" / "metrics.json").write_text("{}")
+    (tmp_path / "in" / "run").mkdir(parents=True)
+    for name in ("metrics.json", "figure.png"):  # the output of a training
+        (tmp_path / "in" / "run" / name).write_bytes(b"Matplotlib")
     assert "left out: output of a training (1)" in refused(tmp_path / "in")
     (tmp_path / "in" / "words.png").write_text("words")
     cv2.imwrite(str(tmp_path / "in" / "one.png"), np.zeros((28, 28), np.uint8))

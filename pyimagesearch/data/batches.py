@@ -114,12 +114,12 @@ def balanced(labels: np.ndarray, count: int, together: int) -> Callable[[tf.Tens
     def order(key):
         (rng, rounds) = (np.random.default_rng(key.tolist()), -(-takes // len(sizes)))
         of = np.concatenate([rng.permutation(len(sizes)) for _ in range(rounds)])[:takes]
-        chosen = np.empty((takes, together), np.int32)
-        for c, members in enumerate(by_class):
-            wanted = np.sum(of == c) * together
+        rows = []  # of each class
+        for members, wanted in zip(by_class, np.bincount(of, minlength=len(sizes)) * together):
             row = [rng.permutation(members) for _ in range(-(-wanted // len(members)))]
-            if row:
-                chosen[of == c] = np.concatenate(row)[:wanted].reshape(-1, together)
+            rows.append(np.concatenate([members[:0], *row])[:wanted])
+        chosen = np.empty((takes, together), np.int32)
+        chosen[np.argsort(of, kind="stable")] = np.concatenate(rows).reshape(-1, together)
         return chosen.ravel()
 
     return lambda key: tf.ensure_shape(tf.numpy_function(order, [key], tf.int32), (count,))

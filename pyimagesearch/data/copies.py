@@ -80,7 +80,8 @@ def is_moved_copy(a: np.ndarray, b: np.ndarray) -> bool:
     size = (ALIGNED_SIDE, ALIGNED_SIDE, 1)
     grey = (image.mean(axis=2, dtype=np.float32, keepdims=True) for image in (a, b))
     (a, b) = (fit(image, size)[..., 0] for image in grey)
-    if np.sort(np.histogram(a, SHADES)[0])[-2:].sum() > MOST_PLAIN * a.size:
+    pixels_of = np.histogram(a, SHADES, (a.min(), a.max() + 1))[0]  # of each shade
+    if np.sort(pixels_of)[-2:].sum() > MOST_PLAIN * a.size:
         return False
     (a, b) = (cv2.GaussianBlur(image, (3, 3), 0) for image in (a, b))
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, LEAST_STEP)

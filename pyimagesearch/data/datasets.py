@@ -138,10 +138,10 @@ def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
     C 1 or 3. Raises InputError for anything else.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (*images.shape, 1)[3] not in (1, 3):
-        mend = ". From 0 to 1: (images * 255).round().astype('uint8')" * (images.dtype.kind == "f")
-        raise InputError(
-            "images uint8 (N, H, W, C), C 1 or 3", f"{images.dtype} {images.shape}{mend}"
-        )
+        scaled = "(images * 255)" if images.size and images.max() <= 1 else "images"
+        mend = f". Take {scaled}.round().astype('uint8')" * (images.dtype.kind == "f")
+        received = f"{images.dtype} {images.shape}{mend}"
+        raise InputError("images uint8 (N, H, W, C), C 1 or 3", received)
     if images.max(initial=0) == 1:
         raise InputError("values from 0 to 255", "0 and 1 alone. Take images * 255")
     numbers = class_numbers(labels)
@@ -194,7 +194,7 @@ def describe(data: DataSet) -> list[str]:
     untested = classes_of(data.train.labels) - classes_of(test.labels)
     if untested and not data.new_classes:
         names = [data.train.class_names[number] for number in sorted(untested)]
-        lines.append(f"trained on and not tested, too few images: {few_of(names, MOST_NAMES)}")
+        lines.append(f"trained on and not tested: {few_of(names, MOST_NAMES)}")
     if len(test) < FEW:
         lines.append(f"{len(test)} test images: figures on so few say little")
     if len(choices) < FEW:

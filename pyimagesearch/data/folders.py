@@ -198,6 +198,6 @@ def _numbered(groups, row_of, rows, files):
         other = first.setdefault(number, file)
         if file.part != other.part:
             received = f"{other} in {PART_NAMES[other.part]} and {file} in {PART_NAMES[file.part]}"
-            mend = "Move them together, leave out the groups, or leave out the split."
-            raise InputError("each group in one part", f"{received}. {mend}")
+            mend = "Move them together, or leave out the groups, or the split."
+            raise InputError("a pair's images, or a group's, in one part", f"{received}. {mend}")
     return numbers

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from pyimagesearch import config
 from pyimagesearch.data.images import ENDINGS
-from pyimagesearch.data.splits import TEST, TRAIN, VALIDATION
+from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION
+from pyimagesearch.system.files import FIGURE, holds
 from pyimagesearch.system.terminal import InputError, printable, say, warn
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
@@ -96,25 +97,27 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
     (names_in, left_out) = (defaultdict[Place, list[str]](list), defaultdict[str, list[str]](list))
 
     def not_opened(error):
-        left_out["cannot be opened"].append(os.path.relpath(error.filename, directory))
+        left_out["cannot be opened"].append(error.filename)
 
     for around, folders, files in os.walk(directory, onerror=not_opened, followlinks=True):
         (folder, real) = (Path(around).relative_to(directory), Path(around).resolve())
         # a link, to what is read by its own name, or to a folder around it all
         known = real != top / folder and (real.is_relative_to(top) or top.is_relative_to(real))
-        why = ""
-        if known or real in seen:
-            why = "another name of a folder that is read"
-        elif folder.name.startswith((".", "__MACOSX")):
-            why = "hidden"
-        elif folder.name and OUTPUTS & {*folders, *files}:
-            why = "output of a training"
-        if why:
+        why = "another name of a folder that is read" if known or real in seen else ""
+        if why := why or "hidden" * folder.name.startswith((".", "__MACOSX")):
             left_out[why].append(str(folder))
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
+        if OUTPUTS & {*folders, *files}:  # photos may lie beside what a training has written
+            left_out["output of a training"].append(str(folder) if folder.name else top.name)
+            folders[:] = [name for name in folders if name != os.path.basename(config.MODEL_PATH)]
+            images = {x for x in files if os.path.splitext(x)[1].lower() in ENDINGS}
+            photos = {x for x in images if not holds(os.path.join(around, x), FIGURE)}
+            if not photos:
+                continue
+            files = [x for x in files if x in photos or x not in images]
         names = names_in[Path(unicodedata.normalize("NFC", str(folder))).parts]
         for file in sorted(files):
             why = "hidden" if file.startswith(".") else os.path.splitext(file)[1].lower()
@@ -200,10 +203,10 @@ def _parts(places: set[Place], class_level: int | None) -> dict[str, int]:
     if not parts or (in_doubt and class_level):
         return {}
     if in_doubt:
-        what = few_of(list(parts)) + (f" beside {few_of(others)}" if others else "")
+        what = few_of(list(parts)) + (f" beside {few_of(others)}; move that" if others else "")
         wanted = "either classes, or parts of a data set (train, val, test) with class folders"
         raise InputError(wanted, f"{what}. If all are classes, say --class-level 1")
-    say(f"{' and '.join(map(printable, parts))} are used as what they are named for")
+    say("parts: " + ", ".join(f"{printable(x)} is {PART_NAMES[kind]}" for x, kind in parts.items()))
     return parts
 
 

@@ -77,9 +77,10 @@ def split(
         if needed and not _has_pairs(images.labels, images.pairs, part, kind):
             wanted = f"two classes, with two images of {'each' if kind == TRAIN else 'one'}, to "
             mend = "Add images or classes, or take another --split, no --group-by or no given parts"
-            known = len(images.class_names) or "no"
-            received = f"{count} of {len(images)} images, {known} classes. {mend}"
-            raise InputError(f"{wanted}{purpose}, or pairs of both kinds", received)
+            if images.labels is None:
+                wanted = "pairs of both kinds, which share no image with the others, to "
+                mend = "Pairs that share images stay together: give others, or images with classes"
+            raise InputError(wanted + purpose, f"{count} of {len(images)} images. {mend}")
     if how == "classes" and by is None:
         say(f"{len(sizes)} classes of about {np.median(sizes):.0f} images: whole classes choose "
             "and are tested on (in training --split images takes some)")  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyimagesearch.data.sets import ImageSet, in_order
 from pyimagesearch.evaluation.distances import Curve, curve_of, distance_of
-from pyimagesearch.evaluation.intervals import Figure, interval, student, variance_of
+from pyimagesearch.evaluation.intervals import LEAST_UNITS, Figure, interval, student, variance_of
 from pyimagesearch.system.terminal import AT_ONCE, InputError, printable
 
 BLOCK = 1_000_000  # distances that are in memory at a time
@@ -28,8 +28,7 @@ MOST_CLASSES = 1_000  # whose confusions are counted, and in the report's table
 class ImagePairs:
     """Embeddings of images and their pairs.
 
-    whole: whether the classes are known. Then all pairs are compared, and the two kinds weigh a
-    half each; else the pairs that are given, and each weighs as much.
+    whole: whether the classes are known. Then all pairs are compared, else those that are given.
     rows: int (N,), which images are compared, sorted by class. embeddings: (N, D), theirs. unit:
     "images", "groups", or "classes". unit_of: int (N,). sizes: int (C,), the numbers of images of
     the classes, names: theirs. class_of: int (N,), places in these.
@@ -86,10 +85,11 @@ class ImagePairs:
         if not self.whole or len(self.rows) <= MOST_EXACT:
             parts = [(far[y < NONE], y[y < NONE]) for *_, y, far in self.blocks()]
             (distances, same) = (np.concatenate(part) for part in zip(*parts))
-            return curve_of(distances, same, balanced=self.whole)
-        # the width of a step; no distance is larger than 2 radii
-        radius = np.linalg.norm(self.embeddings - self.embeddings.mean(axis=0), axis=1).max()
-        high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
+            return curve_of(distances, same)
+        # no distance is larger than 2 radii, but for one odd image not all others are one step
+        radii = np.linalg.norm(self.embeddings - np.median(self.embeddings, axis=0), axis=1)
+        high = max(2 * float(min(radii.max(), 8 * np.median(radii))), 1e-3)
+        high = 2.0 if self.distance.name == "cosine" else high
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
 
         def count(a, b, y, far):
@@ -98,7 +98,7 @@ class ImagePairs:
 
         (different, same, _) = reduce(np.add, self.blocks(count)).reshape(3, STEPS)
         some = np.flatnonzero(different + same)
-        return Curve(low + some * width, same[some], different[some], balanced=True)
+        return Curve(low + some * width, same[some], different[some])
 
     def extremes(self, count: int, kind: int) -> tuple[np.ndarray, np.ndarray]:
         """The different pairs (0) that are nearest, or the same ones (1) that are furthest apart.
@@ -192,7 +192,7 @@ class Counts:
     def share(self, k: int, kind: int | None = None) -> Figure:
         """The share of the pairs of a kind that lie below threshold k: TMR of 1, FMR of 0.
 
-        Without a kind the share of pairs that this threshold calls right.
+        Without a kind what this threshold calls right, (TMR + 1 - FMR) / 2.
         """
         kinds = [0, 1] if kind is None else [kind]
         touched = self.sums_of[:, kinds, -1].any(axis=1)
@@ -209,14 +209,13 @@ class Counts:
         gain = self.share(best).value - self.share(stored).value
         gains = self.left_out(best) - self.left_out(stored)
         gains = gains[np.isfinite(gains)]
-        error = student(len(gains) - 1) * variance_of(gains) ** 0.5 if len(gains) > 1 else 0
+        few = len(gains) < LEAST_UNITS  # which say too little of chance
+        error = 0 if few else student(len(gains) - 1) * variance_of(gains) ** 0.5
         return bool(gain <= max(error, 0.002))
 
     @np.errstate(invalid="ignore", divide="ignore")  # NaN where there are no pairs
     def _share(self, sums: np.ndarray, k: int, kind: int | None) -> np.ndarray:
         (hits, pairs) = (sums[..., k], sums[..., -1])  # (..., 2)
-        if kind is None and not self.compared.whole:
-            return (hits[..., 1] + pairs[..., 0] - hits[..., 0]) / pairs.sum(axis=-1)
         rates = hits / pairs
         return (rates[..., 1] + 1 - rates[..., 0]) / 2 if kind is None else rates[..., kind]
 

@@ -109,22 +109,20 @@ def head_parameters(weights: list[np.ndarray]) -> dict[str, float]:
 class Curve:
     """How many same and different pairs lie at which distance, and the rates that follow.
 
-    tmr, fmr, right (of all pairs): (L + 1,), where none, one, two … levels match. best: how many
-    match where most pairs are right. auc: the area under TMR over FMR; 0.5 is chance. eer: where
-    FMR and FNMR meet. collapsed: whether all distances are alike, as of equal embeddings.
+    tmr, fmr, right (the mean of tmr and 1 - fmr): (L + 1,), where none, one, two … levels match.
+    best: how many match where that is highest. auc: the area under TMR over FMR; 0.5 is chance.
+    eer: where FMR and FNMR meet. collapsed: whether all distances are alike, as of equal ones.
     """
 
     levels: np.ndarray  # float64 (L,), ascending: distances, or the lower ends of narrow steps
     same: np.ndarray  # int (L,), the pairs at each
     different: np.ndarray  # int (L,)
-    balanced: bool = False  # whether same and different pairs weigh a half each, however many
 
     def __post_init__(self) -> None:
         (same, different) = (np.append(0, np.cumsum(n)) for n in (self.same, self.different))
         pairs = (same[-1], different[-1])
         (self.tmr, self.fmr) = (same / max(pairs[0], 1), different / max(pairs[1], 1))
-        weights = (1, 1) if self.balanced else pairs
-        self.right = np.average([self.tmr, 1 - self.fmr], axis=0, weights=weights)
+        self.right = (self.tmr + 1 - self.fmr) / 2  # the two kinds weigh a half each, however many
         best = np.flatnonzero(self.right >= self.right.max() - 1e-12)
         self.best = int(best[len(best) // 2])  # of equally good cuts the middle one
         self.auc = float(np.trapezoid(self.tmr, self.fmr))
@@ -163,8 +161,7 @@ class Curve:
         edges = np.arange(low - 5 * width, high + 5 * width, step)
         gain: Any = 0
         apart = np.square(np.arange(-80, 81) * step / width) / 2
-        weights = shares / 2 if self.balanced else kinds / kinds.sum()
-        for sign, of_kind, count in zip((1, -1), weights, counts):
+        for sign, of_kind, count in zip((1, -1), shares / 2, counts):
             pairs = np.histogram(self.levels, edges, weights=of_kind)[0]
             normal = np.exp(-apart * count / counts.min())
             gain += sign * np.cumsum(np.convolve(pairs, normal / normal.sum(), "same"))
@@ -183,12 +180,12 @@ class Curve:
         return float(self.levels[np.searchsorted(np.cumsum(self.different), matches, side="right")])
 
 
-def curve_of(distances: ArrayLike, y: ArrayLike, balanced: bool = False) -> Curve:
+def curve_of(distances: ArrayLike, y: ArrayLike) -> Curve:
     """The Curve of some pairs. Pairs at one distance are one level."""
     (levels, place) = np.unique(np.asarray(distances, np.float64), return_inverse=True)
     of_kind = [place.ravel()[np.ravel(y) == kind] for kind in (1, 0)]
     (same, different) = (np.bincount(places, minlength=len(levels)) for places in of_kind)
-    return Curve(levels, same, different, balanced)
+    return Curve(levels, same, different)
 
 
 def logistic_of(
@@ -206,7 +203,6 @@ def logistic_of(
     target = weights[0] / (different.sum() + 2) + weights[1] * (1 - 1 / (same.sum() + 2))
     scale = max(np.sqrt(weight @ np.square(distances - middle)), 1e-9)
     nearer = (middle - distances) / scale
-
     if (weights[1] - weights[0]) @ nearer < 1e-9:  # same pairs are no nearer
         return {"middle": middle, "slope": 0.0}
     (low, high) = (0.0, 1e6)  # the likelihood rises up to the slope, and falls behind it

@@ -91,15 +91,3 @@ def student(freedom: int) -> float:
     The expansion of Abramowitz and Stegun, 26.7.5, with its polynomials at Z.
     """
     return Z + 2.37227127871 / freedom + 2.82249870533 / freedom**2 + 2.55584979 / freedom**3
-
-
-def of_pairs(hits: np.ndarray, ends: np.ndarray) -> Figure:
-    """The share of hits among given pairs, with its interval.
-
-    hits: bool (B,). ends: (B, 2), the units that the two images of each pair belong to.
-    """
-    (units, unit_of) = np.unique(np.ravel(ends), return_inverse=True)
-    pairs = len(hits) - np.bincount(unit_of)  # without each unit
-    right = hits.sum() - np.bincount(unit_of, np.repeat(hits, 2))
-    some = pairs > 0  # none is left where all pairs share an image
-    return interval(float(hits.mean()), right[some] / pairs[some], min(len(units), len(hits)))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -46,10 +45,8 @@ class Measurement:
         points: dict[str, Any] = dict.fromkeys(rates)
         for (rate, t), found in zip(known.items(), shares[2:]):
             points[rate] = {"threshold": t, "up_to": bounds.get(rate)} | found
-        (pairs, of_best) = (counts.sums[:, -1], counts.share(best))
-        chance = 0.5 if compared.whole else float(pairs.max() / pairs.sum())  # all called alike
-
-        (self.images, self.pairs) = (len(compared.rows), int(pairs.sum()))
+        of_best = counts.share(best)
+        (self.images, self.pairs) = (len(compared.rows), int(counts.sums[:, -1].sum()))
         self.unit = compared.unit  # what the intervals count: "images", "classes" or "groups"
         self.units = len(counts.images)
         self.threshold: float = settings["threshold"]
@@ -62,9 +59,9 @@ class Measurement:
         self.best_accuracy = of_best.value
         self.suits = counts.suits(stored, best)  # whether the best is no better but by chance
         at_edge = curve.best in (0, len(curve.levels))
-        self.chance = at_edge or (of_best.low is not None and of_best.low <= chance)
+        self.chance = at_edge or (of_best.low is not None and of_best.low <= 0.5)
         if not self.chance and self.accuracy.low is not None:  # no threshold that guesses suits
-            self.suits &= self.accuracy.low > chance
+            self.suits &= self.accuracy.low > 0.5
         # at 0.5 of a head's output; the others None where only pairs are known
         self.accuracy_at_half = None if distance.head is None else shares[half]["accuracy"].value
         self.calibration = calibration(counts, settings, tenths)
@@ -142,13 +139,11 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
     raw = {r: curve.threshold_at_fmr(float(r), places) for r in (*FALSE_MATCH_RATES, *FINE_RATES)}
     known = {r: float(distance.output(t)) for r, t in raw.items() if t is not None}
     outputs = distance.output(curve.levels)
-    even = curve if curve.balanced else replace(curve, balanced=True)  # as many of both kinds
-    middle = threshold if curve.balanced else float(distance.output(even.threshold_from(n)))
     fine = {rate: known[rate] for rate in FINE_RATES if rate in known}
     found: dict[str, Any] = {
         "threshold": threshold, "operating_images": n,
         "operating_points": {rate: known.get(rate) for rate in FALSE_MATCH_RATES},
-        "probability": logistic_of(outputs, curve.same, curve.different, middle),
+        "probability": logistic_of(outputs, curve.same, curve.different, threshold),
         "identification": {"rates": fine, "new_classes": compared.new_classes},
     }  # fmt: skip
     if compared.unit == "classes":

@@ -15,7 +15,7 @@ from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.system.files import check_writable, whole_file
+from pyimagesearch.system.files import FIGURE, check_writable, holds, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
 File = str | Path
@@ -194,11 +194,11 @@ def lettering(names: Sequence[str]) -> list[str]:
 
 def check_output(path: File) -> None:
     """Raise InputError where path cannot become a picture; of files there figures are replaced."""
-    formats = Figure().canvas.get_supported_filetypes()
+    formats = ("png", "jpg", "jpeg", "pdf", "svg", "ps", "eps")  # which say who drew them
     if Path(path).suffix.lower().lstrip(".") not in formats:
         wanted = f"a picture's file name, ending in one of {', '.join(formats)}"
         raise InputError(wanted, f"{path}. Name another with --output")
-    if Path(path).is_file() and b"atplotlib" not in Path(path).read_bytes():
+    if Path(path).is_file() and not holds(path, FIGURE):
         wanted = "a new picture with --output, or an earlier figure that names Matplotlib"
         raise InputError(wanted, f"{printable(str(path))}, a file")
     check_writable(Path(path).parent)

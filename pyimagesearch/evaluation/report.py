@@ -23,12 +23,13 @@ import tensorflow as tf
 from pyimagesearch import metrics
 from pyimagesearch.config import Recipe
 from pyimagesearch.data import batches, datasets
+from pyimagesearch.data.copies import MOST_TESTED
 from pyimagesearch.data.pairs import sample_pairs
-from pyimagesearch.data.sets import DataSet
+from pyimagesearch.data.sets import DataSet, evenly
 from pyimagesearch.evaluation import measure, pictures
 from pyimagesearch.evaluation.all_pairs import Counts, ImagePairs
 from pyimagesearch.evaluation.measure import Measurement, embed
-from pyimagesearch.system.files import whole_file
+from pyimagesearch.system.files import REPORTS, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -59,9 +60,8 @@ def write(
     distances = comparison([embeddings[ends] for ends in pairs.indices().T])
     loss = float(metrics.pair_loss(recipe, pairs.labels(), distances))
     raw = measure.measure_raw_pixels(data.choices, test, data.new_classes)
-
     (without, of_test) = ([], measured.as_dict() | {"loss": loss})
-    rest = np.setdiff1d(np.arange(len(test)), data.copies)
+    rest = np.setdiff1d(evenly(len(test), MOST_TESTED), data.copies)  # of those looked at
     with suppress(InputError):  # where too few are left
         if len(data.copies) and len(rest):
             new = ImagePairs(embeddings[rest], test.part(rest), settings, data.new_classes)
@@ -86,7 +86,6 @@ def write(
     with whole_file(os.path.join(output, "history.csv")) as path, open(path, "w", newline="") as f:
         epochs = ([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
         csv.writer(f).writerows([["epoch", *history], *epochs])
-
     run = pictures.lettering([recipe_and_data(settings)])[0] + "\n"
     pictures.plot_roc(measured, os.path.join(output, "contrastive_roc.png"), run)
     pictures.plot_histogram(measured, os.path.join(output, "contrastive_histogram.png"), run)
@@ -121,7 +120,7 @@ def versions() -> dict[str, str]:
 def start(output: str, batch: tuple) -> None:
     """Take away what was said of an earlier model, and draw some pairs of a batch."""
     figures = [f"contrastive_{figure}.png" for figure in FIGURES]
-    for name in ("metrics.json", "history.csv", "report.html", *figures):
+    for name in (*REPORTS, *figures):
         Path(output, name).unlink(missing_ok=True)
     (a, b, y) = batches.pairs_of_a_batch(batch)
     path = os.path.join(output, "contrastive_training_pairs.png")
@@ -153,7 +152,6 @@ def page(output: str, content: dict, measured: Measurement, raw: Measurement, te
         steps.append([p["threshold"], p["tmr"].value, p["fmr"].value, p["accuracy"].value])
     (floor, low) = pictures.roc_corner(measured)
     some = np.searchsorted(curve.fmr, np.geomspace(floor, 1, STEPS), side="right") - 1
-
     matrix = None
     if (table := measured.shares) is not None:  # of many those that are most taken for others
         taken = (table * ~np.eye(len(table), dtype=bool)).max(axis=0)

@@ -58,7 +58,6 @@ class Retrieval:
             precision = hits * (rank <= count) * np.cumsum(hits, axis=1) / rank
             average = precision.sum(axis=1) / count[:, 0]
             found = [hits[:, :k].any(axis=1) for k in (1, 5, 10)]
-
             nearest = unit_of[near[:, 0]]
             after = hits[rows, (unit_of[near] != nearest[:, np.newaxis]).argmax(axis=1)]
             apart = nearest != unit_of[some]

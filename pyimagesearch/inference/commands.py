@@ -19,16 +19,14 @@ from pyimagesearch import config
 from pyimagesearch.data import cache as kept
 from pyimagesearch.data import images, listing, lists
 from pyimagesearch.data.copies import groups_of_copies
-from pyimagesearch.evaluation.intervals import of_pairs
 from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
 from pyimagesearch.inference.settings import folder_of
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import check_writable, whole_file
+from pyimagesearch.system.files import check_writable, holds, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
 VERDICT = {True: "same", False: "different"}
-FPIR_UNKNOWN = "unknown (too few images chose the thresholds)"
 CHECKED = 64  # images of noise that an exported file is tried on
 MOST_OF_MATRIX = 5_000  # images
 COPIES = (64, 64, 3)  # the shape in which near copies are looked for
@@ -142,11 +140,9 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
     same = sum(pair["same"] for pair in pairs)
     text = f"{counted(len(pairs), 'pair')} compared: {same} the same, {len(pairs) - same} different"
     summary: dict[str, Any] = {"compared": len(pairs), "same": same}
-    if known := [x for x in pairs if x["expected"] is not None and x["a"] != x["b"]]:  # not itself
-        right = np.array([pair["expected"] == pair["same"] for pair in known])
-        figure = of_pairs(right, np.array([(pair["a"], pair["b"]) for pair in known]))
-        summary |= {"known": len(known), "accuracy": vars(figure)}
-        text += f"; of {len(known)} whose answer is given {figure.percent()} right"
+    if known := [pair for pair in pairs if pair["expected"] is not None]:
+        summary |= {"known": len(known), "right": sum(x["expected"] == x["same"] for x in known)}
+        text += "; of {known} whose answer is given {right} right".format(**summary)
     answer = {"pairs": pairs, "faults": faults, "summary": summary}
     say(args, {"threshold": model.threshold} | answer, *lines, text)
     if faults:
@@ -157,7 +153,8 @@ def _compare_pairs(args: argparse.Namespace, model: SiameseModel) -> None:
 
 def sentence(answer: Answer) -> str:
     """What identify answers, in a sentence."""
-    rate = f"{100 * answer.fpir:g} %" if answer.fpir else FPIR_UNKNOWN
+    unknown = "unknown (too few images chose the thresholds)"
+    rate = f"{100 * answer.fpir:g} %" if answer.fpir else unknown
     distance = f"distance {answer.candidates[0].distance:.4f}"
     limit = f"{'<' if answer.known else '>='} threshold {answer.threshold:.4f}"
     of = f"gallery of {counted(answer.gallery_size, 'image')}"
@@ -206,6 +203,8 @@ def embed(args: argparse.Namespace) -> None:
     if (args.directory is None and not args.merge) or (args.merge and of_folder):
         wanted = "a folder, perhaps with --shard or --class-level, or --merge PART.npz … alone"
         raise InputError(wanted, "both" if args.merge else "neither")
+    if file and os.path.exists(file) and not holds(file, b"name,class,model", b"embeddings.npy"):
+        raise InputError("a new --output, or what an earlier embed wrote", printable(file))
     if args.merge:
         found = galleries.merge(args.merge)
     else:
@@ -276,9 +275,8 @@ def duplicates(args: argparse.Namespace) -> None:
     alike = "near copies"
     is_folder = os.path.isdir(args.directory)
     plan = listing.find(args.directory, 0) if is_folder else lists.find_listed(args.directory)
-    paths = [os.path.join(plan.base, file.name) for file in plan.files]
-    own = figure and os.path.realpath(figure)
-    paths = [x for x in paths if not own or os.path.realpath(x) != own]
+    each = dict.fromkeys(os.path.join(plan.base, file.name) for file in plan.files)
+    paths = [x for x in each if not figure or os.path.realpath(x) != os.path.realpath(figure)]
     if args.model:
         model = load(args)
         strictest = min(filter(None, model.operating_points.values()), default=model.threshold)
@@ -328,10 +326,10 @@ def export(args: argparse.Namespace) -> None:
 
 def page(args: argparse.Namespace) -> None:
     """A page in the browser: compare two images, say who or what it is."""
-    if not args.gallery and (args.class_level or args.fpir != FPIR):
-        raise InputError("--fpir and --class-level with --gallery", "them alone")
     from pyimagesearch.inference.page import serve
 
+    if not args.gallery and (args.class_level or args.fpir != FPIR):
+        raise InputError("--fpir and --class-level with --gallery", "them alone")
     serve(args)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pyimagesearch.data.splits import groups_of
 from pyimagesearch.evaluation.distances import Distance
 from pyimagesearch.system.files import whole_file
-from pyimagesearch.system.terminal import InputError, first_line, printable, say
+from pyimagesearch.system.terminal import InputError, printable, say
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def read(path: str | Path) -> Gallery:
             raise ValueError("not a row of numbers for each name")
         return Gallery(embeddings, names, classes, model, (k, n, crc))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
-        received = f"{printable(path)} ({first_line(error)}). Embed that part again."
+        why = getattr(error, "strerror", None) or "damaged, or of another program"
+        received = f"{printable(path)} ({why}). Embed that part again"
         raise InputError("vectors that embed wrote", received) from None
 
 

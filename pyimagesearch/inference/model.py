@@ -24,10 +24,10 @@ from pyimagesearch.evaluation.distances import distance_of, probability_of
 from pyimagesearch.inference.gallery import Gallery
 from pyimagesearch.inference.settings import ADVICE, digest, read_exported, read_settings
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import plain_path, restore, whole_directory
+from pyimagesearch.system.files import REPORTS, check_writable, plain_path, restore, whole_directory
 from pyimagesearch.system.terminal import InputError, printable, quiet, say, warn
 
-BESIDE = ("contrastive_*.png", "report.html", "metrics.json", "history.csv", "encoder.keras")
+BESIDE = ("contrastive_*.png", *REPORTS, "encoder.keras")
 ENCODER = "encoder.tflite"  # beside the SavedModel's directory
 MEND = "grey ones are x[..., None], values from 0 to 1 (x * 255).round().astype('uint8'), others "
 MEND += "x.round().astype('uint8'); files alone are resized: give paths, embed_files(paths)"
@@ -112,6 +112,7 @@ class SiameseModel:
             raise InputError("a folder", f"{printable(folder)}, a file or the name of a Keras file")
         path = Path(os.path.realpath(folder), Path(MODEL_PATH).name)
         replaces = path.exists()
+        check_writable(path.parent, path)
         with whole_directory(path) as new:
             shutil.copytree(self.path, new, copy_function=shutil.copyfile)
             self.check_unchanged(new)
@@ -229,7 +230,8 @@ class SiameseModel:
         if not self.warned_of_fpir and (not held or calibration.get("new_classes") is False):
             self.warned_of_fpir = True
             chose = "classes that were trained on" if held else "too few images"
-            warn(f"strangers may get a name more often than --fpir says: {chose} chose")
+            warn(f"strangers may get a name more often than --fpir says, since {chose} chose the "
+                 "thresholds: evaluate --calibrate with others mends it")  # fmt: skip
         distances = self.distance([feats, gallery.embeddings]).tolist()
         nearest_of: dict[str, tuple[float, int]] = {}  # of each class, the nearest one first
         for distance, name, row in sorted(zip(distances, gallery.classes, range(size))):
@@ -289,7 +291,7 @@ class SiameseModel:
 
     def embed_files(self, paths: Sequence[Image]) -> np.ndarray:
         """Files -> float32 (N, D), in their order: model.embed_files(["a.png", "b.png"])"""
-        if isinstance(paths, str | bytes | Path) or not len(paths):
+        if isinstance(paths, str | bytes | Path) or not (paths := list(paths)):
             return self.embed(self.read(paths))
         return in_batches(lambda some: self.embed(self.read(some)), paths, self.batch_size)  # type: ignore
 
@@ -403,6 +405,6 @@ class SiameseModel:
             return self.threshold
         if fmr not in known:
             rates = ", ".join(f"{rate:g}" for rate in known) or "none, since too few images chose"
-            received = f"{fmr}. evaluate --calibrate stores more; 1 % takes 600 to 2,000 images"
-            raise InputError(f"an FMR calibrated for: {rates}", received)
+            received = f"{fmr}. evaluate --calibrate stores 0.01 from 600 to 2,000 images"
+            raise InputError(f"an FMR that the model has a threshold for: {rates}", received)
         return known[fmr]

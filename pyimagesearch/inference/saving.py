@@ -49,7 +49,6 @@ def save(
     Raises OSError where the disk is full or may not be written to.
     """
     path = Path(os.path.abspath(path))
-
     compiled = forward(encoder)  # as it was measured
 
     # without an input_signature, which would make uint8 of NumPy's floats, all black, in silence
@@ -103,11 +102,11 @@ def write_settings(model: SiameseModel, settings: dict, trained_on: Any = None) 
             new = both.enter_context(whole_file(model.path / TRAINED_ON))
             with open(new, "wb") as f:
                 np.save(f, trained_on)
-            model.trained_on = trained_on
         new = both.enter_context(whole_file(model.path / SETTINGS))
         _write(Path(new), settings)
         # the new file lies inside the model's folder: what is looked at now is what is written into
         model.check_unchanged(model.path)
+    model.__dict__.pop("trained_on", None)  # it is read again
     (model.settings, model.threshold) = (settings, settings["threshold"])
     model.operating_points = settings.get("operating_points") or {}
     for file in [*model.path.parent.glob("*.tflite"), *model.path.parent.glob("*.onnx")]:

@@ -19,6 +19,8 @@ from pyimagesearch.system.terminal import InputError, warn
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
+FIGURE = b"atplotlib"  # in what Matplotlib has drawn
+REPORTS = ("metrics.json", "history.csv", "report.html")  # that a training writes
 TRAINING = ".contrastive-training.lock"
 
 
@@ -101,20 +103,30 @@ def only_writer(directory: AnyPath) -> Iterator[None]:
 
 
 def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
-    """Raise InputError where no file can be written to a directory, or where `model` is a file.
+    """Raise InputError where no file can be written to a directory, or what is there would be lost.
 
-    Where the directory is missing, the nearest one above it counts. Makes nothing.
+    model: to be written into it, with REPORTS. Where the directory is missing, the nearest one
+    above it counts. Makes nothing.
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
         raise InputError("a place for a model directory", f"{model}, a file")
+    own = [x for x in REPORTS if os.path.exists(os.path.join(directory, x))]
+    if model and own and not os.path.exists(model):
+        received = f"{directory} with {' and '.join(own)}"
+        raise InputError("a folder without files of other programs, which would be lost", received)
     path = Path(directory).absolute()
     try:
         folder = next(filter(Path.exists, (path, *path.parents)))
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(b"x")
     except OSError as error:
-        received = f"{directory} ({error.strerror}). Name another with --output"
+        received = f"{directory} ({error.strerror}). Take another, or a copy of it"
         raise InputError("a folder that can be written to", received) from None
+
+
+def holds(path: AnyPath, *marks: bytes) -> bool:
+    """Whether a file is there that one of these stands in: FIGURE, of what was drawn here."""
+    return os.path.isfile(path) and any(mark in Path(path).read_bytes() for mark in marks)
 
 
 @contextmanager
@@ -143,8 +155,9 @@ def _beside(path: Path) -> Iterator[Path]:
         try:
             yield folder / path.name
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
             lock.release()
+            restore(path.parent)
+            shutil.rmtree(folder, ignore_errors=True)  # where there are no locks
     except OSError as error:  # a full disk says what is wrong, but not with which file
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 

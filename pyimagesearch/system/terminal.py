@@ -321,7 +321,8 @@ share = number(float, lambda x: 0 < x < 1, "a number between 0 and 1")
 
 def image_size(text: str) -> tuple[int, int]:
     """For argparse: "64", or "WIDTHxHEIGHT", as (height, width)."""
-    sides = [side(part) for part in text.split("x")]
-    if len(sides) > 2:
-        raise argparse.ArgumentTypeError(f"expected 64 or WIDTHxHEIGHT, received {text!r}")
-    return (sides[-1], sides[0])
+    with suppress(ValueError, argparse.ArgumentTypeError):
+        (width, height) = map(side, text.split("x") * (2 - ("x" in text)))
+        return (height, width)
+    wanted = "64, or WIDTHxHEIGHT as 64x48, each a whole number from 1 to 4096"
+    raise argparse.ArgumentTypeError(f"expected {wanted}, received {text!r}")

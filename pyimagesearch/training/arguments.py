@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from pyimagesearch.data.datasets import DATASETS, classes_of
 from pyimagesearch.data.images import FITS, SAMPLE
 from pyimagesearch.data.lists import holds_pairs
 from pyimagesearch.data.pairs import SAMPLERS
-from pyimagesearch.data.sets import DataSet, evenly
+from pyimagesearch.data.sets import DataSet
 from pyimagesearch.metrics import BATCH_LOSSES, LOSSES, MEMBERS, WITHOUT_MARGIN
 from pyimagesearch.networks import encoders
 from pyimagesearch.networks.acceleration import PRECISIONS
@@ -130,6 +131,8 @@ def parse(
     check(recipe)
     args.model = os.path.join(args.output, os.path.basename(config.MODEL_PATH))
     args.plot = os.path.join(args.output, os.path.basename(config.PLOT_PATH))
+    if not args.output:
+        raise InputError("--output with the name of a folder", "an empty name")
     check_writable(args.output, args.model)
     if args.tensorboard:
         check_writable(args.tensorboard)
@@ -155,11 +158,14 @@ def with_encoder(recipe: Recipe, path: str, pixels: str | None) -> Recipe:
 
 def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """What a run is known by, as a dict for JSON: it travels with the model and its checkpoints."""
-    looked_at = []  # of each part the labels, the pairs, and some of the pixels
+    known_by = []  # of each part, and of the models to start from, checksums
     for part in (data.train, data.validation, data.choices, data.test):
-        labels = [] if part.labels is None else [part.labels]
-        arrays = [part.images[evenly(len(part), 64)], *labels, *(part.pairs or [])]
-        looked_at.append(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+        arrays = (part.contents, part.labels, *(part.pairs or []))
+        content = b"".join(np.ascontiguousarray(x).tobytes() for x in arrays if x is not None)
+        known_by.append(zlib.crc32(content))
+    for file in filter(is_zipfile, (recipe.network.name, recipe.network.weights)):
+        with ZipFile(file) as archive:  # metadata.json has the time
+            known_by += [x.CRC for x in archive.infolist() if x.filename != "metadata.json"]
     class_names = data.train.class_names  # more than are trained on
     names = ("split", "class_level", "group_by", "seed", "deterministic")
     return {
@@ -170,7 +176,7 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         "dataset": printable(args.dataset.rstrip("/")), **{x: getattr(args, x) for x in names},
         "class_names": [printable(class_names[k]) for k in sorted(classes_of(data.train.labels))],
         "parts": data.parts,
-        "images": [zlib.crc32(part) for part in looked_at],  # changes with the data
+        "images": known_by,  # which changes with the data
     }  # fmt: skip
 
 

@@ -177,7 +177,7 @@ class Checkpoint(Progress):
     def _check_same(self, settings: dict[str, Any], what: str) -> None:
         for name in sorted(self.settings, key=lambda x: (x != "dataset", "." in x)):
             if (had := settings.get(name)) != (value := self.settings[name]):
-                values = "of others" if name == "images" else f"{had} instead of {value}"
+                values = "(or model) of others" if name == "images" else f"{had} instead of {value}"
                 received = f"{name} {values}. Without --resume the training starts anew"
                 raise InputError(f"the settings of the {what} to --resume", received)
 

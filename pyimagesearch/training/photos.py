@@ -215,7 +215,7 @@ class Choice:
         stays where both are alike. Its seconds are those since the way before it.
         """
         feats = feats[self.some]
-        (auc, own) = (0.0, np.zeros_like(self.own))
+        (auc, own) = (0.0, np.zeros(1))
         if np.isfinite(feats).all():
             (auc, own) = areas(feats, self.labels, self.new_classes)
         self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
@@ -250,7 +250,6 @@ def areas(
     same = labels[:, np.newaxis] == labels
     (a, b) = np.triu_indices(len(labels), 1)
     whole = curve_of(squared[a, b], same[a, b]).auc
-
     np.fill_diagonal(squared, -np.inf)  # itself, the first in each row
     sorted_same = np.take_along_axis(same, np.argsort(squared, axis=1)[:, 1:], axis=1)
     further = np.cumsum(~sorted_same[:, ::-1], axis=1)[:, ::-1]  # of other classes, from here on
@@ -302,14 +301,12 @@ def features_of(network: keras.Model) -> Callable[..., np.ndarray]:
     return look
 
 
-def whitening(
-    features: np.ndarray, labels: np.ndarray, shrunk: float = SHRUNK
-) -> tuple[np.ndarray, np.ndarray]:
+def whitening(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Kernel (D, k) and bias (k,) of one Dense layer after which classes are round.
 
     features: (N, D). labels: int (N,). Each feature is standardised, z = (f - mean) / s; the
     k = min(256, N - 1, D) directions in which z spreads most are kept; there the covariance inside
-    classes, W, is shrunk to (1 - shrunk) W + shrunk tr(W) / k I and made the identity. The whole
+    classes, W, is shrunk to (1 - SHRUNK) W + SHRUNK tr(W) / k I and made the identity. The whole
     has mean variance 1. All three steps are linear, so that one kernel and bias hold them.
 
     s is the standard deviation plus a hundredth of their mean: what hardly varies stays small.
@@ -331,7 +328,7 @@ def whitening(
     means = np.stack([projected[of == c].mean(axis=0) for c in range(len(classes))])
     inside = projected - means[of]
     covariance = inside.T @ inside / len(inside)
-    covariance = (1 - shrunk) * covariance + shrunk * np.trace(covariance) / k * np.eye(k)
+    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.trace(covariance) / k * np.eye(k)
     (values, vectors) = np.linalg.eigh(covariance)
     floor = max(values.max() * 1e-6, 1e-12)  # classes of one image, or of equal ones
     turned = scale[:, np.newaxis] * (directions @ (vectors / np.sqrt(np.maximum(values, floor))))

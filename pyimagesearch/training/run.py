@@ -42,7 +42,7 @@ def alone(output: str) -> Iterator[None]:
     Afterwards signals do as before. InputError: another training has it, or a machine is gone.
     """
     (machines, is_chief) = devices.machines()
-    before = {s: signal.getsignal(s) for s in checkpoints.SIGNALS}
+    before = {s: h for s in checkpoints.SIGNALS if (h := signal.getsignal(s)) is not None}
     try:
         with only_writer(output) if is_chief else nullcontext():
             yield
@@ -86,7 +86,7 @@ def fit(
     no validation_data: some of the images choose by themselves.
     verbose: show what the script shows, how many images choose and test among it.
     Returns the trained model, after Ctrl-C with what was learned. Signals and random numbers, but
-    for TensorFlow's, are as before afterwards; deterministic stays on. InputError: as the script's.
+    for TensorFlow's, are as before; deterministic stays on. One at a time. Raises InputError.
 
         ((trainX, trainY), (testX, testY)) = datasets.load_mnist()
         model = fit(trainX[:5000], trainY[:5000], epochs=2)

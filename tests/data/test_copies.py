@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyimagesearch.data import copies
-from pyimagesearch.data.copies import groups_of_copies, near_copies
+from pyimagesearch.data.copies import groups_of_copies, is_moved_copy, near_copies
 from pyimagesearch.data.datasets import load_mnist
 from pyimagesearch.data.images import fit
 from pyimagesearch.data.sets import Rows
@@ -80,3 +80,5 @@ def test_drawings_of_different_places_and_sizes_are_no_copies():
     for k, (x, y) in enumerate(rng.integers(16, 48, (60, 2)).tolist()):
         cv2.circle(images[k], (x, y), 5 + k % 20, rng.integers(0, 200, 3).tolist(), -1)
     assert groups_of_copies(images) == []
+    plain = np.full((50, 50, 3), (200, 100, 30), np.uint8)  # smaller, its grey is rounded
+    assert not is_moved_copy(plain, plain[::-1])

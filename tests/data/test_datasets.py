@@ -91,7 +91,7 @@ def test_parts_are_counted_and_said(load):
     assert lines == [
         "413 to train on, 70 to choose by, 120 to test with, 11 classes, "
         "9 files or folders left out, 3 copies left out",
-        "trained on and not tested, too few images: class 10",
+        "trained on and not tested: class 10",
     ]
     parts = json.loads(json.dumps(data.parts))
     assert [parts[kind] for kind in ("train", "choices", "test")] == sizes

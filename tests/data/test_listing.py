@@ -18,7 +18,7 @@ def tree(tmp_path):
         for name in names:
             path = tmp_path / "in" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(PNG)
+            path.write_bytes(PNG + b"Matplotlib" * ("figure" in name))
         found = listing.find(tmp_path / "in", **flags)
         sizes = {}
         for file in found.files:
@@ -77,7 +77,7 @@ def test_parts_in_any_case(tree, said, train, test, validation):
     parts = {file.name.replace("\\", "/").split("/")[0]: file.part for file in found.files}
     assert parts == {train: 0, validation: 1, test: 2}
     assert found.skipped == {".csv": 1, ".md": 1}
-    assert "are used as what they are named for" in said()
+    assert f"parts: {train} is train, {validation} is val, {test} is test" in said()
 
 
 @pytest.mark.parametrize("names, sizes", [
@@ -128,11 +128,11 @@ def test_folders_that_are_refused_in_one_line(tree, tmp_path, monkeypatch, names
 
 
 def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch):
-    """Every file below the folder is used, or counted with its ending or the reason."""
     monkeypatch.setattr(listing, "ENDINGS", (".png",))  # as without pi-heif
     images = [*several("a", "b", "store/c", "store/c/deep"), "top.png", "a/._0.png"]
     images += [".NET/0.png", ".NET/more/1.png", "b/.cache/words.txt", "__MACOSX/a/._0.png"]
-    images += ["output/metrics.json", "output/picture.png", "runs/x/contrastive_siamese_model/x"]
+    images += ["output/metrics.json", "output/figure.png", "a/metrics.json", "a/figure.png"]
+    images += ["runs/x/contrastive_siamese_model/x"]
     images += ["a/x.heic", "a/y.HEIC", "b/film.mp4", "a/deep/noise.x", "table.csv"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -148,14 +148,14 @@ def test_what_is_left_out_is_counted_and_said(tree, tmp_path, said, monkeypatch)
     (sizes, found) = tree(*images)
     assert sizes == {"a": 2, "b": 2, "store": 4, "linked": 1}  # a link is followed
     assert found.skipped == {
-        ".heic": 2, ".mp4": 1, ".x": 1, ".csv": 1, "beside the class folders": 2,
-        "another name of a folder that is read": 4, "hidden": 4, "output of a training": 2,
+        ".heic": 2, ".mp4": 1, ".x": 1, ".csv": 1, ".json": 1, "beside the class folders": 2,
+        "another name of a folder that is read": 4, "hidden": 4, "output of a training": 3,
     }  # fmt: skip
     for line in (
         "left out 2, .heic: a/x.heic, a/y.HEIC (pip install pi-heif, and they are read)",
         "left out 1, .mp4: b/film.mp4",
         "left out 4, hidden: .NET, __MACOSX, ",
-        "left out 2, output of a training: output, runs/x",
+        "left out 3, output of a training: a, output, runs/x",
         "left out 2, beside the class folders: itself, top.png",
     ):
         assert line in said()

@@ -56,7 +56,8 @@ def test_a_list_of_classes(listed, said):
 )  # fmt: skip
 def test_forms_of_the_same_list(listed, header, labels, names):
     mark = max(",;\t", key=header.count)
-    path = listed(header, *(f"./{k}.png{mark}{label}" for k, label in enumerate(labels)))
+    names_of = ("./0.png", ".\\1.png", " 2.png ", "3.png")  # written elsewhere, or by hand
+    path = listed(header, *(f"{x}{mark}{label}" for x, label in zip(names_of, labels)))
     assert read_folder(path)[0].class_names == names
 
 
@@ -79,6 +80,7 @@ def test_split_and_group_columns(listed, said):
 
 
 @pytest.mark.parametrize("lines, message", [
+        (["path,label\0"], "UTF-8"),  # as each letter of a list in UTF-16
         (["a,b", "0.png,1.png"], r"list\.csv with 1 line below a,b\.$"),
         (["path,label,path", "0.png,a,1.png"], r"none of them twice"),
         ([""], r"below none\.$"),

@@ -21,13 +21,12 @@ def test_threshold_by_hand():
     assert accuracy(DISTANCES, LABELS, threshold) == pytest.approx(5 / 6)
 
 
-def test_same_and_different_pairs_weigh_a_half_each_where_they_are_balanced():
-    # two same pairs, at 0.1 and 0.5, and eight different ones from 0.3 on. Most pairs are right
-    # below 0.3: 9 of 10. Balanced: (1/2 + 8/8) / 2 = 0.75 there, (2/2 + 6/8) / 2 = 0.875 behind 0.5
+def test_same_and_different_pairs_weigh_a_half_each():
+    # two same pairs, at 0.1 and 0.5, and eight different ones from 0.3 on. Below 0.3 9 of 10 are
+    # right, but (1/2 + 8/8) / 2 = 0.75; behind 0.5 (2/2 + 6/8) / 2 = 0.875
     (d, y) = ([0.1, 0.5, 0.3, 0.4, *np.arange(6, 12) / 10], [1, 1] + [0] * 8)
-    assert curve_of(d, y).best_threshold == pytest.approx(0.2)
-    assert curve_of(d, y, balanced=True).best_threshold == pytest.approx(0.55)
-    assert curve_of(d, y, balanced=True).right.max() == pytest.approx(0.875)
+    assert curve_of(d, y).best_threshold == pytest.approx(0.55)
+    assert curve_of(d, y).right.max() == pytest.approx(0.875)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +41,11 @@ def test_the_threshold_for_other_images_is_no_lucky_gap():
     # both kinds spread alike around 1 and 3, so that blurred they cross at 2, however few
     distances, y = [0.5, 1, 1.5, 2.5, 3, 3.5], [1, 1, 1, 0, 0, 0]
     for images in (2, 4, 1000):
-        assert curve_of(distances, y, True).threshold_from(images) == pytest.approx(2, abs=0.05)
+        assert curve_of(distances, y).threshold_from(images) == pytest.approx(2, abs=0.05)
     # of 8 same pairs one lies at 2.7: the best is beyond it, which of many images one would believe
     for odd in (3.3, 300):  # however far one image is from the others
         distances = [0.4, 0.6, 0.8, 1, 1, 1.2, 1.4, 2.7, 2.9, 2.9, 3, 3, 3, 3.1, 3.2, odd]
-        curve = curve_of(distances, np.arange(16) < 8, balanced=True)
+        curve = curve_of(distances, np.arange(16) < 8)
         assert curve.best_threshold == pytest.approx(2.8)
         assert curve.threshold_from(10**8) == pytest.approx(2.8, abs=0.01)
         assert 1.8 < curve.threshold_from(8) < 2.2

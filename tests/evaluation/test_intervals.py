@@ -5,7 +5,7 @@ import pytest
 
 from pyimagesearch.evaluation import intervals
 from pyimagesearch.evaluation.all_pairs import Counts, auc_of
-from pyimagesearch.evaluation.intervals import Figure, interval, of_pairs, student, wilson
+from pyimagesearch.evaluation.intervals import Figure, interval, student, wilson
 from pyimagesearch.evaluation.retrieval import Retrieval
 from tests.evaluation.known import image_pairs
 
@@ -32,18 +32,6 @@ def test_independent_trials_are_counted_as_they_are():
     # all right, though one figure with a unit left out is not: 40 trials
     found = interval(1, np.append(np.ones(39), 0.99), 40)
     assert found.high == 1 and found.low == pytest.approx(40 / (40 + 1.959964**2))
-
-
-def test_given_pairs_that_share_no_image():
-    # 100 pairs of 200 images, 10 wrong. Each pair leaves with either of its images: the variance
-    # is that of about 50 trials; the interval is on the safe side
-    ends = np.arange(200).reshape(100, 2)
-    figure = of_pairs(np.arange(100) >= 10, ends)
-    assert figure.value == 0.9
-    assert figure.low == pytest.approx(wilson(0.9, 50, 1.97)[0], abs=0.01)
-    # all pairs share an image: without it there are none
-    star = np.stack([np.zeros(30, int), np.arange(1, 31)], axis=1)
-    assert of_pairs(np.ones(30), star).low < 0.9
 
 
 def test_figures_as_text():

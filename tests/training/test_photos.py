@@ -81,12 +81,13 @@ def test_one_feature_whitened_by_hand():
     np.testing.assert_allclose(out * np.sign(out[-1]), (values - 6) / 26**0.5, atol=1e-5)
 
 
-def test_classes_are_round_after_whitening():
+def test_classes_are_round_after_whitening(monkeypatch):
     """Without shrinking, the covariance inside classes becomes a multiple of the identity."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 50)
     values = rng.normal(0, 3, (4, 6))[labels] + rng.normal(size=(200, 6)) * [1, 2, 0.5, 3, 1, 1]
-    (kernel, bias) = whitening(values, labels, shrunk=0)
+    monkeypatch.setattr(photos_module, "SHRUNK", 0)
+    (kernel, bias) = whitening(values, labels)
     out = values @ kernel + bias
     inside = out - np.stack([out[labels == c].mean(axis=0) for c in range(4)])[labels]
     covariance = inside.T @ inside / 200
