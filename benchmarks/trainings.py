@@ -81,9 +81,9 @@ def row(recipe, dataset, outputs):
     right = f"{100 * mean('test', 'accuracy'):.2f} %"
     if "accuracy_at_half" in runs[0]["test"]:
         right += f" ({100 * mean('test', 'accuracy_at_half'):.2f} % at 0.5)"
-    ways = [run["settings"].get("ways", {}) for run in runs]  # of `photos`: its time is theirs
-    seconds = [sum(way["seconds"] for way in found.values()) for found in ways]
-    seconds = [s or run["training_seconds"] for s, run in zip(seconds, runs)]
+    seconds = [run["training_seconds"] for run in runs]
+    if runs[0]["settings"].get("ways"):  # `photos`, of which not all is fit: the whole command
+        seconds = [float((output / "seconds").read_text()) for output in outputs]
     return [
         f"`{recipe}`",
         dataset,

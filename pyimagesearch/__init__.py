@@ -9,7 +9,7 @@ import os
 import sys
 from importlib import import_module
 
-__version__ = "1.23.0"
+__version__ = "1.24.0"
 PLACES = {
     "fit": "training.run", "SiameseModel": "inference.model",
     "build_siamese_model": "siamese_network", "contrastive_loss": "metrics",

@@ -69,6 +69,9 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
         below = printable(",".join(header)[:80] or "none")
         below += ", in UTF-16: save it as UTF-8" * any("\0" in name for name in header)
         raise InputError(wanted, f"{shown} with {counted(len(rows), 'line')} below {below}")
+    for cells in (row.cells for row in rows):  # paths may be written with \\, or between blanks
+        cells |= {x: cells[x].strip().replace("\\", "/") for x in ("path", "a", "b")
+                  if x in kind and not Path(path).parent.joinpath(cells[x]).is_file()}  # fmt: skip
     return kind, rows
 
 
@@ -97,8 +100,6 @@ def find_listed(path: str | os.PathLike) -> Listing:
             # 1.0 is what pandas makes of 1 beside a gap
             text = re.sub(r"^(-?\d+)\.0+$", r"\1", names.pop().strip()) if kind == CLASSES else ""
             label = unicodedata.normalize("NFC", text)
-            names = [x if os.path.isfile(os.path.join(base, x)) else x.strip().replace("\\", "/")
-                     for x in names]  # fmt: skip
             for where in (os.path.join(base, name) for name in names):
                 if not os.path.isfile(where):
                     raise InputError("a file", f"{printable(where)}, not there")

@@ -4,6 +4,7 @@ Distances are those in front of a head. The kind of a pair: 0 different, 1 same,
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from functools import cached_property, reduce
 from typing import Any
 
@@ -179,7 +180,7 @@ class Counts:
 
         found = compared.blocks(count)
         (matched, once, of_unit) = reduce(lambda *both: [a + b for a, b in zip(*both)], found)
-        (self.compared, self.images) = (compared, np.bincount(unit_of))
+        (self.compared, self.images, self.thresholds) = (compared, np.bincount(unit_of), thresholds)
         self.sums = once.reshape(3, -1).cumsum(axis=1)[:NONE, step_of]
         self.sums_of = of_unit.reshape(-1, 3, len(steps)).cumsum(axis=2)[:, :NONE, step_of]
         self.shares: np.ndarray | None = None
@@ -196,7 +197,8 @@ class Counts:
         """
         kinds = [0, 1] if kind is None else [kind]
         touched = self.sums_of[:, kinds, -1].any(axis=1)
-        images = min(int(self.images[touched].sum()), int(self.sums[kinds, -1].sum()))
+        pairs = len(kinds) * int(self.sums[kinds, -1].min())  # the kinds weigh as much
+        images = min(int(self.images[touched].sum()), pairs)
         value = float(self._share(self.sums, k, kind))
         return interval(value, self.left_out(k, kind)[touched], images)
 
@@ -206,11 +208,14 @@ class Counts:
 
     def suits(self, stored: int, best: int) -> bool:
         """Whether `best` gets no more pairs right than `stored` but for chance, or 0.2 points."""
+        if len(self.images) < LEAST_UNITS and self.compared.unit != "images":
+            by_image = copy(self.compared)  # since so few say little of how much is chance
+            (by_image.unit, by_image.unit_of) = ("images", np.arange(len(by_image.rows)))
+            return Counts(by_image, np.take(self.thresholds, [stored, best])).suits(0, 1)
         gain = self.share(best).value - self.share(stored).value
         gains = self.left_out(best) - self.left_out(stored)
         gains = gains[np.isfinite(gains)]
-        few = len(gains) < LEAST_UNITS  # which say too little of chance
-        error = 0 if few else student(len(gains) - 1) * variance_of(gains) ** 0.5
+        error = student(len(gains) - 1) * variance_of(gains) ** 0.5 if len(gains) > 1 else 0
         return bool(gain <= max(error, 0.002))
 
     @np.errstate(invalid="ignore", divide="ignore")  # NaN where there are no pairs

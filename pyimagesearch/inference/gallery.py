@@ -117,9 +117,8 @@ def read(path: str | Path) -> Gallery:
             raise ValueError("not a row of numbers for each name")
         return Gallery(embeddings, names, classes, model, (k, n, crc))
     except Exception as error:  # a damaged file makes NumPy raise nearly anything
-        why = getattr(error, "strerror", None) or "damaged, or of another program"
-        received = f"{printable(path)} ({why}). Embed that part again"
-        raise InputError("vectors that embed wrote", received) from None
+        why = getattr(error, "strerror", None) or "damaged. Embed that part again"
+        raise InputError("vectors that embed wrote", f"{printable(path)}, {why}") from None
 
 
 def merge(paths: Sequence[str | Path]) -> Gallery:

@@ -122,7 +122,6 @@ def setup(program_output: bool = False, keras: bool = True) -> None:
         ctypes.CDLL(PIL.Image.core.__file__).TIFFSetErrorHandler(None)
     if not keras:
         return
-
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if platform.machine() in ("x86_64", "AMD64"):  # TensorFlow leaves oneDNN off on older ones
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -283,10 +282,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r"(unrecognized arguments: [^=\s]+).*", r"\1", message, flags=re.DOTALL)
         wrong = re.search(r"(?:arguments: |choice: ')([^\s']+)", message)
         of_commands = [x.choices.values() for x in self._actions if isinstance(x.choices, dict)]
-        parsers = [self, *chain(*of_commands)]
-        typed = [(*x.option_strings, *(x.choices or ())) for p in parsers for x in p._actions]
+        actions = chain(*(parser._actions for parser in chain([self], *of_commands)))
+        typed = chain(*((*x.option_strings, *(x.choices or ())) for x in actions))
         name = wrong[1] if wrong else ""  # perhaps a flag of another command
-        near = get_close_matches(name, sorted({*map(str, chain(*typed))} - {name}), 1, 0.75)
+        near = get_close_matches(name, sorted({*map(str, typed)} - {name}), 1, 0.75)
         meant = f", perhaps {near[0]} is meant" if near else ""
         more = "help(fit) names what it takes" if InputError.in_python else "--help lists the flags"
         raise InputError(f"{message}{meant}; {more}")

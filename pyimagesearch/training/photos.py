@@ -7,7 +7,6 @@ best; the mean over an image and its middle with what is best then. Held-out ima
 
 import hashlib
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +56,7 @@ def train(
     network: the recipe's encoder, uint8 (B, H, W, C) -> float32 (B, D), D 6016 if none is given.
     checkpoint: of the training on. Returns (encoder, uint8 -> vectors of length 1; the history of
     the way that is kept, without epochs where it was computed; {"way", "ways", "mirrored"}: its
-    name, each way's held-out AUC and seconds, whether images are mirrored). Ctrl-C keeps the best.
+    name, each way's held-out AUC, whether images are mirrored). Ctrl-C keeps the best.
     """
     say("training model...")
     (ways, stopped, held) = (recipe.training.ways, checkpoint.stopped, data.validation)
@@ -199,8 +198,7 @@ class Choice:
         self.new_classes = new_classes
         self.some = some_of(np.asarray(held.labels), MOST_COMPARED)
         self.labels = np.asarray(held.labels)[self.some]
-        self.found: dict[str, dict[str, float]] = {}  # way: its AUC and seconds
-        self.mark = time.monotonic()
+        self.found: dict[str, dict[str, float]] = {}  # way: its AUC
         (self.kept, self.auc) = ("", 0.0)
         self.encoder: Any = None  # a Keras Model
         self.own = np.zeros(0)  # the AUC of each image or class against the others, see areas
@@ -211,15 +209,13 @@ class Choice:
         """A way, its model, and that one's feats of the held-out images, (N, D): kept if better.
 
         Better: its AUC is larger than the best so far by more than doubt standard errors of the
-        difference. With -1 it may be smaller by one, or by any where it is at the ceiling, and
-        stays where both are alike. Its seconds are those since the way before it.
+        difference. With -1 it may be smaller by one, or by any at the ceiling; alike it stays.
         """
         feats = feats[self.some]
         (auc, own) = (0.0, np.zeros(1))
         if np.isfinite(feats).all():
             (auc, own) = areas(feats, self.labels, self.new_classes)
-        self.found[way] = {"auc": auc, "seconds": time.monotonic() - self.mark}
-        self.mark = time.monotonic()
+        self.found[way] = {"auc": auc}
         if self.kept:
             ahead = auc - self.auc - doubt * (own - self.own).std() / len(own) ** 0.5
             cannot_tell = doubt < 0 and auc >= CEILING

@@ -113,7 +113,7 @@ def test_parts_that_do_not_belong_together_are_named(ask, refused, photos, parts
     assert "Received: parts 1, 2, 2, 3 of 3." in merge("1.npz", "2.npz", "3.npz", "copy.npz")
     assert ask("embed", photos, "--shard", "2/4", "--output", "of four.npz")[0] == 0
     assert "Received: parts of 2 folders or models." in merge("1.npz", "of four.npz", "3.npz")
-    assert "absent.npz (No such file" in merge("1.npz", "absent.npz")
+    assert "absent.npz, No such file" in merge("1.npz", "absent.npz")
     (photos / "2" / "3.png").rename(photos / "2" / "4.png")  # another folder, of as many images
     assert ask("embed", photos, "--shard", "3/3", "--output", "3.npz")[0] == 0
     assert "parts of 2 folders or models" in merge("1.npz", "2.npz", "3.npz")
