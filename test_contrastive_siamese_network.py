@@ -50,10 +50,11 @@ def main():
 
     # find the images, sorted so that the pairs are the same on every machine, and their classes
     print("[INFO] loading test dataset...")
-    try:
+    level = 0  # no classes, unless its subfolders are two at least
+    with suppress(InputError), terminal.shown(False):  # what is left out is said below
         found = listing.find(args["input"], plain=True)
-    except InputError:  # its subfolders are no classes
-        found = listing.find(args["input"], class_level=0)
+        level = None if len({file.label for file in found.files}) > 1 else 0
+    found = listing.find(args["input"], level, plain=True)
     path = {file: os.path.join(args["input"], file.name) for file in found.files}
     own = os.path.realpath(args["output"])  # its own figure is no test image
     files = [file for file in found.files if os.path.realpath(path[file]) != own]

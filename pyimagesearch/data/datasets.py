@@ -138,9 +138,8 @@ def check_arrays(images: np.ndarray, labels: ArrayLike) -> np.ndarray:
     C 1 or 3. Raises InputError for anything else.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or (*images.shape, 1)[3] not in (1, 3):
-        scaled = "(images * 255)" if images.size and images.max() <= 1 else "images"
-        mend = f". Take {scaled}.round().astype('uint8')" * (images.dtype.kind == "f")
-        received = f"{images.dtype} {images.shape}{mend}"
+        mend = ". From 0 to 1: (images * 255).round().astype('uint8'); to 255: without * 255"
+        received = f"{images.dtype} {images.shape}{mend * (images.dtype.kind == 'f')}"
         raise InputError("images uint8 (N, H, W, C), C 1 or 3", received)
     if images.max(initial=0) == 1:
         raise InputError("values from 0 to 255", "0 and 1 alone. Take images * 255")

@@ -67,7 +67,6 @@ def read_folder(
     if not DARK <= (mean := some.mean()) <= 255 - DARK:
         warn(f"the mean of the images is {mean:.0f} of 255: where a person sees little in "
             "them, stretch their values first")  # fmt: skip
-
     read = [plan.files[k] for k in found.good]
     (_, first, content) = np.unique(found.contents, return_index=True, return_inverse=True)
     # for each file the first row with the same content, which stands for it from here on
@@ -88,7 +87,6 @@ def read_folder(
             left_out[why].append(file.name)
     skipped = plan.skipped + say_left_out(left_out, MOST_NAMED)
     skipped += Counter(unreadable=len(found.messages))  # named above; no entry where there is none
-
     rows = np.array([row for row, why in sorted(reasons.items()) if not why])
     used = [read[row] for row in rows]
     names = [] if pairs else sorted({file.label for file in used})

@@ -87,10 +87,9 @@ class ImagePairs:
             parts = [(far[y < NONE], y[y < NONE]) for *_, y, far in self.blocks()]
             (distances, same) = (np.concatenate(part) for part in zip(*parts))
             return curve_of(distances, same)
-        # no distance is larger than 2 radii, but for one odd image not all others are one step
-        radii = np.linalg.norm(self.embeddings - np.median(self.embeddings, axis=0), axis=1)
-        high = max(2 * float(min(radii.max(), 8 * np.median(radii))), 1e-3)
-        high = 2.0 if self.distance.name == "cosine" else high
+        # the width of a step; no distance is larger than 2 radii
+        radius = np.linalg.norm(self.embeddings - self.embeddings.mean(axis=0), axis=1).max()
+        high = 2.0 if self.distance.name == "cosine" else max(2 * float(radius), 1e-3)
         (low, width) = (min(0.0, self.distance.sign * high), high / (STEPS - 1))
 
         def count(a, b, y, far):
@@ -196,7 +195,8 @@ class Counts:
         Without a kind what this threshold calls right, (TMR + 1 - FMR) / 2.
         """
         kinds = [0, 1] if kind is None else [kind]
-        touched = self.sums_of[:, kinds, -1].any(axis=1)
+        each = self.sums_of[:, kinds, -1] > 0
+        touched = each.any(axis=1) & (each.sum(axis=0).min() >= LEAST_UNITS)  # of each kind so many
         pairs = len(kinds) * int(self.sums[kinds, -1].min())  # the kinds weigh as much
         images = min(int(self.images[touched].sum()), pairs)
         value = float(self._share(self.sums, k, kind))

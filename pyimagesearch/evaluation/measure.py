@@ -131,7 +131,6 @@ def calibrate(compared: ImagePairs, stored: float | None = None) -> dict[str, An
         counts = Counts(compared, [float(distance.before_head(stored)), curve.best_threshold])
         if counts.suits(0, 1):
             threshold = stored + (threshold - stored) * n / (n + DRAWN)
-
     (ends, _) = compared.extremes(MOST_NEAREST, 0)
     # frames of one clip are no more independent than one image
     groups = compared.images.groups

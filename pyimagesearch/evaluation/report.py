@@ -100,7 +100,6 @@ def write(
     html = page(output, content, measured, raw, [warnings, [summary, sizes]])
     with whole_file(os.path.join(output, "report.html")) as path:
         Path(path).write_text(html, "utf-8", newline="\n")
-
     of_raw = f"{100 * raw.accuracy.value:.2f} % of test pairs right, AUC {raw.auc.value:.5f}"
     say(f"the raw pixels, the line to beat: {of_raw}")
     for text in (measure.report(measured, "the network on test images"), *without):

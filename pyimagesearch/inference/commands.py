@@ -23,7 +23,7 @@ from pyimagesearch.inference import gallery as galleries
 from pyimagesearch.inference.model import ENCODER, FPIR, Answer, SiameseModel
 from pyimagesearch.inference.settings import folder_of
 from pyimagesearch.system import terminal
-from pyimagesearch.system.files import check_writable, holds, whole_file
+from pyimagesearch.system.files import check_writable, whole_file
 from pyimagesearch.system.terminal import InputError, counted, first_line, printable
 
 VERDICT = {True: "same", False: "different"}
@@ -203,8 +203,9 @@ def embed(args: argparse.Namespace) -> None:
     if (args.directory is None and not args.merge) or (args.merge and of_folder):
         wanted = "a folder, perhaps with --shard or --class-level, or --merge PART.npz … alone"
         raise InputError(wanted, "both" if args.merge else "neither")
-    if file and os.path.exists(file) and not holds(file, b"name,class,model", b"embeddings.npy"):
-        raise InputError("a new --output, or what an earlier embed wrote", printable(file))
+    start = np.fromfile(file, np.uint8, 64).tobytes() if file and os.path.exists(file) else b""
+    if start and not any(own in start for own in (b"name,class,model,", b"embeddings.npy")):
+        raise InputError("a new --output, or what an earlier embed wrote", printable(file or ""))
     if args.merge:
         found = galleries.merge(args.merge)
     else:

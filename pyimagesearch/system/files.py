@@ -110,10 +110,13 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
     """
     if model and os.path.exists(model) and not os.path.isdir(model):
         raise InputError("a place for a model directory", f"{model}, a file")
+    if model:
+        restore(directory)  # a model that a killed training has left aside
     own = [x for x in REPORTS if os.path.exists(os.path.join(directory, x))]
-    if model and own and not os.path.exists(model):
-        received = f"{directory} with {' and '.join(own)}"
-        raise InputError("a folder without files of other programs, which would be lost", received)
+    drawn = holds(os.path.join(directory, "contrastive_training_pairs.png"), FIGURE)
+    if model and own and not os.path.exists(model) and not drawn:
+        received = f"{directory} with {' and '.join(own)}. Move or delete them, or name another"
+        raise InputError("a folder in which nothing would be lost", received)
     path = Path(directory).absolute()
     try:
         folder = next(filter(Path.exists, (path, *path.parents)))
@@ -126,7 +129,8 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
 
 def holds(path: AnyPath, *marks: bytes) -> bool:
     """Whether a file is there that one of these stands in: FIGURE, of what was drawn here."""
-    return os.path.isfile(path) and any(mark in Path(path).read_bytes() for mark in marks)
+    can_be_read = os.path.isfile(path) and os.access(path, os.R_OK)
+    return can_be_read and any(mark in Path(path).read_bytes() for mark in marks)
 
 
 @contextmanager
@@ -155,9 +159,11 @@ def _beside(path: Path) -> Iterator[Path]:
         try:
             yield folder / path.name
         finally:
+            with suppress(OSError):
+                if not path.exists():  # the block ended between the two renames
+                    os.rename(folder / ASIDE, path)
+            shutil.rmtree(folder, ignore_errors=True)
             lock.release()
-            restore(path.parent)
-            shutil.rmtree(folder, ignore_errors=True)  # where there are no locks
     except OSError as error:  # a full disk says what is wrong, but not with which file
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 

@@ -5,13 +5,14 @@ import os
 import tomllib
 import zlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile, is_zipfile
 
+import keras
 import numpy as np
 
 from pyimagesearch import config
@@ -163,9 +164,10 @@ def settings(args: argparse.Namespace, recipe: Recipe, data: DataSet) -> dict[st
         arrays = (part.contents, part.labels, *(part.pairs or []))
         content = b"".join(np.ascontiguousarray(x).tobytes() for x in arrays if x is not None)
         known_by.append(zlib.crc32(content))
-    for file in filter(is_zipfile, (recipe.network.name, recipe.network.weights)):
-        with ZipFile(file) as archive:  # metadata.json has the time
-            known_by += [x.CRC for x in archive.infolist() if x.filename != "metadata.json"]
+    for file in filter(os.path.isfile, (recipe.network.name, recipe.network.weights)):
+        with suppress(Exception):  # said where it is loaded to be trained
+            weights = keras.models.load_model(file, compile=False).get_weights()
+            known_by.append(zlib.crc32(b"".join(x.tobytes() for x in weights)))
     class_names = data.train.class_names  # more than are trained on
     names = ("split", "class_level", "group_by", "seed", "deterministic")
     return {

@@ -49,7 +49,7 @@ class Progress(keras.callbacks.History):
         super().on_train_begin(logs)
         self.model.optimizer.build(self.model.trainable_variables)  # else fit traces its step twice
         if threading.current_thread() is threading.main_thread():  # no other gets signals
-            for s in SIGNALS:
+            for s in (s for s in SIGNALS if signal.getsignal(s) is not None):  # see run.alone
                 signal.signal(s, self._stop)
 
     def _stop(self, signum: int, frame: Any) -> None:

@@ -150,7 +150,6 @@ def fit(
     if len(of_all(zlib.crc32(json.dumps(same, sort_keys=True).encode()))) > 1:
         wanted = "the same command, images and versions on every machine, and an --output that all "
         raise InputError(f"{wanted}can read to --resume from", "machines that differ in it")
-
     how = {"verbose": verbosity(), "epochs": epochs, "steps": steps}
     calls = keras.callbacks.CallbackList(callbacks, model=model, **how)
     model.stop_training = False

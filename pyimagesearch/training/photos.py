@@ -66,7 +66,6 @@ def train(
     (of_head, of_training) = (-2, -2) if many else (1, 1) if data.new_choices else (-1, 0)
     chosen = Choice(held, data.new_choices)
     found = {"mirrored": recipe.training.mirror}
-
     try:
         (whitened, views, held_vectors) = _compute(chosen, network, data, recipe, seed)
         if HEAD in ways:
@@ -311,7 +310,6 @@ def whitening(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
     mean, spread = features.mean(axis=0), features.std(axis=0)
     scale = 1 / (spread + 0.01 * spread.mean() + 1e-9)
     z = (features - mean) * scale
-
     # the directions, orthonormal, by a random projection and four power iterations: a second, not
     # a minute. Source: Halko, Martinsson, Tropp, "Finding Structure with Randomness", 2011
     k = min(MOST_DIRECTIONS, len(z) - 1, z.shape[1])

@@ -167,7 +167,6 @@ def train(args: argparse.Namespace, recipe: Recipe, arrays: tuple | None = None)
             history = devices.fit(model, train_batches, steps, checkpoint, callbacks)
     if not is_chief:
         return []
-
     del train_batches  # with the images that TensorFlow holds
     (encoder, comparison, settings) = calibrated(encoder, comparison, recipe, data, settings)
     say("saving siamese model...")

@@ -80,5 +80,4 @@ def test_drawings_of_different_places_and_sizes_are_no_copies():
     for k, (x, y) in enumerate(rng.integers(16, 48, (60, 2)).tolist()):
         cv2.circle(images[k], (x, y), 5 + k % 20, rng.integers(0, 200, 3).tolist(), -1)
     assert groups_of_copies(images) == []
-    plain = np.full((50, 50, 3), (200, 100, 30), np.uint8)  # smaller, its grey is rounded
-    assert not is_moved_copy(plain, plain[::-1])
+    assert not is_moved_copy(*np.full((2, 50, 50, 3), (200, 100, 30), np.uint8))  # grey, rounded

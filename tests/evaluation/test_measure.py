@@ -250,8 +250,10 @@ def test_whether_a_threshold_suits():
     (places, labels) = clusters(200, 0.2, 0)
     for threshold, suits in ((0.55, True), (0.2, False), (2.5, False)):
         assert on_a_line(places, labels, threshold).suits is suits
-    few = image_pairs(*clusters(200, 0.2, 0, 3), new_classes=True)  # too few to tell chance
-    assert [Measurement(few, {"threshold": t}).suits for t in (0.55, 99)] == [True, False]
+    labels = np.repeat(np.arange(3), 20)  # new classes, of which three say little of chance
+    places = np.array([0, 0.3, 5])[labels] + np.random.default_rng(0).normal(0, 0.3, 60)
+    few = image_pairs(places, labels, new_classes=True)
+    assert not Measurement(few, {"threshold": 1e3}).suits
     noise = np.random.default_rng(0).normal(size=200)
     for places, collapsed in ((noise, False), (np.ones(200), True)):
         m = on_a_line(places, labels)
