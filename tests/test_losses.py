@@ -86,7 +86,6 @@ def test_other_losses_by_hand():
     assert float(metrics.triplet_loss([0, 1], [0.8, 0.5], margin=0.4)) == pytest.approx(0.1)
     # a head that is quite wrong and quite sure of it: -ln(1e-7) = 16.1, and finite
     assert float(metrics.binary_cross_entropy([0], [0.0])) == pytest.approx(16.118, abs=0.01)
-    # no image has another of its class
     assert float(metrics.supervised_contrastive_loss([0, 1, 2], np.eye(3, dtype="float32"))) == 0
     # right: same at 0.4, different at 0.5 and 0.9; wrong: same at 0.6
     assert float(metrics.pair_accuracy([1, 0, 0, 1], [0.4, 0.5, 0.9, 0.6])) == 0.75

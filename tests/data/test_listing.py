@@ -42,7 +42,6 @@ ASL = [f"asl_train/asl_train/{name}/0.png" for name in "ABC"] + ["asl_test/asl_t
         (several("cat", "cat/more/and/more", "dog/one"), {"cat": 4, "dog": 2}),
         (several("train", "car", "plane"), {"train": 2, "car": 2, "plane": 2}),
         (several("crash_test", "fire_eval"), {"crash_test": 2, "fire_eval": 2}),
-        # folders around everything
         ([*several("photos/cat", "photos/dog"), "photos/0.png"], {"cat": 2, "dog": 2}),
         ([*several("photos/cat", "photos/dog"), "0.png"], {"cat": 2, "dog": 2}),
         (several("a/b/c/cat", "a/b/c/dog"), {"cat": 2, "dog": 2}),

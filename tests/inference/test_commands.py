@@ -93,7 +93,6 @@ def test_a_line_for_each_pair_and_a_summary(ask, write):
     assert summary["right"] == 9
     assert answer["pairs"][9] | {"same": True, "expected": False} == answer["pairs"][9]
     assert answer["pairs"][9]["line"] == 11 and answer["faults"] == []
-    # nothing is right or wrong
     out = ask("compare", "--pairs", write("a,b", "digits/1/0.png,digits/1/1.png"))[1]
     assert out.splitlines()[-1] == "1 pair compared: 1 the same, 0 different"
 
@@ -117,10 +116,8 @@ def test_pairs_that_cannot_be_compared_are_named_and_the_others_compared(ask, wr
     assert lines[3].startswith("line 5 not compared: Expected same")
     (code, out, _) = ask("compare", "--pairs", path, "--json")
     assert code == 2 and [fault["line"] for fault in json.loads(out)["faults"]] == [2, 4, 5]
-    # none at all
     (code, out, err) = ask("compare", "--pairs", write("a,b", "x.png,y.png"), "--json")
     assert code == 2 and json.loads(out)["pairs"] == [] and "1 of 1" in err
-    # a list of something else
     (code, _, err) = ask("compare", "--pairs", write("path,label", "x.png,y"))
     assert code == 2 and "columns a and b" in err
 

@@ -322,7 +322,7 @@ def test_files_are_embedded_as_training_reads_them(loaded, folder, tmp_path, cap
     (images, _) = small_model.images(1)
     paths = [folder / "0" / f"{k}.png" for k in range(12)]
     assert (loaded.read(paths) == images).all()
-    assert (loaded.embed_files(paths) == loaded.embed(images)).all()
+    assert (loaded.embed_files(iter(paths)) == loaded.embed(images)).all()
     assert loaded.embed_files([]).shape == (0, 49) == loaded.embed(images[:0]).shape
     assert (loaded.embed(Rows(images, np.array([5, 1]))) == loaded.embed(images[[5, 1]])).all()
     with pytest.raises(InputError, match=r"Write \[path\]"):

@@ -158,4 +158,10 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         write_directory(tmp_path / "model", "second")
     with pytest.raises(OSError, match=r"No space left.*plot\.png"):
         write_file(tmp_path / "plot.png", "plot")
+    # nor does Ctrl-C between the two renames, before the old one is put back by a third
+    renames = [os.rename, Mock(side_effect=KeyboardInterrupt), os.rename]
+    monkeypatch.setattr(os, "rename", lambda *ends: renames.pop(0)(*ends))
+    monkeypatch.setattr(os, "fsync", Mock())
+    with pytest.raises(KeyboardInterrupt):
+        write_directory(tmp_path / "model", "third")
     assert text_of(tmp_path / "model") == "first" and names(tmp_path) == ["model"]

@@ -40,7 +40,6 @@ def test_fit_leaves_a_model_and_the_process_as_it_was(tmp_path, monkeypatch, cap
     assert left <= {*os.listdir(tmp_path)}
     assert model.settings["class_names"] == sorted(set(names))
     assert model.settings["training"]["epochs"] == 2 and model.settings["recipe"] == "fast"
-    # already after two epochs it is better than chance
     found = model.evaluate(others[:300], of_others[:300])
     assert found["images"] == 300 and found["accuracy"]["low"] > 0.5 and not found["trained_on"]
     of_training = model.evaluate(images[:600], numbers[:600])
