@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pyimagesearch import config
 from pyimagesearch.data.images import ENDINGS
 from pyimagesearch.data.splits import PART_NAMES, TEST, TRAIN, VALIDATION
-from pyimagesearch.system.files import FIGURE, holds
+from pyimagesearch.system.files import is_figure
 from pyimagesearch.system.terminal import InputError, printable, say, warn
 
 PAIR_FOLDERS = {"similar_all_images": 1, "dissimilar_all_images": 0}  # and their y
@@ -114,7 +114,7 @@ def _scan(directory: str) -> tuple[dict[Place, list[str]], dict[str, list[str]]]
             left_out["output of a training"].append(str(folder) if folder.name else top.name)
             folders[:] = [name for name in folders if name != os.path.basename(config.MODEL_PATH)]
             images = {x for x in files if os.path.splitext(x)[1].lower() in ENDINGS}
-            photos = {x for x in images if not holds(os.path.join(around, x), FIGURE)}
+            photos = {x for x in images if not is_figure(os.path.join(around, x))}
             if not photos:
                 continue
             files = [x for x in files if x in photos or x not in images]

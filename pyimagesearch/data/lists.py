@@ -69,7 +69,7 @@ def rows_of(path: str | os.PathLike, *kinds: tuple[str, ...]) -> tuple[tuple[str
         below = printable(",".join(header)[:80] or "none")
         below += ", in UTF-16: save it as UTF-8" * any("\0" in name for name in header)
         raise InputError(wanted, f"{shown} with {counted(len(rows), 'line')} below {below}")
-    for cells in (row.cells for row in rows):  # paths may be written with \\, or between blanks
+    for cells in (row.cells for row in rows):  # paths may be written with \, or between blanks
         cells |= {x: cells[x].strip().replace("\\", "/") for x in {*kind} & {"path", "a", "b"}
                   if not os.path.isfile(os.path.join(os.path.dirname(path), cells[x]))}  # fmt: skip
     return kind, rows

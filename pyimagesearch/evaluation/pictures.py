@@ -15,7 +15,7 @@ from pyimagesearch.data.sets import evenly
 from pyimagesearch.evaluation.all_pairs import ImagePairs
 from pyimagesearch.evaluation.intervals import two_digits
 from pyimagesearch.evaluation.measure import Measurement
-from pyimagesearch.system.files import FIGURE, check_writable, holds, whole_file
+from pyimagesearch.system.files import check_writable, is_figure, whole_file
 from pyimagesearch.system.terminal import InputError, printable, say
 
 File = str | Path
@@ -198,7 +198,7 @@ def check_output(path: File) -> None:
     if Path(path).suffix.lower().lstrip(".") not in formats:
         wanted = f"a picture's file name, ending in one of {', '.join(formats)}"
         raise InputError(wanted, f"{path}. Name another with --output")
-    if Path(path).is_file() and not holds(path, FIGURE):
+    if Path(path).is_file() and not is_figure(path):
         wanted = "a new picture with --output, or an earlier figure that names Matplotlib"
         raise InputError(wanted, f"{printable(str(path))}, a file")
     check_writable(Path(path).parent)

@@ -203,9 +203,10 @@ def embed(args: argparse.Namespace) -> None:
     if (args.directory is None and not args.merge) or (args.merge and of_folder):
         wanted = "a folder, perhaps with --shard or --class-level, or --merge PART.npz … alone"
         raise InputError(wanted, "both" if args.merge else "neither")
-    start = np.fromfile(file, np.uint8, 64).tobytes() if file and os.path.exists(file) else b""
-    if start and not any(own in start for own in (b"name,class,model,", b"embeddings.npy")):
-        raise InputError("a new --output, or what an earlier embed wrote", printable(file or ""))
+    if file and os.path.exists(file):
+        start = np.fromfile(file, np.uint8, 64).tobytes()
+        if start and not any(own in start for own in (b"name,class,model,", b"embeddings.npy")):
+            raise InputError("a new --output, or what an earlier embed wrote", printable(file))
     if args.merge:
         found = galleries.merge(args.merge)
     else:
@@ -327,10 +328,10 @@ def export(args: argparse.Namespace) -> None:
 
 def page(args: argparse.Namespace) -> None:
     """A page in the browser: compare two images, say who or what it is."""
-    from pyimagesearch.inference.page import serve
-
     if not args.gallery and (args.class_level or args.fpir != FPIR):
         raise InputError("--fpir and --class-level with --gallery", "them alone")
+    from pyimagesearch.inference.page import serve
+
     serve(args)
 
 

@@ -19,7 +19,6 @@ from pyimagesearch.system.terminal import InputError, warn
 
 AnyPath = str | os.PathLike
 PREFIX, LOCK, ASIDE = ".contrastive-", ".lock", ".aside"
-FIGURE = b"atplotlib"  # in what Matplotlib has drawn
 REPORTS = ("metrics.json", "history.csv", "report.html")  # that a training writes
 TRAINING = ".contrastive-training.lock"
 
@@ -112,11 +111,11 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
         raise InputError("a place for a model directory", f"{model}, a file")
     if model:
         restore(directory)  # a model that a killed training has left aside
-    own = [x for x in REPORTS if os.path.exists(os.path.join(directory, x))]
-    drawn = holds(os.path.join(directory, "contrastive_training_pairs.png"), FIGURE)
-    if model and own and not os.path.exists(model) and not drawn:
-        received = f"{directory} with {' and '.join(own)}. Move or delete them, or name another"
-        raise InputError("a folder in which nothing would be lost", received)
+        own = [x for x in REPORTS if os.path.exists(os.path.join(directory, x))]
+        drawn = is_figure(os.path.join(directory, "contrastive_training_pairs.png"))
+        if own and not os.path.exists(model) and not drawn:
+            received = f"{directory} with {' and '.join(own)}. Move or delete them, or name another"
+            raise InputError("a folder in which nothing would be lost", received)
     path = Path(directory).absolute()
     try:
         folder = next(filter(Path.exists, (path, *path.parents)))
@@ -127,10 +126,10 @@ def check_writable(directory: AnyPath, model: AnyPath | None = None) -> None:
         raise InputError("a folder that can be written to", received) from None
 
 
-def holds(path: AnyPath, *marks: bytes) -> bool:
-    """Whether a file is there that one of these stands in: FIGURE, of what was drawn here."""
+def is_figure(path: AnyPath) -> bool:
+    """Whether a file is there that Matplotlib has drawn: it writes its name into each."""
     can_be_read = os.path.isfile(path) and os.access(path, os.R_OK)
-    return can_be_read and any(mark in Path(path).read_bytes() for mark in marks)
+    return can_be_read and b"atplotlib" in Path(path).read_bytes()
 
 
 @contextmanager
